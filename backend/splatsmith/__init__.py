@@ -1,0 +1,1 @@
+"""Splatsmith's backend: a request becomes a cloud of Gaussians, the cloud becomes files."""

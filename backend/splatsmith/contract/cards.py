@@ -1,0 +1,163 @@
+"""What an engine can do, as data: the panel, the command line and the API are drawn from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .problems import InvalidRequest, NotFound
+
+ParameterValue = int | float | bool | str
+
+
+class Condition(StrEnum):
+    """What an engine may be told. All but TEXT and CLASS are pictures."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    CLASS = "class"
+    DEPTH = "depth"
+    NORMAL = "normal"
+    CANNY = "canny"
+
+
+PICTURE_CONDITIONS = frozenset(
+    {Condition.IMAGE, Condition.DEPTH, Condition.NORMAL, Condition.CANNY}
+)
+
+
+class ParameterType(StrEnum):
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    CHOICE = "choice"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One setting of an engine. `minimum` and `maximum` are inclusive; `unit` is for display."""
+
+    name: str
+    type: ParameterType
+    default: object
+    description: str
+    label: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+
+    def check(self, value: object) -> ParameterValue:
+        """Return `value` in this parameter's type.
+
+        Raises:
+            InvalidRequest: wrong type, not finite, out of range or not among the choices.
+        """
+        match self.type:
+            case ParameterType.INT | ParameterType.FLOAT:
+                return self._check_number(value)
+            case ParameterType.BOOL:
+                if isinstance(value, bool):
+                    return value
+                raise InvalidRequest(f"{self.name} is {value!r}.", "It must be true or false.")
+            case ParameterType.CHOICE | ParameterType.TEXT:
+                return self._check_text(value)
+
+    def _check_number(self, value: object) -> int | float:
+        whole = self.type is ParameterType.INT
+        kind = "a whole number" if whole else "a number"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
+        if not math.isfinite(value) or (whole and value != int(value)):
+            raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        if not low <= value <= high:
+            raise InvalidRequest(
+                f"{self.name} is {value:g}{self.unit and ' ' + self.unit}.",
+                f"It must lie between {low:g} and {high:g}.",
+            )
+        return int(value) if whole else float(value)
+
+    def _check_text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidRequest(f"{self.name} is {value!r}.", "It must be text.")
+        if self.choices and value not in self.choices:
+            raise InvalidRequest(
+                f"{self.name} is {value!r}.", f"It must be one of: {', '.join(self.choices)}."
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One weight file: inside the package (`bundled`), or named on a hub with what is known of it."""
+
+    file: str
+    size_bytes: int
+    licence: str
+    sha256: str = ""
+    bundled: bool = False
+    repository: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A form of an engine with weights of its own. `required` conditions must all be given."""
+
+    id: str
+    title: str
+    conditions: tuple[Condition, ...]
+    required: tuple[Condition, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineCard:
+    """An engine's name and abilities. `memory_bytes` maps a dtype's name to the peak it needs."""
+
+    id: str
+    title: str
+    description: str
+    variants: tuple[Variant, ...]
+    parameters: tuple[ParameterSpec, ...] = ()
+    quality: str = ""
+    memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
+
+    def variant(self, name: str) -> Variant:
+        """The variant called `name`; the first one if `name` is empty."""
+        for variant in self.variants:
+            if name in ("", variant.id):
+                return variant
+        known = ", ".join(v.id for v in self.variants)
+        raise NotFound(f"{self.title} has no variant {name!r}.", f"It has: {known}.")
+
+    def check_parameters(self, given: Mapping[str, object]) -> dict[str, ParameterValue]:
+        """All parameters of the engine: those `given`, checked, and the others' defaults."""
+        specs = {spec.name: spec for spec in self.parameters}
+        if unknown := sorted(set(given) - set(specs)):
+            raise InvalidRequest(
+                f"{self.title} has no parameter {unknown[0]!r}.",
+                f"It knows: {', '.join(specs)}.",
+            )
+        return {name: spec.check(given.get(name, spec.default)) for name, spec in specs.items()}
+
+    def check_conditions(self, variant: Variant, given: frozenset[Condition]) -> None:
+        """Refuse conditions the variant does not take, and a request without any."""
+        if surplus := sorted(given - set(variant.conditions)):
+            raise InvalidRequest(
+                f"{self.title} ({variant.title}) takes no {surplus[0]}.",
+                f"It takes: {', '.join(variant.conditions)}.",
+            )
+        if not given:
+            raise InvalidRequest(
+                "There is neither a prompt nor a picture.", "Type a prompt or choose a picture."
+            )
+        if missing := sorted(set(variant.required) - given):
+            raise InvalidRequest(
+                f"{self.title} ({variant.title}) needs {missing[0]}.", "Add it and try again."
+            )

@@ -1,0 +1,179 @@
+"""Requests and answers of the HTTP interface, version 1, as frozen dataclasses.
+
+`to_json` and `from_json` (contract.jsonable) carry them over the wire; times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from .cards import PICTURE_CONDITIONS, Condition, EngineCard
+from .problems import InvalidRequest, Problem
+
+PROTOCOL_VERSION = 1
+DEFAULT_ENGINE = "sprout"
+MAX_PROMPT_CHARACTERS = 20_000
+MAX_NAME_CHARACTERS = 200
+
+
+class Product(StrEnum):
+    """What a cloud can be turned into."""
+
+    SPLATS = "splats"
+    MESH = "mesh"
+    POINTS = "points"
+
+
+class JobKind(StrEnum):
+    GENERATE = "generate"
+    EXTRACT = "extract"
+    DOWNLOAD = "download"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"  # waiting for the worker
+    RUNNING = "running"  # the worker is on it
+    SUCCEEDED = "succeeded"  # its artifacts are complete
+    FAILED = "failed"  # `problem` says why
+    CANCELLED = "cancelled"  # a user stopped it
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """How meshes and points are taken from a cloud."""
+
+    face_budget: int = 20_000
+    point_count: int = 50_000
+
+    def __post_init__(self) -> None:
+        _check_range("face_budget", self.face_budget, 4, 5_000_000)
+        _check_range("point_count", self.point_count, 1, 20_000_000)
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A prompt, pictures by role (ids from POST /v1/images), or both, for one engine."""
+
+    prompt: str = ""
+    pictures: dict[Condition, str] = field(default_factory=dict[Condition, str])
+    engine: str = DEFAULT_ENGINE
+    variant: str = ""
+    parameters: dict[str, object] = field(default_factory=dict[str, object])
+    products: tuple[Product, ...] = (Product.SPLATS, Product.MESH, Product.POINTS)
+    extraction: ExtractionOptions = ExtractionOptions()
+    name: str = ""
+
+    @property
+    def conditions(self) -> frozenset[Condition]:
+        text = {Condition.TEXT} if self.prompt.strip() else set[Condition]()
+        return frozenset(text | set(self.pictures))
+
+    @property
+    def title(self) -> str:
+        """What a person calls the asset: its name, else its prompt, else its engine's."""
+        return self.name.strip() or self.prompt.strip() or "Asset"
+
+    def completed(self, card: EngineCard) -> GenerateRequest:
+        """This request with every default filled in, checked against the engine's card.
+
+        Raises:
+            InvalidRequest: anything in it is missing, unknown or out of range.
+        """
+        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
+            raise InvalidRequest(
+                f"The prompt has {len(self.prompt):,} characters.",
+                f"Shorten it to {MAX_PROMPT_CHARACTERS:,} at most.",
+            )
+        if len(self.name) > MAX_NAME_CHARACTERS:
+            raise InvalidRequest(
+                f"The name has {len(self.name)} characters.",
+                f"Shorten it to {MAX_NAME_CHARACTERS} at most.",
+            )
+        if odd := sorted(set(self.pictures) - PICTURE_CONDITIONS):
+            raise InvalidRequest(f"{odd[0]!r} is not a picture's role.", "Use 'image'.")
+        if not self.products:
+            raise InvalidRequest("No result was asked for.", "Choose splats, mesh or points.")
+        variant = card.variant(self.variant)
+        card.check_conditions(variant, self.conditions)
+        return replace(
+            self,
+            variant=variant.id,
+            parameters=dict(card.check_parameters(self.parameters)),
+        )
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """Mesh or points from a cloud already at the service: `cloud` is an id from POST /v1/clouds."""
+
+    cloud: str
+    products: tuple[Product, ...] = (Product.MESH,)
+    extraction: ExtractionOptions = ExtractionOptions()
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.name.strip() or "Extraction"
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """Fetch the checkpoints of an engine's variant from their hub."""
+
+    engine: str
+    variant: str = ""
+    accept_licence: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Download {self.engine} {self.variant}".strip()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished file of a job, under /v1/jobs/{id}/artifacts/{name}."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job as seen from outside. `progress` runs from 0 to 1; `request` is the request's JSON."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    title: str
+    request: dict[str, object]
+    created: float
+    started: float | None = None
+    finished: float | None = None
+    progress: float = 0.0
+    stage: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """Who answers: versions, the worker's state (starting, idle, busy, stopped) and its device."""
+
+    protocol: int
+    version: str
+    worker: str
+    device: str
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidRequest(
+            f"{name} is {value:,}.", f"It must lie between {low:,} and {high:,}."
+        )

@@ -1,0 +1,1 @@
+"""The engines: each turns conditions into a cloud of Gaussians. They import nothing of each other."""

@@ -1,0 +1,71 @@
+"""The one interface of all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from ..contract.cards import Condition, ParameterValue
+from ..contract.cloud import GaussianCloud
+from ..progress import Progress
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What to make: the request with its defaults filled in and its pictures decoded.
+
+    pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE arrives with its
+        background removed (alpha 0) but neither centred nor resized: framing is the engine's.
+    parameters: complete and checked against the engine's card; `seed` is always among them.
+    """
+
+    prompt: str
+    variant: str
+    pictures: Mapping[Condition, NDArray[np.uint8]] = field(default_factory=dict)
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConditioningCamera:
+    """The camera that the conditioning picture was taken with, in the asset frame.
+
+    Degrees; distance to the origin and the asset in the same, engine's own units; `fov` is
+    vertical. Azimuth 0 sees the front. Recorded in job.json.
+    """
+
+    elevation: float
+    distance: float
+    fov: float
+
+
+@dataclass(frozen=True)
+class Generation:
+    """An engine's answer, in the asset frame.
+
+    A network that answers with something else (a density field, RGBD views) is turned into
+    Gaussians by its engine; `surface` is its own mesh where that is better than one taken from
+    the cloud. `notes` are sentences for the user.
+    """
+
+    cloud: GaussianCloud
+    camera: ConditioningCamera
+    surface: trimesh.Trimesh | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """A loaded variant of an engine on one device, kept warm between jobs."""
+
+    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+        """Make one asset. Deterministic in `conditions`; calls `progress.step` at every step.
+
+        Raises:
+            Cancelled: from `progress.step`.
+            InvalidRequest, OutOfMemory: what the names say.
+        """
+        ...
