@@ -77,8 +77,8 @@ class ParameterSpec:
         high = math.inf if self.maximum is None else self.maximum
         if not low <= value <= high:
             raise InvalidRequest(
-                f"{self.name} is {value:g}{self.unit and ' ' + self.unit}.",
-                f"It must lie between {low:g} and {high:g}.",
+                f"{self.name} is {value:,.12g}{self.unit and ' ' + self.unit}.",
+                f"It must lie between {low:,.12g} and {high:,.12g}.",
             )
         return int(value) if whole else float(value)
 

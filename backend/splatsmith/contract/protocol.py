@@ -65,7 +65,7 @@ class GenerateRequest:
     variant: str = ""
     parameters: dict[str, object] = field(default_factory=dict[str, object])
     products: tuple[Product, ...] = (Product.SPLATS, Product.MESH, Product.POINTS)
-    extraction: ExtractionOptions = ExtractionOptions()
+    extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
     name: str = ""
 
     @property
@@ -113,7 +113,7 @@ class ExtractRequest:
 
     cloud: str
     products: tuple[Product, ...] = (Product.MESH,)
-    extraction: ExtractionOptions = ExtractionOptions()
+    extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
     name: str = ""
 
     @property
@@ -174,6 +174,4 @@ class Health:
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise InvalidRequest(
-            f"{name} is {value:,}.", f"It must lie between {low:,} and {high:,}."
-        )
+        raise InvalidRequest(f"{name} is {value:,}.", f"It must lie between {low:,} and {high:,}.")
