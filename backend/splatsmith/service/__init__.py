@@ -1,0 +1,16 @@
+"""The HTTP service: takes requests in, keeps jobs, hands them to the worker. Imports no torch.
+
+    GET    /v1/health                      who answers, and the worker's state
+    GET    /v1/engines                     the engines' cards
+    POST   /v1/images  /v1/clouds          the file itself as the body -> 201 {"id", "size_bytes"}
+    POST   /v1/jobs                        {"kind", "request"} -> 202 + Location; Idempotency-Key
+    GET    /v1/jobs                        newest first; ?limit= &before= &state=
+    GET    /v1/jobs/{id}                   its state, progress and artifacts
+    POST   /v1/jobs/{id}/cancel            idempotent
+    DELETE /v1/jobs/{id}                   the job and its files; a running one is cancelled first
+    GET    /v1/jobs/{id}/artifacts/{name}  streamed; Range, ETag
+    GET    /v1/openapi.json
+
+Every call carries `Authorization: Bearer <token>`; every error is an RFC 9457 problem document
+with the members of contract.problems.Problem. The bodies are contract.protocol's and .wire's.
+"""
