@@ -1,0 +1,220 @@
+"""The one form of Gaussians in this program, and its PLY file as 3D Gaussian Splatting defined it.
+
+In memory everything is linear and ready to use; logarithms, logits and channel-major harmonics
+exist only in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ply import Block, VertexTable, open_vertices, write_vertices
+from .problems import UnreadableCloud
+
+MAX_DEGREE = 4
+SH_C0 = 0.28209479177387814  # the constant spherical harmonic: colour = 0.5 + SH_C0 * sh0
+
+_COEFFICIENTS = {degree: (degree + 1) ** 2 - 1 for degree in range(MAX_DEGREE + 1)}
+_DEGREES = {count: degree for degree, count in _COEFFICIENTS.items()}
+_MEANS = ("x", "y", "z")
+_SH0 = ("f_dc_0", "f_dc_1", "f_dc_2")
+_SCALES = ("scale_0", "scale_1", "scale_2")
+_QUATS = ("rot_0", "rot_1", "rot_2", "rot_3")
+_REQUIRED = (*_MEANS, *_SH0, "opacity", *_SCALES, *_QUATS)
+_WRITE_ROWS = 1 << 13
+# Finite in the file, so that readers that refuse infinities take it.
+_LEAST_SCALE = 1e-20
+_LEAST_OPACITY = 1e-7
+
+
+@dataclass(frozen=True)
+class GaussianCloud:
+    """N Gaussians; every array is float32.
+
+    Attributes:
+        means: [N, 3] centres.
+        quats: [N, 4] rotations, wxyz, unit length.
+        scales: [N, 3] standard deviations along the rotated axes, linear.
+        opacities: [N] 0..1.
+        sh0: [N, 3] constant harmonic, raw: colour = 0.5 + SH_C0 * sh0, sRGB.
+        shN: [N, K, 3] higher harmonics; K is 0, 3, 8, 15 or 24 for degree 0 to 4.
+
+    Raises:
+        ValueError: an array has another shape or type.
+    """
+
+    means: NDArray[np.float32]
+    quats: NDArray[np.float32]
+    scales: NDArray[np.float32]
+    opacities: NDArray[np.float32]
+    sh0: NDArray[np.float32]
+    shN: NDArray[np.float32]  # noqa: N815  (the field's name everywhere)
+
+    def __post_init__(self) -> None:
+        n = len(self.means)
+        k = self.shN.shape[1] if self.shN.ndim == 3 else -1
+        if k not in _DEGREES:
+            raise ValueError(f"shN is {self.shN.shape}, not [N, 0 | 3 | 8 | 15 | 24, 3]")
+        shapes = {
+            "means": (n, 3),
+            "quats": (n, 4),
+            "scales": (n, 3),
+            "opacities": (n,),
+            "sh0": (n, 3),
+            "shN": (n, k, 3),
+        }
+        for name, shape in shapes.items():
+            array = cast("NDArray[np.float32]", getattr(self, name))
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(f"{name} is {array.dtype}{array.shape}, not float32{shape}")
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def degree(self) -> int:
+        """Degree of the spherical harmonics, 0 to 4."""
+        return _DEGREES[self.shN.shape[1]]
+
+    @property
+    def colors(self) -> NDArray[np.float32]:
+        """[N, 3] view-independent colours, sRGB, 0..1."""
+        return np.clip(0.5 + np.float32(SH_C0) * self.sh0, 0, 1)
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> GaussianCloud:
+        """The Gaussians that a mask or an index array names."""
+        return GaussianCloud(
+            self.means[chosen],
+            self.quats[chosen],
+            self.scales[chosen],
+            self.opacities[chosen],
+            self.sh0[chosen],
+            self.shN[chosen],
+        )
+
+
+def empty_cloud(count: int, degree: int) -> GaussianCloud:
+    """A cloud of `count` Gaussians whose arrays are yet to be filled."""
+    shapes = ((3,), (4,), (3,), (), (3,), (_COEFFICIENTS[degree], 3))
+    return GaussianCloud(*(np.empty((count, *shape), np.float32) for shape in shapes))
+
+
+def read_cloud(path: Path) -> GaussianCloud:
+    """Read a splat PLY file: degree 0 to 4, any order of properties, surplus ones ignored.
+
+    Raises:
+        UnreadableCloud: it is no splat file, is cut off, or holds values that are not numbers.
+        OSError: it cannot be opened.
+    """
+    table = open_vertices(path)
+    cloud = empty_cloud(table.count, _degree_of(table))
+    for rows, block in table.blocks():
+        part = _view(cloud, rows)
+        _copy_columns(block, part)
+        _activate(part)
+        _check_values(part, rows.start, path)
+    return cloud
+
+
+def write_cloud(path: Path, cloud: GaussianCloud) -> None:
+    """Write a binary splat PLY file; it appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    rest = tuple(f"f_rest_{i}" for i in range(3 * cloud.shN.shape[1]))
+    names = (*_MEANS, *_SH0, *rest, "opacity", *_SCALES, *_QUATS)
+    dtype = np.dtype([(name, "<f4") for name in names])
+    write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype))
+
+
+def _degree_of(table: VertexTable) -> int:
+    names = set(table.names)
+    if "packed_position" in names:
+        raise UnreadableCloud(
+            f"{table.path.name} is a compressed PLY file, which is not supported.",
+            "Convert it to a plain splat PLY file.",
+        )
+    if missing := [name for name in _REQUIRED if name not in names]:
+        raise UnreadableCloud(
+            f"{table.path.name} is not a splat file: its points have no {missing[0]!r}.",
+            "Choose a PLY file of 3D Gaussian splats.",
+        )
+    rest = sum(name.startswith("f_rest_") for name in names)
+    if rest % 3 or rest // 3 not in _DEGREES or (rest and f"f_rest_{rest - 1}" not in names):
+        raise UnreadableCloud(
+            f"{table.path.name} has {rest} f_rest properties.",
+            "A splat file has 0, 9, 24, 45 or 72, numbered from 0.",
+        )
+    return _DEGREES[rest // 3]
+
+
+def _view(cloud: GaussianCloud, rows: slice) -> GaussianCloud:
+    return GaussianCloud(
+        cloud.means[rows],
+        cloud.quats[rows],
+        cloud.scales[rows],
+        cloud.opacities[rows],
+        cloud.sh0[rows],
+        cloud.shN[rows],
+    )
+
+
+def _columns(cloud: GaussianCloud) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Every property of the file with the column of `cloud` that it fills."""
+    groups = ((_MEANS, cloud.means), (_SH0, cloud.sh0), (_SCALES, cloud.scales))
+    for names, array in (*groups, (_QUATS, cloud.quats)):
+        for i, name in enumerate(names):
+            yield name, array[:, i]
+    yield "opacity", cloud.opacities
+    k = cloud.shN.shape[1]
+    for i in range(3 * k):  # channel-major: all of red, then green, then blue
+        yield f"f_rest_{i}", cloud.shN[:, i % k, i // k]
+
+
+def _copy_columns(block: Block, part: GaussianCloud) -> None:
+    for name, column in _columns(part):
+        column[:] = block[name]
+
+
+def _activate(part: GaussianCloud) -> None:
+    """Turn the file's log scales, logits and unnormalised quaternions, in place."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        np.exp(part.scales, out=part.scales)
+        part.opacities[:] = 1 / (1 + np.exp(-part.opacities))
+        q = part.quats
+        q /= np.sqrt(np.einsum("ij,ij->i", q, q))[:, None]
+
+
+def _check_values(part: GaussianCloud, start: int, path: Path) -> None:
+    values = (part.means, part.quats, part.scales, part.opacities, part.sh0, part.shN)
+    for array in values:
+        good = np.isfinite(array)
+        if not good.all():
+            bad = start + int(np.flatnonzero(~good.reshape(len(array), -1).all(axis=1))[0])
+            raise UnreadableCloud(
+                f"{path.name} is damaged: Gaussian {bad:,} has a value that is not a number.",
+                "Export it again, without such Gaussians.",
+            )
+
+
+def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:
+    for start in range(0, len(cloud), _WRITE_ROWS):
+        part = _deactivated(_view(cloud, slice(start, start + _WRITE_ROWS)))
+        block = np.empty(len(part), dtype)
+        for name, column in _columns(part):
+            block[name] = column
+        yield block
+
+
+def _deactivated(part: GaussianCloud) -> GaussianCloud:
+    opacities = np.clip(part.opacities, _LEAST_OPACITY, 1 - _LEAST_OPACITY)
+    logits = np.log(opacities / (1 - opacities))
+    scales = np.log(np.maximum(part.scales, np.float32(_LEAST_SCALE)))
+    return GaussianCloud(part.means, part.quats, scales, logits, part.sh0, part.shN)

@@ -1,0 +1,207 @@
+"""PLY files: the vertex element read block by block, and written whole or not at all.
+
+A cloud of a million Gaussians is a quarter of a gigabyte, and Blender's memory is the user's: only
+a block at a time is held beside the result. Binary files are read directly; plyfile takes those
+that need parsing (ascii, lists before the vertices).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import plyfile
+from numpy.typing import NDArray
+
+from .problems import UnreadableCloud
+
+_BLOCK_BYTES = 1 << 20  # fits a core's cache, so that taking columns apart costs little
+_MAX_HEADER_BYTES = 1 << 16
+_BYTE_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "="}
+_TYPES = {
+    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
+    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
+    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
+}
+
+Block = NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class _Element:
+    name: str
+    count: int
+    properties: tuple[tuple[str, str], ...]  # name, numpy type
+    has_lists: bool
+
+    def dtype(self, byte_order: str) -> np.dtype[np.void]:
+        return np.dtype([(name, byte_order + kind) for name, kind in self.properties])
+
+
+@dataclass(frozen=True)
+class VertexTable:
+    """The vertices of a PLY file: known from its header, not yet read.
+
+    `offset` is where their bytes start; None if they must be parsed.
+    """
+
+    path: Path
+    count: int
+    dtype: np.dtype[np.void]
+    offset: int | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.dtype.names or ())
+
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
+        """Yield the rows' range and the rows, in order. A block is overwritten by the next.
+
+        Raises:
+            UnreadableCloud: the file ends too early or cannot be parsed.
+        """
+        if self.offset is None:
+            yield slice(0, self.count), self._parse()
+            return
+        rows = max(1, _BLOCK_BYTES // self.dtype.itemsize)
+        buffer = np.empty(rows * self.dtype.itemsize, np.uint8)
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            for start in range(0, self.count, rows):
+                stop = min(start + rows, self.count)
+                part = buffer[: (stop - start) * self.dtype.itemsize]
+                _fill(file, part, self.path)
+                yield slice(start, stop), cast("Block", part.view(self.dtype))
+
+    def _parse(self) -> Block:
+        try:
+            vertices = plyfile.PlyData.read(str(self.path))["vertex"].data
+        except (plyfile.PlyParseError, ValueError, MemoryError) as error:
+            raise UnreadableCloud(
+                f"{self.path.name} is damaged: {error}.", "Export it again, as binary PLY."
+            ) from error
+        return cast("Block", vertices)
+
+
+def open_vertices(path: Path) -> VertexTable:
+    """Read the header of a PLY file.
+
+    Raises:
+        UnreadableCloud: it is no PLY file, its header is damaged, or its vertices are cut off.
+        OSError: it cannot be opened.
+    """
+    with path.open("rb") as file:
+        header = _read_header(file, path)
+        offset = file.tell()
+    byte_order, elements = _parse_header(header, path)
+    for element in elements:
+        if element.name == "vertex":
+            return _vertex_table(path, element, byte_order, offset)
+        if element.has_lists or byte_order == "=":
+            offset = -1
+        if offset >= 0:
+            offset += element.count * element.dtype(byte_order).itemsize
+    raise UnreadableCloud(f"{path.name} has no vertices.", "Choose a PLY file of splats or points.")
+
+
+def _vertex_table(path: Path, element: _Element, byte_order: str, offset: int) -> VertexTable:
+    dtype = element.dtype(byte_order)
+    if element.has_lists or byte_order == "=" or offset < 0:
+        return VertexTable(path, element.count, dtype, None)
+    if path.stat().st_size < offset + element.count * dtype.itemsize:
+        raise _cut_off(path)
+    return VertexTable(path, element.count, dtype, offset)
+
+
+def _read_header(file: BinaryIO, path: Path) -> str:
+    if file.readline(16).strip() != b"ply":
+        raise UnreadableCloud(f"{path.name} is not a PLY file.", "Choose a file that ends in .ply.")
+    lines: list[bytes] = []
+    while file.tell() < _MAX_HEADER_BYTES and (line := file.readline(_MAX_HEADER_BYTES)):
+        if line.strip() == b"end_header":
+            return b"".join(lines).decode("ascii", errors="replace")
+        lines.append(line)
+    raise UnreadableCloud(f"{path.name} has no end of its header.", "Export it again.")
+
+
+def _parse_header(header: str, path: Path) -> tuple[str, list[_Element]]:
+    byte_order = ""
+    elements: list[_Element] = []
+    try:
+        for line in header.splitlines():
+            match line.split():
+                case ["format", name, _]:
+                    byte_order = _BYTE_ORDERS[name]
+                case ["element", name, count]:
+                    elements.append(_Element(name, _count(count), (), False))
+                case ["property", "list", _, _, _]:
+                    last = elements.pop()
+                    elements.append(_Element(last.name, last.count, last.properties, True))
+                case ["property", kind, name]:
+                    last = elements.pop()
+                    properties = (*last.properties, (name, _TYPES[kind]))
+                    elements.append(_Element(last.name, last.count, properties, last.has_lists))
+                case ["comment" | "obj_info", *_] | []:
+                    pass
+                case _:
+                    raise ValueError(line)
+        for element in elements:
+            element.dtype(byte_order)  # refuses names that stand twice
+    except (KeyError, ValueError, IndexError) as error:
+        raise UnreadableCloud(
+            f"The header of {path.name} is damaged near {str(error)[:80]!r}.", "Export it again."
+        ) from error
+    if not byte_order:
+        raise UnreadableCloud(f"The header of {path.name} names no format.", "Export it again.")
+    return byte_order, elements
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise ValueError(text)
+    return count
+
+
+def _fill(file: BinaryIO, part: NDArray[np.uint8], path: Path) -> None:
+    view = memoryview(part)
+    while view:
+        got = cast("int", file.readinto(view))  # type: ignore[attr-defined]
+        if not got:
+            raise _cut_off(path)
+        view = view[got:]
+
+
+def _cut_off(path: Path) -> UnreadableCloud:
+    return UnreadableCloud(
+        f"{path.name} is cut off: it ends before its last point.", "Copy or export it again."
+    )
+
+
+def write_vertices(path: Path, count: int, dtype: np.dtype[np.void], blocks: Iterable[Block]) -> None:
+    """Write a binary little-endian PLY file of one element, "vertex", from its rows in order.
+
+    The file appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    types = {"<f4": "float", "|u1": "uchar"}
+    fields = cast("list[tuple[str, str]]", dtype.descr)
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
+    lines += [f"property {types[kind]} {name}" for name, kind in fields]
+    lines += ["end_header", ""]
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb", buffering=0) as file:
+            file.write("\n".join(lines).encode("ascii"))
+            for block in blocks:
+                block.tofile(file)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
