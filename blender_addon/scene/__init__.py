@@ -1,0 +1,1 @@
+"""Results become objects: splats, points and meshes, their looks, their place in the scene."""
