@@ -1,18 +1,30 @@
-"""Which engines there are. Cards are light; an engine's torch code is imported when it is loaded."""
+"""Which engines there are. Cards are light; an engine's torch code is imported when it is loaded.
+
+An engine is a package with two modules: `card`, whose CARD says what it can do, and `engine`, whose
+`load(variant, device) -> Engine` loads its weights. Engines from elsewhere are added by naming their
+packages, separated by commas, in the environment variable SPLATSMITH_ENGINES.
+"""
 
 from __future__ import annotations
 
 import importlib
+import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ..contract.cards import EngineCard
-from ..contract.problems import NotFound
-from .sprout.card import CARD as SPROUT
+from ..contract.problems import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from .base import Engine
 
-CARDS: dict[str, EngineCard] = {card.id: card for card in (SPROUT,)}
+BUILT_IN = ("splatsmith.engines.sprout",)
+MORE_VARIABLE = "SPLATSMITH_ENGINES"
+
+
+def cards() -> list[EngineCard]:
+    """The cards of all engines, the built-in ones first."""
+    return [card for card, _ in _engines().values()]
 
 
 def card(engine: str) -> EngineCard:
@@ -21,20 +33,41 @@ def card(engine: str) -> EngineCard:
     Raises:
         NotFound: there is no such engine.
     """
-    if engine not in CARDS:
-        raise NotFound(f"There is no engine {engine!r}.", f"There are: {', '.join(CARDS)}.")
-    return CARDS[engine]
+    return _find(engine)[0]
 
 
 def load(engine: str, variant: str, device: str) -> Engine:
     """Load a variant's weights onto `device` ("cpu", "cuda", "cuda:1").
 
-    Every engine's package has a module `engine` with `load(variant, device) -> Engine`.
-
     Raises:
         NotFound: there is no such engine or variant.
         WeightsMissing, WeightsDamaged: what the names say.
     """
-    chosen = card(engine).variant(variant)
-    module = importlib.import_module(f".{engine}.engine", __package__)
-    return module.load(chosen.id, device)
+    chosen, package = _find(engine)
+    module = importlib.import_module(f"{package}.engine")
+    return module.load(chosen.variant(variant).id, device)
+
+
+def _find(engine: str) -> tuple[EngineCard, str]:
+    engines = _engines()
+    if engine not in engines:
+        raise NotFound(f"There is no engine {engine!r}.", f"There are: {', '.join(engines)}.")
+    return engines[engine]
+
+
+@cache
+def _engines() -> dict[str, tuple[EngineCard, str]]:
+    """Card and package of each engine, by its id."""
+    more = [name.strip() for name in os.environ.get(MORE_VARIABLE, "").split(",")]
+    packages = [*BUILT_IN, *filter(None, more)]
+    return {card.id: (card, package) for package in packages for card in [_read_card(package)]}
+
+
+def _read_card(package: str) -> EngineCard:
+    try:
+        return importlib.import_module(f"{package}.card").CARD
+    except ModuleNotFoundError as error:
+        raise InvalidRequest(
+            f"The engine {package} cannot be imported: {error}.",
+            f"Check {MORE_VARIABLE} and that the package is on Python's path.",
+        ) from error

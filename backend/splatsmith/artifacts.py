@@ -1,0 +1,42 @@
+"""A job's finished files: written aside, described, and put in place all at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from .contract.protocol import Artifact
+
+MEDIA_TYPES = {
+    "splats.ply": "application/octet-stream",
+    "points.ply": "application/octet-stream",
+    "mesh.glb": "model/gltf-binary",
+    "preview.png": "image/png",
+    "turntable.webp": "image/webp",
+    "job.json": "application/json",
+}
+
+
+def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
+    """The artifacts in `folder`, in MEDIA_TYPES' order."""
+    present = [(folder / name, kind) for name, kind in MEDIA_TYPES.items()]
+    return tuple(
+        Artifact(path.name, kind, path.stat().st_size, file_digest(path))
+        for path, kind in present
+        if path.is_file()
+    )
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def move_artifacts(source: Path, target: Path) -> None:
+    """Move the files of `source` into `target`, replacing its own; both on one file system."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        os.replace(path, target / path.name)
+    source.rmdir()

@@ -1,0 +1,126 @@
+"""What a batch is made of: a file of prompts, a table, or a folder of pictures.
+
+    prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
+    table.csv     a header of: prompt, image, name, and any of the engine's parameters
+    pictures/     every picture in the folder, in the order of their names
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .problems import InvalidRequest
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+MAX_FILE_NAME = 60
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """One asset to make. `name` is never empty and differs from all others of its batch."""
+
+    name: str
+    prompt: str = ""
+    picture: Path | None = None
+    parameters: dict[str, object] = field(default_factory=dict[str, object])
+
+
+def read_batch(source: Path) -> list[BatchItem]:
+    """The items of a prompts file, a CSV table or a folder of pictures.
+
+    Raises:
+        InvalidRequest: there is no such file, it is no text, or it holds nothing to make.
+    """
+    if source.is_dir():
+        items = _pictures(source)
+    elif source.suffix.lower() == ".csv":
+        items = _table(source)
+    else:
+        items = _prompts(source)
+    if not items:
+        raise InvalidRequest(
+            f"{source} holds nothing to make.",
+            "Give a file with one prompt a line, a CSV with a header, or a folder of pictures.",
+        )
+    return _numbered_where_equal(items)
+
+
+def file_name(title: str) -> str:
+    """`title` as the name of a file or folder: letters of any script, digits, - and _."""
+    words = re.sub(r"[^\w]+", "-", title).strip("-_")
+    return words[:MAX_FILE_NAME].rstrip("-_") or "asset"
+
+
+def _pictures(folder: Path) -> list[BatchItem]:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+    return [BatchItem(name=path.stem, picture=path) for path in paths]
+
+
+def _prompts(source: Path) -> list[BatchItem]:
+    lines = [line.strip() for line in _text(source).splitlines()]
+    return [BatchItem(name=line, prompt=line) for line in lines if line and line[0] != "#"]
+
+
+def _table(source: Path) -> list[BatchItem]:
+    rows = csv.DictReader(_text(source).splitlines())
+    known = {"prompt", "image"} & set(rows.fieldnames or ())
+    if not known:
+        raise InvalidRequest(
+            f"{source} has neither a column 'prompt' nor a column 'image'.",
+            "Begin it with a header line, such as: prompt,image,name,seed",
+        )
+    return [_row(source, number, row) for number, row in enumerate(rows, start=2)]
+
+
+def _row(source: Path, number: int, row: dict[str, str | None]) -> BatchItem:
+    if None in row or None in row.values():
+        raise InvalidRequest(
+            f"Line {number} of {source} has not as many cells as the header.",
+            'Put text with a comma in it between "quotes".',
+        )
+    cells = {key.strip(): (value or "").strip() for key, value in row.items()}
+    prompt, image, name = (cells.pop(key, "") for key in ("prompt", "image", "name"))
+    picture = source.parent / image if image else None
+    return BatchItem(
+        name=name or prompt or Path(image).stem or f"line {number}",
+        prompt=prompt,
+        picture=picture,
+        parameters={key: _value(cell) for key, cell in cells.items() if cell},
+    )
+
+
+def _value(cell: str) -> object:
+    """A number or truth value where the cell is one; the engine's card checks it later."""
+    try:
+        value = json.loads(cell.lower())
+    except ValueError:
+        return cell
+    return value if isinstance(value, (int, float)) else cell
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InvalidRequest(f"There is no {source}.", "Check the name.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{source} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{source} is not text in UTF-8.", "Save it as UTF-8.") from None
+
+
+def _numbered_where_equal(items: list[BatchItem]) -> list[BatchItem]:
+    """Give equal names a number, judged as file names so that no folder is shared."""
+    taken: set[str] = set()
+    numbered: list[BatchItem] = []
+    for item in items:
+        name, number = item.name, 2
+        while file_name(name).casefold() in taken:
+            name, number = f"{number} {item.name}", number + 1
+        taken.add(file_name(name).casefold())
+        numbered.append(BatchItem(name, item.prompt, item.picture, item.parameters))
+    return numbered
