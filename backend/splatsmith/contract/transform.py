@@ -1,0 +1,75 @@
+"""A cloud turned, scaled and moved as one body: centres, rotations, sizes and harmonics."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cloud import GaussianCloud
+from .harmonics import turn
+
+# Splatsmith's assets stand in Y up with their front towards +Z, Blender's in Z up towards -Y.
+Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
+
+
+def transform_cloud(
+    cloud: GaussianCloud,
+    rotation: NDArray[np.float64],
+    scale: float = 1.0,
+    translation: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> GaussianCloud:
+    """Map every point p of `cloud` to scale * rotation @ p + translation.
+
+    Args:
+        rotation: [3, 3], orthonormal with determinant 1.
+
+    Raises:
+        ValueError: `rotation` is none, or `scale` is not above 0.
+    """
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-5) or np.linalg.det(rotation) < 0:
+        raise ValueError("rotation must be orthonormal with determinant 1")
+    if scale <= 0:
+        raise ValueError(f"scale is {scale}, not above 0")
+    matrix = (scale * rotation).astype(np.float32)
+    return GaussianCloud(
+        means=cloud.means @ matrix.T + np.asarray(translation, np.float32),
+        quats=_multiply(quaternion(rotation), cloud.quats),
+        scales=cloud.scales * np.float32(scale),
+        opacities=cloud.opacities,
+        sh0=cloud.sh0,
+        shN=turn(cloud.shN, rotation),
+    )
+
+
+def rotation_matrices(quats: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrices [N, 3, 3] of unit quaternions wxyz [N, 4]."""
+    w, x, y, z = quats.T
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The unit quaternion wxyz [4] of a rotation matrix [3, 3]."""
+    r = rotation
+    # Four times the quaternion's outer product with itself; its longest row is the safest.
+    outer = np.array(
+        [
+            [1 + r[0, 0] + r[1, 1] + r[2, 2], r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]],
+            [r[2, 1] - r[1, 2], 1 + r[0, 0] - r[1, 1] - r[2, 2], r[0, 1] + r[1, 0], r[0, 2] + r[2, 0]],
+            [r[0, 2] - r[2, 0], r[0, 1] + r[1, 0], 1 - r[0, 0] + r[1, 1] - r[2, 2], r[1, 2] + r[2, 1]],
+            [r[1, 0] - r[0, 1], r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], 1 - r[0, 0] - r[1, 1] + r[2, 2]],
+        ]
+    )
+    row = outer[np.argmax(np.diag(outer))]
+    return (row / np.linalg.norm(row)).astype(np.float32)
+
+
+def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hamilton products of one quaternion [4] with many [N, 4]."""
+    w, x, y, z = left
+    matrix = np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]], np.float32)
+    return right @ matrix.T

@@ -1,0 +1,1 @@
+"""Meshes and points taken from a cloud, whoever made it."""

@@ -1,0 +1,1 @@
+"""Gaussians seen by cameras: rasterisers with one signature, previews, cameras."""

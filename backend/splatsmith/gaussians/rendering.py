@@ -1,0 +1,45 @@
+"""What a rasteriser is told and what it answers, whichever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract.cloud import SH_C0, GaussianCloud
+from ..contract.harmonics import basis
+
+NEAR_PLANE = 0.01  # nearer Gaussians are not drawn
+MIN_ALPHA = 1 / 255  # fainter contributions are left out
+MAX_ALPHA = 0.999
+MIN_TRANSMITTANCE = 1e-4  # a pixel is full when the next Gaussian would bring it below
+REACH = 3.33  # standard deviations at which a Gaussian of opacity 1 falls below MIN_ALPHA
+# Beyond this share of the half view outside the picture, the projection is linearised at its edge.
+EDGE_MARGIN = 0.3
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Pictures of C cameras, float32.
+
+    Attributes:
+        colors: [C, H, W, 3] sRGB over the background; may exceed 1.
+        alphas: [C, H, W] 0..1.
+        depths: [C, H, W] expected z of the camera's axes; 0 where nothing was drawn.
+    """
+
+    colors: NDArray[np.float32]
+    alphas: NDArray[np.float32]
+    depths: NDArray[np.float32]
+
+
+def view_colors(cloud: GaussianCloud, position: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The colours [N, 3] of the Gaussians as seen from `position` [3]; sRGB, from 0 up."""
+    colors = 0.5 + np.float32(SH_C0) * cloud.sh0
+    if cloud.degree:
+        directions = cloud.means - position
+        length = np.sqrt(np.einsum("ij,ij->i", directions, directions))[:, None]
+        values = basis(directions / np.maximum(length, 1e-12), cloud.degree)[:, 1:]
+        colors += np.einsum("nk,nkc->nc", values, cloud.shN)
+    return np.maximum(colors, 0, out=colors)
