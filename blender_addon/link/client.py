@@ -1,0 +1,185 @@
+"""The service's HTTP interface, seen from Blender."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from ..contract.cards import EngineCard
+from ..contract.jsonable import from_json, to_json
+from ..contract.problems import Problem, SplatsmithError
+from ..contract.protocol import (
+    PROTOCOL_VERSION,
+    Artifact,
+    GenerateRequest,
+    Health,
+    JobKind,
+    JobStatus,
+)
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
+CHUNK = 1 << 20
+
+
+class ServiceError(SplatsmithError):
+    """Raised when the service refuses; carries the problem it sent."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail, problem.remedy)
+        self._problem = problem
+
+    @property
+    def problem(self) -> Problem:
+        return self._problem
+
+
+class ServiceGone(SplatsmithError):
+    """Raised when nobody answers at the service's address, or the answer breaks off."""
+
+    code = "service-gone"
+    title = "The backend does not answer"
+    status = 503
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens, and the bearer token it wants."""
+
+    url: str
+    token: str
+
+
+class Client:
+    """One connection to a service; not for two threads at once."""
+
+    def __init__(self, address: Address) -> None:
+        self._url = address.url.rstrip("/") + "/v1"
+        self._http = requests.Session()
+        # A proxy set for the internet must neither see nor break what stays on this machine.
+        self._http.trust_env = urlsplit(address.url).hostname not in LOOPBACK
+        self._http.headers["Authorization"] = f"Bearer {address.token}"
+
+    def close(self) -> None:
+        self._http.close()
+
+    def health(self) -> Health:
+        """Who answers.
+
+        Raises:
+            ServiceGone: nobody.
+            ServiceError: it speaks another protocol version, or refuses the token.
+        """
+        answer = self._json("GET", "/health")
+        if answer.get("protocol") != PROTOCOL_VERSION:
+            raise ServiceError(_foreign_protocol(answer.get("protocol")))
+        return from_json(Health, answer, "health")
+
+    def engines(self) -> tuple[EngineCard, ...]:
+        return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs"), "jobs")
+
+    def upload_image(self, data: bytes) -> str:
+        """Send a picture's file; returns the id to put into a request."""
+        kind = {"Content-Type": "application/octet-stream"}
+        return self._json("POST", "/images", data=data, headers=kind)["id"]
+
+    def generate(self, request: GenerateRequest, key: str) -> JobStatus:
+        """Submit a job. The same `key` again gives the same job, not a second one."""
+        body = {"kind": JobKind.GENERATE.value, "request": to_json(request)}
+        answer = self._json("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
+        return from_json(JobStatus, answer, "job")
+
+    def cancel(self, job: str) -> None:
+        self._send("POST", f"/jobs/{job}/cancel").close()
+
+    def delete(self, job: str) -> None:
+        self._send("DELETE", f"/jobs/{job}").close()
+
+    def download(self, job: str, artifact: Artifact, folder: Path) -> Path:
+        """Fetch an artifact into `folder`: whole and checked, or not at all.
+
+        Raises:
+            ServiceError: what arrived is not what was announced.
+            OSError: `folder` cannot be written.
+        """
+        target = folder / Path(artifact.name).name
+        if target.is_file() and target.stat().st_size == artifact.size_bytes:
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        try:
+            if self._stream(f"/jobs/{job}/artifacts/{artifact.name}", part) != artifact.sha256:
+                raise ServiceError(_damaged(artifact.name))
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    def _stream(self, path: str, target: Path) -> str:
+        digest = hashlib.sha256()
+        with self._send("GET", path, stream=True) as response, target.open("wb") as file:
+            with _told_when_gone():
+                for chunk in response.iter_content(CHUNK):
+                    digest.update(chunk)
+                    file.write(chunk)
+        return digest.hexdigest()
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        with self._send(method, path, **options) as response:
+            return response.json()
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        with _told_when_gone():
+            response = self._http.request(method, self._url + path, timeout=TIMEOUT, **options)
+        if response.ok:
+            return response
+        with response:
+            raise ServiceError(_problem_in(response))
+
+
+@contextmanager
+def _told_when_gone() -> Iterator[None]:
+    try:
+        yield
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise ServiceGone("The backend does not answer.", "Start it again.") from error
+
+
+def _problem_in(response: requests.Response) -> Problem:
+    try:
+        body = response.json()
+        return Problem(**{name: body[name] for name in ("code", "title", "detail")},
+                       remedy=body.get("remedy", ""), status=response.status_code)
+    except (ValueError, KeyError, TypeError):
+        # Not our service's answer: a proxy's page, or something else on that port.
+        return Problem(
+            "foreign-answer",
+            "This is not a Splatsmith backend",
+            f"{response.url} answered {response.status_code} {response.reason}.",
+            "Check the address in the preferences.",
+            response.status_code,
+        )
+
+
+def _foreign_protocol(theirs: object) -> Problem:
+    return Problem(
+        "protocol-mismatch",
+        "The versions do not fit",
+        f"The backend speaks protocol {theirs}, this add-on {PROTOCOL_VERSION}.",
+        "Update the older of the two.",
+    )
+
+
+def _damaged(name: str) -> Problem:
+    return Problem("damaged-download", "A download was damaged", f"{name} arrived damaged.",
+                   "Try again.")
