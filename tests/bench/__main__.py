@@ -1,0 +1,39 @@
+"""Run the benchmarks that this Python can run and print their figures.
+
+python -m tests.bench [NAME ...]    NAME: a benchmark module's name, or its beginning
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+NOT_BENCHMARKS = {"__init__", "__main__", "figure"}
+
+
+def benchmarks(prefixes: list[str]) -> list[str]:
+    """The names of the benchmarks for this Python, sorted; all of them without `prefixes`."""
+    in_blender = find_spec("bpy") is not None
+    found = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
+    return [
+        name
+        for name in found
+        if name not in NOT_BENCHMARKS
+        and name.startswith("import") == in_blender
+        and (not prefixes or name.startswith(tuple(prefixes)))
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    for name in benchmarks(arguments):
+        sys.stdout.write(f"\n{name}\n")
+        for figure in importlib.import_module(f"tests.bench.{name}").figures():
+            sys.stdout.write(f"  {figure}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
