@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from .contract.protocol import Artifact
@@ -38,5 +37,5 @@ def move_artifacts(source: Path, target: Path) -> None:
     """Move the files of `source` into `target`, replacing its own; both on one file system."""
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.iterdir()):
-        os.replace(path, target / path.name)
+        path.replace(target / path.name)
     source.rmdir()

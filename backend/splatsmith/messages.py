@@ -1,7 +1,7 @@
 """What the service and its worker tell each other: one JSON object a line, over pipes.
 
-    service -> worker   RunJob, CancelJob
-    worker -> service   Ready, then for each job Moved ... and one of Finished, Failed, Stopped
+service -> worker   RunJob, CancelJob
+worker -> service   Ready, then for each job Moved ... and one of Finished, Failed, Stopped
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ def checkpoint_path(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     path = folder / checkpoint.file
     if not path.is_file():
-        raise WeightsMissing(f"The weights {path.name} are not at {path.parent}.", _remedy(checkpoint))
+        raise WeightsMissing(
+            f"The weights {path.name} are not at {path.parent}.", _remedy(checkpoint)
+        )
     size = path.stat().st_size
     if size != checkpoint.size_bytes:
         raise WeightsDamaged(

@@ -1,8 +1,8 @@
 """What a batch is made of: a file of prompts, a table, or a folder of pictures.
 
-    prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
-    table.csv     a header of: prompt, image, name, and any of the engine's parameters
-    pictures/     every picture in the folder, in the order of their names
+prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
+table.csv     a header of: prompt, image, name, and any of the engine's parameters
+pictures/     every picture in the folder, in the order of their names
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The bodies of HTTP v1 around requests and job states, and the handover file of a service.
 
-    POST /v1/images, /v1/clouds   the file itself            -> 201 Upload
-    POST /v1/jobs                 JobOrder                   -> 202 JobStatus + Location
-    GET  /v1/jobs                 ?limit= &before= &state=   -> 200 JobPage, newest first
-    GET  /v1/engines                                         -> 200 EngineList
+POST /v1/images, /v1/clouds   the file itself            -> 201 Upload
+POST /v1/jobs                 JobOrder                   -> 202 JobStatus + Location
+GET  /v1/jobs                 ?limit= &before= &state=   -> 200 JobPage, newest first
+GET  /v1/engines                                         -> 200 EngineList
 """
 
 from __future__ import annotations
