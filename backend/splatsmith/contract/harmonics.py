@@ -27,18 +27,26 @@ def turn(shN: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.
 
     A turned function sees along d what the old one saw along R^-1 d; each band is closed under
     that, so its matrix follows from the values at some directions, without Wigner's formulas.
+    `result[:, k]` is contiguous: each coefficient is a plane in memory, as one matrix product per
+    band makes it and as Blender's attributes want it.
     """
-    degree = round((shN.shape[1] + 1) ** 0.5) - 1
-    directions = _spread(_PROBES)
-    new = basis(directions, degree).astype(np.float64)
-    old = basis((directions @ rotation).astype(np.float32), degree).astype(np.float64)
-    turned = np.empty_like(shN)
+    count, coefficients, channels = shN.shape
+    degree = round((coefficients + 1) ** 0.5) - 1
+    planes = np.empty((coefficients, count * channels), np.float32)
     for band in range(1, degree + 1):
-        inside = slice(band * band, (band + 1) ** 2)
-        matrix = np.linalg.pinv(new[:, inside]) @ old[:, inside]
-        rest = slice(inside.start - 1, inside.stop - 1)
-        turned[:, rest] = np.einsum("ij,njc->nic", matrix.astype(np.float32), shN[:, rest])
-    return turned
+        rest = slice(band * band - 1, (band + 1) ** 2 - 1)
+        old = np.ascontiguousarray(shN[:, rest].transpose(1, 0, 2))
+        np.matmul(_turn_matrix(band, rotation), old.reshape(len(old), -1), out=planes[rest])
+    return planes.reshape(coefficients, count, channels).transpose(1, 0, 2)
+
+
+def _turn_matrix(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Solve Y(d) D = Y(R^-1 d) for D, over more directions than it has columns."""
+    directions = _spread(_PROBES)
+    inside = slice(band * band, (band + 1) ** 2)
+    new = basis(directions, band)[:, inside].astype(np.float64)
+    old = basis((directions @ rotation).astype(np.float32), band)[:, inside].astype(np.float64)
+    return (np.linalg.pinv(new) @ old).astype(np.float32)
 
 
 def _spread(count: int) -> NDArray[np.float32]:

@@ -3,15 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splatsmith.contract.harmonics import evaluate_band, turn_harmonics, turn_matrix
+from splatsmith.contract.harmonics import basis, turn
 
 DEGREES = (1, 2, 3, 4)
-BAND_STARTS = {1: 0, 2: 3, 3: 8, 4: 15}
 
 
 def random_directions(count: int) -> np.ndarray:
     directions = np.random.default_rng(7).normal(size=(count, 3))
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
 
 
 def random_rotation() -> np.ndarray:
@@ -20,46 +19,49 @@ def random_rotation() -> np.ndarray:
     return q * np.linalg.det(q)
 
 
-@pytest.mark.parametrize("degree", DEGREES)
-def test_bands_are_orthonormal(degree: int) -> None:
-    z, weights = np.polynomial.legendre.leggauss(12)
-    azimuth = np.arange(24) * 2 * np.pi / 24
-    z, azimuth = (a.ravel() for a in np.meshgrid(z, azimuth, indexing="ij"))
+def random_coefficients(degree: int, count: int = 9) -> np.ndarray:
+    shape = (count, (degree + 1) ** 2 - 1, 3)
+    return np.random.default_rng(degree).normal(size=shape).astype(np.float32)
+
+
+def test_harmonics_are_orthonormal() -> None:
+    heights, weights = np.polynomial.legendre.leggauss(12)
+    z, azimuth = np.meshgrid(heights, np.arange(24) * 2 * np.pi / 24, indexing="ij")
     radius = np.sqrt(1 - z * z)
-    sphere = np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=1)
-    band = evaluate_band(degree, sphere)
-    gram = (band * np.repeat(weights, 24)[:, None]).T @ band * 2 * np.pi / 24
-    np.testing.assert_allclose(gram, np.eye(2 * degree + 1), atol=1e-12)
+    sphere = np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=-1)
+    values = basis(sphere.reshape(-1, 3).astype(np.float32), 4)
+    gram = (values * np.repeat(weights, 24)[:, None]).T @ values * 2 * np.pi / 24
+    np.testing.assert_allclose(gram, np.eye(25), atol=1e-5)
+
+
+def test_signs_are_those_of_splat_files() -> None:
+    x, y, z = np.eye(3, dtype=np.float32)[:, None]
+    assert basis(x, 1)[0, 3] < 0
+    assert basis(y, 1)[0, 1] < 0
+    assert basis(z, 1)[0, 2] > 0
 
 
 @pytest.mark.parametrize("degree", DEGREES)
-def test_turned_band_shows_from_turned_direction_what_it_showed_before(degree: int) -> None:
+def test_turned_cloud_shows_from_turned_direction_what_it_showed_before(degree: int) -> None:
     rotation = random_rotation()
-    coefficients = np.random.default_rng(degree).normal(size=2 * degree + 1)
+    coefficients = random_coefficients(degree)
     directions = random_directions(50)
-    before = evaluate_band(degree, directions) @ coefficients
-    turned = turn_matrix(degree, rotation) @ coefficients
-    after = evaluate_band(degree, directions @ rotation.T) @ turned
-    np.testing.assert_allclose(after, before, atol=1e-5)
+    turned_directions = (directions @ rotation.T).astype(np.float32)
+    before = np.einsum("mk,nkc->nmc", basis(directions, degree)[:, 1:], coefficients)
+    turned = turn(coefficients, rotation)
+    after = np.einsum("mk,nkc->nmc", basis(turned_directions, degree)[:, 1:], turned)
+    np.testing.assert_allclose(after, before, atol=1e-4)
 
 
 @pytest.mark.parametrize("degree", (0, *DEGREES))
-def test_harmonics_turn_band_by_band(degree: int) -> None:
+def test_turning_there_and_back_changes_nothing(degree: int) -> None:
     rotation = random_rotation()
-    count = (degree + 1) ** 2 - 1
-    coefficients = np.random.default_rng(degree).normal(size=(5, count, 3)).astype(np.float32)
-    turned = turn_harmonics(coefficients, rotation)
-    assert turned.shape == coefficients.shape
-    assert all(turned[:, k].flags.c_contiguous for k in range(count))
-    for band, start in BAND_STARTS.items():
-        if band <= degree:
-            part = slice(start, start + 2 * band + 1)
-            expected = np.einsum("kj,njc->nkc", turn_matrix(band, rotation), coefficients[:, part])
-            np.testing.assert_allclose(turned[:, part], expected, atol=1e-5)
-
-
-def test_turning_there_and_back_changes_nothing() -> None:
-    rotation = random_rotation()
-    coefficients = np.random.default_rng(0).normal(size=(9, 24, 3)).astype(np.float32)
-    back = turn_harmonics(turn_harmonics(coefficients, rotation), rotation.T)
+    coefficients = random_coefficients(degree)
+    back = turn(turn(coefficients, rotation), rotation.T)
+    assert back.shape == coefficients.shape
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
+
+
+def test_each_turned_coefficient_is_contiguous() -> None:
+    turned = turn(random_coefficients(3), random_rotation())
+    assert all(turned[:, k].flags.c_contiguous for k in range(15))

@@ -1,0 +1,90 @@
+"""Materials of splats, points and meshes, as node trees."""
+
+from __future__ import annotations
+
+import bpy
+
+from .nodes import Tree
+
+SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
+POINT_COLOR = "color"
+MESH_COLOR = "Color"
+CUTOFF = 3.0  # an ellipsoid ends at this many standard deviations
+
+
+def build_ellipsoid(name: str) -> bpy.types.Material:
+    """Glow with the splat's colour; alpha is the Gaussian's maximum along the ray.
+
+    In the instance's own space the ellipsoid is the unit sphere: with P on its surface and D along
+    the ray, the ray passes the centre at the squared distance |P|^2 - (P.D)^2 / |D|^2.
+    """
+    material, tree = _new_material(name)
+    material.surface_render_method = "DITHERED"
+    # Thousands of tiny lamps would be sampled otherwise; a splat's light is in its colour already.
+    material.cycles.emission_sampling = "NONE"
+    place = tree.add("ShaderNodeTexCoord").outputs["Object"]
+    geometry = tree.add("ShaderNodeNewGeometry").outputs
+    ray = tree.out(
+        "ShaderNodeVectorTransform",
+        geometry["Incoming"],
+        vector_type="VECTOR",
+        convert_from="WORLD",
+        convert_to="OBJECT",
+    )
+    along = tree.math("POWER", tree.dot(place, ray), 2.0)
+    across = tree.math("DIVIDE", along, tree.dot(ray, ray))
+    distance = tree.math("SUBTRACT", tree.dot(place, place), across)
+    gauss = tree.math("EXPONENT", tree.math("MULTIPLY", distance, -0.5 * CUTOFF**2))
+    front = tree.math("SUBTRACT", 1.0, geometry["Backfacing"])
+    color = tree.add(
+        "ShaderNodeAttribute", attribute_name=SPLAT_COLOR, attribute_type="INSTANCER"
+    ).outputs
+    alpha = tree.math("MULTIPLY", tree.math("MULTIPLY", color["Alpha"], gauss), front)
+    _glow(tree, color["Color"], alpha)
+    return material
+
+
+def build_dot(name: str) -> bpy.types.Material:
+    """Glow with the splat's colour, opaque: for splats drawn as points."""
+    material, tree = _new_material(name)
+    material.cycles.emission_sampling = "NONE"
+    color = tree.add("ShaderNodeAttribute", attribute_name=SPLAT_COLOR).outputs["Color"]
+    _glow(tree, color, 1.0)
+    return material
+
+
+def build_points(name: str) -> bpy.types.Material:
+    """A matt surface in the points' colours."""
+    return _build_matt(name, POINT_COLOR)
+
+
+def build_vertex_colors(name: str) -> bpy.types.Material:
+    """A matt surface in the vertices' colours."""
+    return _build_matt(name, MESH_COLOR)
+
+
+def _build_matt(name: str, attribute: str) -> bpy.types.Material:
+    material, tree = _new_material(name)
+    color = tree.add("ShaderNodeAttribute", attribute_name=attribute).outputs["Color"]
+    surface = tree.add("ShaderNodeBsdfPrincipled")
+    tree.connect(color, surface.inputs["Base Color"])
+    tree.connect(0.8, surface.inputs["Roughness"])
+    tree.add("ShaderNodeOutputMaterial", surface.outputs[0])
+    return material
+
+
+def _new_material(name: str) -> tuple[bpy.types.Material, Tree]:
+    material = bpy.data.materials.new(name)
+    material.use_fake_user = False
+    material.use_nodes = True
+    material.node_tree.nodes.clear()
+    return material, Tree(material.node_tree)
+
+
+def _glow(
+    tree: Tree, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float
+) -> None:
+    light = tree.out("ShaderNodeEmission", color, 1.0)
+    clear = tree.out("ShaderNodeBsdfTransparent")
+    mixed = tree.out("ShaderNodeMixShader", alpha, clear, light)
+    tree.add("ShaderNodeOutputMaterial", mixed)

@@ -1,0 +1,54 @@
+"""A few words for writing node trees down as expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+
+Input = bpy.types.NodeSocket | float | bool | str | tuple[float, ...] | bpy.types.ID | None
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A node tree under construction."""
+
+    tree: bpy.types.NodeTree
+
+    def add(self, kind: str, *inputs: Input, **properties: object) -> bpy.types.Node:
+        """Add a node; `inputs` are sockets to link or values, in the order of its visible sockets.
+
+        None leaves a socket as it is.
+        """
+        node = self.tree.nodes.new(kind)
+        for name, value in properties.items():
+            setattr(node, name, value)
+        # Sockets of the modes that a node is not in are there, but disabled.
+        sockets = [socket for socket in node.inputs if socket.enabled]
+        for socket, value in zip(sockets, inputs, strict=False):
+            self.connect(value, socket)
+        return node
+
+    def out(self, kind: str, *inputs: Input, **properties: object) -> bpy.types.NodeSocket:
+        """Add a node as `add` does and return its first output."""
+        node = self.add(kind, *inputs, **properties)
+        return next(socket for socket in node.outputs if socket.enabled)
+
+    def connect(self, value: Input, socket: bpy.types.NodeSocket) -> None:
+        """Link a socket, or set a value, into an input."""
+        if isinstance(value, bpy.types.NodeSocket):
+            self.tree.links.new(value, socket)
+        elif value is not None:
+            socket.default_value = value
+
+    def math(self, operation: str, *inputs: Input) -> bpy.types.NodeSocket:
+        """A scalar operation."""
+        return self.out("ShaderNodeMath", *inputs, operation=operation)
+
+    def dot(self, a: Input, b: Input) -> bpy.types.NodeSocket:
+        """The scalar product of two vectors."""
+        return self.out("ShaderNodeVectorMath", a, b, operation="DOT_PRODUCT")
+
+    def scale(self, vector: Input, factor: Input) -> bpy.types.NodeSocket:
+        """A vector times a number."""
+        return self.out("ShaderNodeVectorMath", vector, factor, operation="SCALE")

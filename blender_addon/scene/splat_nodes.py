@@ -1,0 +1,151 @@
+"""The geometry node groups that turn bare points into visible splats and round points."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..contract.cloud import SH_C0
+from .looks import CUTOFF, SPLAT_COLOR
+from .nodes import Tree
+
+# An icosphere of two subdivisions reaches around the sphere of 0.934 its radius.
+_SPHERE_RADIUS = 1 / 0.934
+_LEAST_OPACITY = 1 / 255
+_DOT_RADIUS = 1.0  # of a splat drawn as a point, in its mean standard deviations
+
+
+def build_splats(
+    name: str, ellipsoid: bpy.types.Material, dot: bpy.types.Material
+) -> bpy.types.NodeTree:
+    """Points with the attributes of native splats become ellipsoids, or dots where that is asked."""
+    tree, inputs = _new_group(name)
+    points = _bare_points(tree, inputs["Geometry"])
+    color, alpha = _color(tree, inputs["Opacity"])
+    stored = tree.out(
+        "GeometryNodeStoreNamedAttribute",
+        *(points, None, SPLAT_COLOR, color),
+        data_type="FLOAT_COLOR",
+        domain="POINT",
+    )
+    visible = _visible(tree, alpha, inputs["Viewport Share"])
+    ellipsoids = _ellipsoids(tree, stored, visible, inputs["Size"], ellipsoid)
+    dots = _dots(tree, stored, visible, inputs["Size"], dot)
+    in_viewport = tree.out("GeometryNodeIsViewport")
+    as_dots = tree.out(
+        "GeometryNodeSwitch",
+        *(in_viewport, inputs["Points in Render"], inputs["Points in Viewport"]),
+        input_type="BOOLEAN",
+    )
+    shown = tree.out("GeometryNodeSwitch", as_dots, ellipsoids, dots, input_type="GEOMETRY")
+    tree.add("NodeGroupOutput", shown)
+    return tree.tree
+
+
+def build_round_points(name: str, material: bpy.types.Material) -> bpy.types.NodeTree:
+    """Mesh vertices with an attribute `radius` become round points."""
+    group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    group.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    tree = Tree(group)
+    radius = _attribute(tree, "radius", "FLOAT")
+    vertices = tree.add("NodeGroupInput").outputs["Geometry"]
+    points = tree.out("GeometryNodeMeshToPoints", vertices, None, None, radius)
+    tree.add("NodeGroupOutput", tree.out("GeometryNodeSetMaterial", points, None, material))
+    return group
+
+
+def _new_group(name: str) -> tuple[Tree, dict[str, bpy.types.NodeSocket]]:
+    group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    sockets = group.interface
+    sockets.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    sockets.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    for label, kind, default, limits in (
+        ("Opacity", "Float", 1.0, (0.0, 10.0)),
+        ("Size", "Float", 1.0, (0.0, 10.0)),
+        ("Viewport Share", "Float", 1.0, (0.0, 1.0)),
+        ("Points in Viewport", "Bool", False, None),
+        ("Points in Render", "Bool", False, None),
+    ):
+        socket = sockets.new_socket(label, in_out="INPUT", socket_type=f"NodeSocket{kind}")
+        socket.default_value = default
+        if limits:
+            socket.min_value, socket.max_value = limits
+    tree = Tree(group)
+    return tree, dict(tree.add("NodeGroupInput").outputs.items())
+
+
+def _bare_points(tree: Tree, geometry: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """A point cloud, whichever of the two kinds of datablock came in."""
+    parts = tree.add("GeometryNodeSeparateComponents", geometry).outputs
+    vertices = tree.out("GeometryNodeMeshToPoints", parts["Mesh"])
+    joined = tree.add("GeometryNodeJoinGeometry")
+    for part in (vertices, parts["Point Cloud"]):
+        tree.connect(part, joined.inputs[0])
+    return joined.outputs[0]
+
+
+def _color(
+    tree: Tree, opacity: bpy.types.NodeSocket
+) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """Linear colour with alpha, and alpha alone, from the raw harmonics and `opacity`'s factor."""
+    base = _attribute(tree, "radiance:base", "FLOAT_COLOR")
+    raw = tree.add("FunctionNodeSeparateColor", base).outputs
+    alpha = tree.math("MINIMUM", tree.math("MULTIPLY", raw["Alpha"], opacity), 1.0)
+    channels = [_linear(tree, raw[channel]) for channel in ("Red", "Green", "Blue")]
+    return tree.out("FunctionNodeCombineColor", *channels, alpha), alpha
+
+
+def _linear(tree: Tree, raw: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """Linear light from a raw harmonic: sRGB is 0.5 + SH_C0 * raw, clipped (IEC 61966-2-1)."""
+    encoded = tree.math("MAXIMUM", tree.math("MULTIPLY_ADD", raw, SH_C0, 0.5), 0.0)
+    shifted = tree.math("MULTIPLY_ADD", encoded, 1 / 1.055, 0.055 / 1.055)
+    light = tree.math("POWER", shifted, 2.4)
+    dark = tree.math("DIVIDE", encoded, 12.92)
+    is_dark = tree.math("LESS_THAN", encoded, 0.04045)
+    return tree.out("GeometryNodeSwitch", is_dark, light, dark, input_type="FLOAT")
+
+
+def _visible(
+    tree: Tree, alpha: bpy.types.NodeSocket, share: bpy.types.NodeSocket
+) -> bpy.types.NodeSocket:
+    """Splats worth drawing; in the viewport only a share of them, the same ones every time."""
+    opaque = tree.math("GREATER_THAN", alpha, _LEAST_OPACITY)
+    sample = tree.out("FunctionNodeRandomValue", share, data_type="BOOLEAN")
+    in_viewport = tree.out("GeometryNodeIsViewport")
+    chosen = tree.out("GeometryNodeSwitch", in_viewport, True, sample, input_type="BOOLEAN")
+    return tree.out("FunctionNodeBooleanMath", opaque, chosen, operation="AND")
+
+
+def _ellipsoids(
+    tree: Tree,
+    points: bpy.types.NodeSocket,
+    visible: bpy.types.NodeSocket,
+    size: bpy.types.NodeSocket,
+    material: bpy.types.Material,
+) -> bpy.types.NodeSocket:
+    sphere = tree.out("GeometryNodeMeshIcoSphere", _SPHERE_RADIUS, 2)
+    sphere = tree.out("GeometryNodeSetMaterial", sphere, None, material)
+    instances = tree.add("GeometryNodeInstanceOnPoints", points, visible, sphere)
+    tree.connect(_attribute(tree, "rotation", "QUATERNION"), instances.inputs["Rotation"])
+    deviations = tree.scale(_attribute(tree, "scale", "FLOAT_VECTOR"), CUTOFF)
+    tree.connect(tree.scale(deviations, size), instances.inputs["Scale"])
+    return instances.outputs[0]
+
+
+def _dots(
+    tree: Tree,
+    points: bpy.types.NodeSocket,
+    visible: bpy.types.NodeSocket,
+    size: bpy.types.NodeSocket,
+    material: bpy.types.Material,
+) -> bpy.types.NodeSocket:
+    hidden = tree.out("FunctionNodeBooleanMath", visible, operation="NOT")
+    kept = tree.out("GeometryNodeDeleteGeometry", points, hidden, domain="POINT")
+    third = (_DOT_RADIUS / 3,) * 3
+    mean = tree.dot(_attribute(tree, "scale", "FLOAT_VECTOR"), third)
+    sized = tree.out("GeometryNodeSetPointRadius", kept, None, tree.math("MULTIPLY", mean, size))
+    return tree.out("GeometryNodeSetMaterial", sized, None, material)
+
+
+def _attribute(tree: Tree, name: str, kind: str) -> bpy.types.NodeSocket:
+    return tree.out("GeometryNodeInputNamedAttribute", name, data_type=kind)
