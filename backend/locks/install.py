@@ -28,6 +28,8 @@ BACKEND = {
     ("win32", "amd64"): ("windows-x86_64",),
     ("darwin", "arm64"): ("macos-arm64",),
 }
+# "Collecting name==1.0 (from -r ...)", or "Processing /folder/name-1.0-py3-none-any.whl (...)"
+PACKAGE = re.compile(r"(?:Collecting|Processing) (?:.*[/\\])?([\w.-]+?)(?:==|-)(\d[^\s-]*)")
 STAMP = "installed-locks.txt"
 ATTEMPTS = 3
 SECONDS_BETWEEN_ATTEMPTS = 5
@@ -51,10 +53,9 @@ def install(environment: Path, names: Sequence[str]) -> None:
     """
     choices = [candidates(name) for name in names]
     stamp = environment / STAMP
-    current = stamp.read_text("utf-8") if stamp.is_file() else None
-    if current in map(fingerprint, itertools.product(*choices)):
-        return
-    if current is not None:
+    if stamp.is_file():
+        if stamp.read_text("utf-8") in map(fingerprint, itertools.product(*choices)):
+            return
         shutil.rmtree(environment)
     say(f"Making the environment {environment}")
     make_environment(environment)
@@ -82,10 +83,11 @@ def candidates(name: str) -> list[Path]:
 
 
 def chosen(choice: Sequence[Path], python: Path) -> Path:
-    """The CPU lock of two where the package index offers PyTorch's CPU build, else the other."""
-    if len(choice) == 1 or index_offers_cpu_build(choice[0], python):
+    """The CUDA lock of two where there is a GPU for it, or no CPU build to be had."""
+    if len(choice) == 1:
         return choice[0]
-    return choice[1]
+    has_gpu = shutil.which("nvidia-smi") is not None
+    return choice[1] if has_gpu or not index_offers_cpu_build(choice[0], python) else choice[0]
 
 
 def index_offers_cpu_build(lock: Path, python: Path) -> bool:
@@ -175,9 +177,9 @@ def progress_lines(lines: Iterator[str], total: int) -> Iterator[str]:
     """What to tell of pip's output: each package as its turn comes, then the last long step."""
     done = 0
     for line in lines:
-        if collecting := re.match(r"Collecting (\S+?)==(\S+)", line):
+        if taken := PACKAGE.match(line):
             done += 1
-            yield f"[{min(done, total)}/{total}] {collecting[1]} {collecting[2]}"
+            yield f"[{min(done, total)}/{total}] {taken[1]} {taken[2]}"
         elif line.startswith("Installing collected packages"):
             yield f"[{total}/{total}] unpacking"
 

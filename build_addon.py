@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Build, try and test Splatsmith. Needs Python 3.11 or 3.13 and nothing else.
+
+python build_addon.py [build]  the extension for Blender, into dist/
+python build_addon.py dev      the two environments: .venv (backend) and .venv-blender (Blender)
+python build_addon.py demo     a prompt and a picture become splats, meshes and points in a scene
+python build_addon.py test     every check and test
+python build_addon.py bench    the benchmarks' figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ADDON = ROOT / "blender_addon"
+BACKEND = ROOT / "backend"
+WHEELS = ROOT / "wheels"
+DIST = ROOT / "dist"
+BACKEND_ENVIRONMENT = ROOT / ".venv"
+BLENDER_ENVIRONMENT = ROOT / ".venv-blender"
+
+PYTHONS = ((3, 11), (3, 13))  # those that Blender's module is published for
+OTHER_BLENDERS = "SPLATSMITH_BPY_PYTHONS"  # interpreters with other versions of bpy
+NOT_SHIPPED = {"blender_addon/demo.py", "backend/locks/update.py", "backend/locks/dev.txt"}
+NOT_SHIPPED |= {"backend/locks/blender.txt"}
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+MINUTES = 60
+
+
+class Failed(Exception):
+    """Raised when a step cannot be done; the message says why and what to do."""
+
+
+# The extension
+
+
+def build(target: Path = DIST) -> Path:
+    """Write the extension's zip into `target`; the same sources give the same bytes.
+
+    Raises:
+        Failed: a wheel cannot be had, the manifest does not fit, or Blender refuses the zip.
+    """
+    manifest = tomllib.loads((ADDON / "blender_manifest.toml").read_text("utf-8"))
+    check_wheels(manifest, fetch_wheels())
+    target.mkdir(parents=True, exist_ok=True)
+    archive = target / f"{manifest['id']}-{manifest['version']}.zip"
+    part = archive.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for name, source in sorted(contents()):
+            entry = zipfile.ZipInfo(name, ZIP_TIME)
+            entry.create_system = 3  # Unix, wherever it is built
+            entry.external_attr = 0o100644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(entry, source.read_bytes())
+    part.replace(archive)
+    validate(archive)
+    say(f"{shown(archive)}: {archive.stat().st_size / 2**20:.1f} MiB, {digest(archive)}")
+    return archive
+
+
+def contents() -> Iterator[tuple[str, Path]]:
+    """Every file of the extension: its name in the zip and where it is."""
+    places = [(ADDON, ""), (BACKEND / "splatsmith", "backend/splatsmith/")]
+    places += [(BACKEND / "locks", "backend/locks/")]
+    for folder, prefix in places:
+        for path in folder.rglob("*"):
+            if path.is_file() and is_shipped(path):
+                yield prefix + path.relative_to(folder).as_posix(), path
+    for wheel in locked_wheels():
+        yield f"wheels/{wheel.name}", wheel
+    yield "LICENSE", ROOT / "LICENSE"
+
+
+def is_shipped(path: Path) -> bool:
+    relative = path.relative_to(ROOT)
+    hidden = any(part.startswith((".", "__pycache__")) for part in relative.parts)
+    return not hidden and path.suffix != ".pyc" and relative.as_posix() not in NOT_SHIPPED
+
+
+def locked_wheels() -> list[Path]:
+    """The wheels in wheels/ whose bytes the lock knows."""
+    hashes = set(re.findall(r"sha256:([0-9a-f]{64})", (WHEELS / "lock.txt").read_text("utf-8")))
+    return [wheel for wheel in sorted(WHEELS.glob("*.whl")) if digest(wheel) in hashes]
+
+
+def fetch_wheels() -> list[Path]:
+    """Download what the lock names and is not there yet.
+
+    Raises:
+        Failed: the package index cannot be reached, or gives other bytes.
+    """
+    lock = WHEELS / "lock.txt"
+    wanted = len(re.findall(r"^\S+==", lock.read_text("utf-8"), re.MULTILINE))
+    if len(locked_wheels()) < wanted:
+        say("Fetching the wheels that Blender's Python lacks")
+        command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+        command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+        if subprocess.run([*command, "-d", str(WHEELS), "-r", str(lock)]).returncode != 0:
+            raise Failed("The wheels could not be fetched. Check the connection and try again.")
+    return locked_wheels()
+
+
+def check_wheels(manifest: dict[str, object], wheels: Sequence[Path]) -> None:
+    expected = [f"./wheels/{wheel.name}" for wheel in wheels]
+    if manifest.get("wheels") != expected:
+        raise Failed(
+            f"blender_manifest.toml names the wheels {manifest.get('wheels')}, wheels/lock.txt "
+            f"gives {expected}. Write the latter into the manifest."
+        )
+
+
+def validate(archive: Path) -> None:
+    """Have Blender's own validator read the zip, where a Blender module is at hand."""
+    tool = "bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
+    tools = [*BLENDER_ENVIRONMENT.glob(f"lib/python*/site-packages/{tool}")]
+    tools += BLENDER_ENVIRONMENT.glob(f"Lib/site-packages/{tool}")
+    if not tools:
+        say("Not validated: `python build_addon.py dev` brings Blender's validator.")
+        return
+    command = [str(python_of(BLENDER_ENVIRONMENT)), str(tools[0]), "validate", str(archive)]
+    checked = subprocess.run(command, text=True, capture_output=True)
+    if checked.returncode != 0:
+        raise Failed(f"Blender refuses {shown(archive)}:\n{checked.stdout}{checked.stderr}")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# The environments
+
+
+def dev() -> None:
+    """Make both environments; done in a moment when they are up to date.
+
+    Raises:
+        Failed: this Python does not fit, or an environment cannot be made.
+    """
+    if sys.version_info[:2] not in PYTHONS:
+        wanted = " or ".join(".".join(map(str, version)) for version in PYTHONS)
+        raise Failed(
+            f"This is Python {sys.version_info[0]}.{sys.version_info[1]}; Blender's module "
+            f"exists for {wanted}. Run build_addon.py with one of those."
+        )
+    make_environment(BACKEND_ENVIRONMENT, "backend", "dev")
+    make_environment(BLENDER_ENVIRONMENT, "blender")
+
+
+def make_environment(folder: Path, *locks: str) -> None:
+    command = [sys.executable, str(BACKEND / "locks" / "install.py"), str(folder), *locks]
+    if subprocess.run(command).returncode != 0:
+        raise Failed(f"The environment {shown(folder)} was not made (see above).")
+
+
+def python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+# The demo, the tests and the benchmarks
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Make the environments and run the add-on's demo in Blender's."""
+    dev()
+    command = [str(python_of(BLENDER_ENVIRONMENT)), "-m", "blender_addon.demo"]
+    command += ["--out", str(options.out.resolve())]
+    if options.prompt:
+        command += ["--prompt", options.prompt]
+    if options.image:
+        command += ["--image", str(options.image.resolve())]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise Failed("The demo did not finish (see above).")
+
+
+@dataclass
+class Count:
+    """How many tests did what, over all runs."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, report: Path, status: int) -> None:
+        """Count a run's report; a run that ended badly without saying so counts as failed."""
+        suites = ElementTree.parse(report).getroot().iter("testsuite") if report.exists() else ()
+        failed = passed = 0
+        for suite in suites:
+            tests, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
+            broken = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
+            failed += broken
+            passed += tests - skipped - broken
+            self.skipped += skipped
+        self.passed += passed
+        self.failed += max(failed, int(status != 0))
+
+    def __str__(self) -> str:
+        line = f"{self.passed} passed, {self.failed} failed"
+        return f"{line}, {self.skipped} skipped" if self.skipped else line
+
+
+def test() -> None:
+    """Run the linters and every test, each in the environment it belongs to.
+
+    Raises:
+        Failed: something did not pass.
+    """
+    dev()
+    unclean = [name for name, command in checks().items() if run_check(name, command) != 0]
+    count = Count()
+    for python, options, minutes in test_runs():
+        run_tests(count, python, options, minutes)
+    if unclean:
+        say(f"\nNot clean: {', '.join(unclean)}")
+    say(f"\n{count}")
+    if count.failed or not count.passed or unclean:
+        raise Failed("Not everything passed.")
+
+
+def checks() -> dict[str, list[str]]:
+    python = str(python_of(BACKEND_ENVIRONMENT))
+    return {
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "pyright": [python, "-m", "pyright", "--pythonpath", python],
+    }
+
+
+def run_check(name: str, command: Sequence[str]) -> int:
+    say(f"\n{name}")
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+def test_runs() -> Iterator[tuple[Path, list[str], int]]:
+    """Which Python runs which tests, and for how many minutes at most."""
+    backend, blender = python_of(BACKEND_ENVIRONMENT), python_of(BLENDER_ENVIRONMENT)
+    yield backend, ["tests/test_architecture.py", "tests/backend", "tests/package"], 30
+    # The add-on must not find the backend's packages by accident.
+    addon = ["tests/addon", "-o", "pythonpath=."]
+    others = filter(None, os.environ.get(OTHER_BLENDERS, "").split(os.pathsep))
+    for python in [blender, *map(Path, others)]:
+        yield python, addon, 15
+
+
+def run_tests(count: Count, python: Path, options: Sequence[str], minutes: int) -> None:
+    say(f"\n{shown(python)}: {options[0]}")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [str(python), "-m", "pytest", "-q", f"--junitxml={report}", *options]
+        try:
+            status = subprocess.run(command, cwd=ROOT, timeout=minutes * MINUTES).returncode
+        except subprocess.TimeoutExpired:
+            say(f"Stopped after {minutes} minutes.")
+            status = 1
+        count.add(report, status)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Print the figures of tests/bench, each in the environment it belongs to."""
+    dev()
+    for environment in (BACKEND_ENVIRONMENT, BLENDER_ENVIRONMENT):
+        paths = [ROOT, BACKEND] if environment is BACKEND_ENVIRONMENT else [ROOT]
+        search = {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+        command = [str(python_of(environment)), "-m", "tests.bench", *options.names]
+        if subprocess.run(command, cwd=ROOT, env={**os.environ, **search}).returncode != 0:
+            raise Failed("A benchmark did not finish (see above).")
+
+
+# The command line
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def shown(path: Path) -> str:
+    """A path as a person would name it from the project's folder."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("build", help="write the extension's zip into dist/")
+    commands.add_parser("dev", help="make the environments .venv and .venv-blender")
+    demo = commands.add_parser("demo", help="a prompt and a picture, all the way into a scene")
+    demo.add_argument("--prompt", metavar="TEXT", help='instead of "a wooden chair"')
+    demo.add_argument("--image", metavar="FILE", type=Path, help="instead of the shipped picture")
+    demo.add_argument("--out", metavar="DIR", type=Path, default=ROOT / "out", help="default: out")
+    commands.add_parser("test", help="run every check and test")
+    bench = commands.add_parser("bench", help="print the benchmarks' figures")
+    bench.add_argument("names", metavar="NAME", nargs="*", help="only those that begin like this")
+    return top
+
+
+def main() -> int:
+    options = parser().parse_args()
+    try:
+        match options.command:
+            case "demo":
+                demo(options)
+            case "test":
+                test()
+            case "bench":
+                bench(options)
+            case "dev":
+                dev()
+                say(f"Ready: {shown(BACKEND_ENVIRONMENT)}, {shown(BLENDER_ENVIRONMENT)}")
+            case _:
+                build()
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
