@@ -47,8 +47,11 @@ def vertex_color_material() -> bpy.types.Material:
 
 def set_input(modifier: bpy.types.NodesModifier, name: str, value: float | bool) -> None:
     """Set one of the modifier's inputs, by the name that its panel shows."""
-    sockets = modifier.node_group.interface.items_tree
-    modifier[sockets[name].identifier] = value
+    identifier = modifier.node_group.interface.items_tree[name].identifier
+    if hasattr(modifier, "properties"):  # 5.2 and later
+        getattr(modifier.properties.inputs, identifier).value = value
+    else:
+        modifier[identifier] = value
 
 
 def raise_transparent_bounces(scene: bpy.types.Scene) -> None:

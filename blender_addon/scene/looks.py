@@ -81,9 +81,7 @@ def _new_material(name: str) -> tuple[bpy.types.Material, Tree]:
     return material, Tree(material.node_tree)
 
 
-def _glow(
-    tree: Tree, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float
-) -> None:
+def _glow(tree: Tree, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float) -> None:
     light = tree.out("ShaderNodeEmission", color, 1.0)
     clear = tree.out("ShaderNodeBsdfTransparent")
     mixed = tree.out("ShaderNodeMixShader", alpha, clear, light)

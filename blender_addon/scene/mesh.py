@@ -2,15 +2,110 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from pathlib import Path
 
 import bpy
 
+from ..contract.problems import SplatsmithError
+from . import appearance
+
+_SMOOTH_ANGLE = math.radians(60)  # of two faces; sharper edges stay edges
+
+
+class UnreadableMesh(SplatsmithError):
+    """Raised when a file is no GLB, is damaged or holds no mesh."""
+
+    code = "unreadable-mesh"
+    title = "The mesh cannot be read"
+    status = 422
+
 
 def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.types.Object:
-    """Import a GLB of one mesh (asset frame) as an object in Blender's axes, at the origin.
+    """Import a GLB (asset frame) as one object in Blender's axes, at the origin.
 
     Raises:
-        UnreadableMesh (a SplatsmithError): the file is no GLB, or holds no mesh.
+        UnreadableMesh: the file is no GLB, is damaged or holds no mesh.
     """
-    raise NotImplementedError
+    imported = _import(glb)
+    meshes = [obj for obj in imported if obj.type == "MESH"]
+    if not meshes:
+        _remove(imported)
+        raise UnreadableMesh(f"{glb.name} holds no mesh.", "Make the asset again, with its mesh.")
+    obj = _join(meshes)
+    _bake_transform(obj)
+    _remove([other for other in bpy.data.objects if other in imported and other != obj])
+    _move(obj, collection)
+    obj.name = obj.data.name = name
+    _smooth(obj.data)
+    _color(obj.data)
+    return obj
+
+
+def _import(glb: Path) -> set[bpy.types.Object]:
+    before = set(bpy.data.objects)
+    try:
+        bpy.ops.import_scene.gltf(filepath=str(glb), loglevel=logging.ERROR)
+    except RuntimeError as error:  # how an operator reports its failure
+        _remove(set(bpy.data.objects) - before)
+        raise UnreadableMesh(
+            f"{glb.name} is damaged or no GLB file.", "Make the asset again."
+        ) from error
+    return set(bpy.data.objects) - before
+
+
+def _join(meshes: list[bpy.types.Object]) -> bpy.types.Object:
+    first = meshes[0]
+    if len(meshes) > 1:
+        with bpy.context.temp_override(
+            active_object=first, object=first, selected_editable_objects=meshes
+        ):
+            bpy.ops.object.join()
+    return first
+
+
+def _bake_transform(obj: bpy.types.Object) -> None:
+    """Move parents' and the object's own transforms into the mesh."""
+    bpy.context.view_layer.update()
+    obj.data.transform(obj.matrix_world)
+    obj.parent = None
+    obj.rotation_mode = "XYZ"
+    obj.matrix_world.identity()
+
+
+def _move(obj: bpy.types.Object, collection: bpy.types.Collection) -> None:
+    for holder in obj.users_collection:
+        holder.objects.unlink(obj)
+    collection.objects.link(obj)
+
+
+def _smooth(mesh: bpy.types.Mesh) -> None:
+    if not mesh.has_custom_normals:
+        mesh.shade_smooth()
+        mesh.set_sharp_from_angle(angle=_SMOOTH_ANGLE)
+
+
+def _color(mesh: bpy.types.Mesh) -> None:
+    """Show colours that are on the vertices; a textured mesh keeps the importer's material."""
+    if not mesh.color_attributes or any(_is_textured(m) for m in mesh.materials if m):
+        return
+    imported = {material for material in mesh.materials if material}
+    mesh.materials.clear()
+    mesh.materials.append(appearance.vertex_color_material())
+    for material in imported:
+        if not material.users:
+            bpy.data.materials.remove(material)
+
+
+def _is_textured(material: bpy.types.Material) -> bool:
+    nodes = material.node_tree.nodes if material.node_tree else ()
+    return any(node.bl_idname == "ShaderNodeTexImage" for node in nodes)
+
+
+def _remove(objects: set[bpy.types.Object] | list[bpy.types.Object]) -> None:
+    for obj in objects:
+        data = obj.data
+        bpy.data.objects.remove(obj)
+        if isinstance(data, bpy.types.Mesh) and not data.users:
+            bpy.data.meshes.remove(data)
