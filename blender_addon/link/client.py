@@ -83,10 +83,12 @@ class Client:
         return from_json(Health, answer, "health")
 
     def engines(self) -> tuple[EngineCard, ...]:
-        return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
+        answer = self._json("GET", "/engines")
+        return from_json(tuple[EngineCard, ...], answer["engines"], "engines")
 
     def jobs(self) -> tuple[JobStatus, ...]:
-        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs"), "jobs")
+        """The newest jobs, newest first."""
+        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs")["jobs"], "jobs")
 
     def upload_image(self, data: bytes) -> str:
         """Send a picture's file; returns the id to put into a request."""

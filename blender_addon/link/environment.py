@@ -98,6 +98,13 @@ def check_python(python: Path) -> None:
         )
 
 
+def python_in(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    if sys.platform == "win32":
+        return environment / "Scripts" / "python.exe"
+    return environment / "bin" / "python"
+
+
 @dataclass(frozen=True)
 class Environment:
     """An environment in `folder` for the packages that `lock` pins."""
@@ -107,9 +114,7 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        if sys.platform == "win32":
-            return self.folder / "Scripts" / "python.exe"
-        return self.folder / "bin" / "python"
+        return python_in(self.folder)
 
     @property
     def is_complete(self) -> bool:

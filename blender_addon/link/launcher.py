@@ -1,0 +1,150 @@
+"""The backend's process on this machine: started, watched and stopped from Blender."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from pathlib import Path
+from threading import Event
+
+from ..contract.jsonable import from_json
+from ..contract.problems import SplatsmithError
+from ..contract.wire import Handover
+from .client import Address
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 120.0  # a first start compiles byte code, perhaps from a slow disk
+STOP_SECONDS = 10.0
+PAUSE_SECONDS = 0.05
+LOG_LINES = 6
+KEPT_LOGS = 9
+LOG_TAIL_BYTES = 8192
+
+
+class BackendFailed(SplatsmithError):
+    """Raised when the backend's process does not come up, or ends by itself."""
+
+    code = "backend-failed"
+    title = "The backend stopped"
+    status = 503
+
+
+class Launcher:
+    """One service, ended with this process. Its methods block: call them from a thread.
+
+    python: of an environment with the backend's packages.
+    backend: the folder that holds the package `splatsmith`.
+    home: where the service keeps its jobs. Two Blenders with one home see one list of jobs; each
+        has a service of its own.
+    device: "auto", "cpu" or "cuda".
+    """
+
+    def __init__(self, python: Path, backend: Path, home: Path, device: str = "auto") -> None:
+        self._python = python
+        self._backend = backend
+        self._home = home
+        self._device = device
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log_file(self) -> Path:
+        return self._home / "logs" / f"service-{os.getpid()}.log"
+
+    def start(self, cancelled: Event) -> Address:
+        """Start the service and wait until it listens.
+
+        Raises:
+            BackendFailed: it ended, did not come up in time, or `cancelled` was set.
+        """
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_old_logs()
+        state_file = self._home / f"service-{os.getpid()}.json"
+        state_file.unlink(missing_ok=True)
+        self._process = self._spawn(state_file)
+        try:
+            return self._await_address(state_file, cancelled)
+        except BackendFailed:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the service: closing its standard input asks it to, a signal makes it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("the backend did not end within %.0f s", STOP_SECONDS)
+            process.kill()
+            process.wait()
+
+    def why_it_ended(self) -> BackendFailed:
+        """The error that tells of a process found dead, with the end of its log."""
+        code = self._process.poll() if self._process else None
+        lines = self.last_lines()
+        said = f" It last said: {lines[-1]}" if lines else ""
+        return BackendFailed(
+            f"The backend ended by itself (exit code {code}).{said}", "Press Start to go on."
+        )
+
+    def last_lines(self) -> list[str]:
+        """The end of the service's log."""
+        if not self.log_file.is_file():
+            return []
+        with self.log_file.open("rb") as file:
+            file.seek(max(0, self.log_file.stat().st_size - LOG_TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+        return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
+
+    def _drop_old_logs(self) -> None:
+        logs = sorted(self.log_file.parent.glob("*.log"), key=lambda path: path.stat().st_mtime)
+        for old in logs[:-KEPT_LOGS]:
+            old.unlink(missing_ok=True)
+
+    def _spawn(self, state_file: Path) -> subprocess.Popen[bytes]:
+        command = [str(self._python), "-m", "splatsmith", "serve"]
+        command += ["--state-file", str(state_file), "--data-dir", str(self._home)]
+        command += ["--parent-pid", str(os.getpid())]
+        with self.log_file.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self._home,
+                env=_clean_environment(self._backend),
+                stdin=subprocess.PIPE,  # its end tells the service that Blender is gone
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _await_address(self, state_file: Path, cancelled: Event) -> Address:
+        deadline = time.monotonic() + START_SECONDS
+        while not state_file.is_file():
+            if not self.is_alive:
+                raise self.why_it_ended()
+            if cancelled.wait(PAUSE_SECONDS):
+                raise BackendFailed("The start was cancelled.", "Press Start to go on.")
+            if time.monotonic() > deadline:
+                raise BackendFailed(
+                    f"The backend did not come up within {START_SECONDS:.0f} s.",
+                    f"Look into {self.log_file}.",
+                )
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        handover = from_json(Handover, state, "the backend's handover")
+        return Address(handover.url, handover.token)
+
+
+def _clean_environment(backend: Path) -> dict[str, str]:
+    # Blender's own PYTHON* variables would lead the backend's interpreter to Blender's packages.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONPATH": str(backend), "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}

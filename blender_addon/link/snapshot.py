@@ -1,0 +1,85 @@
+"""The values that pass between the session's thread and the main one; all are immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from ..contract.cards import Condition, EngineCard
+from ..contract.problems import Problem
+from ..contract.protocol import GenerateRequest, Health, JobStatus
+from .client import Address
+
+
+class BackendState(StrEnum):
+    NOT_INSTALLED = "not installed"  # its environment is missing, half-made or out of date
+    INSTALLING = "installing"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    FAILED = "failed"  # the snapshot's problem says why
+
+    @property
+    def is_busy(self) -> bool:
+        return self in (BackendState.INSTALLING, BackendState.STARTING)
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """Where the backend is, and how it is to run.
+
+    folder: all that the add-on keeps: the environment, jobs, results.
+    backend: holds the package `splatsmith` and its `locks`.
+    python: makes the environment; None is the running interpreter.
+    environment: one made elsewhere, used in place of the add-on's own.
+    accelerator: which lock is installed: "auto", "cpu" or "cuda".
+    device: what the backend computes on: "auto", "cpu" or "cuda".
+    remote: a service on another machine, used in place of one started here.
+    """
+
+    folder: Path
+    backend: Path
+    python: Path | None = None
+    environment: Path | None = None
+    accelerator: str = "auto"
+    device: str = "auto"
+    remote: Address | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request and its pictures' files, by role; `key` names it until it has a job."""
+
+    key: str
+    request: GenerateRequest
+    pictures: Mapping[Condition, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An order's end: a final job and, if it succeeded, the folder with its artifacts."""
+
+    key: str
+    job: JobStatus
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that the panel shows, as of one moment.
+
+    flavour: which lock is or would be installed, such as "linux-x86_64-cpu".
+    message: what is going on while the backend is busy.
+    jobs: newest first. previews: by job id, pictures of finished ones.
+    """
+
+    state: BackendState
+    flavour: str = ""
+    message: str = ""
+    problem: Problem | None = None
+    health: Health | None = None
+    engines: tuple[EngineCard, ...] = ()
+    jobs: tuple[JobStatus, ...] = ()
+    previews: Mapping[str, Path] = field(default_factory=dict)
