@@ -13,7 +13,7 @@ PointData = bpy.types.Mesh | bpy.types.PointCloud
 
 # 4.2 to 4.4 have point clouds, but no way for a script to fill one.
 CAN_CONVERT = bpy.app.version >= (4, 5, 0)
-CAN_RESIZE = hasattr(bpy.types.PointCloud, "resize")
+CAN_RESIZE = "resize" in bpy.types.PointCloud.bl_rna.functions
 FLOAT4 = "FLOAT4" if bpy.app.version >= (5, 2, 0) else "FLOAT_COLOR"
 
 # The property of an attribute's items that `foreach_set` fills, by the attribute's type.

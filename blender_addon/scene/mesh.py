@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
 def _import(glb: Path) -> set[bpy.types.Object]:
     before = set(bpy.data.objects)
     try:
-        bpy.ops.import_scene.gltf(filepath=str(glb), loglevel=logging.ERROR)
+        bpy.ops.import_scene.gltf(filepath=str(glb))
     except RuntimeError as error:  # how an operator reports its failure
         _remove(set(bpy.data.objects) - before)
         raise UnreadableMesh(

@@ -33,7 +33,7 @@ def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) 
 
 
 def neighbor_distance(positions: NDArray[np.float32]) -> float:
-    """The median distance [N, 3] from a point to its nearest neighbour, from a sample; 0 if N < 2."""
+    """The median distance from one of `positions` [N, 3] to the nearest other; 0 if N < 2."""
     count = len(positions)
     if count < 2:
         return 0.0

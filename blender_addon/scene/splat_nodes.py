@@ -17,7 +17,7 @@ _DOT_RADIUS = 1.0  # of a splat drawn as a point, in its mean standard deviation
 def build_splats(
     name: str, ellipsoid: bpy.types.Material, dot: bpy.types.Material
 ) -> bpy.types.NodeTree:
-    """Points with the attributes of native splats become ellipsoids, or dots where that is asked."""
+    """Points with the attributes of native splats become ellipsoids, or dots on request."""
     tree, inputs = _new_group(name)
     points = _bare_points(tree, inputs["Geometry"])
     color, alpha = _color(tree, inputs["Opacity"])

@@ -13,7 +13,13 @@ import bpy
 import numpy as np
 
 from ..contract.cloud import GaussianCloud
-from ..contract.transform import Y_UP_TO_Z_UP, transform_cloud
+from ..contract.harmonics import turn_planes
+from ..contract.transform import (
+    Y_UP_TO_Z_UP,
+    multiply_quaternions,
+    quaternion,
+    transform_cloud,
+)
 from . import appearance
 from .datablocks import FLOAT4, PointAttribute, add_point_object, read_attributes
 
@@ -26,8 +32,8 @@ def add_splats(
     cloud: GaussianCloud, name: str, collection: bpy.types.Collection
 ) -> bpy.types.Object:
     """Add an object that shows `cloud` (asset frame), turned into Blender's axes, at the origin."""
-    turned = transform_cloud(cloud, Y_UP_TO_Z_UP)
-    obj = add_point_object(name, turned.means, _attributes(turned), collection)
+    positions = cloud.means @ Y_UP_TO_Z_UP.T.astype(np.float32)
+    obj = add_point_object(name, positions, _attributes(cloud), collection)
     if IS_NATIVE:
         obj.data.type = "GAUSSIAN_SPLAT"
     else:
@@ -58,9 +64,11 @@ def read_splats(splats: bpy.types.Object) -> GaussianCloud:
 
 
 def _attributes(cloud: GaussianCloud) -> Iterator[PointAttribute]:
+    """All but the position, turned, each made only when it is asked for: clouds are large."""
     yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales)
-    yield PointAttribute("rotation", "QUATERNION", cloud.quats)
+    quats = multiply_quaternions(quaternion(Y_UP_TO_Z_UP), cloud.quats)
+    yield PointAttribute("rotation", "QUATERNION", quats)
     base = np.concatenate([cloud.sh0, cloud.opacities[:, None]], axis=1)
     yield PointAttribute(BASE, FLOAT4, base)
-    for k in range(cloud.shN.shape[1]):
-        yield PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", cloud.shN[:, k])
+    for k, plane in enumerate(turn_planes(cloud.shN, Y_UP_TO_Z_UP)):
+        yield PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", plane)

@@ -5,9 +5,12 @@ Condon-Shortley signs, index l^2 + l + m for m = -l..l. `shN` of a cloud leaves 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+_NEGLIGIBLE = 1e-6
 _PROBES = 64  # directions that a band is sampled at to be turned; 9 unknowns at most
 
 
@@ -25,19 +28,34 @@ def basis(directions: NDArray[np.float32], degree: int) -> NDArray[np.float32]:
 def turn(shN: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.float32]:  # noqa: N803
     """Coefficients [N, K, 3] of the same colours after the object was turned by `rotation` [3, 3].
 
+    Each coefficient is a plane in memory, as in a cloud that was read.
+    """
+    planes = np.empty((shN.shape[1], len(shN), 3), np.float32)
+    for turned, out in zip(turn_planes(shN, rotation), planes, strict=True):
+        out[:] = turned
+    return planes.transpose(1, 0, 2)
+
+
+def turn_planes(
+    shN: NDArray[np.float32],  # noqa: N803
+    rotation: NDArray[np.float64],
+) -> Iterator[NDArray[np.float32]]:
+    """The same, coefficient after coefficient, [N, 3] each; the next one overwrites it.
+
     A turned function sees along d what the old one saw along R^-1 d; each band is closed under
     that, so its matrix follows from the values at some directions, without Wigner's formulas.
-    `result[:, k]` is contiguous: each coefficient is a plane in memory, as one matrix product per
-    band makes it and as Blender's attributes want it.
+    Of a quarter turn's matrix most is zero, and memory is what takes the time.
     """
-    count, coefficients, channels = shN.shape
-    degree = round((coefficients + 1) ** 0.5) - 1
-    planes = np.empty((coefficients, count * channels), np.float32)
+    degree = round((shN.shape[1] + 1) ** 0.5) - 1
+    total, part = np.empty((2, len(shN), 3), np.float32)
     for band in range(1, degree + 1):
-        rest = slice(band * band - 1, (band + 1) ** 2 - 1)
-        old = np.ascontiguousarray(shN[:, rest].transpose(1, 0, 2))
-        np.matmul(_turn_matrix(band, rotation), old.reshape(len(old), -1), out=planes[rest])
-    return planes.reshape(coefficients, count, channels).transpose(1, 0, 2)
+        old = shN[:, band * band - 1 : (band + 1) ** 2 - 1]
+        for row in _turn_matrix(band, rotation):
+            total[:] = 0
+            for k in np.flatnonzero(np.abs(row) > _NEGLIGIBLE):
+                np.multiply(old[:, k], row[k], out=part)
+                total += part
+            yield total
 
 
 def _turn_matrix(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float32]:

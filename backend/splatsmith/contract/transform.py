@@ -33,7 +33,7 @@ def transform_cloud(
     matrix = (scale * rotation).astype(np.float32)
     return GaussianCloud(
         means=cloud.means @ matrix.T + np.asarray(translation, np.float32),
-        quats=_multiply(quaternion(rotation), cloud.quats),
+        quats=multiply_quaternions(quaternion(rotation), cloud.quats),
         scales=cloud.scales * np.float32(scale),
         opacities=cloud.opacities,
         sh0=cloud.sh0,
@@ -58,17 +58,39 @@ def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float32]:
     # Four times the quaternion's outer product with itself; its longest row is the safest.
     outer = np.array(
         [
-            [1 + r[0, 0] + r[1, 1] + r[2, 2], r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]],
-            [r[2, 1] - r[1, 2], 1 + r[0, 0] - r[1, 1] - r[2, 2], r[0, 1] + r[1, 0], r[0, 2] + r[2, 0]],
-            [r[0, 2] - r[2, 0], r[0, 1] + r[1, 0], 1 - r[0, 0] + r[1, 1] - r[2, 2], r[1, 2] + r[2, 1]],
-            [r[1, 0] - r[0, 1], r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], 1 - r[0, 0] - r[1, 1] + r[2, 2]],
+            [
+                1 + r[0, 0] + r[1, 1] + r[2, 2],
+                r[2, 1] - r[1, 2],
+                r[0, 2] - r[2, 0],
+                r[1, 0] - r[0, 1],
+            ],
+            [
+                r[2, 1] - r[1, 2],
+                1 + r[0, 0] - r[1, 1] - r[2, 2],
+                r[0, 1] + r[1, 0],
+                r[0, 2] + r[2, 0],
+            ],
+            [
+                r[0, 2] - r[2, 0],
+                r[0, 1] + r[1, 0],
+                1 - r[0, 0] + r[1, 1] - r[2, 2],
+                r[1, 2] + r[2, 1],
+            ],
+            [
+                r[1, 0] - r[0, 1],
+                r[0, 2] + r[2, 0],
+                r[1, 2] + r[2, 1],
+                1 - r[0, 0] - r[1, 1] + r[2, 2],
+            ],
         ]
     )
     row = outer[np.argmax(np.diag(outer))]
     return (row / np.linalg.norm(row)).astype(np.float32)
 
 
-def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+def multiply_quaternions(
+    left: NDArray[np.float32], right: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Hamilton products of one quaternion [4] with many [N, 4]."""
     w, x, y, z = left
     matrix = np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]], np.float32)
