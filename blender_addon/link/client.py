@@ -83,12 +83,11 @@ class Client:
         return from_json(Health, answer, "health")
 
     def engines(self) -> tuple[EngineCard, ...]:
-        answer = self._json("GET", "/engines")
-        return from_json(tuple[EngineCard, ...], answer["engines"], "engines")
+        return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
 
     def jobs(self) -> tuple[JobStatus, ...]:
         """The newest jobs, newest first."""
-        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs")["jobs"], "jobs")
+        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs"), "jobs")
 
     def upload_image(self, data: bytes) -> str:
         """Send a picture's file; returns the id to put into a request."""
@@ -160,8 +159,11 @@ def _told_when_gone() -> Iterator[None]:
 def _problem_in(response: requests.Response) -> Problem:
     try:
         body = response.json()
-        return Problem(**{name: body[name] for name in ("code", "title", "detail")},
-                       remedy=body.get("remedy", ""), status=response.status_code)
+        return Problem(
+            **{name: body[name] for name in ("code", "title", "detail")},
+            remedy=body.get("remedy", ""),
+            status=response.status_code,
+        )
     except (ValueError, KeyError, TypeError):
         # Not our service's answer: a proxy's page, or something else on that port.
         return Problem(
@@ -183,5 +185,6 @@ def _foreign_protocol(theirs: object) -> Problem:
 
 
 def _damaged(name: str) -> Problem:
-    return Problem("damaged-download", "A download was damaged", f"{name} arrived damaged.",
-                   "Try again.")
+    return Problem(
+        "damaged-download", "A download was damaged", f"{name} arrived damaged.", "Try again."
+    )

@@ -116,7 +116,7 @@ class Launcher:
     def _spawn(self, state_file: Path) -> subprocess.Popen[bytes]:
         command = [str(self._python), "-m", "splatsmith", "serve"]
         command += ["--state-file", str(state_file), "--data-dir", str(self._home)]
-        command += ["--parent-pid", str(os.getpid())]
+        command += ["--parent-pid", str(os.getpid()), "--device", self._device]
         with self.log_file.open("ab") as output:
             return subprocess.Popen(
                 command,

@@ -116,9 +116,7 @@ class OrderBook:
     def _fetch_preview(self, client: Client, job: JobStatus) -> None:
         for artifact in job.artifacts:
             if artifact.name == PREVIEW:
-                self._previews[job.id] = client.download(
-                    job.id, artifact, self._results / job.id
-                )
+                self._previews[job.id] = client.download(job.id, artifact, self._results / job.id)
 
 
 def _draft(order: Order) -> JobStatus:

@@ -1,0 +1,156 @@
+"""Where orders are taken and finished ones handed out: the add-on's one session and its state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contract.cards import Condition
+from .contract.jsonable import from_json
+from .contract.problems import SplatsmithError
+from .contract.protocol import GenerateRequest
+from .importing import Asset, Origin, Placing, import_files
+from .link.client import ServiceError
+from .link.session import Session
+from .link.snapshot import LinkSettings, Order, Outcome
+
+
+class Cancelled(SplatsmithError):
+    """Raised where somebody waits for a job that was cancelled."""
+
+    code = "cancelled"
+    title = "The job was cancelled"
+    status = 409
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an order ended: with an asset in the scene, or with an error."""
+
+    key: str
+    asset: Asset | None = None
+    error: SplatsmithError | None = None
+
+
+class Desk:
+    """The orders of this Blender that are not in the scene yet. Main thread only."""
+
+    def __init__(self) -> None:
+        self._settings: LinkSettings | None = None
+        self._session: Session | None = None
+        self._wishes: dict[str, Placing] = {}  # by order: where its asset is to rest
+        self._endings: dict[str, Ending] = {}  # not yet taken
+
+    @property
+    def is_configured(self) -> bool:
+        return self._settings is not None
+
+    @property
+    def session(self) -> Session:
+        """The session, begun on first use.
+
+        Raises:
+            RuntimeError: `configure` was never called.
+        """
+        if self._session is None:
+            if self._settings is None:
+                raise RuntimeError("The desk has no settings: call `configure` first.")
+            self._session = Session(self._settings)
+        return self._session
+
+    def configure(self, settings: LinkSettings) -> None:
+        """Use `settings` from now on; a session with other ones is closed, and its orders with it."""
+        if settings != self._settings:
+            self.close()
+            self._settings = settings
+
+    def submit(
+        self,
+        request: GenerateRequest,
+        pictures: Mapping[Condition, bytes],
+        placing: Placing,
+    ) -> str:
+        """Order an asset; returns the order's key at once."""
+        key = uuid.uuid4().hex
+        for data in pictures.values():
+            self._keep(data)
+        self._wishes[key] = placing.resolved()
+        self.session.submit(Order(key, request, pictures))
+        return key
+
+    def retry(self, job: str) -> str:
+        """Order the request of `job` again, to rest at the cursor."""
+        key = uuid.uuid4().hex
+        self._wishes[key] = Placing().resolved()
+        self.session.retry(job, key)
+        return key
+
+    def fetch(self, job: str) -> str:
+        """Have the results of a finished `job` imported, to rest at the cursor."""
+        key = uuid.uuid4().hex
+        self._wishes[key] = Placing().resolved()
+        self.session.fetch(job, key)
+        return key
+
+    def poll(self) -> list[Ending]:
+        """Import what has finished since the last call."""
+        if self._session is None:
+            return []
+        endings = [self._end(outcome) for outcome in self._session.collect()]
+        self._endings.update((ending.key, ending) for ending in endings)
+        return endings
+
+    def take(self, key: str) -> Ending | None:
+        """How the order `key` ended; None while it is under way."""
+        if key not in self._endings and key not in self._wishes:
+            raise KeyError(f"There is no order {key!r} to wait for.")
+        return self._endings.pop(key, None)
+
+    def note_failure(self, error: SplatsmithError) -> str:
+        """The key of an order that failed before it could be sent."""
+        key = uuid.uuid4().hex
+        self._endings[key] = Ending(key, error=error)
+        return key
+
+    def kept_picture(self, upload: str) -> Path | None:
+        """The file of a picture that was ordered from this machine, by the id in its request."""
+        path = self._pictures / upload
+        return path if path.is_file() else None
+
+    def close(self) -> None:
+        """Stop the backend, if one was started."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    @property
+    def _pictures(self) -> Path:
+        return self.session.settings.folder / "pictures"
+
+    def _keep(self, data: bytes) -> None:
+        # The service names an upload by its content's hash too: so a request leads back here.
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        (self._pictures / hashlib.sha256(data).hexdigest()).write_bytes(data)
+
+    def _end(self, outcome: Outcome) -> Ending:
+        placing = self._wishes.pop(outcome.key, Placing())
+        if outcome.job.problem is not None:
+            return Ending(outcome.key, error=ServiceError(outcome.job.problem))
+        if outcome.folder is None:
+            return Ending(outcome.key, error=Cancelled("The job was cancelled."))
+        try:
+            return Ending(outcome.key, self._import(outcome, placing))
+        except SplatsmithError as error:
+            return Ending(outcome.key, error=error)
+
+    def _import(self, outcome: Outcome, placing: Placing) -> Asset:
+        assert outcome.folder is not None
+        job = outcome.job
+        request = from_json(GenerateRequest, job.request)
+        text = json.dumps(job.request, ensure_ascii=False)
+        origin = Origin(job.title, text, request.engine, job.id)
+        return import_files(outcome.folder, request.products, origin, placing)

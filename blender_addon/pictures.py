@@ -1,0 +1,52 @@
+"""Pictures of the scene or of the disk, as the bytes of an image file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from .contract.problems import InvalidRequest
+
+Picture = Path | str | bpy.types.Image
+
+
+def read_picture(picture: Picture) -> bytes:
+    """The image file behind a path or a Blender image; unsaved paint strokes included.
+
+    Raises:
+        InvalidRequest: there is no such file, or the image has no pixels.
+    """
+    if not isinstance(picture, bpy.types.Image):
+        return _read(Path(bpy.path.abspath(str(picture))))
+    if not picture.is_dirty:
+        if picture.packed_file is not None:
+            return bytes(picture.packed_file.data)
+        if picture.source == "FILE":
+            return _read(Path(bpy.path.abspath(picture.filepath, library=picture.library)))
+    return _save(picture)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(
+            f"The picture {path} cannot be read: {error.strerror}.", "Choose another file."
+        ) from error
+
+
+def _save(image: bpy.types.Image) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        try:
+            if image.type in ("RENDER_RESULT", "COMPOSITING") or image.is_float:
+                image.save_render(str(path))
+            else:
+                image.save(filepath=str(path), save_copy=True)
+        except RuntimeError as error:
+            raise InvalidRequest(
+                f"The image {image.name!r} has no pixels to send.", "Choose another image."
+            ) from error
+        return path.read_bytes()

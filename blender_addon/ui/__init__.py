@@ -1,0 +1,17 @@
+"""What the artist sees: properties, operators, panels, preferences. Draws and calls `api`."""
+
+from __future__ import annotations
+
+from . import operators, panels, pictures, preferences, properties, timer
+
+PARTS = (preferences, properties, operators, panels, pictures, timer)
+
+
+def register() -> None:
+    for part in PARTS:
+        part.register()
+
+
+def unregister() -> None:
+    for part in reversed(PARTS):
+        part.unregister()

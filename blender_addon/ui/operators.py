@@ -1,0 +1,269 @@
+"""What the panel's buttons do: read the settings, call one function of `api`, report."""
+
+from __future__ import annotations
+
+import random
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import api
+from ..contract.problems import SplatsmithError
+from .properties import PREFIX, SplatsmithSettings, engine_group
+from .timer import redraw
+
+DONE = {"FINISHED"}
+STOPPED = {"CANCELLED"}
+
+
+DONE = {"FINISHED"}
+STOPPED = {"CANCELLED"}
+NEW_SEEDS = 1_000_000  # short enough to read out
+INSTALL_NOTICE = (
+    "The backend needs some 2 GB on the disk, with an NVIDIA GPU some 7 GB.",
+    "Its packages come from the Python Package Index, each checked against a known hash,",
+    "and go into the add-on's own folder. Blender's Python stays as it is.",
+)
+
+
+class Attempt:
+    """An operator that does one thing with `api`, and says in one sentence why it could not."""
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            self.attempt(context)
+        except SplatsmithError as error:
+            self.report({"ERROR"}, str(error))
+            return STOPPED
+        redraw()
+        return DONE
+
+
+class OnJob(Attempt):
+    """An operator of a button in a job's row."""
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+
+class SPLATSMITH_OT_generate(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.generate"
+    bl_label = "Generate"
+    bl_description = "Make the asset; it comes to rest at the 3D cursor when it is done"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = why_not(_settings(context), api.snapshot())
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        settings = _settings(context)
+        api.submit(
+            settings.prompt,
+            settings.picture,
+            name=settings.asset_name,
+            recipe=settings.recipe(),
+            placing=api.Placing(size=settings.size),
+        )
+
+
+class SPLATSMITH_OT_batch(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.batch"
+    bl_label = "Generate Batch"
+    bl_description = (
+        "Make an asset of each line of a text file, each row of a CSV table or each picture in a "
+        "folder, and lay them out from the 3D cursor on"
+    )
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.txt;*.csv", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        settings = _settings(context)
+        placing = api.Placing(size=settings.size)
+        api.submit_batch(self.filepath, recipe=settings.recipe(), placing=placing)
+
+
+class SPLATSMITH_OT_import_asset(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.import_asset"
+    bl_label = "Import Splats"
+    bl_description = "Import a splat file, or a folder of results, to the 3D cursor"
+    bl_options = {"UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.ply;*.glb", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        api.import_asset(self.filepath, placing=api.Placing(size=_settings(context).size))
+
+
+class SPLATSMITH_OT_again(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.again"
+    bl_label = "Use Its Settings"
+    bl_description = "Fill the panel with what the active object was made from"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        made = context.object is not None and api.request_of(context.object) is not None
+        if not made:
+            cls.poll_message_set("Select an object that Splatsmith made")
+        return made
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        request = api.request_of(context.object)
+        picture = api.picture_of(request)
+        settings = _settings(context)
+        settings.recall(request)
+        settings.picture = None
+        if picture is not None:
+            settings.picture = bpy.data.images.load(str(picture), check_existing=True)
+        elif request.pictures:
+            self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
+
+
+class SPLATSMITH_OT_new_seed(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.new_seed"
+    bl_label = "New Seed"
+    bl_description = "Roll the dice: another seed makes another asset of the same prompt"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        group = engine_group(_settings(context))
+        setattr(group, f"{PREFIX}seed", random.randrange(NEW_SEEDS))
+
+
+class SPLATSMITH_OT_cancel_job(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.cancel_job"
+    bl_label = "Cancel"
+    bl_description = "Stop this job"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.cancel(self.job)
+
+
+class SPLATSMITH_OT_remove_job(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.remove_job"
+    bl_label = "Remove"
+    bl_description = "Forget this job and its files; what is in the scene stays"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.remove(self.job)
+
+
+class SPLATSMITH_OT_retry_job(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.retry_job"
+    bl_label = "Try Again"
+    bl_description = "Order the same again"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.retry(self.job)
+
+
+class SPLATSMITH_OT_import_job(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.import_job"
+    bl_label = "Import Again"
+    bl_description = "Import the results once more, to the 3D cursor"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.import_job(self.job)
+
+
+class SPLATSMITH_OT_install(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.install"
+    bl_label = "Install the Backend"
+    bl_description = "Download the backend's packages into a folder of their own"
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if not bpy.app.online_access:
+            return self.execute(context)  # says why not
+        return context.window_manager.invoke_props_dialog(
+            self, width=420, title=self.bl_label, confirm_text="Download and Install"
+        )
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for line in INSTALL_NOTICE:
+            column.label(text=line)
+        column.label(text=f"Build: {api.snapshot().flavour}")
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.install()
+
+
+class SPLATSMITH_OT_start(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.start"
+    bl_label = "Start"
+    bl_description = "Start the backend; Generate does so by itself"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.start()
+
+
+class SPLATSMITH_OT_stop(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.stop"
+    bl_label = "Stop"
+    bl_description = "Stop the backend and free its memory; a job under way begins anew later"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.stop()
+
+
+def why_not(settings: SplatsmithSettings, now: api.Snapshot) -> str:
+    """Why Generate cannot be pressed, as a sentence; empty if it can."""
+    if now.state is api.BackendState.NOT_INSTALLED:
+        return "Install the backend first"
+    if now.state is api.BackendState.INSTALLING:
+        return "The backend is being installed"
+    if not settings.prompt.strip() and settings.picture is None:
+        return "Type a prompt or choose a picture"
+    if not settings.products:
+        return "Choose splats, mesh or points"
+    return ""
+
+
+def _settings(context: bpy.types.Context) -> SplatsmithSettings:
+    return context.scene.splatsmith
+
+
+CLASSES = (
+    SPLATSMITH_OT_generate,
+    SPLATSMITH_OT_batch,
+    SPLATSMITH_OT_import_asset,
+    SPLATSMITH_OT_again,
+    SPLATSMITH_OT_new_seed,
+    SPLATSMITH_OT_cancel_job,
+    SPLATSMITH_OT_remove_job,
+    SPLATSMITH_OT_retry_job,
+    SPLATSMITH_OT_import_job,
+    SPLATSMITH_OT_install,
+    SPLATSMITH_OT_start,
+    SPLATSMITH_OT_stop,
+)
+
+
+def register() -> None:
+    for part in CLASSES:
+        bpy.utils.register_class(part)
+
+
+def unregister() -> None:
+    for part in reversed(CLASSES):
+        bpy.utils.unregister_class(part)

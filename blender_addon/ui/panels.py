@@ -1,0 +1,250 @@
+"""The sidebar of the 3D viewport. Only draws."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from .. import api
+from ..contract.problems import Problem
+from ..contract.protocol import JobState, JobStatus
+from .operators import why_not
+from .pictures import icon_of
+from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
+
+SHOWN_JOBS = 6
+PIXELS_PER_LETTER = 7.2
+MARGIN_PIXELS = 60
+
+STATE_ICONS = {
+    api.BackendState.NOT_INSTALLED: "IMPORT",
+    api.BackendState.INSTALLING: "SORTTIME",
+    api.BackendState.STOPPED: "PAUSE",
+    api.BackendState.STARTING: "SORTTIME",
+    api.BackendState.RUNNING: "CHECKMARK",
+    api.BackendState.FAILED: "ERROR",
+}
+JOB_ICONS = {
+    JobState.QUEUED: "SORTTIME",
+    JobState.RUNNING: "PLAY",
+    JobState.SUCCEEDED: "CHECKMARK",
+    JobState.FAILED: "ERROR",
+    JobState.CANCELLED: "CANCEL",
+}
+
+
+class InSidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Splatsmith"
+
+
+class SPLATSMITH_PT_main(InSidebar, bpy.types.Panel):
+    bl_label = "Splatsmith"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings, now = self.layout, context.scene.splatsmith, api.snapshot()
+        if now.state in (api.BackendState.NOT_INSTALLED, api.BackendState.INSTALLING):
+            _draw_backend(layout, context, now)
+            layout.separator()
+        _draw_conditions(layout, settings)
+        button = layout.row()
+        button.scale_y = 1.6
+        button.operator("splatsmith.generate", icon="SHADERFX")
+        reason = why_not(settings, now)
+        if reason:
+            layout.label(text=f"{reason}.", icon="INFO")
+        if now.problem is not None:
+            _draw_problem(layout, context, now.problem)
+
+
+class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
+    bl_label = "Engine"
+    bl_parent_id = "SPLATSMITH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        card = engine_card(context.scene.splatsmith)
+        if card is not None and card.quality:
+            self.layout.label(text=f"{card.quality.capitalize()} quality  ")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.splatsmith
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "engine")
+        card, group = engine_card(settings), engine_group(settings)
+        if card is None or group is None:
+            layout.label(text="Start the backend to see its settings.", icon="INFO")
+            return
+        if len(card.variants) > 1:
+            layout.prop(group, "variant")
+        for spec in card.parameters:
+            row = layout.row(align=True)
+            row.prop(group, PREFIX + spec.name)
+            if spec.name == "seed":
+                row.operator("splatsmith.new_seed", text="", icon="FILE_REFRESH")
+
+
+class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
+    bl_label = "Results"
+    bl_parent_id = "SPLATSMITH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.splatsmith
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "asset_name", placeholder="like the prompt")
+        layout.prop(settings, "size")
+        row = layout.row()
+        row.active = "mesh" in settings.products
+        row.prop(settings, "face_budget")
+        row = layout.row()
+        row.active = "points" in settings.products
+        row.prop(settings, "point_count")
+
+
+class SPLATSMITH_PT_jobs(InSidebar, bpy.types.Panel):
+    bl_label = "Jobs"
+    bl_parent_id = "SPLATSMITH_PT_main"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        jobs = api.snapshot().jobs
+        if not jobs:
+            self.layout.label(text="None yet.")
+        for job in jobs[:SHOWN_JOBS]:
+            _draw_job(self.layout.box(), context, job)
+        if len(jobs) > SHOWN_JOBS:
+            self.layout.label(text=f"and {len(jobs) - SHOWN_JOBS} older ones")
+
+
+class SPLATSMITH_PT_tools(InSidebar, bpy.types.Panel):
+    bl_label = "More"
+    bl_parent_id = "SPLATSMITH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        column.operator("splatsmith.batch", icon="PRESET")
+        column.operator("splatsmith.import_asset", icon="IMPORT")
+        column.operator("splatsmith.again", icon="LOOP_BACK")
+
+
+class SPLATSMITH_PT_backend(InSidebar, bpy.types.Panel):
+    bl_label = "Backend"
+    bl_parent_id = "SPLATSMITH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        state = api.snapshot().state
+        self.layout.label(text=f"{state.value.capitalize()}  ", icon=STATE_ICONS[state])
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_backend(self.layout, context, api.snapshot())
+
+
+def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
+    column = layout.column(align=True)
+    column.label(text="Prompt")
+    column.prop(settings, "prompt", text="", placeholder="a wooden chair")
+    column = layout.column(align=True)
+    column.label(text="Picture")
+    column.template_ID(settings, "picture", open="image.open")
+    if settings.picture is not None:
+        column.template_icon(column.icon(settings.picture), scale=6)
+    column = layout.column(align=True)
+    column.label(text="Make")
+    column.row(align=True).prop(settings, "products")
+
+
+def _draw_backend(
+    layout: bpy.types.UILayout, context: bpy.types.Context, now: api.Snapshot
+) -> None:
+    state = api.BackendState
+    if now.state is state.NOT_INSTALLED:
+        _draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
+        layout.operator("splatsmith.install", icon="IMPORT")
+    elif now.state.is_busy:
+        _draw_text(layout, context, now.message or "One moment")
+        layout.operator("splatsmith.stop", text="Cancel", icon="X")
+    elif now.state is state.RUNNING:
+        if now.health is not None:
+            layout.label(text=f"Computes on {now.health.device or 'the device of its choice'}")
+        layout.operator("splatsmith.stop", icon="PAUSE")
+    else:
+        layout.operator("splatsmith.start", icon="PLAY")
+    if now.flavour:
+        layout.label(text=now.flavour, icon="PREFERENCES")
+
+
+def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
+    row = box.row()
+    picture = icon_of(job.id)
+    if picture:
+        row.template_icon(picture, scale=2.6)
+    column = row.column(align=True)
+    title = column.row(align=True)
+    title.label(text=job.title, icon="NONE" if picture else JOB_ICONS[job.state])
+    _draw_job_buttons(title, job)
+    if job.state is JobState.RUNNING:
+        column.progress(factor=job.progress, text=f"{job.stage}  {job.progress:.0%}")
+    elif job.state is JobState.QUEUED:
+        column.label(text=job.stage or "Waiting")
+    elif job.problem is not None:
+        _draw_text(box.column(), context, job.problem.sentence)
+    else:
+        column.label(text=_how_it_ended(job))
+
+
+def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
+    if not job.state.is_final:
+        row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.id
+        return
+    if job.state is JobState.SUCCEEDED:
+        row.operator("splatsmith.import_job", text="", icon="IMPORT", emboss=False).job = job.id
+    else:
+        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
+    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
+
+
+def _how_it_ended(job: JobStatus) -> str:
+    if job.state is JobState.SUCCEEDED and job.started and job.finished:
+        return f"Done in {job.finished - job.started:.1f} s"
+    return job.state.value.capitalize()
+
+
+def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
+    box = layout.box()
+    box.alert = True
+    box.label(text=problem.title, icon="ERROR")
+    _draw_text(box.column(), context, problem.sentence)
+
+
+def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
+    """Labels do not wrap by themselves."""
+    pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
+    column = layout.column(align=True)
+    for line in textwrap.wrap(text, max(16, int(pixels / PIXELS_PER_LETTER))):
+        column.label(text=line)
+
+
+CLASSES = (
+    SPLATSMITH_PT_main,
+    SPLATSMITH_PT_engine,
+    SPLATSMITH_PT_results,
+    SPLATSMITH_PT_jobs,
+    SPLATSMITH_PT_tools,
+    SPLATSMITH_PT_backend,
+)
+
+
+def register() -> None:
+    for part in CLASSES:
+        bpy.utils.register_class(part)
+
+
+def unregister() -> None:
+    for part in reversed(CLASSES):
+        bpy.utils.unregister_class(part)

@@ -1,0 +1,128 @@
+"""The add-on's preferences: where the backend is and how it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from .. import api
+from ..link.client import Address
+
+ADDON = __package__.rpartition(".")[0]
+
+DEVICES = (
+    ("auto", "Automatic", "The graphics card where there is a fitting one, else the processor"),
+    ("cpu", "Processor", "Slower, and works everywhere"),
+    ("cuda", "NVIDIA GPU", "Needs a driver for CUDA"),
+)
+
+
+def _apply(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> None:
+    api.configure(preferences.settings())
+
+
+class SplatsmithPreferences(bpy.types.AddonPreferences):
+    bl_idname = ADDON
+
+    folder: StringProperty(
+        name="Folder",
+        description="Where the backend, pictures and results are kept. Empty: with the extension",
+        subtype="DIR_PATH",
+        update=_apply,
+    )
+    accelerator: EnumProperty(
+        name="Install for",
+        description="Which build of the backend Install fetches",
+        items=DEVICES,
+        update=_apply,
+    )
+    device: EnumProperty(
+        name="Compute on",
+        description="What the backend computes on, from its next start",
+        items=DEVICES,
+        update=_apply,
+    )
+    python: StringProperty(
+        name="Python",
+        description="The Python, 3.11 or newer, that Install makes the backend's environment with. "
+        "Empty: Blender's own",
+        subtype="FILE_PATH",
+        update=_apply,
+    )
+    environment: StringProperty(
+        name="Environment",
+        description="A virtual environment with the backend's packages, made by someone else, "
+        "to use without installing. Empty: the add-on's own",
+        subtype="DIR_PATH",
+        update=_apply,
+    )
+    remote_url: StringProperty(
+        name="Address",
+        description="A backend on another machine, such as http://studio:8000. "
+        "Empty: one on this machine",
+        update=_apply,
+    )
+    remote_token: StringProperty(
+        name="Token",
+        description="The token that the other machine's backend asks for",
+        subtype="PASSWORD",
+        update=_apply,
+    )
+    auto_start: BoolProperty(
+        name="Start the backend with Blender",
+        description="Have it ready before the first Generate; it keeps its memory all the while",
+    )
+
+    def settings(self) -> api.LinkSettings:
+        """These preferences in the words of the link."""
+        chosen = api.default_settings()
+        return replace(
+            chosen,
+            folder=_path(self.folder) or chosen.folder,
+            python=_path(self.python),
+            environment=_path(self.environment),
+            accelerator=self.accelerator,
+            device=self.device,
+            remote=Address(self.remote_url, self.remote_token) if self.remote_url else None,
+        )
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        here = layout.column(heading="On this machine")
+        here.active = not self.remote_url
+        for name in ("auto_start", "device", "accelerator", "folder", "python", "environment"):
+            here.prop(self, name)
+        layout.separator()
+        there = layout.column(heading="On another machine")
+        there.prop(self, "remote_url")
+        row = there.row()
+        row.active = bool(self.remote_url)
+        row.prop(self, "remote_token")
+
+
+def preferences() -> SplatsmithPreferences | None:
+    """The preferences; None where the add-on was registered by a script, without being enabled."""
+    addon = bpy.context.preferences.addons.get(ADDON)
+    return addon.preferences if addon else None
+
+
+def register() -> None:
+    bpy.utils.register_class(SplatsmithPreferences)
+    chosen = preferences()
+    if chosen is not None:
+        api.configure(chosen.settings())
+        if chosen.auto_start and not bpy.app.background:
+            api.start()
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(SplatsmithPreferences)
+
+
+def _path(text: str) -> Path | None:
+    return Path(bpy.path.abspath(text)) if text else None

@@ -1,0 +1,208 @@
+"""The panel's settings, kept in the scene, and a group of properties made from each engine's card.
+
+Sliders, units, tooltips and "Reset to Default" come from Blender because every parameter is a real
+property; an engine's group is registered when the backend first tells of the engine.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from .. import api
+from ..contract.cards import EngineCard, ParameterSpec, ParameterType, ParameterValue
+from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, GenerateRequest, Product
+
+LARGEST_INT = 2**31 - 1
+PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
+
+_engine_groups: dict[str, tuple[EngineCard, type[bpy.types.PropertyGroup]]] = {}
+_engine_items: list[tuple[str, str, str, int]] = []  # Blender keeps no reference to an enum's text
+
+
+def _number(name: str) -> int:
+    """An enum's value in saved files: made from the name, it survives a change of order."""
+    return zlib.crc32(name.encode()) & LARGEST_INT
+
+
+def _list_engines(
+    _settings: bpy.types.PropertyGroup, _context: bpy.types.Context | None
+) -> list[tuple[str, str, str, int]]:
+    cards = [card for card, _ in _engine_groups.values()]
+    if not cards:
+        _engine_items[:] = [(DEFAULT_ENGINE, "Sprout", "", _number(DEFAULT_ENGINE))]
+    else:
+        _engine_items[:] = [(c.id, c.title, c.description, _number(c.id)) for c in cards]
+    return _engine_items
+
+
+class SplatsmithSettings(bpy.types.PropertyGroup):
+    """What the next Generate uses."""
+
+    prompt: StringProperty(name="Prompt", description="What to make, in words")
+    asset_name: StringProperty(name="Name", description="What to call it. Empty: like the prompt")
+    picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Picture",
+        description="A picture of the thing to make, on a plain or transparent background at best",
+    )
+    engine: EnumProperty(
+        name="Engine",
+        description="What makes the splats",
+        items=_list_engines,
+        default=_number(DEFAULT_ENGINE),
+    )
+    products: EnumProperty(
+        name="Results",
+        description="What to make and import; hold Shift to choose several",
+        items=(
+            (Product.SPLATS.value, "Splats", "Gaussian splats", "POINTCLOUD_DATA", 1),
+            (Product.MESH.value, "Mesh", "A mesh with colours", "MESH_DATA", 2),
+            (Product.POINTS.value, "Points", "Coloured points", "OUTLINER_OB_POINTCLOUD", 4),
+        ),
+        options={"ENUM_FLAG"},
+        default={Product.SPLATS.value, Product.MESH.value},
+    )
+    size: FloatProperty(
+        name="Size",
+        description="The longest edge of the asset in the scene",
+        subtype="DISTANCE",
+        default=1.0,
+        min=0.001,
+        soft_max=10.0,
+    )
+    face_budget: IntProperty(
+        name="Faces",
+        description="How many triangles the mesh may have",
+        default=ExtractionOptions().face_budget,
+        min=4,
+        max=5_000_000,
+        soft_min=1_000,
+        soft_max=200_000,
+    )
+    point_count: IntProperty(
+        name="Points",
+        description="How many points to draw from the splats",
+        default=ExtractionOptions().point_count,
+        min=1,
+        max=20_000_000,
+        soft_min=1_000,
+        soft_max=500_000,
+    )
+
+    def recipe(self) -> api.Recipe:
+        """These settings as the scripting interface takes them."""
+        group = engine_group(self)
+        return api.Recipe(
+            engine=self.engine,
+            variant=group.variant if group else "",
+            parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
+            products=tuple(p for p in Product if p.value in self.products),
+            extraction=ExtractionOptions(self.face_budget, self.point_count),
+        )
+
+    def recall(self, request: GenerateRequest) -> None:
+        """Take over all of `request` but its picture."""
+        self.prompt, self.asset_name = request.prompt, request.name
+        self.products = {product.value for product in request.products}
+        self.face_budget = request.extraction.face_budget
+        self.point_count = request.extraction.point_count
+        if request.engine not in _engine_groups:
+            return
+        self.engine = request.engine
+        group = engine_group(self)
+        group.variant = request.variant or group.variant
+        for name, value in request.parameters.items():
+            setattr(group, PREFIX + name, value)
+
+
+def engine_card(settings: SplatsmithSettings) -> EngineCard | None:
+    """The card of the chosen engine; None until the backend has told of it."""
+    known = _engine_groups.get(settings.engine)
+    return known[0] if known else None
+
+
+def engine_group(settings: SplatsmithSettings) -> bpy.types.PropertyGroup | None:
+    """The chosen engine's own properties: `variant`, and one for each parameter."""
+    if settings.engine not in _engine_groups:
+        return None
+    return getattr(settings.id_data, _attribute(settings.engine))
+
+
+def show_engines(cards: Sequence[EngineCard]) -> None:
+    """Make properties for engines that are new, or whose card has changed."""
+    for card in cards:
+        if card.id in _engine_groups:
+            if _engine_groups[card.id][0] == card:
+                continue
+            _remove_engine(card.id)
+        _add_engine(card)
+
+
+def _add_engine(card: EngineCard) -> None:
+    properties = {PREFIX + spec.name: _property_of(spec) for spec in card.parameters}
+    variants = [(v.id, v.title, "") for v in card.variants]
+    properties["variant"] = EnumProperty(name="Variant", items=variants)
+    name = f"SplatsmithEngine_{_number(card.id):08x}"
+    group = type(name, (bpy.types.PropertyGroup,), {"__annotations__": properties})
+    bpy.utils.register_class(group)
+    setattr(bpy.types.Scene, _attribute(card.id), PointerProperty(type=group))
+    _engine_groups[card.id] = (card, group)
+
+
+def _remove_engine(engine: str) -> None:
+    _, group = _engine_groups.pop(engine)
+    delattr(bpy.types.Scene, _attribute(engine))
+    bpy.utils.unregister_class(group)
+
+
+def _attribute(engine: str) -> str:
+    return f"splatsmith_engine_{_number(engine):08x}"
+
+
+def _property_of(spec: ParameterSpec) -> object:
+    label = spec.label or spec.name.replace("_", " ").capitalize()
+    texts = {"name": f"{label} ({spec.unit})" if spec.unit else label}
+    texts["description"] = spec.description
+    match spec.type:
+        case ParameterType.BOOL:
+            return bpy.props.BoolProperty(default=spec.default, **texts)
+        case ParameterType.TEXT:
+            return StringProperty(default=spec.default, **texts)
+        case ParameterType.CHOICE:
+            items = [(choice, choice.replace("_", " ").capitalize(), "") for choice in spec.choices]
+            return EnumProperty(items=items, default=spec.default, **texts)
+        case ParameterType.INT:
+            return IntProperty(default=spec.default, **_whole_range(spec), **texts)
+        case ParameterType.FLOAT:
+            return FloatProperty(default=spec.default, **_range(spec), **texts)
+
+
+def _range(spec: ParameterSpec) -> dict[str, float]:
+    limits = {"min": spec.minimum, "max": spec.maximum}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _whole_range(spec: ParameterSpec) -> dict[str, int]:
+    # Blender's integers have 32 bits.
+    limits = _range(spec)
+    return {n: max(-LARGEST_INT, min(LARGEST_INT, int(value))) for n, value in limits.items()}
+
+
+def _parameters(group: bpy.types.PropertyGroup, card: EngineCard) -> dict[str, ParameterValue]:
+    return {spec.name: getattr(group, PREFIX + spec.name) for spec in card.parameters}
+
+
+def register() -> None:
+    bpy.utils.register_class(SplatsmithSettings)
+    bpy.types.Scene.splatsmith = PointerProperty(type=SplatsmithSettings)
+
+
+def unregister() -> None:
+    for engine in list(_engine_groups):
+        _remove_engine(engine)
+    del bpy.types.Scene.splatsmith
+    bpy.utils.unregister_class(SplatsmithSettings)
