@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -26,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 ADDON = ROOT / "blender_addon"
+MANIFEST = ADDON / "blender_manifest.toml"
 BACKEND = ROOT / "backend"
 WHEELS = ROOT / "wheels"
 DIST = ROOT / "dist"
@@ -34,8 +36,13 @@ BLENDER_ENVIRONMENT = ROOT / ".venv-blender"
 
 PYTHONS = ((3, 11), (3, 13))  # those that Blender's module is published for
 OTHER_BLENDERS = "SPLATSMITH_BPY_PYTHONS"  # interpreters with other versions of bpy
-NOT_SHIPPED = {"blender_addon/demo.py", "backend/locks/update.py", "backend/locks/dev.txt"}
-NOT_SHIPPED |= {"backend/locks/blender.txt"}
+NOT_SHIPPED = {
+    "blender_addon/blender_manifest.toml",  # goes in with the wheels filled in
+    "blender_addon/demo.py",
+    "backend/locks/update.py",
+    "backend/locks/dev.txt",
+    "backend/locks/blender.txt",
+}
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 MINUTES = 60
 
@@ -51,37 +58,47 @@ def build(target: Path = DIST) -> Path:
     """Write the extension's zip into `target`; the same sources give the same bytes.
 
     Raises:
-        Failed: a wheel cannot be had, the manifest does not fit, or Blender refuses the zip.
+        Failed: a wheel cannot be had, or Blender refuses the zip.
     """
-    manifest = tomllib.loads((ADDON / "blender_manifest.toml").read_text("utf-8"))
-    check_wheels(manifest, fetch_wheels())
+    fetch_wheels()
+    manifest = tomllib.loads(MANIFEST.read_text("utf-8"))
     target.mkdir(parents=True, exist_ok=True)
     archive = target / f"{manifest['id']}-{manifest['version']}.zip"
     part = archive.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        for name, source in sorted(contents()):
+        for name, data in sorted(contents()):
             entry = zipfile.ZipInfo(name, ZIP_TIME)
             entry.create_system = 3  # Unix, wherever it is built
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, source.read_bytes())
+            file.writestr(entry, data)
     part.replace(archive)
     validate(archive)
     say(f"{shown(archive)}: {archive.stat().st_size / 2**20:.1f} MiB, {digest(archive)}")
     return archive
 
 
-def contents() -> Iterator[tuple[str, Path]]:
-    """Every file of the extension: its name in the zip and where it is."""
+def contents() -> Iterator[tuple[str, bytes]]:
+    """Every file of the extension: its name in the zip, and its bytes."""
     places = [(ADDON, ""), (BACKEND / "splatsmith", "backend/splatsmith/")]
     places += [(BACKEND / "locks", "backend/locks/")]
     for folder, prefix in places:
         for path in folder.rglob("*"):
             if path.is_file() and is_shipped(path):
-                yield prefix + path.relative_to(folder).as_posix(), path
-    for wheel in locked_wheels():
-        yield f"wheels/{wheel.name}", wheel
-    yield "LICENSE", ROOT / "LICENSE"
+                yield prefix + path.relative_to(folder).as_posix(), path.read_bytes()
+    wheels = [(f"wheels/{wheel.name}", wheel) for wheel in locked_wheels()]
+    yield from ((name, wheel.read_bytes()) for name, wheel in wheels)
+    yield MANIFEST.name, shipped_manifest([f"./{name}" for name, _ in wheels])
+    yield "LICENSE", (ROOT / "LICENSE").read_bytes()
+
+
+def shipped_manifest(wheels: Sequence[str]) -> bytes:
+    """The manifest with the wheels that the zip brings; a checkout's names none."""
+    text = MANIFEST.read_text("utf-8")
+    filled = re.sub(r"^wheels = \[\]$", f"wheels = {json.dumps(wheels)}", text, flags=re.MULTILINE)
+    if tomllib.loads(filled).get("wheels") != wheels:
+        raise Failed("blender_manifest.toml has no line `wheels = []` to fill. Add it.")
+    return filled.encode()
 
 
 def is_shipped(path: Path) -> bool:
@@ -96,7 +113,7 @@ def locked_wheels() -> list[Path]:
     return [wheel for wheel in sorted(WHEELS.glob("*.whl")) if digest(wheel) in hashes]
 
 
-def fetch_wheels() -> list[Path]:
+def fetch_wheels() -> None:
     """Download what the lock names and is not there yet.
 
     Raises:
@@ -110,16 +127,6 @@ def fetch_wheels() -> list[Path]:
         command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
         if subprocess.run([*command, "-d", str(WHEELS), "-r", str(lock)]).returncode != 0:
             raise Failed("The wheels could not be fetched. Check the connection and try again.")
-    return locked_wheels()
-
-
-def check_wheels(manifest: dict[str, object], wheels: Sequence[Path]) -> None:
-    expected = [f"./wheels/{wheel.name}" for wheel in wheels]
-    if manifest.get("wheels") != expected:
-        raise Failed(
-            f"blender_manifest.toml names the wheels {manifest.get('wheels')}, wheels/lock.txt "
-            f"gives {expected}. Write the latter into the manifest."
-        )
 
 
 def validate(archive: Path) -> None:

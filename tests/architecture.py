@@ -24,6 +24,8 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
+    "importing pictures",
+    "desk",
     "api",
     "ui",
     "demo",

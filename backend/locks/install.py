@@ -29,7 +29,7 @@ BACKEND = {
     ("darwin", "arm64"): ("macos-arm64",),
 }
 # "Collecting name==1.0 (from -r ...)", or "Processing /folder/name-1.0-py3-none-any.whl (...)"
-PACKAGE = re.compile(r"(?:Collecting|Processing) (?:.*[/\\])?([\w.-]+?)(?:==|-)(\d[^\s-]*)")
+PACKAGE = re.compile(r"(?:Collecting|Processing) (?:\S*[/\\])?([\w.-]+?)(?:==|-)(\d[^\s-]*)")
 STAMP = "installed-locks.txt"
 ATTEMPTS = 3
 SECONDS_BETWEEN_ATTEMPTS = 5
@@ -186,7 +186,7 @@ def progress_lines(lines: Iterator[str], total: int) -> Iterator[str]:
 
 def last_lines(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
+    errors = [line for line in lines if line.startswith("ERROR: ") and line[-1] != ":"]
     return " ".join((errors or lines)[-2:])
 
 

@@ -1,0 +1,80 @@
+"""Environments made by backend/locks/install.py: real ones, from a package made here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+WHEEL = "pebble-1.0-py3-none-any.whl"
+METADATA = "Metadata-Version: 2.1\nName: pebble\nVersion: 1.0\n"
+TAGS = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, project: Path) -> Path:
+    """A copy of the installer with a lock `pebble` and the wheel that it pins."""
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / WHEEL, "w") as wheel:
+        wheel.writestr("pebble.py", "SIZE = 1\n")
+        wheel.writestr("pebble-1.0.dist-info/METADATA", METADATA)
+        wheel.writestr("pebble-1.0.dist-info/WHEEL", TAGS)
+        wheel.writestr("pebble-1.0.dist-info/RECORD", "")
+    source = (project / "backend/locks/install.py").read_text("utf-8")
+    source = source.replace("SECONDS_BETWEEN_ATTEMPTS = 5", "SECONDS_BETWEEN_ATTEMPTS = 0")
+    (folder / "install.py").write_text(source, encoding="utf-8")
+    digest = hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
+    write_lock(folder, digest)
+    return folder
+
+
+def write_lock(folder: Path, digest: str) -> None:
+    lock = f"pebble==1.0 \\\n    --hash=sha256:{digest}\n"
+    (folder / "pebble.txt").write_text(lock, encoding="utf-8")
+
+
+def run_install(shelf: Path, environment: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(shelf / "install.py"), str(environment), "pebble"]
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(shelf)}
+    return subprocess.run(command, text=True, capture_output=True, env={**os.environ, **offline})
+
+
+def test_environment_holds_what_the_lock_pins(shelf: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "made here ü"
+    done = run_install(shelf, environment)
+    assert done.returncode == 0, done.stderr
+    assert "[1/1] pebble 1.0" in done.stdout
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    assert subprocess.run([str(python), "-c", "import pebble"]).returncode == 0
+
+
+def test_second_run_does_nothing_and_a_changed_lock_makes_it_anew(
+    shelf: Path, tmp_path: Path
+) -> None:
+    environment = tmp_path / "environment"
+    run_install(shelf, environment)
+    trace = environment / "trace"
+    trace.touch()
+    assert run_install(shelf, environment).stdout == ""
+    with (shelf / "pebble.txt").open("a", encoding="utf-8") as lock:
+        lock.write("# changed\n")
+    assert run_install(shelf, environment).returncode == 0
+    assert not trace.exists()
+
+
+def test_file_with_other_bytes_is_refused_and_the_environment_stays_unfinished(
+    shelf: Path, tmp_path: Path
+) -> None:
+    write_lock(shelf, "0" * 64)
+    environment = tmp_path / "environment"
+    for _ in range(2):
+        done = run_install(shelf, environment)
+        assert done.returncode == 1
+        assert "could not be installed" in done.stderr
+        assert "try again" in done.stderr
