@@ -35,7 +35,7 @@ class CancelJob:
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker has started; `device` is a name for people, as is `device_title`."""
+    """The worker has started on `device` ("cpu", "cuda:0"); `device_title` is its name."""
 
     device: str
     device_title: str

@@ -54,7 +54,8 @@ def _open(file: Path | BinaryIO, name: str) -> Image.Image:
         raise _too_large(name, "far too many pixels") from None
     except UnidentifiedImageError:
         raise UnreadablePicture(
-            f"{name} is not a picture, or one without pixels.", "Use a PNG, JPEG, WebP or TIFF file."
+            f"{name} is not a picture, or one without pixels.",
+            "Use a PNG, JPEG, WebP or TIFF file.",
         ) from None
     except DAMAGE as error:
         raise _damaged(name) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,16 +74,17 @@ def _table(source: Path) -> list[BatchItem]:
             f"{source} has neither a column 'prompt' nor a column 'image'.",
             "Begin it with a header line, such as: prompt,image,name,seed",
         )
-    return [_row(source, number, row) for number, row in enumerate(rows, start=2)]
+    return [_row(source, number, {**row}) for number, row in enumerate(rows, start=2)]
 
 
-def _row(source: Path, number: int, row: dict[str, str | None]) -> BatchItem:
+def _row(source: Path, number: int, row: Mapping[str | None, str | None]) -> BatchItem:
+    # csv keeps surplus cells under the key None, and None where cells are missing.
     if None in row or None in row.values():
         raise InvalidRequest(
             f"Line {number} of {source} has not as many cells as the header.",
             'Put text with a comma in it between "quotes".',
         )
-    cells = {key.strip(): (value or "").strip() for key, value in row.items()}
+    cells = {(key or "").strip(): (value or "").strip() for key, value in row.items()}
     prompt, image, name = (cells.pop(key, "") for key in ("prompt", "image", "name"))
     picture = source.parent / image if image else None
     return BatchItem(

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .cards import EngineCard
 from .jsonable import from_json
 from .protocol import (
     DownloadRequest,
     ExtractRequest,
     GenerateRequest,
     JobKind,
-    JobStatus,
 )
 
 AnyRequest = GenerateRequest | ExtractRequest | DownloadRequest
@@ -44,6 +42,16 @@ class JobOrder:
         """
         return from_json(REQUEST_TYPES[self.kind], self.request)
 
+    def uploads(self) -> dict[str, str]:
+        """The ids of the uploads that the job works on, by picture's role or by "cloud"."""
+        match self.decoded():
+            case GenerateRequest(pictures=pictures):
+                return {role.value: upload for role, upload in pictures.items()}
+            case ExtractRequest(cloud=cloud):
+                return {"cloud": cloud}
+            case DownloadRequest():
+                return {}
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -51,19 +59,6 @@ class Upload:
 
     id: str
     size_bytes: int
-
-
-@dataclass(frozen=True)
-class JobPage:
-    """Jobs, newest first. `next` is the `before` of the following page, empty on the last."""
-
-    jobs: tuple[JobStatus, ...]
-    next: str = ""
-
-
-@dataclass(frozen=True)
-class EngineList:
-    engines: tuple[EngineCard, ...]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
     GET    /v1/engines                     the engines' cards
     POST   /v1/images  /v1/clouds          the file itself as the body -> 201 {"id", "size_bytes"}
     POST   /v1/jobs                        {"kind", "request"} -> 202 + Location; Idempotency-Key
-    GET    /v1/jobs                        newest first; ?limit= &before= &state=
+    GET    /v1/jobs                        newest first; ?limit= &before= &state=, Link
     GET    /v1/jobs/{id}                   its state, progress and artifacts
     POST   /v1/jobs/{id}/cancel            idempotent
     DELETE /v1/jobs/{id}                   the job and its files; a running one is cancelled first

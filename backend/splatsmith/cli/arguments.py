@@ -1,0 +1,196 @@
+"""The commands and their options; the options of an engine are drawn from its card.
+
+argparse, because half of the options are known only when the engine is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .. import __version__
+from ..contract.cards import EngineCard, ParameterSpec, ParameterType
+from ..contract.problems import InvalidRequest
+from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product
+from ..engines import registry
+from ..settings import DATA_VARIABLE, data_directory
+from .batch import run_batch
+from .engines import run_engines
+from .generate import run_generate
+from .serve import run_serve
+
+PARAMETER = "parameter:"  # marks an engine's parameters among the parsed options
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in our own form."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with the command's function as `run`, the engine's parameters as `parameters`.
+
+    Raises:
+        InvalidRequest: the arguments make no sense.
+        NotFound: there is no such engine.
+    """
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--engine", default=DEFAULT_ENGINE)
+    card = registry.card(first.parse_known_args(arguments)[0].engine)
+    options = _parser(card).parse_args(arguments)
+    options.parameters = {
+        name.removeprefix(PARAMETER): value
+        for name, value in vars(options).items()
+        if name.startswith(PARAMETER) and value is not None
+    }
+    return options
+
+
+def _parser(card: EngineCard) -> Parser:
+    parser = Parser(
+        prog="splatsmith",
+        description="Turns a prompt or a picture into 3D Gaussian splats, a mesh and points.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_generate(commands, card)
+    _add_batch(commands, card)
+    _add_engines(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = commands.add_parser("serve", help="answer requests over HTTP")
+    command.set_defaults(run=run_serve, log_level=logging.INFO)
+    command.add_argument(
+        "--listen",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on (default: this machine alone)",
+    )
+    command.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    command.add_argument(
+        "--data-dir",
+        type=Path,
+        default=data_directory(),
+        metavar="DIR",
+        help=f"where jobs are kept (default: %(default)s; ${DATA_VARIABLE})",
+    )
+    command.add_argument(
+        "--state-file",
+        type=Path,
+        metavar="FILE",
+        help="write address and token there, for the owner alone to read",
+    )
+    command.add_argument("--parent-pid", type=int, metavar="PID", help="end when this process does")
+    _add_common(command)
+
+
+def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard) -> None:
+    command = commands.add_parser("generate", help="make one asset")
+    command.set_defaults(run=run_generate, log_level=logging.WARNING)
+    command.add_argument("--prompt", default="", metavar="TEXT")
+    command.add_argument("--image", type=Path, metavar="FILE")
+    command.add_argument("--name", default="", help="what to call the asset")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for its files (default: its name)"
+    )
+    _add_making(command, card)
+
+
+def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -> None:
+    command = commands.add_parser("batch", help="make many assets, one folder each")
+    command.set_defaults(run=run_batch, log_level=logging.WARNING)
+    command.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a file of prompts, a CSV table or a folder of pictures",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out"),
+        metavar="DIR",
+        help="folder for the assets' folders (default: out)",
+    )
+    _add_making(command, card)
+
+
+def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = commands.add_parser("engines", help="list the engines and their parameters")
+    command.set_defaults(run=run_engines, log_level=logging.WARNING)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_making(command: Parser, card: EngineCard) -> None:
+    """The options of everything that makes assets."""
+    defaults = ExtractionOptions()
+    command.add_argument("--engine", default=DEFAULT_ENGINE, help="see `splatsmith engines`")
+    command.add_argument("--variant", default="", help="default: the engine's first")
+    command.add_argument(
+        "--products",
+        nargs="+",
+        type=Product,
+        default=tuple(Product),
+        choices=tuple(Product),
+        metavar="PRODUCT",
+        help="any of: splats mesh points (default: all; splats always)",
+    )
+    command.add_argument(
+        "--faces",
+        type=int,
+        default=defaults.face_budget,
+        metavar="N",
+        help="triangles of the mesh at most (default: %(default)s)",
+    )
+    command.add_argument(
+        "--points",
+        type=int,
+        default=defaults.point_count,
+        metavar="N",
+        help="points of the point cloud (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_common(command)
+    group = command.add_argument_group(f"parameters of {card.title}")
+    for spec in card.parameters:
+        group.add_argument(
+            f"--{spec.name.replace('_', '-')}",
+            dest=PARAMETER + spec.name,
+            type=lambda text, spec=spec: _value(spec, text),
+            metavar=spec.unit.upper() or spec.type.value.upper(),
+            help=_help(spec),
+        )
+
+
+def _add_common(command: Parser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    command.add_argument("--debug", action="store_true", help="show tracebacks and the log")
+
+
+def _value(spec: ParameterSpec, text: str) -> object:
+    """The text as the parameter's type where it is one; the card says what is wrong if not."""
+    try:
+        if spec.type in (ParameterType.INT, ParameterType.FLOAT):
+            return float(text) if spec.type is ParameterType.FLOAT else int(text)
+    except ValueError:
+        return text
+    if spec.type is ParameterType.BOOL:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    return text
+
+
+def _help(spec: ParameterSpec) -> str:
+    limits = [f"{value:g}" for value in (spec.minimum, spec.maximum) if value is not None]
+    extent = " to ".join(limits) if len(limits) == 2 else ", ".join(spec.choices)
+    text = f"{spec.description} ({extent + '; ' if extent else ''}default: {spec.default})"
+    return text.replace("%", "%%")

@@ -1,0 +1,47 @@
+"""splatsmith engines: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.table import Table
+
+from ..contract.cards import EngineCard
+from ..contract.jsonable import to_json
+from ..engines import registry
+from .screen import Screen
+
+
+def run_engines(options: argparse.Namespace, screen: Screen) -> int:
+    """List the engines with their variants and parameters."""
+    if options.json:
+        screen.show_json(to_json(registry.cards()))
+        return 0
+    for card in registry.cards():
+        screen.show(f"{card.id}: {card.title} ({card.quality})\n{card.description}\n")
+        screen.show(_variants(card))
+        screen.show(_parameters(card))
+    return 0
+
+
+def _variants(card: EngineCard) -> Table:
+    table = Table("variant", "title", "takes", "weights", box=None)
+    for variant in card.variants:
+        size = sum(checkpoint.size_bytes for checkpoint in variant.checkpoints)
+        licences = ", ".join(sorted({c.licence for c in variant.checkpoints}))
+        weights = f"{size / 1e6:,.0f} MB {licences}" if size else "none"
+        table.add_row(variant.id, variant.title, ", ".join(variant.conditions), weights)
+    return table
+
+
+def _parameters(card: EngineCard) -> Table:
+    table = Table("parameter", "default", "range", "what it does", box=None)
+    for spec in card.parameters:
+        limits = "" if spec.minimum is None else f"{spec.minimum:g} to {spec.maximum:g}"
+        table.add_row(
+            spec.name,
+            f"{spec.default} {spec.unit}".strip(),
+            limits or ", ".join(spec.choices),
+            spec.description,
+        )
+    return table

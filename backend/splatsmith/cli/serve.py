@@ -1,0 +1,31 @@
+"""splatsmith serve: the HTTP service, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..contract.wire import Handover
+from ..service.server import ServeOptions, serve
+from .screen import Screen
+
+
+def run_serve(options: argparse.Namespace, screen: Screen) -> int:
+    """Serve until told to stop."""
+
+    def announce(handover: Handover) -> None:
+        screen.say(f"Listening on {handover.url}; Ctrl+C stops.")
+        if options.state_file is None:
+            screen.say(f"Token: {handover.token}")
+
+    serve(
+        ServeOptions(
+            data=options.data_dir,
+            device=options.device,
+            listen=options.listen,
+            port=options.port,
+            state_file=options.state_file,
+            parent=options.parent_pid,
+        ),
+        announce,
+    )
+    return 0

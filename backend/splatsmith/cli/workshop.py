@@ -1,0 +1,110 @@
+"""Carrying out requests in this process: for the commands that need no service."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ..artifacts import describe_artifacts, file_digest, move_artifacts
+from ..contract.cards import Condition
+from ..contract.protocol import Artifact, GenerateRequest
+from ..engines import registry
+from ..errors import StorageFull
+from ..pictures import read_picture
+from ..progress import Progress, Report
+
+
+@dataclass(frozen=True)
+class Order:
+    """A completed request and the pictures that it names by their SHA-256."""
+
+    request: GenerateRequest
+    pictures: dict[Condition, Path]
+
+
+class Workshop:
+    """An engine kept warm on one device, and Ctrl+C."""
+
+    def __init__(self, device: str) -> None:
+        # torch comes with these: whoever only lists engines shall not wait for it.
+        from ..devices import choose_device, use_all_cores
+        from ..shelf import EngineShelf
+
+        self._shelf = EngineShelf(choose_device(device))
+        use_all_cores()
+
+    def make(self, order: Order, folder: Path, report: Report) -> tuple[Artifact, ...]:
+        """Make an asset; its files appear in `folder` all at once, or none.
+
+        Raises:
+            Cancelled: Ctrl+C was pressed.
+            SplatsmithError: what went wrong.
+        """
+        from .. import pipeline  # torch, as above
+
+        with stopped_by_interrupt() as stop, written_aside(folder) as partial:
+            progress = Progress(report, stop.is_set)
+            pipeline.generate(order.request, order.pictures, partial, self._shelf, progress)
+            artifacts = describe_artifacts(partial)
+            progress.step(1, 1)
+            move_artifacts(partial, folder)
+        return artifacts
+
+
+def new_order(request: GenerateRequest, image: Path | None) -> Order:
+    """Check `request`, of a picture or none, against its engine's card.
+
+    Raises:
+        InvalidRequest, NotFound, UnreadablePicture: what the names say.
+    """
+    pictures: dict[Condition, Path] = {}
+    if image is not None:
+        read_picture(image)
+        pictures[Condition.IMAGE] = image
+        request.pictures[Condition.IMAGE] = file_digest(image)
+    return Order(request.completed(registry.card(request.engine)), pictures)
+
+
+@contextmanager
+def stopped_by_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl+C sets the event; a second one interrupts at once."""
+    stop = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def written_aside(folder: Path) -> Iterator[Path]:
+    """A folder inside `folder`, to be emptied by the one who fills it; gone at the end.
+
+    Raises:
+        StorageFull: `folder` cannot be made or written.
+    """
+    existed = folder.is_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except FileExistsError:
+        raise StorageFull(f"{folder} is a file.", "Choose another folder.") from None
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()

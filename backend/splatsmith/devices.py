@@ -1,0 +1,46 @@
+"""What to compute on."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from .contract.problems import InvalidRequest
+
+AUTO = "auto"
+
+
+def choose_device(wanted: str) -> str:
+    """ "cpu", "cuda" or "cuda:1": what was `wanted`, or the best there is for "auto".
+
+    Raises:
+        InvalidRequest: there is no such device here.
+    """
+    if wanted == AUTO:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = wanted.partition(":")
+    if kind == "cpu" and not index:
+        return wanted
+    if kind == "cuda" and (index or "0").isdigit() and int(index or 0) < torch.cuda.device_count():
+        return wanted
+    raise InvalidRequest(f"There is no device {wanted!r} here.", "Use auto, cpu, cuda or cuda:1.")
+
+
+def title_of_device(device: str) -> str:
+    """The device's name for people."""
+    if device == "cpu":
+        return f"CPU ({platform.machine()}, {_cores()} cores)"
+    return torch.cuda.get_device_name(device)
+
+
+def use_all_cores() -> None:
+    """Let torch use every core that this process may run on."""
+    torch.set_num_threads(_cores())
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,80 @@
+"""The files behind uploads and jobs. Ids and names are looked up, never joined unchecked.
+
+<data>/uploads/<sha256>                   what was posted, by its content
+<data>/jobs/<id>/.partial/                where the worker writes
+<data>/jobs/<id>/artifacts/<name>         complete results, moved there in one step
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from ..contract.problems import NotFound
+
+UPLOAD_ID = re.compile(r"[0-9a-f]{64}")
+UPLOAD_LIFETIME = 24 * 3600.0  # seconds that an upload which no job names is kept
+
+
+class DataFolder:
+    """The service's folder on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.uploads = self.root / "uploads"
+        self.jobs = self.root / "jobs"
+        for folder in (self.root, self.uploads, self.jobs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def upload(self, upload_id: str) -> Path:
+        """The file uploaded under `upload_id`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        path = self.uploads / upload_id
+        if not UPLOAD_ID.fullmatch(upload_id) or not path.is_file():
+            raise NotFound(f"There is no upload {upload_id!r}.", "Upload the file again.")
+        return path
+
+    def partial(self, job_id: str) -> Path:
+        """An empty folder for the worker to write the job's results into."""
+        folder = self.jobs / job_id / ".partial"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, job_id: str) -> None:
+        """Make what lies in the job's partial folder its artifacts."""
+        target = self.jobs / job_id / "artifacts"
+        shutil.rmtree(target, ignore_errors=True)
+        (self.jobs / job_id / ".partial").rename(target)
+
+    def artifact(self, job_id: str, name: str) -> Path:
+        """The finished file `name` of a job.
+
+        Raises:
+            NotFound: there is none.
+        """
+        folder = (self.jobs / job_id / "artifacts").resolve()
+        path = (folder / name).resolve()
+        inside = folder.is_relative_to(self.jobs) and path.parent == folder
+        if not inside or not path.is_file():
+            raise NotFound(f"The job has no artifact {name!r}.", "Its state lists what it has.")
+        return path
+
+    def discard(self, job_id: str) -> None:
+        """Remove all files of a job."""
+        shutil.rmtree(self.jobs / job_id, ignore_errors=True)
+
+    def sweep(self, jobs: Collection[str], uploads: Collection[str]) -> None:
+        """Remove what no job owns any more: folders of other jobs, old uploads not among these."""
+        for folder in self.jobs.iterdir():
+            if folder.name not in jobs:
+                self.discard(folder.name)
+        for path in self.uploads.iterdir():
+            if path.name not in uploads and time.time() - path.stat().st_mtime > UPLOAD_LIFETIME:
+                path.unlink(missing_ok=True)

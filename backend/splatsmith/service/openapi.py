@@ -1,0 +1,80 @@
+"""The bodies of the HTTP interface as JSON Schema, drawn from the contract's dataclasses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from ..contract.problems import Problem
+from ..contract.wire import REQUEST_TYPES
+from .documents import MEDIA_TYPE
+
+BODIES = (*REQUEST_TYPES.values(), Problem)
+REFERENCE = "#/components/schemas/{model}"
+
+PROBLEM_ANSWER: dict[str, Any] = {
+    "description": "What was wrong and what to do (RFC 9457)",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="Problem")}}},
+}
+ORDER_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        {
+                            "type": "object",
+                            "title": f"{kind.value} job",
+                            "required": ["kind", "request"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "kind": {"const": kind.value},
+                                "request": {"$ref": REFERENCE.format(model=body.__name__)},
+                            },
+                        }
+                        for kind, body in REQUEST_TYPES.items()
+                    ]
+                }
+            }
+        },
+    }
+}
+
+
+def file_body(description: str) -> dict[str, Any]:
+    """The description of a body that is a file."""
+    schema = {"type": "string", "format": "binary"}
+    content = {"application/octet-stream": {"schema": schema}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Let the app describe itself, with the bodies that its routes decode on their own."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, routes=app.routes, summary=app.summary
+            )
+            document["components"]["schemas"] |= _schemas()
+            document["components"]["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer"}
+            }
+            document["security"] = [{"token": []}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = describe  # FastAPI's documented way to extend the document
+
+
+def _schemas() -> dict[str, Any]:
+    adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (body.__name__, "validation", TypeAdapter(body)) for body in BODIES
+    ]
+    _, definitions = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
+    return definitions["$defs"]
