@@ -88,15 +88,20 @@ def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
 
 
 def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
-    """The operator wants an object of the current scene, which `collection` need not be in."""
+    """In a scene of its own: the operator refuses to work while the user is editing an object."""
     mesh = obj.data
-    shelter = bpy.context.scene.collection
-    shelter.objects.link(obj)
+    scene = bpy.data.scenes.new(obj.name)
+    scene.collection.objects.link(obj)
     with bpy.context.temp_override(
-        object=obj, active_object=obj, selected_objects=[obj], selected_editable_objects=[obj]
+        scene=scene,
+        view_layer=scene.view_layers[0],
+        object=obj,
+        active_object=obj,
+        selected_objects=[obj],
+        selected_editable_objects=[obj],
     ):
         bpy.ops.object.convert(target="POINTCLOUD")
-    shelter.objects.unlink(obj)
+    bpy.data.scenes.remove(scene)
     obj.data.name = obj.name
     bpy.data.meshes.remove(mesh)
     if (selection := obj.data.attributes.get(".select_vert")) is not None:

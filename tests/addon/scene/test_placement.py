@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon.contract.cloud import GaussianCloud
+from blender_addon.scene.placement import asset_collection, measure, place
+from blender_addon.scene.splats import add_splats
+
+Balls = Callable[..., GaussianCloud]
+
+HEAD, NOSE, LEFT_HAND = (0, 1, 0, 0.01), (0, 0.6, 0.3, 0.01), (0.5, 0, 0, 0.01)
+FOOT = (0, -1, 0, 0.01)
+
+
+def world_positions(obj: bpy.types.Object) -> np.ndarray:
+    bpy.context.view_layer.update()
+    local = np.empty(len(obj.data.attributes["position"].data) * 3, np.float32)
+    obj.data.attributes["position"].data.foreach_get("vector", local)
+    matrix = np.array(obj.matrix_world)
+    return local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def test_stands_upright_on_the_cursor_and_faces_the_front_view(
+    scene: bpy.types.Scene, balls: Balls
+) -> None:
+    figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
+    obj = add_splats(figure, "figure", scene.collection)
+    place([obj], figure, (3, 4, 5))
+    head, nose, hand, foot = world_positions(obj)
+    assert head[2] > nose[2] > hand[2] > foot[2] == pytest.approx(5.01, abs=1e-3)
+    assert nose[1] < head[1]  # towards the viewer of Blender's front view
+    assert hand[0] > head[0]
+    np.testing.assert_allclose(measure(figure).extent, (0.52, 0.32, 2.02), atol=1e-5)
+
+
+def test_size_is_the_longest_edge_in_metres(scene: bpy.types.Scene, balls: Balls) -> None:
+    figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
+    first = add_splats(figure, "first", scene.collection)
+    second = add_splats(figure, "second", scene.collection)
+    place([first, second], figure, (0, 0, 0), size=0.5)
+    positions = world_positions(first)
+    assert np.ptp(positions[:, 2]) == pytest.approx(0.5 * 2 / 2.02, abs=1e-5)
+    assert positions[:, 2].min() == pytest.approx(0.5 * 0.01 / 2.02, abs=1e-5)
+    np.testing.assert_array_equal(world_positions(second), positions)
+
+
+def test_strays_do_not_count(balls: Balls) -> None:
+    random = np.random.default_rng(5)
+    body = [(*p, 0.01) for p in random.uniform(-1, 1, (2000, 3))]
+    strays = [(0, -9, 0, 0.05)] * 10 + [(7, 0, 0, 0.05), (0, 40, 0, 3)]
+    alone, with_strays = measure(balls(*body)), measure(balls(*body, *strays))
+    np.testing.assert_allclose(with_strays.lower, alone.lower, atol=1e-5)
+    np.testing.assert_allclose(with_strays.upper, alone.upper, atol=1e-5)
+
+
+def test_thin_legs_count(balls: Balls) -> None:
+    random = np.random.default_rng(5)
+    seat = [(*p, 0.01) for p in random.uniform((-1, 0, -1), (1, 0.2, 1), (2000, 3))]
+    leg = [(0.9, -0.02 * i, 0.9, 0.01) for i in range(51)]
+    assert measure(balls(*seat, *leg)).lower[2] == pytest.approx(-1.01, abs=1e-4)
+
+
+def test_the_nearly_transparent_does_not_count(balls: Balls) -> None:
+    body, haze = balls(HEAD, FOOT), balls((0, -1.1, 0, 0.5), opacity=0.02)
+    names = ("means", "quats", "scales", "opacities", "sh0", "shN")
+    parts = (np.concatenate([getattr(body, name), getattr(haze, name)]) for name in names)
+    both = measure(GaussianCloud(*parts))
+    np.testing.assert_array_equal(both.lower, measure(body).lower)
+
+
+def test_flat_and_turned_splats_are_measured_along_their_axes(balls: Balls) -> None:
+    half = 0.5**0.5
+    disc = GaussianCloud(
+        means=np.zeros((1, 3), np.float32),
+        quats=np.array([[half, 0, 0, half]], np.float32),  # x to y
+        scales=np.array([[3, 1, 0.5]], np.float32),
+        opacities=np.ones(1, np.float32),
+        sh0=np.zeros((1, 3), np.float32),
+        shN=np.empty((1, 0, 3), np.float32),
+    )
+    np.testing.assert_allclose(measure(disc).upper, (1, 0.5, 3), atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [(), ((1, 2, 3, 0.0),)])
+def test_nothing_and_next_to_nothing_have_a_place(
+    scene: bpy.types.Scene, balls: Balls, rows: tuple[tuple[float, ...], ...]
+) -> None:
+    cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).take(np.zeros(1, bool))
+    obj = add_splats(cloud, "speck", scene.collection)
+    place([obj], cloud, (0, 0, 1), size=2)
+    assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))
+
+
+def test_assets_share_one_root_collection_and_have_one_each(scene: bpy.types.Scene) -> None:
+    first, second = asset_collection(scene, "chair"), asset_collection(scene, "chair")
+    (root,) = scene.collection.children
+    assert root.name == "Splatsmith"
+    assert list(root.children) == [first, second]
+    assert (first.name, second.name) == ("chair", "chair.001")
+
+
+def test_each_scene_has_its_own_root(scene: bpy.types.Scene) -> None:
+    other = bpy.data.scenes.new("other")
+    for place_for_it in (scene, other, other):
+        asset_collection(place_for_it, "chair")
+    assert [len(s.collection.children) for s in (scene, other)] == [1, 1]
+    assert scene.collection.children[0] != other.collection.children[0]
