@@ -1,0 +1,57 @@
+"""Splatting on CUDA, by gsplat."""
+
+from __future__ import annotations
+
+import torch
+from gsplat import rasterization
+from torch import Tensor
+
+from ..contract.cloud import GaussianCloud
+from .cameras import Cameras
+from .rendering import NEAR_PLANE, Rendering
+
+_CAMERAS_AT_ONCE = 16  # bounds the memory of the lists of tiles
+
+
+@torch.inference_mode()
+def rasterize_gpu(
+    cloud: GaussianCloud,
+    cameras: Cameras,
+    background: tuple[float, float, float],
+    eps2d: float,
+    device: str,
+) -> Rendering:
+    """As `rasterize`, on a CUDA device."""
+    gaussians = {
+        "means": _tensor(cloud.means, device),
+        "quats": _tensor(cloud.quats, device),
+        "scales": _tensor(cloud.scales, device),
+        "opacities": _tensor(cloud.opacities, device),
+        "colors": torch.cat(
+            [_tensor(cloud.sh0[:, None], device), _tensor(cloud.shN, device)], dim=1
+        ),
+    }
+    views = _tensor(cameras.viewmats, device).split(_CAMERAS_AT_ONCE)
+    intrinsics = _tensor(cameras.Ks, device).split(_CAMERAS_AT_ONCE)
+    behind = torch.tensor(background, device=device)
+    parts: list[tuple[Tensor, Tensor]] = []
+    for viewmats, ks in zip(views, intrinsics, strict=True):
+        drawn, alpha, _ = rasterization(
+            **gaussians,
+            viewmats=viewmats,
+            Ks=ks,
+            width=cameras.width,
+            height=cameras.height,
+            near_plane=NEAR_PLANE,
+            eps2d=eps2d,
+            sh_degree=cloud.degree,
+            render_mode="RGB+ED",
+        )
+        drawn[..., :3] += (1 - alpha) * behind
+        parts.append((drawn, alpha))
+    drawn, alphas = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
+    return Rendering(drawn[..., :3].copy(), alphas[..., 0], drawn[..., 3].copy())
+
+
+def _tensor(array: object, device: str) -> Tensor:
+    return torch.as_tensor(array, device=device)

@@ -1,0 +1,99 @@
+"""Gaussians projected to a picture, for the CPU (EWA splatting, Zwicker et al. 2001, eq. 22-31)."""
+
+# pyright: basic
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from .compiling import compiled
+from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH
+
+# Columns of a projected Gaussian. CONIC: its inverse 2D covariance. REACH: half the box, in pixels,
+# outside of which it is fainter than MIN_ALPHA; below 0 where it is not seen at all.
+X, Y, CONIC_XX, CONIC_XY, CONIC_YY, OPACITY, DEPTH, REACH_X, REACH_Y, RED, GREEN, BLUE = range(12)
+COLUMNS = 12
+
+_ONE, _TWO = np.float32(1), np.float32(2)
+_MARGIN = np.float32(0.5 * EDGE_MARGIN)
+_MIN_ALPHA = np.float32(MIN_ALPHA)
+_REACH = np.float32(REACH)
+
+
+@compiled(parallel=True)
+def project(gaussians, colors, camera, eps2d):
+    """The splats [N, COLUMNS] of `gaussians` (means, quats, scales, opacities) with `colors` [N, 3].
+
+    `camera`: viewmat [4, 4], K [3, 3], width, height. `eps2d`: added to the 2D variances, pixels^2.
+    """
+    means, quats, scales, opacities = gaussians
+    view, k, width, height = camera
+    splats = np.empty((len(means), COLUMNS), np.float32)
+    for i in numba.prange(len(means)):
+        out = splats[i]
+        out[REACH_X] = -1
+        x, y, z = _turn(view, means[i, 0], means[i, 1], means[i, 2])
+        x, y, z = x + view[0, 3], y + view[1, 3], z + view[2, 3]
+        if z < NEAR_PLANE or opacities[i] < _MIN_ALPHA:
+            continue
+        out[X] = k[0, 0] * x / z + k[0, 2]
+        out[Y] = k[1, 1] * y / z + k[1, 2]
+        out[DEPTH] = z
+        slopes = _within_margin(x / z, 0, k, width), _within_margin(y / z, 1, k, height)
+        xx, xy, yy = _flatten(view, k, z, slopes, quats[i], scales[i])
+        out[OPACITY] = opacities[i]
+        _shape(out, xx + eps2d, xy, yy + eps2d, width, height)
+        out[RED], out[GREEN], out[BLUE] = colors[i, 0], colors[i, 1], colors[i, 2]
+    return splats
+
+
+@compiled()
+def _turn(view, x, y, z):
+    return (
+        view[0, 0] * x + view[0, 1] * y + view[0, 2] * z,
+        view[1, 0] * x + view[1, 1] * y + view[1, 2] * z,
+        view[2, 0] * x + view[2, 1] * y + view[2, 2] * z,
+    )
+
+
+@compiled()
+def _within_margin(slope, axis, k, size):
+    """Far outside the picture the linearisation explodes; it is taken at the margin instead."""
+    focal, middle = k[axis, axis], k[axis, 2]
+    margin = _MARGIN * size / focal
+    return min(max(slope, -middle / focal - margin), (size - middle) / focal + margin)
+
+
+@compiled()
+def _flatten(view, k, z, slopes, quat, scale):
+    """The 2D covariance xx, xy, yy: the sum over the Gaussian's projected axes."""
+    w, x, y, z_ = quat[0], quat[1], quat[2], quat[3]
+    axes = (
+        (_ONE - _TWO * (y * y + z_ * z_), _TWO * (x * y + w * z_), _TWO * (x * z_ - w * y)),
+        (_TWO * (x * y - w * z_), _ONE - _TWO * (x * x + z_ * z_), _TWO * (y * z_ + w * x)),
+        (_TWO * (x * z_ + w * y), _TWO * (y * z_ - w * x), _ONE - _TWO * (x * x + y * y)),
+    )
+    xx, xy, yy = np.float32(0), np.float32(0), np.float32(0)
+    for i in range(3):
+        u, v, along = _turn(view, axes[i][0], axes[i][1], axes[i][2])
+        u = scale[i] * k[0, 0] / z * (u - slopes[0] * along)
+        v = scale[i] * k[1, 1] / z * (v - slopes[1] * along)
+        xx, xy, yy = xx + u * u, xy + u * v, yy + v * v
+    return xx, xy, yy
+
+
+@compiled()
+def _shape(out, xx, xy, yy, width, height):
+    """Fill conic and reach, unless the splat is degenerate or outside the picture."""
+    determinant = xx * yy - xy * xy
+    if not (determinant > 0 and np.isfinite(determinant)):
+        return
+    reach = min(_REACH, np.sqrt(_TWO * np.log(out[OPACITY] / _MIN_ALPHA)))
+    reach_x, reach_y = reach * np.sqrt(xx), reach * np.sqrt(yy)
+    x, y = out[X], out[Y]
+    if x + reach_x <= 0 or x - reach_x >= width or y + reach_y <= 0 or y - reach_y >= height:
+        return
+    out[CONIC_XX] = yy / determinant
+    out[CONIC_XY] = -xy / determinant
+    out[CONIC_YY] = xx / determinant
+    out[REACH_X], out[REACH_Y] = reach_x, reach_y

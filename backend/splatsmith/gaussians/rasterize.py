@@ -1,0 +1,33 @@
+"""Pictures of a cloud, on any device, with one signature."""
+
+from __future__ import annotations
+
+from ..contract.cloud import GaussianCloud
+from .cameras import Cameras
+from .rendering import Rendering
+from .tiles import rasterize_tiles
+
+WHITE = (1.0, 1.0, 1.0)
+EPS2D = 0.3
+
+
+def rasterize(
+    cloud: GaussianCloud,
+    cameras: Cameras,
+    *,
+    background: tuple[float, float, float] = WHITE,
+    eps2d: float = EPS2D,
+    device: str = "cpu",
+) -> Rendering:
+    """Draw `cloud` as every one of `cameras` sees it.
+
+    Args:
+        background: sRGB.
+        eps2d: variance added to every splat, pixels^2, so that none falls between the pixels.
+        device: "cpu", "cuda" or "cuda:N".
+    """
+    if device == "cpu":
+        return rasterize_tiles(cloud, cameras, background, eps2d)
+    from .on_gpu import rasterize_gpu  # torch and gsplat take seconds to import
+
+    return rasterize_gpu(cloud, cameras, background, eps2d, device)

@@ -1,0 +1,105 @@
+"""Splatting written down plainly in torch: what the fast rasterisers are held against.
+
+Every Gaussian is evaluated at every pixel, in the order of depth; equations of Zwicker et al.,
+"EWA splatting" (2001), and Kerbl et al., "3D Gaussian splatting" (2023).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..contract.cloud import GaussianCloud
+from ..contract.transform import rotation_matrices
+from .cameras import Cameras
+from .rendering import (
+    EDGE_MARGIN,
+    MAX_ALPHA,
+    MIN_ALPHA,
+    MIN_TRANSMITTANCE,
+    NEAR_PLANE,
+    Rendering,
+    view_colors,
+)
+
+
+def rasterize_reference(
+    cloud: GaussianCloud,
+    cameras: Cameras,
+    *,
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    eps2d: float = 0.3,
+) -> Rendering:
+    """As `rasterize`, but slow: time and memory grow with Gaussians times pixels."""
+    pictures = [_draw(cloud, cameras, i, background, eps2d) for i in range(len(cameras))]
+    colors, alphas, depths = (torch.stack(parts).numpy() for parts in zip(*pictures, strict=True))
+    return Rendering(colors, alphas, depths)
+
+
+def _draw(
+    cloud: GaussianCloud,
+    cameras: Cameras,
+    index: int,
+    background: tuple[float, float, float],
+    eps2d: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    view = torch.from_numpy(cameras.viewmats[index])
+    centres = torch.from_numpy(cloud.means) @ view[:3, :3].T + view[:3, 3]
+    order = torch.argsort(centres[:, 2])
+    order = order[centres[order, 2] >= NEAR_PLANE]
+    centres = centres[order]
+    covariances = _covariances(cloud)[order]
+    intrinsics = torch.from_numpy(cameras.Ks[index])
+    flat = _project(covariances, centres, view, intrinsics, cameras)
+    flat = flat + eps2d * torch.eye(2)
+    points = centres[:, :2] / centres[:, 2:] * intrinsics[[0, 1], [0, 1]] + intrinsics[:2, 2]
+    opacities = torch.from_numpy(cloud.opacities)[order]
+    alphas = _alphas(points, flat, opacities, cameras)
+    weights = _front_to_back(alphas)  # [n, H, W]
+    colors = torch.from_numpy(view_colors(cloud, cameras.positions[index]))[order]
+    alpha = weights.sum(0)
+    color = torch.einsum("nhw,nc->hwc", weights, colors)
+    color = color + (1 - alpha)[..., None] * torch.tensor(background)
+    depth = torch.einsum("nhw,n->hw", weights, centres[:, 2]) / alpha.clamp(min=1e-10)
+    return color, alpha, depth
+
+
+def _covariances(cloud: GaussianCloud) -> Tensor:
+    axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None, :])
+    return axes @ axes.mT
+
+
+def _project(
+    covariances: Tensor, centres: Tensor, view: Tensor, intrinsics: Tensor, cameras: Cameras
+) -> Tensor:
+    """[n, 2, 2]: the projection linearised at each centre, kept within the picture's margin."""
+    z = centres[:, 2]
+    size = torch.tensor([cameras.width, cameras.height])
+    focal, middle = intrinsics[[0, 1], [0, 1]], intrinsics[:2, 2]
+    margin = EDGE_MARGIN * 0.5 * size / focal
+    slopes = centres[:, :2] / z[:, None]
+    slopes = slopes.clamp(-middle / focal - margin, (size - middle) / focal + margin)
+    jacobian = torch.zeros(len(z), 2, 3)
+    jacobian[:, 0, 0] = focal[0] / z
+    jacobian[:, 1, 1] = focal[1] / z
+    jacobian[:, :, 2] = -focal * slopes / z[:, None]
+    linear = jacobian @ view[:3, :3]
+    return linear @ covariances @ linear.mT
+
+
+def _alphas(points: Tensor, flat: Tensor, opacities: Tensor, cameras: Cameras) -> Tensor:
+    y, x = torch.meshgrid(
+        torch.arange(cameras.height) + 0.5, torch.arange(cameras.width) + 0.5, indexing="ij"
+    )
+    offsets = torch.stack([x, y], dim=-1) - points[:, None, None]  # [n, H, W, 2]
+    inverse = torch.linalg.inv(flat)
+    squared = torch.einsum("nhwi,nij,nhwj->nhw", offsets, inverse, offsets)
+    alphas = opacities[:, None, None] * torch.exp(-0.5 * squared)
+    return torch.where(alphas >= MIN_ALPHA, alphas.clamp(max=MAX_ALPHA), 0.0)
+
+
+def _front_to_back(alphas: Tensor) -> Tensor:
+    """What each Gaussian adds to each pixel; nothing once the pixel is full."""
+    after = torch.cumprod(1 - alphas, dim=0)
+    before = torch.cat([torch.ones_like(after[:1]), after[:-1]])
+    return torch.where(after > MIN_TRANSMITTANCE, alphas * before, 0.0)
