@@ -1,0 +1,60 @@
+"""Run by test_extension.py in Blender's Python: install the zip, make an asset, tell of it.
+
+python job_in_blender.py ZIP ENVIRONMENT
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+MODULE = "bl_ext.user_default.splatsmith"
+
+
+def install(archive: str) -> None:
+    bpy.ops.extensions.package_install_files(
+        filepath=archive, repo="user_default", enable_on_install=True
+    )
+
+
+def make_asset(api: Any) -> dict[str, object]:
+    bpy.context.scene.cursor.location = (1.0, 2.0, 0.0)
+    recipe = api.Recipe(parameters={"seed": 1})
+    asset = api.generate("a wooden chair", name='Onkel Jürgens "Stuhl"', recipe=recipe)
+    objects = {str(product): obj for product, obj in asset.objects.items()}
+    splats, mesh = objects["splats"].data, objects["mesh"].data
+    request = api.request_of(objects["splats"])
+    assert request is not None
+    return {
+        "objects": {product: obj.name for product, obj in objects.items()},
+        "splats": len(splats.attributes["position"].data),
+        "attributes": sorted(splats.attributes.keys()),
+        "faces": len(mesh.polygons),
+        "prompt": request.prompt,
+        "seed": request.parameters["seed"],
+    }
+
+
+def main(archive: str, environment: str) -> None:
+    install(archive)
+    api = importlib.import_module(f"{MODULE}.api")
+    api.configure(replace(api.default_settings(), environment=Path(environment)))
+    try:
+        told = make_asset(api)
+    finally:
+        # An add-on that is still registered when the module ends may hang it.
+        bpy.ops.preferences.addon_disable(module=MODULE)
+    bundled = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
+    told["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
+    told["foreign"] = sorted({"torch", "fastapi", "splatsmith"} & set(sys.modules))
+    sys.stdout.write("\n" + json.dumps(told) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

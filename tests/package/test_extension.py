@@ -1,0 +1,69 @@
+"""The zip installed as an extension: a job from prompt to scene, in every Blender at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import build_addon
+
+SCRIPT = Path(__file__).with_name("job_in_blender.py")
+SECONDS = 240
+
+
+def blenders() -> list[Path]:
+    others = os.environ.get(build_addon.OTHER_BLENDERS, "").split(os.pathsep)
+    own = build_addon.python_of(build_addon.BLENDER_ENVIRONMENT)
+    return [own, *(Path(other) for other in others if other)]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_addon.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 20)
+@pytest.mark.parametrize("blender", blenders(), ids=lambda python: python.parts[-3])
+def test_job_runs_through_the_installed_extension(
+    blender: Path, archive: Path, tmp_path: Path
+) -> None:
+    told = run_job(blender, archive, tmp_path)
+    assert sorted(told["objects"]) == ["mesh", "points", "splats"]
+    assert all("Jürgens" in name for name in told["objects"].values())
+    assert {"position", "scale", "rotation", "radiance:base"} <= set(told["attributes"])
+    assert told["splats"] > 100 and told["faces"] > 100
+    assert (told["prompt"], told["seed"]) == ("a wooden chair", 1)
+    assert told["bundled"] and told["foreign"] == []
+    assert left_behind(tmp_path) == []
+
+
+def run_job(blender: Path, archive: Path, home: Path) -> dict[str, Any]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment["BLENDER_USER_RESOURCES"] = str(home / "Blender's own folder")
+    command = [blender, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=home,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def left_behind(home: Path) -> list[str]:
+    """Processes that still work for a Blender whose folder is `home`."""
+    lines = (
+        " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    )
+    return [line for line in lines if str(home) in line]
