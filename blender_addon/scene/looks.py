@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .nodes import Tree
+from .nodes import Input, Tree
 
 SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
 POINT_COLOR = "color"
@@ -63,19 +63,28 @@ def build_vertex_colors(name: str) -> bpy.types.Material:
     return _build_matt(name, MESH_COLOR)
 
 
+def build_matt_color(name: str, color: tuple[float, float, float]) -> bpy.types.Material:
+    """A matt surface of one colour, linear RGB."""
+    material, tree = _new_material(name)
+    _matt(tree, (*color, 1.0))
+    return material
+
+
 def _build_matt(name: str, attribute: str) -> bpy.types.Material:
     material, tree = _new_material(name)
-    color = tree.add("ShaderNodeAttribute", attribute_name=attribute).outputs["Color"]
+    _matt(tree, tree.add("ShaderNodeAttribute", attribute_name=attribute).outputs["Color"])
+    return material
+
+
+def _matt(tree: Tree, color: Input) -> None:
     surface = tree.add("ShaderNodeBsdfPrincipled")
     tree.connect(color, surface.inputs["Base Color"])
     tree.connect(0.8, surface.inputs["Roughness"])
     tree.add("ShaderNodeOutputMaterial", surface.outputs[0])
-    return material
 
 
 def _new_material(name: str) -> tuple[bpy.types.Material, Tree]:
     material = bpy.data.materials.new(name)
-    material.use_fake_user = False
     material.use_nodes = True
     material.node_tree.nodes.clear()
     return material, Tree(material.node_tree)

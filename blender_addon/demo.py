@@ -1,0 +1,147 @@
+"""The demonstration: a prompt and a picture become splats, meshes and points in a small studio.
+
+python -m blender_addon.demo [--prompt TEXT] [--image FILE] [--out DIR]     (in Blender's Python)
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+from mathutils import Vector
+
+from . import api
+from .contract.problems import SplatsmithError
+from .contract.protocol import Product
+from .importing import Asset, Placing
+from .scene import studio
+
+PROMPT = "a wooden chair"
+PICTURE = Path(__file__).with_name("demo_picture.png")
+
+COLUMNS = (Product.SPLATS, Product.MESH, Product.POINTS)
+COLUMN_METRES, ROW_METRES, STEP_METRES = 1.4, 1.3, 0.62
+LABEL_METRES = 0.17
+RESOLUTION = (1600, 1120)
+RENDER_SECONDS = 150
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demonstration; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        run(options.prompt, options.image, options.out.resolve())
+    except SplatsmithError as error:
+        say(f"The demo stopped: {error}")
+        return 1
+    finally:
+        api.shutdown()
+    return 0
+
+
+def run(prompt: str, picture: Path, out: Path) -> None:
+    """Make both assets, lay them out, and leave all files in the folder `out`.
+
+    Raises:
+        SplatsmithError: what went wrong.
+    """
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    say(f"Making two assets: {prompt!r}, and one from the picture {picture.name}")
+    assets = make_assets(prompt, picture)
+    files = [path for asset in assets for path in copy_artifacts(asset, out)]
+    blend, image = out / "demo.blend", out / "demo.png"
+    say("Arranging them in a studio")
+    arrange([asset.objects for asset in assets])
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
+    say(f"Rendering with Cycles, {RENDER_SECONDS} seconds at most")
+    studio.render(bpy.context.scene, image, RENDER_SECONDS)
+    say("Done. The files:")
+    for path in (*files, blend, image):
+        say(f"  {path}")
+
+
+def make_assets(prompt: str, picture: Path) -> list[Asset]:
+    """Order both at once and wait for them, saying how far they are.
+
+    Raises:
+        SplatsmithError: an asset could not be made.
+    """
+    placing = Placing((0.0, 0.0, 0.0), 1.0)
+    keys = [
+        api.submit(prompt, placing=placing),
+        api.submit(picture=picture, name=picture.stem.replace("_", " "), placing=placing),
+    ]
+    endings: dict[str, Asset] = {}
+    stage = ""
+    while len(endings) < len(keys):
+        time.sleep(api.POLL_SECONDS)
+        for ending in api.poll():
+            if ending.error is not None:
+                raise ending.error
+            endings[ending.key] = api.wait_for(ending.key)
+        stage = _report(stage)
+    return [endings[key] for key in keys]
+
+
+def copy_artifacts(asset: Asset, out: Path) -> list[Path]:
+    """Copy an asset's files into a folder of its name under `out`; returns the copies."""
+    folder = out / (bpy.path.clean_name(asset.name.replace(" ", "_")).strip("_") or "asset")
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = sorted(path for path in asset.source.iterdir() if path.is_file())
+    return [Path(shutil.copy(path, folder / path.name)) for path in sources]
+
+
+def arrange(rows: Sequence[dict[Product, bpy.types.Object]]) -> None:
+    """Set the products side by side, an asset a row, each row a step higher, and build a studio."""
+    scene = bpy.context.scene
+    for row, objects in enumerate(rows):
+        for column, product in enumerate(COLUMNS):
+            place = Vector((_column_x(column), row * ROW_METRES, row * STEP_METRES))
+            objects[product].location += place
+    half = _column_x(len(COLUMNS) - 1) + 0.6
+    lower = Vector((-half, -0.85, 0))
+    upper = Vector((half, (len(rows) - 1) * ROW_METRES + 0.6, (len(rows) - 1) * STEP_METRES + 1.0))
+    scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
+    set_up = studio.build_studio(scene, lower, upper)
+    for row in range(1, len(rows)):
+        edge = row * ROW_METRES - 0.65
+        studio.add_step(set_up, (-half - 0.2, edge), (half + 0.2, upper.y), row * STEP_METRES)
+    for column, product in enumerate(COLUMNS):
+        studio.write_label(set_up, product.value, (_column_x(column), -0.75, 0.0), LABEL_METRES)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _column_x(column: int) -> float:
+    return (column - (len(COLUMNS) - 1) / 2) * COLUMN_METRES
+
+
+def _report(before: str) -> str:
+    """Say what has changed since `before`; returns what there is now."""
+    snapshot = api.snapshot()
+    running = [job for job in snapshot.jobs if job.progress and not job.state.is_final]
+    now = "; ".join(f"{job.title}: {job.stage} {job.progress:.0%}" for job in running)
+    if now and now != before:
+        say(f"  {now}")
+    return now
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prompt", default=PROMPT, metavar="TEXT", help=f'default: "{PROMPT}"')
+    parser.add_argument("--image", dest="image", default=PICTURE, type=Path, metavar="FILE")
+    parser.add_argument("--out", default=Path("out"), type=Path, metavar="DIR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
