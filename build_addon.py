@@ -39,6 +39,7 @@ OTHER_BLENDERS = "SPLATSMITH_BPY_PYTHONS"  # interpreters with other versions of
 NOT_SHIPPED = {
     "blender_addon/blender_manifest.toml",  # goes in with the wheels filled in
     "blender_addon/demo.py",
+    "blender_addon/demo_picture.png",
     "backend/locks/update.py",
     "backend/locks/dev.txt",
     "backend/locks/blender.txt",

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NOT_BENCHMARKS = {"__init__", "__main__", "figure"}
+IN_BLENDER = ("import", "journey")  # how the names of those begin that need bpy
 
 
 def benchmarks(prefixes: list[str]) -> list[str]:
@@ -21,7 +22,7 @@ def benchmarks(prefixes: list[str]) -> list[str]:
         name
         for name in found
         if name not in NOT_BENCHMARKS
-        and name.startswith("import") == in_blender
+        and name.startswith(IN_BLENDER) == in_blender
         and (not prefixes or name.startswith(tuple(prefixes)))
     ]
 

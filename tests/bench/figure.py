@@ -10,7 +10,7 @@ class Figure:
     """A number with its unit and, where one is set, the most it should be.
 
     A benchmark is a module of this folder with a function `figures() -> Iterator[Figure]`.
-    Modules whose name starts with "import" run in Blender's Python, all others in the backend's.
+    It runs in the backend's Python, or in Blender's where `__main__.IN_BLENDER` names it.
     """
 
     name: str

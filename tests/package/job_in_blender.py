@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import bpy
+import bpy  # pyright: ignore[reportMissingImports]
 
 MODULE = "bl_ext.user_default.splatsmith"
 
