@@ -30,14 +30,12 @@ from .contract.problems import SplatsmithError
 from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, GenerateRequest, Product
 from .desk import Desk, Ending
 from .importing import Asset, Placing, import_files, read_origin
-from .link.snapshot import BackendState, LinkSettings, Snapshot
-from .pictures import Picture, read_picture
+from .link.snapshot import LinkSettings, Snapshot
+from .pictures import Picture, name_of, read_picture
 from .scene.marks import read_mark
 
 POLL_SECONDS = 0.05
 GRID_SPACING = 1.5  # times the assets' size
-
-_desk = Desk()
 
 
 class OnlineAccessDenied(SplatsmithError):
@@ -67,6 +65,12 @@ class BatchReport:
     failures: Mapping[str, SplatsmithError]
 
 
+PLAIN = Recipe()
+AT_CURSOR = Placing()
+
+_desk = Desk()
+
+
 # Making assets
 
 
@@ -75,8 +79,8 @@ def generate(
     picture: Picture | None = None,
     *,
     name: str = "",
-    recipe: Recipe = Recipe(),
-    placing: Placing = Placing(),
+    recipe: Recipe = PLAIN,
+    placing: Placing = AT_CURSOR,
 ) -> Asset:
     """Make an asset, wait for it and import it. Ctrl+C cancels the job.
 
@@ -91,8 +95,8 @@ def submit(
     picture: Picture | None = None,
     *,
     name: str = "",
-    recipe: Recipe = Recipe(),
-    placing: Placing = Placing(),
+    recipe: Recipe = PLAIN,
+    placing: Placing = AT_CURSOR,
 ) -> str:
     """Order an asset and return at once with the order's key, for `wait_for`.
 
@@ -108,7 +112,7 @@ def submit(
         parameters=dict(recipe.parameters),
         products=recipe.products,
         extraction=recipe.extraction,
-        name=name,
+        name=name or ("" if prompt.strip() else name_of(picture)),
     )
     pictures = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
     return _the_desk().submit(request, pictures, placing)
@@ -133,7 +137,7 @@ def wait_for(key: str) -> Asset:
     return ending.asset
 
 
-def import_asset(source: Path | str, *, name: str = "", placing: Placing = Placing()) -> Asset:
+def import_asset(source: Path | str, *, name: str = "", placing: Placing = AT_CURSOR) -> Asset:
     """Import a folder of results, or a single splat PLY, points PLY or GLB file.
 
     Raises:
@@ -146,8 +150,8 @@ def import_asset(source: Path | str, *, name: str = "", placing: Placing = Placi
 def batch(
     source: Path | str,
     *,
-    recipe: Recipe = Recipe(),
-    placing: Placing = Placing(),
+    recipe: Recipe = PLAIN,
+    placing: Placing = AT_CURSOR,
 ) -> BatchReport:
     """Make all assets of a prompts file, a CSV table or a folder of pictures, laid out in a grid.
 
@@ -169,8 +173,8 @@ def batch(
 def submit_batch(
     source: Path | str,
     *,
-    recipe: Recipe = Recipe(),
-    placing: Placing = Placing(),
+    recipe: Recipe = PLAIN,
+    placing: Placing = AT_CURSOR,
 ) -> dict[str, str]:
     """Order a batch and return at once with the orders' keys, by the items' names.
 
@@ -262,8 +266,13 @@ def stop() -> None:
     _the_desk().session.stop()
 
 
+def dismiss_problem() -> None:
+    """Forget the last problem with the backend."""
+    _the_desk().session.forget_problem()
+
+
 def configure(settings: LinkSettings) -> None:
-    """Use another backend, folder or device from now on; a backend with other settings is stopped."""
+    """Use `settings` from now on; a backend that was started with other ones is stopped."""
     _desk.configure(settings)
 
 

@@ -63,7 +63,7 @@ class Desk:
         return self._session
 
     def configure(self, settings: LinkSettings) -> None:
-        """Use `settings` from now on; a session with other ones is closed, and its orders with it."""
+        """Use `settings` from now on; a session with other ones is closed, with its orders."""
         if settings != self._settings:
             self.close()
             self._settings = settings

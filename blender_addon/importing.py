@@ -129,7 +129,10 @@ def import_files(
 def shorten(title: str) -> str:
     """`title` on one line, cut to what Blender's names can hold."""
     line = " ".join(title.split())
-    return line.encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip() or "Asset"
+    if len(line.encode()) <= MAX_NAME_BYTES:
+        return line or "Asset"
+    cut = line.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return cut.rpartition(" ")[0] or cut
 
 
 def _product_of(file: Path) -> Product:

@@ -28,6 +28,13 @@ def read_picture(picture: Picture) -> bytes:
     return _save(picture)
 
 
+def name_of(picture: Picture | None) -> str:
+    """What an asset made from `picture` is called, if it has no better name."""
+    if picture is None:
+        return ""
+    return Path(picture.name if isinstance(picture, bpy.types.Image) else picture).stem
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 from pathlib import Path
 from threading import Event
 
 from .client import Client
-from .environment import Environment, InstallFailed, Tell, choose_lock, python_in
+from .environment import Environment, InstallFailed, Tell, python_in
 from .launcher import BackendFailed, Launcher
 from .snapshot import LinkSettings
 
@@ -23,15 +22,12 @@ class Backend:
         self._settings = settings
         self._launcher: Launcher | None = None
 
-    @cached_property
+    @property
     def environment(self) -> Environment:
-        """The add-on's own environment. Looks for a GPU, once.
-
-        Raises:
-            InstallFailed: there is no lock for this machine.
-        """
-        lock = choose_lock(self._settings.backend / "locks", self._settings.accelerator)
-        return Environment(self._settings.folder / "environment", lock)
+        """The add-on's own environment."""
+        settings = self._settings
+        folder = settings.folder / "environment"
+        return Environment(folder, settings.backend / "locks", settings.accelerator)
 
     @property
     def flavour(self) -> str:
@@ -40,7 +36,7 @@ class Backend:
             return self._settings.remote.url
         if self._ready_made is not None:
             return str(self._ready_made)
-        return self.environment.lock.stem
+        return self.environment.flavour
 
     @property
     def is_installed(self) -> bool:

@@ -128,11 +128,11 @@ class Client:
 
     def _stream(self, path: str, target: Path) -> str:
         digest = hashlib.sha256()
-        with self._send("GET", path, stream=True) as response, target.open("wb") as file:
-            with _told_when_gone():
-                for chunk in response.iter_content(CHUNK):
-                    digest.update(chunk)
-                    file.write(chunk)
+        response = self._send("GET", path, stream=True)
+        with response, target.open("wb") as file, _told_when_gone():
+            for chunk in response.iter_content(CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
         return digest.hexdigest()
 
     def _json(self, method: str, path: str, **options: Any) -> Any:

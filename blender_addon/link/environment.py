@@ -1,11 +1,9 @@
-"""The Python environment the backend runs in: made from a lock, whole or not at all."""
+"""The Python environment the backend runs in: made by the backend's own installer from its locks."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -18,84 +16,21 @@ from threading import Event, Thread
 from ..contract.problems import SplatsmithError
 
 OLDEST_PYTHON = (3, 11)
-STAMP = "complete.json"  # written last: an environment without it is half-made
-TASK_SECONDS = 30.0
+STAMP = "installed-locks.txt"  # the installer writes it last: without it, it is half-made
+PROBE_SECONDS = 30.0
 
 Tell = Callable[[str], None]
 
 
 class InstallFailed(SplatsmithError):
-    """Raised when the environment cannot be made."""
+    """Raised when the environment cannot be made, or is not there."""
 
     code = "install-failed"
-    title = "The backend could not be installed"
+    title = "The backend is not installed"
 
 
 class InstallCancelled(Exception):
     """Raised when the user stops the installation; what was made of it is removed."""
-
-
-def has_nvidia_gpu() -> bool:
-    """Whether an NVIDIA driver answers on this machine."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return False
-    try:
-        done = subprocess.run([program, "-L"], capture_output=True, timeout=TASK_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and b"GPU" in done.stdout
-
-
-def choose_lock(folder: Path, accelerator: str = "auto") -> Path:
-    """The lock in `folder` for this machine; `accelerator` is "auto", "cpu" or "cuda".
-
-    Raises:
-        InstallFailed: there is none.
-    """
-    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
-    machine = {"AMD64": "x86_64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    if accelerator == "auto":
-        accelerator = "cuda" if has_nvidia_gpu() else "cpu"
-    for name in (f"{system}-{machine}-{accelerator}.txt", f"{system}-{machine}.txt"):
-        if (folder / name).is_file():
-            return folder / name
-    raise InstallFailed(
-        f"There is no backend for {system} on {machine}.",
-        "Use a backend on another machine: enter its address in the preferences.",
-    )
-
-
-def check_python(python: Path) -> None:
-    """Refuse an interpreter that is absent, too old or cannot make environments.
-
-    Raises:
-        InstallFailed: with what is wrong about it.
-    """
-    script = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
-    try:
-        done = subprocess.run(
-            [str(python), "-I", "-c", script],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=TASK_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallFailed(
-            f"{python} cannot be run ({error}).", "Choose another Python in the preferences."
-        ) from error
-    if done.returncode != 0:
-        raise InstallFailed(
-            f"{python} lacks the modules venv or ensurepip.",
-            "Choose a complete Python in the preferences.",
-        )
-    version = tuple(int(part) for part in done.stdout.split())
-    if version < OLDEST_PYTHON:
-        raise InstallFailed(
-            f"{python} is Python {'.'.join(map(str, version))}.",
-            f"Choose {'.'.join(map(str, OLDEST_PYTHON))} or newer in the preferences.",
-        )
 
 
 def python_in(environment: Path) -> Path:
@@ -105,63 +40,95 @@ def python_in(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
+def has_nvidia_driver() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
+def check_python(python: Path) -> None:
+    """Refuse an interpreter that is absent, too old or cannot make environments.
+
+    Raises:
+        InstallFailed: with what is wrong about it.
+    """
+    script = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
+    command = [str(python), "-I", "-c", script]
+    remedy = "Choose another Python in the preferences."
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallFailed(f"{python} cannot be run ({error}).", remedy) from error
+    if done.returncode != 0:
+        raise InstallFailed(f"{python} lacks the modules venv or ensurepip.", remedy)
+    version = tuple(int(part) for part in done.stdout.split())
+    if version < OLDEST_PYTHON:
+        raise InstallFailed(f"{python} is Python {_dotted(version)}, which is too old.", remedy)
+
+
 @dataclass(frozen=True)
 class Environment:
-    """An environment in `folder` for the packages that `lock` pins."""
+    """An environment in `folder` from one of `locks`.
+
+    accelerator: "cpu" or "cuda" asks for that lock where a platform has two; "auto" leaves the
+        choice to the installer.
+    """
 
     folder: Path
-    lock: Path
-
-    @property
-    def python(self) -> Path:
-        return python_in(self.folder)
+    locks: Path
+    accelerator: str = "auto"
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was finished, and from this very lock."""
-        try:
-            stamp = json.loads((self.folder / STAMP).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        """Whether it was finished, and from locks that have not changed since."""
+        stamp = self.folder / STAMP
+        if not stamp.is_file() or not python_in(self.folder).exists():
             return False
-        return stamp == self._stamp() and self.python.exists()
+        _, *made_from = stamp.read_text(encoding="utf-8").splitlines()
+        return made_from == [_fingerprint(self.locks / line.split()[0]) for line in made_from]
+
+    @property
+    def flavour(self) -> str:
+        """The lock it was made from; before that, the one that is going to be asked for."""
+        stamp = self.folder / STAMP
+        if stamp.is_file():
+            lines = stamp.read_text(encoding="utf-8").splitlines()[1:]
+            return ", ".join(line.split()[0].removesuffix(".txt") for line in lines)
+        if self.accelerator == "auto":
+            return "for an NVIDIA GPU" if has_nvidia_driver() else "for the processor"
+        return self._wanted
 
     def install(self, python: Path, tell: Tell, cancelled: Event) -> None:
-        """Make it anew with the interpreter `python`; `tell` gets pip's lines. Takes minutes.
+        """Make it anew with the interpreter `python`; `tell` gets lines of progress. Minutes.
 
         Raises:
-            InstallFailed: pip or the interpreter failed; nothing stays behind.
+            InstallFailed: the interpreter or the installer failed; nothing stays behind.
             InstallCancelled: `cancelled` was set; nothing stays behind.
         """
         check_python(python)
-        self.remove()
+        self._remove()
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(python), "-I", str(self.locks / "install.py"), str(self.folder)]
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            tell("Making an environment")
-            _run([str(python), "-I", "-m", "venv", str(self.folder)], tell, cancelled)
-            _run(self._pip(), tell, cancelled)
-            (self.folder / STAMP).write_text(json.dumps(self._stamp()), encoding="utf-8")
-        except OSError as error:
-            self.remove()
-            raise InstallFailed(
-                f"The environment cannot be written ({error.strerror}).",
-                f"Make room or choose another folder than {self.folder}.",
-            ) from error
+            _run([*command, self._wanted], tell, cancelled)
         except BaseException:
-            self.remove()
+            self._remove()
             raise
 
-    def remove(self) -> None:
+    @property
+    def _wanted(self) -> str:
+        own = [lock.stem for lock in self.locks.glob(f"*-{self.accelerator}.txt")]
+        mine = [name for name in own if name.startswith(sys.platform)]
+        return mine[0] if mine else "backend"
+
+    def _remove(self) -> None:
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
-    def _pip(self) -> list[str]:
-        options = ["--require-hashes", "--only-binary=:all:", "--progress-bar=off", "--no-input"]
-        command = [str(self.python), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
-        return [*command, *options, "-r", str(self.lock)]
 
-    def _stamp(self) -> dict[str, str]:
-        digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
-        return {"lock": self.lock.name, "sha256": digest}
+def _fingerprint(lock: Path) -> str:
+    if not lock.is_file():
+        return ""
+    digest = hashlib.sha256(lock.read_text(encoding="utf-8").encode()).hexdigest()
+    return f"{lock.name} {digest}"
 
 
 def _run(command: Sequence[str], tell: Tell, cancelled: Event) -> None:
@@ -185,10 +152,8 @@ def _run(command: Sequence[str], tell: Tell, cancelled: Event) -> None:
             reader.join()
             raise InstallCancelled
     if process.wait() != 0:
-        raise InstallFailed(
-            f"pip failed: {_last_error(lines)}",
-            "Check the connection and the room on the disk, then install again.",
-        )
+        *said, remedy = lines[-2:] or [f"The installer ended with {process.returncode}."]
+        raise InstallFailed(" ".join(said), remedy)
 
 
 def _kill_tree(process: subprocess.Popen[str]) -> None:
@@ -209,6 +174,5 @@ def _read(process: subprocess.Popen[str], lines: list[str], tell: Tell) -> None:
             tell(line.strip())
 
 
-def _last_error(lines: Sequence[str]) -> str:
-    errors = [line for line in lines if line.lower().startswith("error")]
-    return (errors or list(lines[-1:]) or ["it said nothing"])[-1].rstrip(".") + "."
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))

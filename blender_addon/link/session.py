@@ -158,6 +158,7 @@ class Session:
             raise
         else:
             self._state = BackendState.STOPPED
+            self._look_around()
             self._start()
 
     def _tell(self, message: str) -> None:

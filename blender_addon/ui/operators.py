@@ -9,6 +9,7 @@ from bpy.props import StringProperty
 
 from .. import api
 from ..contract.problems import SplatsmithError
+from ..link.snapshot import BackendState, Snapshot
 from .properties import PREFIX, SplatsmithSettings, engine_group
 from .timer import redraw
 
@@ -226,11 +227,21 @@ class SPLATSMITH_OT_stop(Attempt, bpy.types.Operator):
         api.stop()
 
 
-def why_not(settings: SplatsmithSettings, now: api.Snapshot) -> str:
+class SPLATSMITH_OT_dismiss(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.dismiss"
+    bl_label = "Dismiss"
+    bl_description = "Take this message away"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        api.dismiss_problem()
+
+
+def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
     """Why Generate cannot be pressed, as a sentence; empty if it can."""
-    if now.state is api.BackendState.NOT_INSTALLED:
+    if now.state is BackendState.NOT_INSTALLED:
         return "Install the backend first"
-    if now.state is api.BackendState.INSTALLING:
+    if now.state is BackendState.INSTALLING:
         return "The backend is being installed"
     if not settings.prompt.strip() and settings.picture is None:
         return "Type a prompt or choose a picture"
@@ -256,6 +267,7 @@ CLASSES = (
     SPLATSMITH_OT_install,
     SPLATSMITH_OT_start,
     SPLATSMITH_OT_stop,
+    SPLATSMITH_OT_dismiss,
 )
 
 

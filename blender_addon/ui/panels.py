@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import bpy
@@ -9,6 +10,7 @@ import bpy
 from .. import api
 from ..contract.problems import Problem
 from ..contract.protocol import JobState, JobStatus
+from ..link.snapshot import BackendState, Snapshot
 from .operators import why_not
 from .pictures import icon_of
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
@@ -16,14 +18,15 @@ from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
 SHOWN_JOBS = 6
 PIXELS_PER_LETTER = 7.2
 MARGIN_PIXELS = 60
+COUNTED = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # the installer's lines
 
 STATE_ICONS = {
-    api.BackendState.NOT_INSTALLED: "IMPORT",
-    api.BackendState.INSTALLING: "SORTTIME",
-    api.BackendState.STOPPED: "PAUSE",
-    api.BackendState.STARTING: "SORTTIME",
-    api.BackendState.RUNNING: "CHECKMARK",
-    api.BackendState.FAILED: "ERROR",
+    BackendState.NOT_INSTALLED: "IMPORT",
+    BackendState.INSTALLING: "SORTTIME",
+    BackendState.STOPPED: "PAUSE",
+    BackendState.STARTING: "SORTTIME",
+    BackendState.RUNNING: "CHECKMARK",
+    BackendState.FAILED: "ERROR",
 }
 JOB_ICONS = {
     JobState.QUEUED: "SORTTIME",
@@ -45,7 +48,7 @@ class SPLATSMITH_PT_main(InSidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings, now = self.layout, context.scene.splatsmith, api.snapshot()
-        if now.state in (api.BackendState.NOT_INSTALLED, api.BackendState.INSTALLING):
+        if now.state in (BackendState.NOT_INSTALLED, BackendState.INSTALLING):
             _draw_backend(layout, context, now)
             layout.separator()
         _draw_conditions(layout, settings)
@@ -159,15 +162,13 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
     column.row(align=True).prop(settings, "products")
 
 
-def _draw_backend(
-    layout: bpy.types.UILayout, context: bpy.types.Context, now: api.Snapshot
-) -> None:
-    state = api.BackendState
+def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: Snapshot) -> None:
+    state = BackendState
     if now.state is state.NOT_INSTALLED:
         _draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
         layout.operator("splatsmith.install", icon="IMPORT")
     elif now.state.is_busy:
-        _draw_text(layout, context, now.message or "One moment")
+        _draw_message(layout, context, now.message)
         layout.operator("splatsmith.stop", text="Cancel", icon="X")
     elif now.state is state.RUNNING:
         if now.health is not None:
@@ -177,6 +178,15 @@ def _draw_backend(
         layout.operator("splatsmith.start", icon="PLAY")
     if now.flavour:
         layout.label(text=now.flavour, icon="PREFERENCES")
+
+
+def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, message: str) -> None:
+    counted = COUNTED.fullmatch(message)
+    if counted:
+        done, total, what = int(counted[1]), int(counted[2]), counted[3]
+        layout.progress(factor=done / total, text=f"{what}  {done} of {total}")
+    else:
+        _draw_text(layout, context, message or "One moment")
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
@@ -189,7 +199,7 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
     title.label(text=job.title, icon="NONE" if picture else JOB_ICONS[job.state])
     _draw_job_buttons(title, job)
     if job.state is JobState.RUNNING:
-        column.progress(factor=job.progress, text=f"{job.stage}  {job.progress:.0%}")
+        column.progress(factor=job.progress, text=_how_far(job))
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
     elif job.problem is not None:
@@ -209,6 +219,10 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
 
 
+def _how_far(job: JobStatus) -> str:
+    return f"{job.stage}  {job.progress:.0%}" if job.stage else "Getting ready"
+
+
 def _how_it_ended(job: JobStatus) -> str:
     if job.state is JobState.SUCCEEDED and job.started and job.finished:
         return f"Done in {job.finished - job.started:.1f} s"
@@ -218,7 +232,9 @@ def _how_it_ended(job: JobStatus) -> str:
 def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
     box = layout.box()
     box.alert = True
-    box.label(text=problem.title, icon="ERROR")
+    row = box.row()
+    row.label(text=problem.title, icon="ERROR")
+    row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
     _draw_text(box.column(), context, problem.sentence)
 
 

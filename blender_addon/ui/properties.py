@@ -17,6 +17,7 @@ from ..contract.cards import EngineCard, ParameterSpec, ParameterType, Parameter
 from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, GenerateRequest, Product
 
 LARGEST_INT = 2**31 - 1
+SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
 PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
 
 _engine_groups: dict[str, tuple[EngineCard, type[bpy.types.PropertyGroup]]] = {}
@@ -165,7 +166,7 @@ def _attribute(engine: str) -> str:
 
 def _property_of(spec: ParameterSpec) -> object:
     label = spec.label or spec.name.replace("_", " ").capitalize()
-    texts = {"name": f"{label} ({spec.unit})" if spec.unit else label}
+    texts = {"name": f"{label} ({SHORT_UNITS.get(spec.unit, spec.unit)})" if spec.unit else label}
     texts["description"] = spec.description
     match spec.type:
         case ParameterType.BOOL:

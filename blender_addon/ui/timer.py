@@ -11,6 +11,7 @@ import logging
 import bpy
 
 from .. import api
+from ..link.snapshot import Snapshot
 from .pictures import show_previews
 from .properties import show_engines
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 PULSE_SECONDS = 0.25
 AREA = "VIEW_3D"
 
-_last: api.Snapshot | None = None
+_last: Snapshot | None = None
 
 
 def pulse() -> float:

@@ -1,0 +1,71 @@
+"""The add-on against a real service with the quick test engine, in Blender's Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon import api, ui
+from blender_addon.link.snapshot import LinkSettings
+
+LATTICE = "tests.backend.engines.lattice"
+
+
+@pytest.fixture(scope="session")
+def environment(project: Path) -> Path:
+    """The backend's environment, which must have been made."""
+    folder = project / ".venv"
+    if not folder.is_dir():
+        pytest.skip("needs the backend's environment: python build_addon.py dev")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backend(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backend's folder that has the test engine beside the package."""
+    folder = tmp_path_factory.mktemp("backend of the ‘add-on’")
+    for target in (project / "backend" / "splatsmith", project / "backend" / "locks"):
+        (folder / target.name).symlink_to(target, target_is_directory=True)
+    (folder / "tests").symlink_to(project / "tests", target_is_directory=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(
+    environment: Path, backend: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LinkSettings]:
+    home = tmp_path_factory.mktemp("addon") / "artist's files ü"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPLATSMITH_ENGINES", LATTICE)
+        yield LinkSettings(folder=home, backend=backend, environment=environment, device="cpu")
+
+
+@pytest.fixture
+def scene() -> bpy.types.Scene:
+    """Blender as it comes, without any object."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    return bpy.context.scene
+
+
+@pytest.fixture(scope="module")
+def shared_desk(settings: LinkSettings) -> Iterator[None]:
+    """The scripting interface with a backend that ends with the module's last test."""
+    api.configure(settings)
+    yield
+    api.shutdown()
+
+
+@pytest.fixture
+def desk(scene: bpy.types.Scene, shared_desk: None) -> None:
+    """An empty scene, and a backend ready to be used."""
+
+
+@pytest.fixture
+def registered(desk: None) -> Iterator[None]:
+    """The add-on as Blender enables it. Left registered, it would keep Blender from ending."""
+    ui.register()
+    yield
+    ui.unregister()

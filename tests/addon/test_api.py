@@ -1,0 +1,160 @@
+"""The scripting interface, from a prompt or a picture to objects, through a real service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon import api
+from blender_addon.contract.problems import SplatsmithError
+from blender_addon.contract.protocol import Product
+
+QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
+SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
+
+
+def with_fault(fault: str) -> api.Recipe:
+    return api.Recipe(engine="lattice", parameters={"fault": fault}, products=(Product.SPLATS,))
+
+
+@pytest.fixture
+def image(scene: bpy.types.Scene) -> bpy.types.Image:
+    """A red square on a transparent ground, in Blender's memory alone."""
+    image = bpy.data.images.new("Größe 'M'", 32, 32, alpha=True)
+    pixels = [0.0] * 32 * 32 * 4
+    for y in range(8, 24):
+        for x in range(8, 24):
+            pixels[4 * (32 * y + x) : 4 * (32 * y + x) + 4] = [1.0, 0.0, 0.0, 1.0]
+    image.pixels[:] = pixels
+    return image
+
+
+def test_prompt_becomes_splats_mesh_and_points_at_the_cursor(desk: None) -> None:
+    bpy.context.scene.cursor.location = (1, 2, 3)
+    asset = api.generate("a wooden chair", recipe=QUICK)
+    assert set(asset.objects) == set(Product)
+    bpy.context.view_layer.update()
+    mesh = asset.objects[Product.MESH]
+    corners = [mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices]
+    lowest = min(corner.z for corner in corners)
+    middle = sum(corner.x for corner in corners) / len(corners)
+    assert lowest == pytest.approx(3, abs=0.15) and middle == pytest.approx(1, abs=0.1)
+    assert {obj.location[:] for obj in asset.objects.values()} == {mesh.location[:]}
+
+
+def test_only_wanted_results_are_imported(desk: None) -> None:
+    asset = api.generate("a chair", recipe=SPLATS)
+    assert list(asset.objects) == [Product.SPLATS]
+    assert [obj.name for obj in bpy.data.objects] == ["a chair.splats"]
+
+
+def test_asset_remembers_its_request(desk: None) -> None:
+    name = 'Bücher "für" Ömer — 椅子'
+    asset = api.generate("an old chair", name=name, recipe=SPLATS)
+    splats = asset.objects[Product.SPLATS]
+    assert splats.name == f"{name}.splats"
+    request = api.request_of(splats)
+    assert request is not None
+    assert (request.prompt, request.name) == ("an old chair", name)
+    assert request.parameters["steps"] == 1
+
+
+def test_long_prompts_leave_room_for_the_kind_of_object(desk: None) -> None:
+    asset = api.generate("ein überlanger Satz " * 20, recipe=SPLATS)
+    assert asset.objects[Product.SPLATS].name.endswith(".splats")
+
+
+def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Image) -> None:
+    asset = api.generate(picture=image, recipe=SPLATS)
+    assert asset.name == "Größe 'M'"
+    request = api.request_of(asset.objects[Product.SPLATS])
+    assert request is not None
+    kept = api.picture_of(request)
+    assert kept is not None and kept.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_picture_file_is_sent_as_it_is(
+    desk: None, image: bpy.types.Image, tmp_path: Path, packed: bool
+) -> None:
+    path = tmp_path / "a picture.png"
+    image.save(filepath=str(path), save_copy=True)
+    loaded = bpy.data.images.load(str(path))
+    if packed:
+        loaded.pack()
+    asset = api.generate(picture=loaded if packed else path, recipe=SPLATS)
+    request = api.request_of(asset.objects[Product.SPLATS])
+    assert request is not None
+    kept = api.picture_of(request)
+    assert kept is not None and kept.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "picture", "recipe", "says"),
+    [
+        ("", None, QUICK, "neither a prompt nor a picture"),
+        ("a chair", "no/such.png", QUICK, "cannot be read"),
+        ("a chair", __file__, QUICK, "picture"),
+        ("a chair", None, api.Recipe(engine="anvil"), "anvil"),
+        ("a chair", None, api.Recipe("lattice", parameters={"steps": 0}), "steps"),
+        ("a chair", None, api.Recipe("lattice", parameters={"colour": 1}), "colour"),
+        ("a chair", None, api.Recipe("lattice", products=()), "Choose splats"),
+    ],
+)
+def test_bad_orders_are_refused_with_a_remedy(
+    desk: None, prompt: str, picture: str | None, recipe: api.Recipe, says: str
+) -> None:
+    with pytest.raises(SplatsmithError, match=says) as refused:
+        api.generate(prompt, picture, recipe=recipe)
+    assert refused.value.remedy
+    assert not bpy.data.objects
+
+
+def test_failure_of_the_engine_is_told(desk: None) -> None:
+    with pytest.raises(SplatsmithError, match="memory"):
+        api.generate("a chair", recipe=with_fault("memory"))
+    assert api.generate("a chair", recipe=SPLATS).objects
+
+
+def test_results_can_be_imported_again(desk: None, tmp_path: Path) -> None:
+    made = api.generate("a chair", recipe=QUICK)
+    folder = api.import_asset(made.source, placing=api.Placing((4, 0, 0), size=2))
+    assert set(folder.objects) == set(Product) and folder.name == "a chair"
+    for product, file in (("splats", "splats.ply"), ("points", "points.ply"), ("mesh", "mesh.glb")):
+        single = tmp_path / f"my {file}"
+        single.write_bytes((made.source / file).read_bytes())
+        asset = api.import_asset(single)
+        assert list(asset.objects) == [Product(product)]
+        bpy.context.view_layer.update()
+        assert max(asset.objects[Product(product)].dimensions) == pytest.approx(1, abs=0.25)
+
+
+def test_import_of_a_foreign_file_leaves_the_scene_as_it_was(desk: None, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    made = api.generate("a chair", recipe=QUICK)
+    before = set(bpy.data.objects.keys()), set(bpy.data.collections.keys())
+    folder.mkdir()
+    (folder / "splats.ply").write_bytes((made.source / "splats.ply").read_bytes())
+    (folder / "mesh.glb").write_bytes(b"glTF, but not really")
+    with pytest.raises(SplatsmithError, match="mesh.glb"):
+        api.import_asset(folder)
+    assert (set(bpy.data.objects.keys()), set(bpy.data.collections.keys())) == before
+
+
+def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(desk: None, tmp_path: Path) -> None:
+    table = tmp_path / "the batch.csv"
+    table.write_text(
+        "prompt,image,name,seed\n"
+        "a chair,,,1\n"
+        ",missing.png,lost,\n"
+        '"a table, round",,,2\n'
+        "a lamp,,,1000\n",
+        encoding="utf-8",
+    )
+    report = api.batch(table, recipe=SPLATS, placing=api.Placing((10, 0, 0), size=2))
+    assert [asset.name for asset in report.assets] == ["a chair", "a table, round"]
+    assert set(report.failures) == {"lost", "a lamp"}
+    first, third = (asset.objects[Product.SPLATS].location for asset in report.assets)
+    assert third.y - first.y == pytest.approx(3) and third.x == pytest.approx(first.x)
