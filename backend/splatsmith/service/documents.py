@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ..contract.jsonable import to_json
-from ..contract.problems import Problem
+from ..contract.problems import Problem, SplatsmithError
 from ..faults import explain
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# Their bodies may go on for ever: the connection is closed instead of read to its end.
+ANSWERED_UNREAD = {401, 403, 413}
 SENTENCES = {
     404: ("not-found", "There is nothing at {path}.", "See /v1/openapi.json for what there is."),
     405: (
@@ -29,6 +32,8 @@ SENTENCES = {
 def problem_response(problem: Problem) -> JSONResponse:
     """The problem as an HTTP answer with its status."""
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.status in ANSWERED_UNREAD:
+        headers["Connection"] = "close"
     document = {"type": f"urn:splatsmith:problem:{problem.code}", **_members(problem)}
     return JSONResponse(document, problem.status, headers, MEDIA_TYPE)
 
@@ -37,7 +42,9 @@ def install_handlers(app: FastAPI) -> None:
     """Turn everything that is raised in a route into a problem document."""
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
-    app.add_exception_handler(Exception, _on_fault)
+    # Starlette hands plain Exceptions on to the server even when they are answered.
+    for kind in (SplatsmithError, OSError, sqlite3.Error, MemoryError, Exception):
+        app.add_exception_handler(kind, _on_fault)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

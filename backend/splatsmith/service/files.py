@@ -76,5 +76,8 @@ class DataFolder:
             if folder.name not in jobs:
                 self.discard(folder.name)
         for path in self.uploads.iterdir():
-            if path.name not in uploads and time.time() - path.stat().st_mtime > UPLOAD_LIFETIME:
+            old = time.time() - path.stat().st_mtime > UPLOAD_LIFETIME
+            if old and path.is_dir():  # its arrival was broken off
+                shutil.rmtree(path, ignore_errors=True)
+            elif old and path.name not in uploads:
                 path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,15 +64,15 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 async def _take(request: Request, files: DataFolder, limit: int, check: Check) -> Upload:
     _check_announced(request, limit)
-    handle, name = tempfile.mkstemp(dir=files.uploads, prefix=".arriving-")
-    path = Path(name)
+    folder = Path(tempfile.mkdtemp(dir=files.uploads, prefix=".arriving-"))
+    path = folder / "The upload"  # its name in what the check complains of
     try:
-        with os.fdopen(handle, "wb") as file:
+        with path.open("wb") as file:
             upload = await _receive(request, file, limit)
         await run_in_threadpool(check, path)
         path.replace(files.uploads / upload.id)
     finally:
-        path.unlink(missing_ok=True)
+        shutil.rmtree(folder)
     return upload
 
 

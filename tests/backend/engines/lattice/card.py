@@ -1,0 +1,27 @@
+"""What the lattice can do, and how it can fail."""
+
+from __future__ import annotations
+
+from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
+
+FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")
+
+CARD = EngineCard(
+    id="lattice",
+    title="Lattice",
+    description="A cube of coloured Gaussians.",
+    quality="test",
+    variants=(
+        Variant("cube", "Cube", (Condition.TEXT, Condition.IMAGE)),
+        Variant("picture", "Picture", (Condition.IMAGE,), (Condition.IMAGE,)),
+    ),
+    parameters=(
+        ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),
+        ParameterSpec("steps", ParameterType.INT, 3, "How many.", minimum=1, maximum=10_000),
+        ParameterSpec(
+            "pause", ParameterType.FLOAT, 0.0, "A step's time.", minimum=0, maximum=60, unit="s"
+        ),
+        ParameterSpec("hollow", ParameterType.BOOL, False, "Leave the inside out."),
+        ParameterSpec("fault", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAULTS),
+    ),
+)

@@ -1,0 +1,63 @@
+"""The lattice itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+
+import numpy as np
+
+from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
+from splatsmith.progress import Progress
+
+SIDE = 7  # Gaussians along an edge of the cube
+
+
+class Lattice:
+    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+        steps, pause = (conditions.parameters[name] for name in ("steps", "pause"))
+        for step in range(int(steps)):
+            progress.step(step, int(steps))
+            _misbehave(str(conditions.parameters["fault"]))
+            time.sleep(float(pause))
+        return Generation(_cube(int(conditions.parameters["seed"])), ConditioningCamera(15, 3, 40))
+
+
+def load(variant: str, device: str) -> Lattice:
+    return Lattice()
+
+
+def _misbehave(fault: str) -> None:
+    match fault:
+        case "fault":
+            raise ZeroDivisionError("a fault of the engine")
+        case "memory":
+            raise MemoryError
+        case "disk":
+            raise OSError(errno.ENOSPC, "No space left on device", "splats.ply")
+        case "exit":
+            os._exit(7)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "deaf":
+            time.sleep(3600)
+        case "chatty":
+            os.write(1, b"not a message\n")
+
+
+def _cube(seed: int) -> GaussianCloud:
+    line = np.linspace(-0.5, 0.5, SIDE, dtype=np.float32)
+    means = np.stack(np.meshgrid(line, line, line), -1).reshape(-1, 3)
+    count = len(means)
+    colours = np.random.default_rng(seed).normal(size=(count, 3)) * 0.3 + means
+    return GaussianCloud(
+        means=means,
+        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
+        scales=np.full((count, 3), 0.09, np.float32),
+        opacities=np.full(count, 0.95, np.float32),
+        sh0=colours.astype(np.float32),
+        shN=np.zeros((count, 0, 3), np.float32),
+    )

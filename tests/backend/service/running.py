@@ -1,0 +1,129 @@
+"""A real service, with its real worker, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import psutil
+
+import splatsmith
+from splatsmith.contract.jsonable import from_json, to_json
+from splatsmith.contract.protocol import GenerateRequest, JobState, JobStatus, Product
+from splatsmith.contract.wire import Handover
+
+T = TypeVar("T")
+
+BACKEND = Path(splatsmith.__file__).parents[1]
+ROOT = Path(__file__).parents[3]
+LATTICE = "tests.backend.engines.lattice"
+PATIENCE = 90.0  # seconds; only a broken service is waited for so long
+POLL = 0.02
+
+
+def environment() -> dict[str, str]:
+    """The environment of a backend that also has the test engine."""
+    path = os.pathsep.join(map(str, (BACKEND, ROOT)))
+    return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": LATTICE}
+
+
+@dataclass
+class RunningService:
+    """The service's process, how to reach it, and a client that knows the token."""
+
+    process: subprocess.Popen[bytes]
+    handover: Handover
+    state_file: Path
+    http: httpx.Client
+    data: Path
+
+    def post_job(self, request: GenerateRequest, **headers: str) -> JobStatus:
+        body = {"kind": "generate", "request": to_json(request)}
+        response = self.http.post("/v1/jobs", json=body, headers=headers)
+        assert response.status_code == 202, response.text
+        return from_json(JobStatus, response.json())
+
+    def job(self, job_id: str) -> JobStatus:
+        response = self.http.get(f"/v1/jobs/{job_id}")
+        assert response.status_code == 200, response.text
+        return from_json(JobStatus, response.json())
+
+    def wait(self, job_id: str, until: Callable[[JobStatus], bool] | None = None) -> JobStatus:
+        """The job once `until` holds, by default once it is final."""
+        reached = until or (lambda job: job.state.is_final)
+        return await_value(lambda: self.job(job_id), reached)
+
+    def run(self, request: GenerateRequest) -> JobStatus:
+        return self.wait(self.post_job(request).id)
+
+    def wait_until_working(self, job_id: str) -> JobStatus:
+        """The job once its engine takes steps."""
+        job = self.wait(job_id, lambda job: job.stage == "Generating" or job.state.is_final)
+        assert job.state is JobState.RUNNING, job
+        return job
+
+    def worker(self) -> psutil.Process:
+        """The worker's process, once there is one."""
+        service = psutil.Process(self.process.pid)
+        return await_value(service.children, lambda found: len(found) == 1)[0]
+
+    def files_of(self, job_id: str) -> list[Path]:
+        return [path for path in (self.data / "jobs" / job_id).rglob("*") if path.is_file()]
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
+
+def lattice(**parameters: object) -> GenerateRequest:
+    """A request that the test engine fulfils; splats only, to be quick."""
+    return GenerateRequest(
+        prompt="a cube", engine="lattice", parameters=parameters, products=(Product.SPLATS,)
+    )
+
+
+@contextmanager
+def running_service(data: Path, *arguments: str) -> Iterator[RunningService]:
+    """A service on `data`, ended and waited for at the end, whatever happened to it."""
+    state_file = data.with_name(f"{data.name}-{time.monotonic_ns()}.json")
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "splatsmith", "serve", "--data-dir", str(data)]
+    command += ["--state-file", str(state_file), "--device", "cpu", *arguments]
+    process = subprocess.Popen(command, env=environment())
+    try:
+        await_value(lambda: state_file.exists() or process.poll() is not None, bool)
+        assert process.poll() is None, f"the service ended with {process.returncode}"
+        handover = from_json(Handover, json.loads(state_file.read_text(encoding="utf-8")))
+        headers = {"Authorization": f"Bearer {handover.token}"}
+        with httpx.Client(base_url=handover.url, headers=headers, timeout=30) as http:
+            yield RunningService(process, handover, state_file, http, data)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(PATIENCE)
+
+
+def await_value(read: Callable[[], T], reached: Callable[[T], bool]) -> T:
+    """What `read` returns once that is what is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached(value := read()):
+        assert time.monotonic() < deadline, f"still {value!r}"
+        time.sleep(POLL)
+    return value
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, whoever is to collect it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,160 @@
+"""The queue itself: its order, its states, and what outlives a service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from splatsmith.contract.problems import InvalidRequest, NotFound, Problem
+from splatsmith.contract.protocol import Artifact, JobKind, JobState
+from splatsmith.service.jobs import MAX_ATTEMPTS, JobStore, NewJob
+from splatsmith.service.processes import ProcessMark
+
+DEAD = ProcessMark(pid=os.getpid(), started=0.0)  # our id, used by another process long ago
+PROBLEM = Problem("worker-died", "The worker stopped", "It stopped.", "Try again.", 500)
+ARTIFACT = Artifact("splats.ply", "application/octet-stream", 12, "ab" * 32)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    store = JobStore(tmp_path / "jobs.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def me() -> ProcessMark:
+    return ProcessMark.of()
+
+
+def new_job(title: str = "a ‘chair’", key: str | None = None) -> NewJob:
+    return NewJob(JobKind.GENERATE, {"prompt": title}, title, key)
+
+
+def test_a_job_is_kept_as_it_was_given(store: JobStore) -> None:
+    job = store.add(new_job())
+
+    assert store.get(job.id) == job
+    assert (job.state, job.title, job.request) == (
+        JobState.QUEUED,
+        "a ‘chair’",
+        {"prompt": "a ‘chair’"},
+    )
+
+
+def test_the_oldest_is_claimed_first_and_by_one_alone(store: JobStore, me: ProcessMark) -> None:
+    first, second = store.add(new_job()), store.add(new_job())
+
+    claimed = store.claim(me)
+
+    assert claimed is not None
+    assert (claimed.id, claimed.state) == (first.id, JobState.RUNNING)
+    store.succeed(first.id, (ARTIFACT,))
+    other = store.claim(me)
+    assert other is not None
+    assert other.id == second.id
+
+
+def test_a_final_state_is_final(store: JobStore, me: ProcessMark) -> None:
+    job = store.add(new_job())
+    store.claim(me)
+    assert store.succeed(job.id, (ARTIFACT,))
+
+    assert not store.fail(job.id, PROBLEM)
+    assert not store.stop(job.id)
+    store.move(job.id, 0.1, "again")
+    store.give_back(job.id)
+    store.cancel(job.id)
+
+    ended = store.get(job.id)
+    assert (ended.state, ended.progress, ended.artifacts) == (JobState.SUCCEEDED, 1, (ARTIFACT,))
+    assert ended.finished is not None
+
+
+def test_a_failure_keeps_its_reason(store: JobStore, me: ProcessMark) -> None:
+    job = store.add(new_job())
+    store.claim(me)
+    store.fail(job.id, PROBLEM)
+
+    assert store.get(job.id).problem == PROBLEM
+
+
+def test_a_dead_service_s_job_goes_back_to_its_place(store: JobStore, me: ProcessMark) -> None:
+    first = store.add(new_job())
+    store.add(new_job())
+    store.claim(DEAD)
+    store.move(first.id, 0.5, "Generating")
+
+    again = store.claim(me)
+
+    assert again is not None
+    assert (again.id, again.progress, again.stage) == (first.id, 0, "")
+
+
+def test_a_living_service_keeps_its_job(store: JobStore, me: ProcessMark) -> None:
+    store.add(new_job())
+    parent = ProcessMark.of(os.getppid())
+    store.claim(parent)
+
+    assert store.claim(me) is None
+
+
+def test_a_job_that_kills_every_service_is_given_up(store: JobStore, me: ProcessMark) -> None:
+    job = store.add(new_job())
+    for _ in range(MAX_ATTEMPTS):
+        assert store.claim(DEAD)
+
+    assert store.claim(me) is None
+    failed = store.get(job.id)
+    assert failed.state is JobState.FAILED
+    assert failed.problem is not None
+
+
+def test_a_cancelled_job_of_a_dead_service_stays_cancelled(
+    store: JobStore, me: ProcessMark
+) -> None:
+    job = store.add(new_job())
+    store.claim(DEAD)
+    store.cancel(job.id)
+
+    assert store.claim(me) is None
+    assert store.get(job.id).state is JobState.CANCELLED
+
+
+def test_jobs_outlive_the_store(tmp_path: Path) -> None:
+    first = JobStore(tmp_path / "jobs.sqlite")
+    job = first.add(new_job())
+    first.close()
+    second = JobStore(tmp_path / "jobs.sqlite")
+
+    assert second.get(job.id) == job
+    second.close()
+
+
+def test_a_key_belongs_to_one_request(store: JobStore) -> None:
+    job = store.add(new_job(key="k"))
+
+    assert store.add(new_job(key="k")) == job
+    with pytest.raises(InvalidRequest, match="another request"):
+        store.add(new_job("something else", key="k"))
+    assert store.add(new_job()).id != store.add(new_job()).id
+
+
+def test_a_cancelled_or_deleted_job_is_unwanted(store: JobStore, me: ProcessMark) -> None:
+    cancelled, deleted = store.add(new_job()), store.add(new_job())
+    store.claim(me)
+    assert store.is_wanted(cancelled.id)
+    store.cancel(cancelled.id)
+    store.remove(deleted.id)
+
+    assert not store.is_wanted(cancelled.id)
+    assert not store.is_wanted(deleted.id)
+
+
+def test_an_unknown_job_is_named(store: JobStore) -> None:
+    for ask in (store.get, store.cancel, store.remove):
+        with pytest.raises(NotFound, match="'ghost'"):
+            ask("ghost")

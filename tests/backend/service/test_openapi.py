@@ -1,0 +1,93 @@
+"""The service describes itself, and truly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from splatsmith import service as service_package
+from splatsmith.contract.protocol import (
+    DownloadRequest,
+    ExtractRequest,
+    GenerateRequest,
+    JobState,
+    JobStatus,
+)
+from tests.backend.service.running import RunningService
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document(service: RunningService) -> Document:
+    return service.http.get("/v1/openapi.json").json()
+
+
+def references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+def test_it_is_openapi_3_1(document: Document) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["security"] == [{"token": []}]
+
+
+def test_it_has_the_routes_that_the_package_names(document: Document) -> None:
+    text = service_package.__doc__ or ""
+    named = {
+        (method.lower(), path)
+        for line in re.findall(r"^    (?:GET|POST|DELETE) .*$", text, re.MULTILINE)
+        for method, *paths in [line.split()[:3]]
+        for path in paths
+        if path.startswith("/v1/") and path != "/v1/openapi.json"
+    }
+    described = {
+        (method, path.replace("job_id", "id"))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    assert described == named
+
+
+def test_every_reference_leads_somewhere(document: Document) -> None:
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+    assert set(references(document)) <= known
+
+
+@pytest.mark.parametrize("kind", [GenerateRequest, ExtractRequest, DownloadRequest, JobStatus])
+def test_bodies_have_the_members_of_their_dataclass(document: Document, kind: type) -> None:
+    schema = document["components"]["schemas"][kind.__name__]
+
+    assert set(schema["properties"]) == {field.name for field in fields(kind)}
+
+
+def test_a_job_s_order_is_one_of_the_kinds(document: Document) -> None:
+    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]
+    kinds = body["content"]["application/json"]["schema"]["oneOf"]
+
+    assert [kind["properties"]["kind"]["const"] for kind in kinds] == [
+        "generate", "extract", "download",
+    ]  # fmt: skip
+
+
+def test_states_are_listed(document: Document) -> None:
+    assert document["components"]["schemas"]["JobState"]["enum"] == [s.value for s in JobState]
+
+
+def test_every_route_tells_of_problems(document: Document) -> None:
+    for methods in document["paths"].values():
+        for route in methods.values():
+            assert "application/problem+json" in route["responses"]["4XX"]["content"]
