@@ -17,6 +17,7 @@ from .contract.points import write_points
 from .contract.protocol import ExtractionOptions, ExtractRequest, GenerateRequest, Product
 from .engines import registry
 from .engines.base import Conditions, Generation
+from .extraction.glb import write_glb
 from .extraction.mesh import extract_mesh
 from .extraction.points import extract_points
 from .pictures import read_picture
@@ -133,4 +134,4 @@ def _write_products(
         with job.timings.measure("extract mesh"):
             part = progress.part("Extracting the mesh", 0.2, 1)
             mesh = surface or extract_mesh(cloud, job.options, part, job.device)
-            mesh.export(job.folder / "mesh.glb")
+            write_glb(job.folder / "mesh.glb", mesh)
