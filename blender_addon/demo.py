@@ -6,6 +6,7 @@ python -m blender_addon.demo [--prompt TEXT] [--image FILE] [--out DIR]     (in 
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 from . import api
 from .contract.problems import SplatsmithError
@@ -25,7 +26,8 @@ PROMPT = "a wooden chair"
 PICTURE = Path(__file__).with_name("demo_picture.png")
 
 COLUMNS = (Product.SPLATS, Product.MESH, Product.POINTS)
-COLUMN_METRES, ROW_METRES, STEP_METRES = 1.4, 1.3, 0.62
+COLUMN_METRES, ROW_METRES, STEP_METRES = 1.35, 1.3, 0.8
+TURN = math.radians(30)
 LABEL_METRES = 0.17
 RESOLUTION = (1600, 1120)
 RENDER_SECONDS = 150
@@ -102,7 +104,7 @@ def arrange(rows: Sequence[dict[Product, bpy.types.Object]]) -> None:
     for row, objects in enumerate(rows):
         for column, product in enumerate(COLUMNS):
             place = Vector((_column_x(column), row * ROW_METRES, row * STEP_METRES))
-            objects[product].location += place
+            _stand(objects[product], place)
     half = _column_x(len(COLUMNS) - 1) + 0.6
     lower = Vector((-half, -0.85, 0))
     upper = Vector((half, (len(rows) - 1) * ROW_METRES + 0.6, (len(rows) - 1) * STEP_METRES + 1.0))
@@ -119,6 +121,13 @@ def say(text: str) -> None:
     """Tell the person at the terminal."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _stand(obj: bpy.types.Object, place: Vector) -> None:
+    """Move an object that stands in the world's middle, half turned to the camera."""
+    turn = Matrix.Rotation(TURN, 4, "Z")
+    obj.location = place + turn @ obj.location
+    obj.rotation_euler = turn.to_euler()
 
 
 def _column_x(column: int) -> float:

@@ -33,16 +33,15 @@ def show_splats(obj: bpy.types.Object, count: int) -> None:
 
 def show_points(obj: bpy.types.Object) -> None:
     """Give an object of coloured points its material, and round points where it is a mesh."""
-    material = _once(bpy.data.materials, "Splatsmith Points", looks.build_points)
-    obj.data.materials.append(material)
+    obj.data.materials.append(surface_material())
     if obj.type == "MESH":
         group = _once(bpy.data.node_groups, "Splatsmith Round Points", _new_point_group)
         obj.modifiers.new("Splatsmith Points", "NODES").node_group = group
 
 
-def vertex_color_material() -> bpy.types.Material:
-    """The material of meshes whose colours are on their vertices."""
-    return _once(bpy.data.materials, "Splatsmith Vertex Colors", looks.build_vertex_colors)
+def surface_material() -> bpy.types.Material:
+    """The material of points, and of meshes whose colours are on their vertices."""
+    return _once(bpy.data.materials, "Splatsmith Surface", looks.build_surface)
 
 
 def set_input(modifier: bpy.types.NodesModifier, name: str, value: float | bool) -> None:
@@ -70,8 +69,7 @@ def _new_splat_group(name: str) -> bpy.types.NodeTree:
 
 
 def _new_point_group(name: str) -> bpy.types.NodeTree:
-    material = _once(bpy.data.materials, "Splatsmith Points", looks.build_points)
-    return splat_nodes.build_round_points(name, material)
+    return splat_nodes.build_round_points(name, surface_material())
 
 
 def _once(

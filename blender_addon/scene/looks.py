@@ -7,8 +7,8 @@ import bpy
 from .nodes import Input, Tree
 
 SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
-POINT_COLOR = "color"
-MESH_COLOR = "Color"
+# Of points and meshes, the glTF importer's name; "color" is black in Cycles.
+SURFACE_COLOR = "Color"
 CUTOFF = 3.0  # an ellipsoid ends at this many standard deviations
 
 
@@ -53,26 +53,17 @@ def build_dot(name: str) -> bpy.types.Material:
     return material
 
 
-def build_points(name: str) -> bpy.types.Material:
-    """A matt surface in the points' colours."""
-    return _build_matt(name, POINT_COLOR)
-
-
-def build_vertex_colors(name: str) -> bpy.types.Material:
-    """A matt surface in the vertices' colours."""
-    return _build_matt(name, MESH_COLOR)
+def build_surface(name: str) -> bpy.types.Material:
+    """A matt surface in the colours of the mesh's vertices, or of the points."""
+    material, tree = _new_material(name)
+    _matt(tree, tree.add("ShaderNodeAttribute", attribute_name=SURFACE_COLOR).outputs["Color"])
+    return material
 
 
 def build_matt_color(name: str, color: tuple[float, float, float]) -> bpy.types.Material:
     """A matt surface of one colour, linear RGB."""
     material, tree = _new_material(name)
     _matt(tree, (*color, 1.0))
-    return material
-
-
-def _build_matt(name: str, attribute: str) -> bpy.types.Material:
-    material, tree = _new_material(name)
-    _matt(tree, tree.add("ShaderNodeAttribute", attribute_name=attribute).outputs["Color"])
     return material
 
 

@@ -91,7 +91,7 @@ def _color(mesh: bpy.types.Mesh) -> None:
         return
     imported = {material for material in mesh.materials if material}
     mesh.materials.clear()
-    mesh.materials.append(appearance.vertex_color_material())
+    mesh.materials.append(appearance.surface_material())
     for material in imported:
         if not material.users:
             bpy.data.materials.remove(material)

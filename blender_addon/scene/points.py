@@ -12,17 +12,22 @@ from ..contract.points import PointCloud
 from ..contract.transform import Y_UP_TO_Z_UP
 from . import appearance
 from .datablocks import PointAttribute, add_point_object
-from .looks import POINT_COLOR
+from .looks import SURFACE_COLOR
 
 _DISTANCES = 4_000_000  # measured at most to learn the points' spacing
 _QUERIES = 256
-_RADIUS = 0.75  # of the typical distance between neighbours: touching, with the gaps just closed
+_RADIUS = 1.3  # of the typical distance between neighbours: closes a randomly sampled surface
+# Linear light of each sRGB byte (IEC 61966-2-1).
+_ENCODED = np.arange(256) / 255
+_LINEAR = np.where(
+    _ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
 
 
 def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) -> bpy.types.Object:
     """Add an object that shows `points` (asset frame), turned into Blender's axes, at the origin.
 
-    Attributes: `color` (sRGB bytes, shown by the material), `normal` and `radius`.
+    Attributes: `Color` (linear, shown by the material), `normal` and `radius`.
     """
     turn = Y_UP_TO_Z_UP.T.astype(np.float32)
     positions = points.positions @ turn
@@ -52,8 +57,8 @@ def _nearest(positions: NDArray[np.float32], index: int) -> float:
 
 def _attributes(points: PointCloud, normals: NDArray[np.float32]) -> Iterator[PointAttribute]:
     colors = np.ones((len(points), 4), np.float32)
-    np.divide(points.colors, 255, out=colors[:, :3])
-    yield PointAttribute(POINT_COLOR, "BYTE_COLOR", colors)
+    colors[:, :3] = _LINEAR[points.colors]
+    yield PointAttribute(SURFACE_COLOR, "FLOAT_COLOR", colors)
     yield PointAttribute("normal", "FLOAT_VECTOR", normals)
     radius = _RADIUS * neighbor_distance(points.positions) or 0.01
     yield PointAttribute("radius", "FLOAT", np.full(len(points), radius, np.float32))

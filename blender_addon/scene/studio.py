@@ -13,12 +13,13 @@ from mathutils import Vector
 from .looks import build_matt_color
 from .nodes import Tree
 
-ELEVATION, AZIMUTH = math.radians(14), math.radians(-8)
+ELEVATION = math.radians(16)
 LENS_MILLIMETRES = 70
-MARGIN = 1.06  # of the frame around what it shows
-BACKDROP_COLOR = (0.62, 0.60, 0.57)
-STEP_COLOR = (0.70, 0.68, 0.65)
-WORLD_COLOR, WORLD_STRENGTH = (0.9, 0.95, 1.0), 0.35
+MARGIN = 1.0  # of the frame around what it shows
+BACKDROP_COLOR = (0.50, 0.52, 0.55)
+STEP_COLOR = (0.62, 0.63, 0.65)
+WORLD_COLOR, WORLD_STRENGTH = (0.95, 0.97, 1.0), 0.45
+WATTS = 13.0  # of a lamp of strength 1, per square metre of the scene's width
 DENOISED_SAMPLES = 64
 
 
@@ -138,7 +139,7 @@ def _lamp(lamp: Lamp, lower: Vector, upper: Vector) -> bpy.types.Object:
     light = bpy.data.lights.new(lamp.name, "AREA")
     light.shape = "SQUARE"
     light.size = lamp.edge * width
-    light.energy = 40 * lamp.strength * width**2
+    light.energy = WATTS * lamp.strength * width**2
     light.color = lamp.color
     obj = bpy.data.objects.new(lamp.name, light)
     obj.location = middle + width * Vector(lamp.place)
@@ -159,7 +160,7 @@ def _camera() -> bpy.types.Object:
     lens = bpy.data.cameras.new("Camera")
     lens.lens = LENS_MILLIMETRES
     camera = bpy.data.objects.new("Camera", lens)
-    camera.rotation_euler = (math.pi / 2 - ELEVATION, 0, AZIMUTH)
+    camera.rotation_euler = (math.pi / 2 - ELEVATION, 0, 0)
     return camera
 
 
