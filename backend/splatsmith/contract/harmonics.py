@@ -76,7 +76,7 @@ def _spread(count: int) -> NDArray[np.float32]:
     return np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1).astype(np.float32)
 
 
-_Axis = NDArray[np.float32]
+_Axis = NDArray[np.floating]
 
 
 def _band_0(x: _Axis, y: _Axis, z: _Axis) -> tuple[_Axis, ...]:

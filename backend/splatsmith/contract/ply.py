@@ -7,15 +7,14 @@ that need parsing (ascii, lists before the vertices).
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
-import plyfile
+import plyfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from .problems import UnreadableCloud
@@ -23,11 +22,17 @@ from .problems import UnreadableCloud
 _BLOCK_BYTES = 1 << 20  # fits a core's cache, so that taking columns apart costs little
 _MAX_HEADER_BYTES = 1 << 16
 _BYTE_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "="}
-_TYPES = {
-    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
-    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
+_NAMES_OF_TYPES = {  # by the standard, and as many writers have it
+    "i1": ("char", "int8"),
+    "u1": ("uchar", "uint8"),
+    "i2": ("short", "int16"),
+    "u2": ("ushort", "uint16"),
+    "i4": ("int", "int32"),
+    "u4": ("uint", "uint32"),
+    "f4": ("float", "float32"),
+    "f8": ("double", "float64"),
 }
+_TYPES = {name: kind for kind, names in _NAMES_OF_TYPES.items() for name in names}
 
 Block = NDArray[np.void]
 
@@ -76,11 +81,11 @@ class VertexTable:
                 stop = min(start + rows, self.count)
                 part = buffer[: (stop - start) * self.dtype.itemsize]
                 _fill(file, part, self.path)
-                yield slice(start, stop), cast("Block", part.view(self.dtype))
+                yield slice(start, stop), part.view(self.dtype)
 
     def _parse(self) -> Block:
         try:
-            vertices = plyfile.PlyData.read(str(self.path))["vertex"].data
+            vertices = cast("Any", plyfile).PlyData.read(str(self.path))["vertex"].data
         except (plyfile.PlyParseError, ValueError, MemoryError) as error:
             raise UnreadableCloud(
                 f"{self.path.name} is damaged: {error}.", "Export it again, as binary PLY."
@@ -169,7 +174,7 @@ def _count(text: str) -> int:
 
 
 def _fill(file: BinaryIO, part: NDArray[np.uint8], path: Path) -> None:
-    view = memoryview(part)
+    view = memoryview(part.data)
     while view:
         got = cast("int", file.readinto(view))  # type: ignore[attr-defined]
         if not got:
@@ -183,7 +188,9 @@ def _cut_off(path: Path) -> UnreadableCloud:
     )
 
 
-def write_vertices(path: Path, count: int, dtype: np.dtype[np.void], blocks: Iterable[Block]) -> None:
+def write_vertices(
+    path: Path, count: int, dtype: np.dtype[np.void], blocks: Iterable[Block]
+) -> None:
     """Write a binary little-endian PLY file of one element, "vertex", from its rows in order.
 
     The file appears whole or not at all.
@@ -202,6 +209,6 @@ def write_vertices(path: Path, count: int, dtype: np.dtype[np.void], blocks: Ite
             file.write("\n".join(lines).encode("ascii"))
             for block in blocks:
                 block.tofile(file)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)

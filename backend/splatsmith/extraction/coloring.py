@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .views import Views
 
@@ -33,5 +33,5 @@ def colors_at(
     seen = weights > _LEAST_WEIGHT
     colors = sums / np.maximum(weights, _LEAST_WEIGHT)[:, None]
     if seen.any() and not seen.all():
-        colors[~seen] = colors[seen][cKDTree(points[seen]).query(points[~seen])[1]]
+        colors[~seen] = colors[seen][KDTree(points[seen]).query(points[~seen])[1]]
     return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)

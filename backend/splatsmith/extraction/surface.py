@@ -51,10 +51,10 @@ def within_budget(surface: Surface, faces: int) -> Surface:
     """The same surface with at most about `faces` triangles (quadric edge collapse)."""
     if len(surface.faces) <= faces:
         return surface
-    vertices, triangles = fast_simplification.simplify(
-        surface.vertices, surface.faces, target_count=faces
+    simplified = fast_simplification.simplify(
+        surface.vertices.astype(np.float64), surface.faces, target_count=faces
     )
-    return _compact(vertices.astype(np.float32), triangles.astype(np.int32))
+    return _compact(simplified[0].astype(np.float32), simplified[1].astype(np.int32))
 
 
 def vertex_normals(surface: Surface) -> NDArray[np.float32]:

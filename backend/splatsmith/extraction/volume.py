@@ -1,6 +1,5 @@
 """Depth pictures fused into a truncated signed distance volume (Curless and Levoy 1996)."""
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import compiled
+from ..gaussians.compiling import Floats, Number, compiled
 from ..progress import Progress
 from .views import Views
 
@@ -61,7 +60,13 @@ def _facing(normals: NDArray[np.float32], views: Views, index: int) -> NDArray[n
 
 
 @compiled(parallel=True)
-def _integrate(sums, weights, camera, picture, truncation):
+def _integrate(
+    sums: Floats,
+    weights: Floats,
+    camera: tuple[Floats, Floats],
+    picture: tuple[Floats, Floats, Floats],
+    truncation: np.float32,
+) -> None:
     view, k = camera
     depths, alphas, facing = picture
     n = len(sums)
@@ -78,20 +83,17 @@ def _integrate(sums, weights, camera, picture, truncation):
                 column = int(k[0, 0] * u / depth + k[0, 2])
                 row = int(k[1, 1] * v / depth + k[1, 2])
                 if 0 <= column < depths.shape[1] and 0 <= row < depths.shape[0]:
-                    value, weight = _observe(
-                        depths[row, column] - depth, alphas[row, column], facing[row, column], truncation
-                    )
+                    gap = (depths[row, column] - depth) / truncation
+                    value, weight = _observe(gap, alphas[row, column], facing[row, column])
                     sums[ix, iy, iz] += weight * value
                     weights[ix, iy, iz] += weight
-    return 0
 
 
 @compiled()
-def _observe(gap, alpha, facing, truncation):
+def _observe(distance: Number, alpha: Number, facing: Number) -> tuple[Number, Number]:
     """The distance that a pixel tells a voxel, in truncations, and its weight."""
     if alpha <= _EMPTY:
         return _ONE, _ONE
-    distance = gap / truncation
     if alpha < _SOLID or distance < -_ONE:
         return _NOTHING, _NOTHING
     if distance > _ONE:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Number = float | np.floating
 Function = TypeVar("Function", bound=Callable[..., object])
 
-# Products and sums may be fused; everything else stays as IEEE has it, so that not-a-number tests work.
+# Products and sums may be fused; all else stays as IEEE has it, so that tests for NaN work.
 _FUSED = {"contract", "nsz"}
 
 
@@ -21,10 +26,14 @@ def compiled(*, parallel: bool = False) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        options = {"parallel": parallel, "fastmath": _FUSED, "error_model": "numpy"}
+        options: dict[str, Any] = {
+            "parallel": parallel,
+            "fastmath": _FUSED,
+            "error_model": "numpy",
+        }
         try:
-            return numba.njit(cache=True, **options)(function)
+            return cast("Function", numba.njit(cache=True, **options)(function))
         except RuntimeError:  # numba found no place for its cache
-            return numba.njit(**options)(function)
+            return cast("Function", numba.njit(**options)(function))
 
     return decorate

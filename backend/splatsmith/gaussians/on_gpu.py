@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from gsplat import rasterization
 from torch import Tensor
@@ -22,22 +23,20 @@ def rasterize_gpu(
     device: str,
 ) -> Rendering:
     """As `rasterize`, on a CUDA device."""
-    gaussians = {
-        "means": _tensor(cloud.means, device),
-        "quats": _tensor(cloud.quats, device),
-        "scales": _tensor(cloud.scales, device),
-        "opacities": _tensor(cloud.opacities, device),
-        "colors": torch.cat(
-            [_tensor(cloud.sh0[:, None], device), _tensor(cloud.shN, device)], dim=1
-        ),
-    }
+    means, quats = _tensor(cloud.means, device), _tensor(cloud.quats, device)
+    scales, opacities = _tensor(cloud.scales, device), _tensor(cloud.opacities, device)
+    harmonics = _tensor(np.concatenate([cloud.sh0[:, None], cloud.shN], axis=1), device)
     views = _tensor(cameras.viewmats, device).split(_CAMERAS_AT_ONCE)
     intrinsics = _tensor(cameras.Ks, device).split(_CAMERAS_AT_ONCE)
     behind = torch.tensor(background, device=device)
     parts: list[tuple[Tensor, Tensor]] = []
     for viewmats, ks in zip(views, intrinsics, strict=True):
         drawn, alpha, _ = rasterization(
-            **gaussians,
+            means=means,
+            quats=quats,
+            scales=scales,
+            opacities=opacities,
+            colors=harmonics,
             viewmats=viewmats,
             Ks=ks,
             width=cameras.width,

@@ -1,18 +1,20 @@
 """Gaussians projected to a picture, for the CPU (EWA splatting, Zwicker et al. 2001, eq. 22-31)."""
 
-# pyright: basic
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-from .compiling import compiled
+from .compiling import Floats, Number, compiled
 from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH
 
 # Columns of a projected Gaussian. CONIC: its inverse 2D covariance. REACH: half the box, in pixels,
 # outside of which it is fainter than MIN_ALPHA; below 0 where it is not seen at all.
 X, Y, CONIC_XX, CONIC_XY, CONIC_YY, OPACITY, DEPTH, REACH_X, REACH_Y, RED, GREEN, BLUE = range(12)
 COLUMNS = 12
+
+Gaussians = tuple[Floats, Floats, Floats, Floats]  # means, quats, scales, opacities
+Camera = tuple[Floats, Floats, int, int]  # viewmat [4, 4], K [3, 3], width, height
 
 _ONE, _TWO = np.float32(1), np.float32(2)
 _MARGIN = np.float32(0.5 * EDGE_MARGIN)
@@ -21,10 +23,10 @@ _REACH = np.float32(REACH)
 
 
 @compiled(parallel=True)
-def project(gaussians, colors, camera, eps2d):
-    """The splats [N, COLUMNS] of `gaussians` (means, quats, scales, opacities) with `colors` [N, 3].
+def project(gaussians: Gaussians, colors: Floats, camera: Camera, eps2d: np.float32) -> Floats:
+    """The splats [N, COLUMNS] of `gaussians` with `colors` [N, 3].
 
-    `camera`: viewmat [4, 4], K [3, 3], width, height. `eps2d`: added to the 2D variances, pixels^2.
+    `eps2d` is added to the 2D variances, pixels^2.
     """
     means, quats, scales, opacities = gaussians
     view, k, width, height = camera
@@ -48,7 +50,7 @@ def project(gaussians, colors, camera, eps2d):
 
 
 @compiled()
-def _turn(view, x, y, z):
+def _turn(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number, Number]:
     return (
         view[0, 0] * x + view[0, 1] * y + view[0, 2] * z,
         view[1, 0] * x + view[1, 1] * y + view[1, 2] * z,
@@ -57,7 +59,7 @@ def _turn(view, x, y, z):
 
 
 @compiled()
-def _within_margin(slope, axis, k, size):
+def _within_margin(slope: Number, axis: int, k: Floats, size: int) -> Number:
     """Far outside the picture the linearisation explodes; it is taken at the margin instead."""
     focal, middle = k[axis, axis], k[axis, 2]
     margin = _MARGIN * size / focal
@@ -65,7 +67,9 @@ def _within_margin(slope, axis, k, size):
 
 
 @compiled()
-def _flatten(view, k, z, slopes, quat, scale):
+def _flatten(
+    view: Floats, k: Floats, z: Number, slopes: tuple[Number, Number], quat: Floats, scale: Floats
+) -> tuple[Number, Number, Number]:
     """The 2D covariance xx, xy, yy: the sum over the Gaussian's projected axes."""
     w, x, y, z_ = quat[0], quat[1], quat[2], quat[3]
     axes = (
@@ -83,7 +87,7 @@ def _flatten(view, k, z, slopes, quat, scale):
 
 
 @compiled()
-def _shape(out, xx, xy, yy, width, height):
+def _shape(out: Floats, xx: Number, xy: Number, yy: Number, width: int, height: int) -> None:
     """Fill conic and reach, unless the splat is degenerate or outside the picture."""
     determinant = xx * yy - xy * xy
     if not (determinant > 0 and np.isfinite(determinant)):

@@ -4,7 +4,6 @@ Compiled by numba on first use and kept in its cache. A tile belongs to one thre
 in that core's cache and are blended several at a time.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 import numba
@@ -12,7 +11,7 @@ import numpy as np
 
 from ..contract.cloud import GaussianCloud
 from .cameras import Cameras
-from .compiling import compiled
+from .compiling import Floats, Integers, compiled
 from .projection import (
     BLUE,
     CONIC_XX,
@@ -35,6 +34,9 @@ _CHECK_EVERY = 32  # Gaussians between two looks at whether a tile is full
 _DIGIT_BITS = 11
 # Places in a tile's layers: first red, green and blue; the light is what still comes through.
 _DEPTH, _WEIGHT, _LIGHT = 3, 4, 5
+
+Layers = tuple[Floats, ...]  # each [TILE * TILE]
+Picture = tuple[Floats, Floats, Floats]  # colors [H, W, 3], alphas [H, W], depths [H, W]
 
 _NONE, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _MIN_ALPHA = np.float32(MIN_ALPHA)
@@ -63,7 +65,7 @@ def rasterize_tiles(
 
 
 @compiled()
-def _nearest_first(splats):
+def _nearest_first(splats: Floats) -> Floats:
     """The splats that are seen, sorted by depth: radix sort, least significant digit first."""
     order = np.flatnonzero(splats[:, REACH_X] >= 0)
     spare = np.empty_like(order)
@@ -83,7 +85,7 @@ def _nearest_first(splats):
 
 
 @compiled()
-def _tiles_of(splat, across, down):
+def _tiles_of(splat: Floats, across: int, down: int) -> tuple[int, int, int, int]:
     x0 = max(0, int(np.floor((splat[X] - splat[REACH_X]) / TILE)))
     y0 = max(0, int(np.floor((splat[Y] - splat[REACH_Y]) / TILE)))
     x1 = min(across - 1, int(np.floor((splat[X] + splat[REACH_X]) / TILE)))
@@ -92,7 +94,7 @@ def _tiles_of(splat, across, down):
 
 
 @compiled()
-def _bin(splats, width, height):
+def _bin(splats: Floats, width: int, height: int) -> tuple[Integers, Integers]:
     """Which splats touch which tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
     across, down = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
     starts = np.zeros(across * down + 1, np.int64)
@@ -103,7 +105,7 @@ def _bin(splats, width, height):
                 starts[y * across + x + 1] += 1
     starts = np.cumsum(starts)
     ends = starts[:-1].copy()
-    members = np.empty(starts[-1], np.int32)
+    members = np.empty(starts[-1], np.int64)
     for i in range(len(splats)):
         x0, x1, y0, y1 = _tiles_of(splats[i], across, down)
         for y in range(y0, y1):
@@ -114,7 +116,9 @@ def _bin(splats, width, height):
 
 
 @compiled(parallel=True)
-def _blend(splats, starts, members, background, picture):
+def _blend(
+    splats: Floats, starts: Integers, members: Integers, background: Floats, picture: Picture
+) -> None:
     height, width = picture[1].shape
     across = (width + TILE - 1) // TILE
     for tile in numba.prange(len(starts) - 1):
@@ -129,7 +133,7 @@ def _blend(splats, starts, members, background, picture):
 
 
 @compiled()
-def _empty_tile(width, height):
+def _empty_tile(width: int, height: int) -> Layers:
     """The layers of a tile, each [TILE * TILE]. Pixels outside the picture are full already."""
     count = TILE * TILE
     rows, columns = np.empty(count, np.float32), np.empty(count, np.float32)
@@ -143,7 +147,7 @@ def _empty_tile(width, height):
 
 
 @compiled()
-def _add(splat, left, top, layers):
+def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> None:
     """Blend one splat behind what a tile holds already.
 
     All pixels of the rows that it touches are evaluated, without a branch and with an unsigned
@@ -172,7 +176,7 @@ def _add(splat, left, top, layers):
 
 
 @compiled()
-def _falling_exp(distance):
+def _falling_exp(distance: np.float32) -> np.float32:
     """exp(-distance) for 0 <= distance <= 16, below MIN_ALPHA beyond; relative error below 5e-5.
 
     exp(d) = exp(d / 32)^32 by a short series, since the machine's exp is not vectorised.
@@ -187,7 +191,7 @@ def _falling_exp(distance):
 
 
 @compiled()
-def _finish(layers, left, top, background, picture):
+def _finish(layers: Layers, left: int, top: int, background: Floats, picture: Picture) -> None:
     colors, alphas, depths = picture
     height, width = alphas.shape
     for row in range(min(TILE, height - top)):
