@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .nodes import Input, Tree
+from .nodes import Input, Tree, empty_tree
 
 SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
 # Of points and meshes, the glTF importer's name; "color" is black in Cycles.
@@ -76,9 +76,7 @@ def _matt(tree: Tree, color: Input) -> None:
 
 def _new_material(name: str) -> tuple[bpy.types.Material, Tree]:
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
-    material.node_tree.nodes.clear()
-    return material, Tree(material.node_tree)
+    return material, empty_tree(material)
 
 
 def _glow(tree: Tree, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float) -> None:

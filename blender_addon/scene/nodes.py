@@ -52,3 +52,11 @@ class Tree:
     def scale(self, vector: Input, factor: Input) -> bpy.types.NodeSocket:
         """A vector times a number."""
         return self.out("ShaderNodeVectorMath", vector, factor, operation="SCALE")
+
+
+def empty_tree(owner: bpy.types.Material | bpy.types.World) -> Tree:
+    """The cleared node tree of a new material or world."""
+    if owner.node_tree is None:  # before 5.0, which makes it at once
+        owner.use_nodes = True
+    owner.node_tree.nodes.clear()
+    return Tree(owner.node_tree)

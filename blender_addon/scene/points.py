@@ -16,7 +16,7 @@ from .looks import SURFACE_COLOR
 
 _DISTANCES = 4_000_000  # measured at most to learn the points' spacing
 _QUERIES = 256
-_RADIUS = 1.3  # of the typical distance between neighbours: closes a randomly sampled surface
+_RADIUS = 1.7  # of the typical distance between neighbours: closes a randomly sampled surface
 # Linear light of each sRGB byte (IEC 61966-2-1).
 _ENCODED = np.arange(256) / 255
 _LINEAR = np.where(

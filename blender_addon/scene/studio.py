@@ -11,7 +11,7 @@ import bpy
 from mathutils import Vector
 
 from .looks import build_matt_color
-from .nodes import Tree
+from .nodes import empty_tree
 
 ELEVATION = math.radians(16)
 LENS_MILLIMETRES = 70
@@ -149,9 +149,7 @@ def _lamp(lamp: Lamp, lower: Vector, upper: Vector) -> bpy.types.Object:
 
 def _light_world(scene: bpy.types.Scene) -> None:
     world = scene.world = bpy.data.worlds.new("Studio")
-    world.use_nodes = True
-    world.node_tree.nodes.clear()
-    tree = Tree(world.node_tree)
+    tree = empty_tree(world)
     sky = tree.out("ShaderNodeBackground", (*WORLD_COLOR, 1.0), WORLD_STRENGTH)
     tree.add("ShaderNodeOutputWorld", sky)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
+from blender_addon.scene.nodes import empty_tree
 
 
 @pytest.fixture
@@ -53,3 +54,40 @@ def balls() -> Callable[..., GaussianCloud]:
         )
 
     return make
+
+
+@pytest.fixture
+def photograph(
+    scene: bpy.types.Scene, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[float, float, float]], np.ndarray]:
+    """Takes linear RGBA [64, 64, 4] of the 4 x 4 metres around a place, from the front (-Y).
+
+    A white sky lights the scene but is not in the picture.
+    """
+
+    def take(middle: tuple[float, float, float]) -> np.ndarray:
+        lens = bpy.data.cameras.new("camera")
+        lens.type, lens.ortho_scale = "ORTHO", 4
+        camera = scene.camera = bpy.data.objects.new("camera", lens)
+        camera.location = (middle[0], middle[1] - 10, middle[2])
+        camera.rotation_euler = (np.pi / 2, 0, 0)
+        scene.collection.objects.link(camera)
+        world = scene.world = bpy.data.worlds.new("white")
+        tree = empty_tree(world)
+        tree.add("ShaderNodeOutputWorld", tree.out("ShaderNodeBackground", (1, 1, 1, 1), 1.0))
+        file = tmp_path_factory.mktemp("photograph") / "picture.exr"
+        render = scene.render
+        render.engine, scene.cycles.samples = "CYCLES", 8
+        scene.cycles.use_denoising = False
+        render.film_transparent = True
+        render.resolution_x = render.resolution_y = 64
+        render.image_settings.file_format = "OPEN_EXR"
+        render.image_settings.color_depth = "32"
+        render.filepath = str(file)
+        bpy.ops.render.render(write_still=True)
+        image = bpy.data.images.load(str(file))
+        pixels = np.empty(64 * 64 * 4, np.float32)
+        image.pixels.foreach_get(pixels)
+        return pixels.reshape(64, 64, 4)
+
+    return take
