@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import shutil
 import sys
 import time
@@ -24,13 +25,14 @@ from .scene import studio
 
 PROMPT = "a wooden chair"
 PICTURE = Path(__file__).with_name("demo_picture.png")
+PICTURE_TITLE = "a red mushroom"
 
 COLUMNS = (Product.SPLATS, Product.MESH, Product.POINTS)
 COLUMN_METRES, ROW_METRES, STEP_METRES = 1.35, 1.3, 0.8
 TURN = math.radians(30)
 LABEL_METRES = 0.17
 RESOLUTION = (1440, 960)
-RENDER_SECONDS = 150
+RENDER_SECONDS = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SplatsmithError as error:
         say(f"The demo stopped: {error}")
         return 1
+    except OSError as error:
+        say(f"The demo stopped: {error.strerror}: {error.filename}. Choose a folder with --out.")
+        return 1
     finally:
         api.shutdown()
     return 0
@@ -50,8 +55,10 @@ def run(prompt: str, picture: Path, out: Path) -> None:
     """Make both assets, lay them out, and leave all files in the folder `out`.
 
     Raises:
-        SplatsmithError: what went wrong.
+        SplatsmithError: an asset could not be made.
+        OSError: `out` cannot be written.
     """
+    out.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     say(f"Making two assets: {prompt!r}, and one from the picture {picture.name}")
     assets = make_assets(prompt, picture)
@@ -74,25 +81,23 @@ def make_assets(prompt: str, picture: Path) -> list[Asset]:
         SplatsmithError: an asset could not be made.
     """
     placing = Placing((0.0, 0.0, 0.0), 1.0)
+    title = PICTURE_TITLE if picture == PICTURE else picture.stem
     keys = [
         api.submit(prompt, placing=placing),
-        api.submit(picture=picture, name=picture.stem.replace("_", " "), placing=placing),
+        api.submit(picture=picture, name=title, placing=placing),
     ]
-    endings: dict[str, Asset] = {}
-    stage = ""
-    while len(endings) < len(keys):
+    ended: set[str] = set()
+    told: set[str] = set()
+    while not ended.issuperset(keys):
         time.sleep(api.POLL_SECONDS)
-        for ending in api.poll():
-            if ending.error is not None:
-                raise ending.error
-            endings[ending.key] = api.wait_for(ending.key)
-        stage = _report(stage)
-    return [endings[key] for key in keys]
+        ended.update(ending.key for ending in api.poll())
+        _tell_stages(told)
+    return [api.wait_for(key) for key in keys]
 
 
 def copy_artifacts(asset: Asset, out: Path) -> list[Path]:
     """Copy an asset's files into a folder of its name under `out`; returns the copies."""
-    folder = out / (bpy.path.clean_name(asset.name.replace(" ", "_")).strip("_") or "asset")
+    folder = out / (re.sub(r"\W+", "_", asset.name)[:60].strip("_") or "asset")
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted(path for path in asset.source.iterdir() if path.is_file())
     return [Path(shutil.copy(path, folder / path.name)) for path in sources]
@@ -134,20 +139,19 @@ def _column_x(column: int) -> float:
     return (column - (len(COLUMNS) - 1) / 2) * COLUMN_METRES
 
 
-def _report(before: str) -> str:
-    """Say what has changed since `before`; returns what there is now."""
-    snapshot = api.snapshot()
-    running = [job for job in snapshot.jobs if job.progress and not job.state.is_final]
-    now = "; ".join(f"{job.title}: {job.stage} {job.progress:.0%}" for job in running)
-    if now and now != before:
-        say(f"  {now}")
-    return now
+def _tell_stages(told: set[str]) -> None:
+    """Say which stages the jobs have come to that are not among those `told`."""
+    for job in api.snapshot().jobs:
+        line = f"  {job.title}: {job.stage}"
+        if job.stage and line not in told:
+            told.add(line)
+            say(line)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prompt", default=PROMPT, metavar="TEXT", help=f'default: "{PROMPT}"')
-    parser.add_argument("--image", dest="image", default=PICTURE, type=Path, metavar="FILE")
+    parser.add_argument("--image", default=PICTURE, type=Path, metavar="FILE")
     parser.add_argument("--out", default=Path("out"), type=Path, metavar="DIR")
     return parser
 

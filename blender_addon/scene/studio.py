@@ -20,7 +20,7 @@ BACKDROP_COLOR = (0.50, 0.52, 0.55)
 STEP_COLOR = (0.62, 0.63, 0.65)
 WORLD_COLOR, WORLD_STRENGTH = (0.95, 0.97, 1.0), 0.45
 WATTS = 13.0  # of a lamp of strength 1, per square metre of the scene's width
-DENOISED_SAMPLES = 64
+DENOISED_SAMPLES = 32
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def render(scene: bpy.types.Scene, target: Path, seconds: float) -> None:
     scene.cycles.device = "CPU"
     scene.cycles.samples = DENOISED_SAMPLES
     scene.cycles.use_adaptive_sampling = True
-    scene.cycles.adaptive_threshold = 0.03
+    scene.cycles.adaptive_threshold = 0.05
     scene.cycles.time_limit = seconds
     scene.cycles.use_denoising = True
     scene.cycles.max_bounces = 4
