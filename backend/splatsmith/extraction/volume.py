@@ -13,6 +13,7 @@ from ..progress import Progress
 from .views import Views
 
 _TRUNCATION = 3.0  # voxels around the surface in which distances are kept
+_CHINK = 0.05  # weight, for each camera that a voxel is hidden from, below which it is inside
 _EMPTY, _SOLID = np.float32(0.25), np.float32(0.5)  # alphas of background and of surface
 _NOTHING, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
@@ -40,16 +41,27 @@ def fuse(views: Views, resolution: int, progress: Progress) -> DistanceVolume:
     """
     shape = (resolution, resolution, resolution)
     sums, weights = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    hidden = np.zeros(shape, np.uint8)
     truncation = np.float32(_TRUNCATION * 2 / (resolution - 1))
     for i, surface in enumerate(views.normals()):
         progress.step(i, len(views))
         facing = _facing(surface, views, i)
         camera = (views.cameras.viewmats[i], views.cameras.Ks[i])
         picture = (views.rendering.depths[i], views.rendering.alphas[i], facing)
-        _integrate(sums, weights, camera, picture, truncation)
+        _integrate((sums, weights, hidden), camera, picture, truncation)
     progress.step(len(views), len(views))
-    distances = np.where(weights > 0, sums / np.maximum(weights, 1e-6), -1)
-    return DistanceVolume(distances.astype(np.float32))
+    # A look through a chink between two Gaussians must not bore a hole.
+    looked_into = weights > _CHINK * hidden
+    distances = np.where(looked_into, sums / np.maximum(weights, 1e-6), -1)
+    return DistanceVolume(_closed(distances.astype(np.float32)))
+
+
+def _closed(distances: Floats) -> Floats:
+    """Outside at the cube's faces, so that no surface is cut open there."""
+    inner = (slice(1, -1),) * 3
+    outside = np.ones_like(distances)
+    outside[inner] = distances[inner]
+    return outside
 
 
 def _facing(normals: NDArray[np.float32], views: Views, index: int) -> NDArray[np.float32]:
@@ -61,14 +73,14 @@ def _facing(normals: NDArray[np.float32], views: Views, index: int) -> NDArray[n
 
 @compiled(parallel=True)
 def _integrate(
-    sums: Floats,
-    weights: Floats,
+    volume: tuple[Floats, Floats, NDArray[np.uint8]],
     camera: tuple[Floats, Floats],
     picture: tuple[Floats, Floats, Floats],
     truncation: np.float32,
 ) -> None:
     view, k = camera
     depths, alphas, facing = picture
+    sums, weights, hidden = volume
     n = len(sums)
     step = np.float32(2) / np.float32(n - 1)
     for ix in numba.prange(n):
@@ -87,6 +99,7 @@ def _integrate(
                     value, weight = _observe(gap, alphas[row, column], facing[row, column])
                     sums[ix, iy, iz] += weight * value
                     weights[ix, iy, iz] += weight
+                    hidden[ix, iy, iz] += np.uint8(weight == 0)
 
 
 @compiled()

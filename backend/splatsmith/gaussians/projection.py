@@ -36,7 +36,7 @@ def project(gaussians: Gaussians, colors: Floats, camera: Camera, eps2d: np.floa
         out[REACH_X] = -1
         x, y, z = _turn(view, means[i, 0], means[i, 1], means[i, 2])
         x, y, z = x + view[0, 3], y + view[1, 3], z + view[2, 3]
-        if z < NEAR_PLANE or opacities[i] < _MIN_ALPHA:
+        if not (z >= NEAR_PLANE and opacities[i] >= _MIN_ALPHA):  # so that NaN is left out too
             continue
         out[X] = k[0, 0] * x / z + k[0, 2]
         out[Y] = k[1, 1] * y / z + k[1, 2]
@@ -95,7 +95,7 @@ def _shape(out: Floats, xx: Number, xy: Number, yy: Number, width: int, height: 
     reach = min(_REACH, np.sqrt(_TWO * np.log(out[OPACITY] / _MIN_ALPHA)))
     reach_x, reach_y = reach * np.sqrt(xx), reach * np.sqrt(yy)
     x, y = out[X], out[Y]
-    if x + reach_x <= 0 or x - reach_x >= width or y + reach_y <= 0 or y - reach_y >= height:
+    if not (-reach_x < x < width + reach_x and -reach_y < y < height + reach_y):
         return
     out[CONIC_XX] = yy / determinant
     out[CONIC_XY] = -xy / determinant

@@ -1,0 +1,185 @@
+"""Meshes and points from clouds whose surface is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from trimesh.visual import ColorVisuals
+
+from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.contract.problems import InvalidRequest
+from splatsmith.contract.protocol import ExtractionOptions
+from splatsmith.errors import Cancelled
+from splatsmith.extraction.mesh import extract_mesh
+from splatsmith.extraction.points import extract_points
+from splatsmith.progress import Progress, silent
+from tests.backend.gaussians.clouds import random_cloud, shell
+
+CENTER = np.array([10, -3, 2], np.float32)
+RADIUS = 4.0
+
+
+def mesh_of(cloud: GaussianCloud, faces: int = 5000) -> trimesh.Trimesh:
+    return extract_mesh(cloud, ExtractionOptions(face_budget=faces), silent(), "cpu")
+
+
+@pytest.fixture(scope="module")
+def ball() -> GaussianCloud:
+    cloud = shell(8000, RADIUS)
+    cloud.means[:] += CENTER
+    return cloud
+
+
+@pytest.fixture(scope="module")
+def mesh(ball: GaussianCloud) -> trimesh.Trimesh:
+    return mesh_of(ball)
+
+
+def test_the_mesh_lies_on_the_surface(mesh: trimesh.Trimesh) -> None:
+    radii = np.linalg.norm(mesh.vertices - CENTER, axis=1) / RADIUS
+    assert abs(radii.mean() - 1) < 0.02
+    assert radii.min() > 0.95
+    assert radii.max() < 1.05
+
+
+def test_the_mesh_is_one_closed_body_facing_outwards(mesh: trimesh.Trimesh) -> None:
+    assert mesh.is_watertight
+    assert mesh.is_winding_consistent
+    assert mesh.body_count == 1
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.06)
+
+
+def test_the_face_budget_is_kept(mesh: trimesh.Trimesh, ball: GaussianCloud) -> None:
+    assert 4000 < len(mesh.faces) <= 5000
+    assert len(mesh_of(ball, 300).faces) <= 300
+
+
+def test_vertices_have_the_colour_of_their_place(mesh: trimesh.Trimesh) -> None:
+    outwards = (mesh.vertices - CENTER) / np.linalg.norm(
+        mesh.vertices - CENTER, axis=1, keepdims=True
+    )
+    assert isinstance(mesh.visual, ColorVisuals)
+    gaps = np.abs(mesh.visual.vertex_colors[:, :3] / 255 - (0.5 + 0.4 * outwards))
+    assert gaps.mean() < 0.02
+    assert gaps.max() < 0.1
+
+
+def test_crumbs_and_strays_are_left_out(ball: GaussianCloud) -> None:
+    stray = shell(30, 0.15, seed=1)
+    stray.means[:] += CENTER + np.array([0, 1.5 * RADIUS, 0], np.float32)
+    assert mesh_of(joined(ball, stray)).body_count == 1
+
+
+def test_two_bodies_stay_two() -> None:
+    left, right = shell(4000), shell(4000, seed=1)
+    right.means[:, 0] += 3
+    mesh = mesh_of(joined(left, right))
+    assert mesh.body_count == 2
+    assert mesh.is_watertight
+
+
+def test_points_lie_on_the_surface_and_look_outwards(ball: GaussianCloud) -> None:
+    points = extract_points(ball, ExtractionOptions(point_count=3000), silent())
+    assert len(points) == 3000
+    outwards = points.positions - CENTER
+    radii = np.linalg.norm(outwards, axis=1, keepdims=True)
+    assert np.abs(radii / RADIUS - 1).max() < 0.03
+    assert (np.einsum("ij,ij->i", points.normals, outwards / radii) > 0.8).mean() > 0.99
+    np.testing.assert_allclose(np.linalg.norm(points.normals, axis=1), 1, atol=1e-3)
+    gaps = np.abs(points.colors / 255 - (0.5 + 0.4 * outwards / radii))
+    assert gaps.max() < 0.06
+
+
+def test_points_come_by_area(ball: GaussianCloud) -> None:
+    small = shell(8000, RADIUS / 2, seed=1)
+    small.means[:] += CENTER + np.array([2 * RADIUS, 0, 0], np.float32)
+    points = extract_points(joined(ball, small), ExtractionOptions(point_count=10_000), silent())
+    share = (points.positions[:, 0] > CENTER[0] + 1.25 * RADIUS).mean()
+    assert share == pytest.approx(1 / 5, abs=0.02)
+
+
+def test_what_is_inside_gives_no_points(ball: GaussianCloud) -> None:
+    core = shell(4000, RADIUS / 2, seed=1)
+    core.means[:] += CENTER
+    points = extract_points(joined(ball, core), ExtractionOptions(point_count=2000), silent())
+    assert np.linalg.norm(points.positions - CENTER, axis=1).min() > 0.9 * RADIUS
+
+
+def test_the_same_cloud_gives_the_same_results(ball: GaussianCloud) -> None:
+    options = ExtractionOptions(point_count=500)
+    first, second = (extract_points(ball, options, silent()) for _ in range(2))
+    np.testing.assert_array_equal(first.positions, second.positions)
+    np.testing.assert_array_equal(mesh_of(ball, 500).vertices, mesh_of(ball, 500).vertices)
+
+
+def joined(left: GaussianCloud, right: GaussianCloud) -> GaussianCloud:
+    return GaussianCloud(
+        *(
+            np.concatenate([getattr(left, name), getattr(right, name)])
+            for name in ("means", "quats", "scales", "opacities", "sh0", "shN")
+        )
+    )
+
+
+def spoilt(value: float) -> GaussianCloud:
+    cloud = shell(100)
+    cloud.means[3, 1] = value
+    return cloud
+
+
+def points_of(cloud: GaussianCloud) -> object:
+    return extract_points(cloud, ExtractionOptions(), silent())
+
+
+@pytest.mark.parametrize("extract", [mesh_of, points_of])
+@pytest.mark.parametrize(
+    ("cloud", "message"),
+    [
+        (random_cloud(0), "no Gaussians"),
+        (replace(shell(100), opacities=np.full(100, 0.01, np.float32)), "transparent"),
+        (spoilt(np.nan), "not finite"),
+        (spoilt(np.inf), "not finite"),
+    ],
+    ids=["empty", "transparent", "nan", "inf"],
+)
+def test_clouds_that_show_nothing_are_refused(
+    extract: Callable[[GaussianCloud], object], cloud: GaussianCloud, message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message) as raised:
+        extract(cloud)
+    assert raised.value.remedy
+
+
+def test_a_single_gaussian_is_a_blob() -> None:
+    cloud = replace(random_cloud(1, size=0.5), opacities=np.ones(1, np.float32))
+    assert mesh_of(cloud).is_watertight
+    points = extract_points(cloud, ExtractionOptions(point_count=100), silent())
+    distances = np.linalg.norm(points.positions - cloud.means[0], axis=1)
+    assert distances.max() <= 1.6 * cloud.scales.max()
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e5])
+def test_sizes_from_micrometres_to_hundreds_of_kilometres(size: float) -> None:
+    mesh = mesh_of(shell(2000, size), 1000)
+    assert mesh.extents == pytest.approx([2 * size] * 3, rel=0.1)
+
+
+@pytest.mark.parametrize("after", [0, 5, 31, 33, 45, 65])
+def test_cancellation_stops_in_every_stage(ball: GaussianCloud, after: int) -> None:
+    steps: list[float] = []
+    progress = Progress(lambda done, stage: steps.append(done), lambda: len(steps) > after)
+    with pytest.raises(Cancelled):
+        extract_mesh(ball, ExtractionOptions(), progress, "cpu")
+    assert len(steps) == after + 1
+
+
+def test_progress_rises_to_the_end(ball: GaussianCloud) -> None:
+    steps: list[float] = []
+    progress = Progress(lambda done, stage: steps.append(done), lambda: False)
+    extract_mesh(ball, ExtractionOptions(face_budget=500), progress, "cpu")
+    assert steps == sorted(steps)
+    assert steps[-1] == 1

@@ -1,0 +1,59 @@
+"""Previews show the object, whole and large, wherever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from splatsmith.gaussians.preview import render_preview, render_turntable
+
+from .clouds import random_cloud, shell
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    elevation: float = 20.0
+    fov: float = 40.0
+
+
+def colored(picture: np.ndarray) -> np.ndarray:
+    """Where a picture on grey has colour."""
+    return np.ptp(picture.astype(int), axis=2) > 20
+
+
+@pytest.mark.parametrize("radius", [0.001, 1.0, 500.0])
+def test_the_object_fills_the_picture_and_is_not_cut(radius: float) -> None:
+    cloud = shell(2000, radius)
+    cloud.means[:] += np.array([3, -2, 1], np.float32) * radius
+    picture = render_preview(cloud, Viewpoint(), "cpu")
+    assert picture.shape == (512, 512, 3)
+    where = np.argwhere(colored(picture))
+    assert (where.min(axis=0) > 2).all()
+    assert (where.max(axis=0) < 509).all()
+    assert (np.ptp(where, axis=0) > 380).all()
+
+
+def test_a_stray_gaussian_does_not_shrink_the_object() -> None:
+    cloud = shell(2000)
+    cloud.means[0] = 1000
+    assert colored(render_preview(cloud, Viewpoint(), "cpu")).mean() > 0.3
+
+
+def test_an_invisible_cloud_gives_an_empty_picture() -> None:
+    cloud = replace(random_cloud(20), opacities=np.zeros(20, np.float32))
+    for nothing in (cloud, random_cloud(0)):
+        picture = render_preview(nothing, Viewpoint(), "cpu")
+        assert picture.shape == (512, 512, 3)
+        assert not colored(picture).any()
+
+
+def test_a_turntable_goes_round_once() -> None:
+    frames = render_turntable(shell(1000), Viewpoint(), "cpu", 8)
+    assert len(frames) == 8
+    assert all(frame.shape == (320, 320, 3) for frame in frames)
+    changes = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
+    assert min(changes) > 1
+    # Red grows with x: the camera at azimuth 60 sees more of it than the one at -120.
+    assert frames[2][..., 0].mean() > frames[6][..., 0].mean() + 5

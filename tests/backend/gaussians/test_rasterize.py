@@ -1,0 +1,110 @@
+"""The fast rasterisers against the plain one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.rasterize import rasterize
+from splatsmith.gaussians.reference import rasterize_reference
+from splatsmith.gaussians.rendering import Rendering
+
+from .clouds import random_cloud, shell
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+        ],
+    ),
+]
+# A contribution of MIN_ALPHA may fall to either side of its threshold.
+TOLERANCE = 1.5 / 255
+
+
+def assert_close(left: Rendering, right: Rendering) -> None:
+    for name in ("colors", "alphas", "depths"):
+        ours, theirs = getattr(left, name), getattr(right, name)
+        assert ours.dtype == np.float32
+        scale = max(1.0, float(np.abs(theirs).max()))
+        gap = np.abs(ours - theirs) / scale
+        assert gap.max() < TOLERANCE, name
+        assert gap.mean() < 1e-5, name
+
+
+CLOUDS: dict[str, GaussianCloud] = {
+    "none": random_cloud(0, 3),
+    "one": random_cloud(1),
+    "degree 0": random_cloud(2000),
+    "degree 3": random_cloud(500, 3),
+    "degree 4": random_cloud(100, 4),
+    "opaque surface": shell(3000),
+    "tiny": random_cloud(2000, size=1e-5),
+    "huge": random_cloud(100, size=3.0),
+    "invisible": replace(random_cloud(50), opacities=np.full(50, 1e-4, np.float32)),
+    "certain": replace(random_cloud(300), opacities=np.ones(300, np.float32)),
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CLOUDS)
+def test_agrees_with_the_reference(name: str, device: str) -> None:
+    cameras = orbit([0.0, 77.0], 20.0, 2.5, 50.0, 50)
+    cloud = CLOUDS[name]
+    assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gaussians_behind_and_beside_the_camera(device: str) -> None:
+    cloud = random_cloud(2000, 1)
+    cameras = orbit([10.0], 0.0, 0.3, 60.0, 48)  # stands inside the cloud
+    assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
+    cloud = random_cloud(500)
+    square = orbit([30.0], -15.0, 2.5, 40.0, 64)
+    cameras = Cameras(square.viewmats, square.Ks, 37, 21)
+    options = {"background": (0.2, 0.4, 0.6), "eps2d": 0.0}
+    fast = rasterize(cloud, cameras, device=device, **options)
+    assert fast.colors.shape == (1, 21, 37, 3)
+    assert_close(fast, rasterize_reference(cloud, cameras, **options))
+
+
+def test_the_nearer_gaussian_hides_the_farther_one() -> None:
+    cloud = random_cloud(2, size=0.2)
+    cloud.means[:] = ((0, 0, 0.5), (0, 0, -0.5))
+    cloud.scales[:] = 0.2
+    cloud.opacities[:] = 1
+    cloud.sh0[:] = ((2, -2, -2), (-2, 2, -2))  # red in front of green, for azimuth 0
+    drawn = rasterize(cloud, orbit([0.0, 180.0], 0.0, 3.0, 40.0, 33))
+    front, back = drawn.colors[:, 16, 16]
+    assert front[0] > 1 > front[1] + 0.9
+    assert back[1] > 1 > back[0] + 0.9
+    np.testing.assert_allclose(drawn.depths[:, 16, 16], 2.5, atol=0.01)
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    drawn = rasterize(random_cloud(0), orbit([0.0], 0.0, 3.0, 40.0, 8), background=(0.1, 0.2, 0.3))
+    np.testing.assert_allclose(drawn.colors[0, 3, 3], (0.1, 0.2, 0.3), atol=1e-6)
+    assert not drawn.alphas.any()
+    assert not drawn.depths.any()
+
+
+def test_not_a_number_spoils_one_gaussian_only() -> None:
+    cloud = random_cloud(200)
+    cameras = orbit([0.0], 0.0, 2.5, 40.0, 40)
+    without = rasterize(cloud.take(np.arange(1, 200)), cameras)
+    for name in ("means", "quats", "scales", "opacities"):
+        spoilt = replace(cloud, **{name: getattr(cloud, name).copy()})
+        getattr(spoilt, name)[0] = np.nan
+        np.testing.assert_array_equal(rasterize(spoilt, cameras).colors, without.colors)

@@ -1,0 +1,72 @@
+"""Turning a cloud, seen through its pictures: they must not change when the camera turns along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from splatsmith.contract.transform import (
+    Y_UP_TO_Z_UP,
+    quaternion,
+    rotation_matrices,
+    transform_cloud,
+)
+from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.rasterize import rasterize
+
+from .clouds import random_cloud
+
+
+def some_rotation(seed: int) -> np.ndarray:
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    return rotation * np.sign(np.linalg.det(rotation))
+
+
+def moved_along(
+    cameras: Cameras, rotation: np.ndarray, scale: float, translation: tuple[float, float, float]
+) -> Cameras:
+    """Cameras that see the moved world as `cameras` saw the old one, `scale` times farther."""
+    viewmats = cameras.viewmats.copy()
+    viewmats[:, :3, :3] = cameras.viewmats[:, :3, :3] @ rotation.T
+    viewmats[:, :3, 3] *= scale
+    viewmats[:, :3, 3] -= viewmats[:, :3, :3] @ np.asarray(translation, np.float32)
+    return replace(cameras, viewmats=viewmats)
+
+
+@pytest.mark.parametrize("degree", range(5))
+@pytest.mark.parametrize("rotation", [some_rotation(1), some_rotation(2), Y_UP_TO_Z_UP])
+def test_pictures_stay_the_same(degree: int, rotation: np.ndarray) -> None:
+    cloud = random_cloud(400, degree)
+    cameras = orbit([20.0, 200.0], 25.0, 3.0, 45.0, 40)
+    move = (rotation, 2.0, (0.3, -1.0, 5.0))
+    before = rasterize(cloud, cameras)
+    after = rasterize(transform_cloud(cloud, *move), moved_along(cameras, *move))
+    np.testing.assert_allclose(after.colors, before.colors, atol=5e-3)
+    np.testing.assert_allclose(after.depths, 2 * before.depths, atol=2e-2)
+
+
+def test_harmonics_that_are_not_turned_would_show() -> None:
+    cloud = random_cloud(400, 3)
+    cameras = orbit([20.0], 25.0, 3.0, 45.0, 40)
+    move = (some_rotation(1), 1.0, (0.0, 0.0, 0.0))
+    unturned = replace(transform_cloud(cloud, *move), shN=cloud.shN)
+    after = rasterize(unturned, moved_along(cameras, *move))
+    assert np.abs(after.colors - rasterize(cloud, cameras).colors).max() > 0.05
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_quaternions_and_matrices_are_inverse(seed: int) -> None:
+    rotation = some_rotation(seed)
+    again = rotation_matrices(quaternion(rotation)[None])[0]
+    np.testing.assert_allclose(again, rotation, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "scale"),
+    [(np.diag([1.0, 1, -1]), 1.0), (2 * np.eye(3), 1.0), (np.eye(3), 0.0), (np.eye(3), -1.0)],
+)
+def test_reflections_and_stretches_are_refused(rotation: np.ndarray, scale: float) -> None:
+    with pytest.raises(ValueError, match="must be orthonormal|not above 0"):
+        transform_cloud(random_cloud(3), rotation, scale)
