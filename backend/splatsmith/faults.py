@@ -8,7 +8,7 @@ import sqlite3
 from .contract.problems import SplatsmithError
 from .errors import OutOfMemory, StorageFull
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 # torch's CPU allocator raises a plain RuntimeError.
@@ -19,7 +19,7 @@ def explain(fault: BaseException) -> SplatsmithError | None:
     """The error to show for `fault`; None if it is a fault of the program itself."""
     if isinstance(fault, SplatsmithError):
         return fault
-    if isinstance(fault, OSError) and fault.errno in NO_ROOM | NO_PERMISSION:
+    if isinstance(fault, OSError) and (fault.errno in NO_ROOM | NO_PERMISSION or _is_cut(fault)):
         return _storage(fault)
     if isinstance(fault, sqlite3.OperationalError):
         return StorageFull(
@@ -43,9 +43,14 @@ def is_memory_fault(fault: BaseException) -> bool:
 
 
 def _storage(fault: OSError) -> StorageFull:
-    place = fault.filename or "the folder"
-    if fault.errno in NO_ROOM:
-        return StorageFull(f"No room is left to write {place}.", "Free some disk space.")
-    return StorageFull(
-        f"There is no permission to write {place}.", "Choose a folder that may be written to."
-    )
+    place = fault.filename or "the results"
+    if fault.errno in NO_PERMISSION:
+        return StorageFull(
+            f"There is no permission to write {place}.", "Choose a folder that may be written to."
+        )
+    return StorageFull(f"No room is left to write {place}.", "Free some disk space.")
+
+
+def _is_cut(fault: OSError) -> bool:
+    """Whether numpy could write a part of an array only; it gives no errno."""
+    return fault.errno is None and str(fault).endswith("written")

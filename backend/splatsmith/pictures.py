@@ -50,6 +50,10 @@ def _open(file: Path | BinaryIO, name: str) -> Image.Image:
         return Image.open(file, formats=FORMATS)
     except FileNotFoundError:
         raise UnreadablePicture(f"There is no picture {file}.", "Check the name.") from None
+    except (IsADirectoryError, PermissionError):
+        raise UnreadablePicture(
+            f"{file} cannot be read as a file.", "Choose a picture that you may read."
+        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, "far too many pixels") from None
     except UnidentifiedImageError:

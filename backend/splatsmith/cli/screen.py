@@ -47,7 +47,8 @@ class Screen:
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._remarks, transient=True) as bar:
+        quiet = not self._remarks.is_terminal
+        with Progress(*columns, console=self._remarks, transient=True, disable=quiet) as bar:
             task = bar.add_task(title, total=1.0)
 
             def report(fraction: float, stage: str) -> None:

@@ -48,6 +48,11 @@ def load(engine: str, variant: str, device: str) -> Engine:
     return module.load(chosen.variant(variant).id, device)
 
 
+def forget() -> None:
+    """Look again for engines when they are asked for next."""
+    _engines.cache_clear()
+
+
 def _find(engine: str) -> tuple[EngineCard, str]:
     engines = _engines()
     if engine not in engines:

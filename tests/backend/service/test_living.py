@@ -96,16 +96,19 @@ def test_a_service_that_is_told_to_end_gives_its_job_back(data: Path) -> None:
 
 
 def test_the_service_ends_with_its_parent(data: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
-        with running_service(data, "--parent-pid", str(parent.pid)) as service:
-            job = service.post_job(lattice(**SLOW))
-            service.wait_until_working(job.id)
-            worker = service.worker()
+    command = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE) as parent,
+        running_service(data, "--parent-pid", str(parent.pid)) as service,
+    ):
+        job = service.post_job(lattice(**SLOW))
+        service.wait_until_working(job.id)
+        worker = service.worker()
 
-            parent.kill()
+        parent.kill()
 
-            service.process.wait(60)
-            await_end(worker)
+        service.process.wait(60)
+        await_end(worker)
 
 
 def test_two_services_share_one_folder_s_jobs(data: Path) -> None:

@@ -19,11 +19,12 @@ SIDE = 7  # Gaussians along an edge of the cube
 class Lattice:
     def generate(self, conditions: Conditions, progress: Progress) -> Generation:
         steps, pause = (conditions.parameters[name] for name in ("steps", "pause"))
+        seed, hollow = (conditions.parameters[name] for name in ("seed", "hollow"))
         for step in range(int(steps)):
             progress.step(step, int(steps))
             _misbehave(str(conditions.parameters["fault"]))
             time.sleep(float(pause))
-        return Generation(_cube(int(conditions.parameters["seed"])), ConditioningCamera(15, 3, 40))
+        return Generation(_cube(int(seed), bool(hollow)), ConditioningCamera(15, 3, 40))
 
 
 def load(variant: str, device: str) -> Lattice:
@@ -48,9 +49,11 @@ def _misbehave(fault: str) -> None:
             os.write(1, b"not a message\n")
 
 
-def _cube(seed: int) -> GaussianCloud:
+def _cube(seed: int, hollow: bool) -> GaussianCloud:
     line = np.linspace(-0.5, 0.5, SIDE, dtype=np.float32)
     means = np.stack(np.meshgrid(line, line, line), -1).reshape(-1, 3)
+    if hollow:
+        means = means[np.abs(means).max(axis=1) == line[-1]]
     count = len(means)
     colours = np.random.default_rng(seed).normal(size=(count, 3)) * 0.3 + means
     return GaussianCloud(

@@ -1,0 +1,95 @@
+"""splatsmith batch: every item that can be made is made, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.backend.cli.conftest import Answer, CommandLine
+
+MAKING = ("--engine", "lattice", "--products", "splats", "--out", "o")
+
+
+def summary() -> list[dict[str, Any]]:
+    return json.loads(Path("o/summary.json").read_text(encoding="utf-8"))
+
+
+def states() -> list[str]:
+    return [outcome["state"] for outcome in summary()]
+
+
+def batch(run: CommandLine, source: str, *more: object) -> Answer:
+    return run("batch", source, *MAKING, *more)
+
+
+def test_every_prompt_gets_a_folder(run: CommandLine) -> None:
+    Path("prompts.txt").write_text("a chair\n\n# not this\nein Tisch, groß\n", encoding="utf-8")
+
+    answer = batch(run, "prompts.txt")
+
+    assert answer.code == 0, answer.err
+    assert states() == ["made", "made"]
+    assert Path("o/a-chair/splats.ply").is_file()
+    assert Path("o/ein-Tisch-groß/splats.ply").is_file()
+    assert "2 made, 0 kept, 0 failed" in answer.out
+
+
+def test_a_failing_item_is_told_and_the_rest_is_made(run: CommandLine) -> None:
+    Path("table.csv").write_text(
+        "prompt,name,fault,seed\na,first,,1\nb,second,disk,2\nc,third,,1000\nd,fourth,,3\n",
+        encoding="utf-8",
+    )
+
+    answer = batch(run, "table.csv")
+
+    assert answer.code == 1
+    assert states() == ["made", "failed", "failed", "made"]
+    assert "No room" in summary()[1]["problem"]["detail"]
+    assert "seed is 1,000" in answer.err
+    assert not Path("o/second").exists()
+
+
+def test_a_second_run_makes_only_what_is_missing_or_changed(run: CommandLine) -> None:
+    Path("table.csv").write_text("prompt,seed\na,1\nb,2\n", encoding="utf-8")
+    batch(run, "table.csv")
+    kept = Path("o/a/splats.ply").stat().st_mtime_ns
+    Path("table.csv").write_text("prompt,seed\na,1\nb,3\nc,4\n", encoding="utf-8")
+
+    answer = batch(run, "table.csv")
+
+    assert answer.code == 0, answer.err
+    assert states() == ["kept", "made", "made"]
+    assert Path("o/a/splats.ply").stat().st_mtime_ns == kept
+
+
+def test_a_folder_of_pictures_becomes_assets(run: CommandLine) -> None:
+    Path("pictures").mkdir()
+    for name in ("cup.png", "pot.webp"):
+        Image.new("RGBA", (8, 8), (200, 0, 0, 100)).save(f"pictures/{name}")
+    Path("pictures/broken.png").write_bytes(b"nothing")
+    Path("pictures/readme.txt").touch()
+
+    answer = batch(run, "pictures")
+
+    assert answer.code == 1
+    assert [outcome["name"] for outcome in summary()] == ["broken", "cup", "pot"]
+    assert states() == ["failed", "made", "made"]
+
+
+def test_there_must_be_something_to_make(run: CommandLine) -> None:
+    Path("empty.txt").touch()
+
+    for source in ("empty.txt", "gone.txt"):
+        answer = batch(run, source)
+        assert answer.code == 2
+        assert source in answer.err
+    assert not Path("o").exists()
+
+
+def test_json_tells_programs_what_became_of_each(run: CommandLine) -> None:
+    Path("prompts.txt").write_text("a chair\n", encoding="utf-8")
+
+    assert batch(run, "prompts.txt", "--json").json == summary()

@@ -1,0 +1,76 @@
+"""splatsmith engines, and what needs no engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from splatsmith import __version__
+from splatsmith.contract.cards import EngineCard
+from splatsmith.contract.jsonable import from_json
+from splatsmith.engines import registry
+from tests.backend.cli.conftest import CommandLine
+from tests.backend.engines.lattice.card import CARD
+from tests.backend.service.running import environment
+
+
+def test_engines_are_listed_with_their_parameters(run: CommandLine) -> None:
+    answer = run("engines")
+
+    assert answer.code == 0
+    for word in ("sprout", "lattice", "picture", "seed", "0 to 99"):
+        assert word in answer.out
+
+
+def test_engines_as_json_are_their_cards(run: CommandLine) -> None:
+    cards = from_json(tuple[EngineCard, ...], run("engines", "--json").json)  # type: ignore[arg-type]
+
+    assert CARD in cards
+
+
+def test_an_engine_that_cannot_be_imported_is_named(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(registry.MORE_VARIABLE, "no.such.engine")
+    registry.forget()
+
+    answer = run("engines")
+
+    assert answer.code == 2
+    assert "no.such.engine" in answer.err
+
+
+def test_listing_engines_loads_no_torch() -> None:
+    program = (
+        "import sys; from splatsmith.cli import main; main(['engines']);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment(), capture_output=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_version_is_told() -> None:
+    command = [sys.executable, "-m", "splatsmith", "--version"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+
+    assert done.stdout.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve", "--listen", "203.0.113.7"], "cannot be listened on"),
+        (["serve", "--parent-pid", "999999999"], "no process 999999999"),
+        (["serve", "--port", "many"], "--port"),
+        ([], "COMMAND"),
+        (["paint"], "paint"),
+    ],
+)
+def test_a_bad_command_is_code_2(run: CommandLine, arguments: list[str], words: str) -> None:
+    answer = run(*arguments, *(["--data-dir", "d"] if "serve" in arguments else []))
+
+    assert answer.code == 2
+    assert words in answer.err
