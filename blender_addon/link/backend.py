@@ -66,7 +66,7 @@ class Backend:
 
     def why_it_ended(self) -> BackendFailed | None:
         """Why the process is no more; None while it, or a remote one, may yet answer."""
-        if self._launcher is None or self._launcher.is_alive:
+        if self._launcher is None or not self._launcher.has_ended():
             return None
         return self._launcher.why_it_ended()
 

@@ -89,6 +89,9 @@ class Client:
         """The newest jobs, newest first."""
         return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs"), "jobs")
 
+    def job(self, job: str) -> JobStatus:
+        return from_json(JobStatus, self._json("GET", f"/jobs/{job}"), "job")
+
     def upload_image(self, data: bytes) -> str:
         """Send a picture's file; returns the id to put into a request."""
         kind = {"Content-Type": "application/octet-stream"}

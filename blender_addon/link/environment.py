@@ -1,4 +1,4 @@
-"""The Python environment the backend runs in: made by the backend's own installer from its locks."""
+"""The Python environment the backend runs in: made by its own installer, from its locks."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 120.0  # a first start compiles byte code, perhaps from a slow disk
 STOP_SECONDS = 10.0
+DEATH_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 LOG_LINES = 6
 KEPT_LOGS = 9
@@ -53,6 +54,16 @@ class Launcher:
     @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def has_ended(self) -> bool:
+        """Whether the process, which no longer answers, is dead: its sockets close before it is."""
+        if self._process is None:
+            return True
+        try:
+            self._process.wait(DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     @property
     def log_file(self) -> Path:

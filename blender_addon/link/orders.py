@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..contract.jsonable import from_json, to_json
-from ..contract.problems import Problem, SplatsmithError
+from ..contract.problems import NotFound, Problem, SplatsmithError
 from ..contract.protocol import GenerateRequest, JobKind, JobState, JobStatus
 from .client import Client
 from .snapshot import Order, Outcome
@@ -27,7 +27,8 @@ class OrderBook:
         self._results = results
         self._deliver = deliver
         self._drafts: dict[str, tuple[Order, JobStatus]] = {}  # not at the service (yet)
-        self._keys: dict[str, str] = {}  # by job: the keys of orders not yet delivered
+        self._jobs: dict[str, str] = {}  # by an order's key: its job
+        self._keys: dict[str, str] = {}  # by job: the order's key, until it is delivered
         self._listed: tuple[JobStatus, ...] = ()
         self._previews: dict[str, Path] = {}
 
@@ -61,7 +62,7 @@ class OrderBook:
             self.refuse(order, error.problem)
             return
         del self._drafts[order.key]
-        self._keys[job.id] = order.key
+        self._jobs[order.key], self._keys[job.id] = job.id, order.key
         self._listed = (job, *(other for other in self._listed if other.id != job.id))
 
     def refuse(self, order: Order, problem: Problem) -> None:
@@ -70,25 +71,42 @@ class OrderBook:
         self._drafts[order.key] = (order, failed)
         self._deliver(Outcome(order.key, failed))
 
-    def again(self, job: str, key: str) -> Order:
-        """A new order with the request of `job`, under a new `key`."""
-        if job in self._drafts:
-            return replace(self._drafts[job][0], key=key)
-        (listed,) = [each for each in self._listed if each.id == job]
-        return Order(key, from_json(GenerateRequest, listed.request))
+    def again(self, name: str, key: str) -> Order:
+        """A new order with the request of a job or an order, under a new `key`."""
+        if name in self._drafts:
+            return replace(self._drafts[name][0], key=key)
+        return Order(key, from_json(GenerateRequest, self.find(name).request))
 
-    def cancel(self, client: Client, job: str) -> None:
-        if self._drafts.pop(job, None) is None:
-            client.cancel(job)
+    def cancel(self, client: Client, name: str) -> None:
+        """Stop the job of that id, or the order of that key."""
+        draft = self._drafts.pop(name, None)
+        if draft is None:
+            client.cancel(self._jobs.get(name, name))
+        else:
+            self._deliver(Outcome(name, replace(draft[1], state=JobState.CANCELLED)))
 
-    def remove(self, client: Client | None, job: str) -> None:
-        """Forget `job`: at the service, and its results here. Objects in scenes stay."""
-        if self._drafts.pop(job, None) is None and client is not None:
-            client.delete(job)
-        self._keys.pop(job, None)
-        self._previews.pop(job, None)
-        self._listed = tuple(each for each in self._listed if each.id != job)
-        shutil.rmtree(self._results / job, ignore_errors=True)
+    def remove(self, client: Client | None, name: str) -> None:
+        """Forget a job or an order: at the service, and its results here. Objects stay."""
+        job = self.find(name)
+        if self._drafts.pop(job.id, None) is None and client is not None:
+            client.delete(job.id)
+        self._previews.pop(job.id, None)
+        self._listed = tuple(each for each in self._listed if each.id != job.id)
+        shutil.rmtree(self._results / job.id, ignore_errors=True)
+        if job.id in self._keys:
+            self._deliver(Outcome(self._keys.pop(job.id), replace(job, state=JobState.CANCELLED)))
+
+    def find(self, name: str) -> JobStatus:
+        """The job of that id, or of the order of that key.
+
+        Raises:
+            NotFound: there is none, perhaps any more.
+        """
+        wanted = self._jobs.get(name, name)
+        for job in self.jobs:
+            if job.id == wanted:
+                return job
+        raise NotFound("This job is not there any more.", "Order it again.")
 
     def fetch(self, client: Client, job: JobStatus) -> Path:
         """The folder with the artifacts of a finished job, all of them fetched."""
@@ -100,7 +118,8 @@ class OrderBook:
     def update(self, client: Client) -> None:
         """Look at the service's jobs; fetch and deliver what has finished."""
         self._listed = client.jobs()
-        for job in self._listed:
+        unlisted = set(self._keys) - {job.id for job in self._listed}
+        for job in (*self._listed, *map(client.job, unlisted)):
             if job.state.is_final and job.id in self._keys:
                 self._finish(client, job)
             elif job.state is JobState.SUCCEEDED and job.id not in self._previews:

@@ -197,7 +197,7 @@ class Session:
 
     def _fetch(self, job: str, key: str) -> None:
         client = self._connected()
-        (found,) = [each for each in self._orders.jobs if each.id == job]
+        found = self._orders.find(job)
         self._outcomes.put(Outcome(key, found, self._orders.fetch(client, found)))
 
     def _watch(self) -> None:
@@ -221,6 +221,7 @@ class Session:
         self._problem = (reason or error).problem
         if reason is not None:
             self._disconnect()
+            self._backend.stop()
 
     def _disconnect(self) -> None:
         if self._client is not None:

@@ -1,0 +1,177 @@
+"""The panel's properties and operators, without a window."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import bpy
+import pytest
+
+import blender_addon
+from blender_addon import api
+from blender_addon.contract.cards import (
+    Condition,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
+from blender_addon.contract.protocol import ExtractionOptions, GenerateRequest, Product
+from blender_addon.link.snapshot import BackendState, Snapshot
+from blender_addon.ui import timer
+from blender_addon.ui.operators import why_not
+from blender_addon.ui.properties import engine_group, show_engines
+
+PATIENCE = 90.0
+CARD = EngineCard(
+    id="anvil",
+    title="Anvil",
+    description="For tests.",
+    variants=tuple(Variant(v, v.title(), (Condition.TEXT,)) for v in ("light", "heavy")),
+    parameters=(
+        ParameterSpec("seed", ParameterType.INT, 7, "A seed.", minimum=0, maximum=2**32 - 1),
+        ParameterSpec("name", ParameterType.TEXT, "no", "Called like a member of the group."),
+        ParameterSpec("tilt", ParameterType.FLOAT, 20.0, "How far.", "", -30, 60, (), "degrees"),
+        ParameterSpec("hollow", ParameterType.BOOL, True, "Leave the inside out."),
+        ParameterSpec("mood", ParameterType.CHOICE, "calm", "How.", choices=("wild", "calm")),
+    ),
+)
+
+
+@pytest.fixture
+def settings_with_anvil(registered: None) -> bpy.types.PropertyGroup:
+    show_engines([CARD])
+    settings = bpy.context.scene.splatsmith
+    settings.engine = "anvil"
+    return settings
+
+
+def test_addon_can_be_enabled_again(scene: bpy.types.Scene, shared_desk: None) -> None:
+    for _ in range(2):
+        blender_addon.register()
+        assert hasattr(bpy.types, "SPLATSMITH_PT_main")
+        blender_addon.unregister()
+    assert not hasattr(bpy.types, "SPLATSMITH_PT_main")
+    assert not hasattr(bpy.types.Scene, "splatsmith")
+
+
+def test_parameters_begin_with_the_cards_defaults(
+    settings_with_anvil: bpy.types.PropertyGroup,
+) -> None:
+    recipe = settings_with_anvil.recipe()
+    assert recipe.engine == "anvil" and recipe.variant == "light"
+    assert recipe.parameters == {spec.name: spec.default for spec in CARD.parameters}
+    assert CARD.check_parameters(recipe.parameters) == recipe.parameters
+
+
+def test_parameters_keep_the_cards_limits(settings_with_anvil: bpy.types.PropertyGroup) -> None:
+    group = engine_group(settings_with_anvil)
+    group.parameter_tilt = 1000
+    group.parameter_seed = 2**31 - 1
+    assert (group.parameter_tilt, group.parameter_seed) == (60, 2**31 - 1)
+    shown = group.bl_rna.properties["parameter_tilt"]
+    assert (shown.name, shown.description) == ("Tilt (°)", "How far.")
+
+
+def test_changed_card_changes_the_properties(
+    settings_with_anvil: bpy.types.PropertyGroup,
+) -> None:
+    smaller = EngineCard("anvil", "Anvil", "Changed.", CARD.variants, CARD.parameters[:1])
+    show_engines([smaller])
+    assert set(settings_with_anvil.recipe().parameters) == {"seed"}
+
+
+def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -> None:
+    request = GenerateRequest(
+        prompt="a chair",
+        engine="anvil",
+        variant="heavy",
+        parameters={"seed": 3, "name": "yes", "tilt": -5.0, "hollow": False, "mood": "wild"},
+        products=(Product.MESH, Product.POINTS),
+        extraction=ExtractionOptions(1234, 567),
+        name="Throne",
+    )
+    settings_with_anvil.recall(request)
+    recipe = settings_with_anvil.recipe()
+    assert recipe == api.Recipe(
+        request.engine, request.variant, request.parameters, request.products, request.extraction
+    )
+    assert (settings_with_anvil.prompt, settings_with_anvil.asset_name) == ("a chair", "Throne")
+
+
+def test_chosen_engine_survives_saving(
+    settings_with_anvil: bpy.types.PropertyGroup, tmp_path: Path
+) -> None:
+    engine_group(settings_with_anvil).parameter_mood = "wild"
+    path = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    show_engines([CARD])
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    recipe = bpy.context.scene.splatsmith.recipe()
+    assert (recipe.engine, recipe.parameters["mood"]) == ("anvil", "wild")
+
+
+@pytest.mark.parametrize(
+    ("state", "prompt", "says"),
+    [
+        (BackendState.NOT_INSTALLED, "a chair", "Install"),
+        (BackendState.INSTALLING, "a chair", "being installed"),
+        (BackendState.STOPPED, "  ", "prompt"),
+        (BackendState.STOPPED, "a chair", ""),
+        (BackendState.RUNNING, "a chair", ""),
+    ],
+)
+def test_disabled_button_says_why(
+    registered: None, state: BackendState, prompt: str, says: str
+) -> None:
+    settings = bpy.context.scene.splatsmith
+    settings.prompt = prompt
+    reason = why_not(settings, Snapshot(state))
+    assert says in reason and bool(reason) == bool(says)
+
+
+def test_generate_button_brings_an_asset_and_its_settings_back(registered: None) -> None:
+    api.start()
+    await_engines()
+    settings = bpy.context.scene.splatsmith
+    settings.prompt, settings.engine, settings.products = "a bench", "lattice", {"splats"}
+    engine_group(settings).parameter_seed = 5
+    assert bpy.ops.splatsmith.generate() == {"FINISHED"}
+    await_endings()
+    (splats,) = bpy.data.objects
+    settings.prompt = "something else"
+    bpy.context.view_layer.objects.active = splats
+    assert bpy.ops.splatsmith.again() == {"FINISHED"}
+    assert settings.prompt == "a bench" and engine_group(settings).parameter_seed == 5
+
+
+def test_refusal_is_reported_in_one_sentence(registered: None, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="There is no asset at"):
+        bpy.ops.splatsmith.import_asset(filepath=str(tmp_path / "nothing.ply"))
+
+
+def test_install_asks_for_online_access(registered: None) -> None:
+    assert not bpy.app.online_access
+    with pytest.raises(RuntimeError, match="stay offline"):
+        bpy.ops.splatsmith.install()
+
+
+def test_timer_is_not_left_in_the_background(registered: None) -> None:
+    assert not bpy.app.timers.is_registered(timer.pulse)
+
+
+def await_engines() -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not api.snapshot().engines:
+        assert time.monotonic() < deadline, api.snapshot()
+        time.sleep(0.02)
+    show_engines(api.snapshot().engines)
+
+
+def await_endings() -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not api.poll():
+        assert time.monotonic() < deadline, api.snapshot()
+        time.sleep(0.02)

@@ -1,0 +1,162 @@
+"""An artist at work, inside Blender's window: types, clicks, waits, undoes; then tells how it went.
+
+Run by test_window.py: blender --enable-event-simulate --python artist.py -- ORDERS.json
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+PULSE = 0.05
+PATIENCE = 120.0
+# From the sidebar's top to the middle of the widget, in pixels at the scale of 1.
+PROMPT_FIELD, GENERATE_BUTTON = 64, 190
+
+Pause = float
+orders = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
+api = importlib.import_module(f"{orders['module']}.api")
+told: dict[str, object] = {}
+
+
+def work() -> Iterator[Pause]:
+    """What the artist does, with pauses in seconds between the steps."""
+    bpy.context.preferences.view.show_splash = False
+    configure()
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    bpy.ops.ed.undo_push(message="An empty scene")
+    yield from open_sidebar()
+    photograph("1-empty")
+    yield from click(PROMPT_FIELD)
+    yield from type_text(orders["prompt"])
+    photograph("2-prompt")
+    yield from click(GENERATE_BUTTON)
+    yield from until(lambda: api.snapshot().jobs and api.snapshot().jobs[0].stage == "Generating")
+    yield 0.5
+    photograph("3-generating")
+    yield from until(lambda: bool(bpy.data.objects))
+    yield 1.0
+    photograph("4-done")
+    told["made"] = sorted(obj.name for obj in bpy.data.objects)
+    yield from press("Z", ctrl=True)
+    told["after undo"] = sorted(obj.name for obj in bpy.data.objects)
+    yield from press("Z", ctrl=True, shift=True)
+    told["after redo"] = sorted(obj.name for obj in bpy.data.objects)
+    told["prompt"] = bpy.context.scene.splatsmith.prompt
+
+
+def configure() -> None:
+    settings = replace(
+        api.default_settings(),
+        folder=Path(orders["folder"]),
+        backend=Path(orders["backend"]),
+        environment=Path(orders["environment"]),
+    )
+    api.configure(settings)
+
+
+def open_sidebar() -> Iterator[Pause]:
+    view().spaces.active.show_region_ui = True
+    yield 1.0
+    sidebar().active_panel_category = "Splatsmith"
+    api.start()
+    yield from until(lambda: bool(api.snapshot().engines))
+    yield 1.0
+    bpy.context.scene.splatsmith.engine = orders["engine"]
+    for name, value in orders["parameters"].items():
+        settings = bpy.context.scene.splatsmith
+        properties = importlib.import_module(f"{orders['module']}.ui.properties")
+        setattr(properties.engine_group(settings), properties.PREFIX + name, value)
+    yield 0.5
+
+
+def view() -> bpy.types.Area:
+    (area,) = [a for a in window().screen.areas if a.type == "VIEW_3D"]
+    return area
+
+
+def sidebar() -> bpy.types.Region:
+    (region,) = [r for r in view().regions if r.type == "UI"]
+    return region
+
+
+def window() -> bpy.types.Window:
+    return bpy.context.window_manager.windows[0]
+
+
+def click(below_top: int) -> Iterator[Pause]:
+    region = sidebar()
+    x = region.x + region.width // 2
+    y = region.y + region.height - below_top
+    for kind, value in (
+        ("MOUSEMOVE", "NOTHING"),
+        ("LEFTMOUSE", "PRESS"),
+        ("LEFTMOUSE", "RELEASE"),
+    ):
+        window().event_simulate(type=kind, value=value, x=x, y=y)
+        yield 0.2
+
+
+def type_text(text: str) -> Iterator[Pause]:
+    for letter in text:
+        kind = "SPACE" if letter == " " else letter.upper() if letter.isascii() else "A"
+        window().event_simulate(type=kind, value="PRESS", unicode=letter)
+        window().event_simulate(type=kind, value="RELEASE")
+        yield PULSE
+    yield from press("RET")
+
+
+def press(key: str, *, ctrl: bool = False, shift: bool = False) -> Iterator[Pause]:
+    region = [r for r in view().regions if r.type == "WINDOW"][0]
+    place = {"x": region.x + region.width // 3, "y": region.y + region.height // 2}
+    if ctrl:
+        window().event_simulate(type="MOUSEMOVE", value="NOTHING", **place)
+        yield 0.1
+    for value in ("PRESS", "RELEASE"):
+        window().event_simulate(type=key, value=value, ctrl=ctrl, shift=shift)
+        yield 0.2
+    yield 0.5
+
+
+def until(reached: object) -> Iterator[Pause]:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{api.snapshot()}")
+        yield PULSE
+
+
+def photograph(name: str) -> None:
+    """The whole screen, by ImageMagick: Blender's own screenshots are black without a GPU."""
+    target = Path(orders["pictures"]) / f"{name}.png"
+    subprocess.run(["import", "-window", "root", str(target)], check=True)
+
+
+def main() -> None:
+    steps = work()
+
+    def pulse() -> float | None:
+        try:
+            return next(steps)
+        except StopIteration:
+            pass
+        except Exception:  # noqa: BLE001  (the end of the script: told to the test)
+            told["error"] = traceback.format_exc()
+        Path(orders["report"]).write_text(json.dumps(told), encoding="utf-8")
+        bpy.ops.wm.quit_blender()
+        return None
+
+    bpy.app.timers.register(pulse, first_interval=2.0)
+
+
+main()
