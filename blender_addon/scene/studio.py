@@ -20,7 +20,7 @@ BACKDROP_COLOR = (0.50, 0.52, 0.55)
 STEP_COLOR = (0.62, 0.63, 0.65)
 WORLD_COLOR, WORLD_STRENGTH = (0.95, 0.97, 1.0), 0.45
 WATTS = 13.0  # of a lamp of strength 1, per square metre of the scene's width
-DENOISED_SAMPLES = 32
+DENOISED_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def render(scene: bpy.types.Scene, target: Path, seconds: float) -> None:
     scene.cycles.adaptive_threshold = 0.05
     scene.cycles.time_limit = seconds
     scene.cycles.use_denoising = True
-    scene.cycles.max_bounces = 4
+    scene.cycles.max_bounces = 3
     scene.view_settings.view_transform = "Standard"
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(target)
