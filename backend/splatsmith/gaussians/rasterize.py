@@ -26,7 +26,7 @@ def rasterize(
         eps2d: variance added to every splat, pixels^2, so that none falls between the pixels.
         device: "cpu", "cuda" or "cuda:N".
     """
-    if device == "cpu":
+    if device == "cpu" or not len(cloud):  # gsplat's kernels want at least one Gaussian
         return rasterize_tiles(cloud, cameras, background, eps2d)
     from .on_gpu import rasterize_gpu  # torch and gsplat take seconds to import
 
