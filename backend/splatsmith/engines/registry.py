@@ -1,8 +1,8 @@
 """Which engines there are. Cards are light; an engine's torch code is imported when it is loaded.
 
 An engine is a package with two modules: `card`, whose CARD says what it can do, and `engine`, whose
-`load(variant, device) -> Engine` loads its weights. Engines from elsewhere are added by naming their
-packages, separated by commas, in the environment variable SPLATSMITH_ENGINES.
+`load(variant, device) -> Engine` loads its weights. Engines from elsewhere are added by naming
+their packages, separated by commas, in the environment variable SPLATSMITH_ENGINES.
 """
 
 from __future__ import annotations

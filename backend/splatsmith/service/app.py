@@ -61,7 +61,7 @@ def create_app(house: House, guard: Guard) -> FastAPI:
     app.add_middleware(GuardMiddleware, guard=guard)
     install_handlers(app)
     install_openapi(app)
-    for routes in (_about(house), _uploads(house), _jobs(house), _results(house)):
+    for routes in (_about(house), _uploads(house), _jobs(house), _listing(house), _results(house)):
         app.include_router(routes, prefix="/v1", responses={"4XX": PROBLEM_ANSWER})
     return app
 
@@ -126,18 +126,6 @@ def _jobs(house: House) -> APIRouter:
         )
         return _json(status, 202, {"Location": f"/v1/jobs/{status.id}"})
 
-    @routes.get("/jobs", response_model=list[JobStatus])
-    def list_jobs(
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-        before: str = "",
-        state: JobState | None = None,
-    ) -> Response:
-        """Jobs, newest first; a Link header leads to older ones."""
-        jobs, more = store.page(limit, before, state)
-        link = f"/v1/jobs?limit={limit}&before={jobs[-1].id}" if more else ""
-        link += f"&state={state.value}" if more and state else ""
-        return _json(jobs, 200, {"Link": f'<{link}>; rel="next"'} if link else {})
-
     @routes.get("/jobs/{job_id}", response_model=JobStatus)
     def get_job(job_id: str) -> Response:
         """A job's state, progress and artifacts."""
@@ -156,6 +144,24 @@ def _jobs(house: House) -> APIRouter:
         if ended:  # else the supervisor does, when the worker has let go of them
             house.files.discard(job_id)
         return Response(status_code=204)
+
+    return routes
+
+
+def _listing(house: House) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/jobs", response_model=list[JobStatus])
+    def list_jobs(
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+        before: str = "",
+        state: JobState | None = None,
+    ) -> Response:
+        """Jobs, newest first; a Link header leads to older ones."""
+        jobs, more = house.store.page(limit, before, state)
+        link = f"/v1/jobs?limit={limit}&before={jobs[-1].id}" if more else ""
+        link += f"&state={state.value}" if more and state else ""
+        return _json(jobs, 200, {"Link": f'<{link}>; rel="next"'} if link else {})
 
     return routes
 
