@@ -182,7 +182,7 @@ def submit_batch(
         InvalidRequest: `source` holds nothing to make.
     """
     items = read_batch(Path(bpy.path.abspath(str(source))))
-    places = _grid(len(items), placing.resolved())
+    places = _grid(len(items), placing)
     return {
         item.name: _submit_item(item, recipe, place)
         for item, place in zip(items, places, strict=True)
@@ -199,8 +199,7 @@ def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing) -> str:
 
 def _grid(count: int, placing: Placing) -> list[Placing]:
     """A square of places, row by row, beginning at `placing` and going along +X and +Y."""
-    assert placing.location is not None
-    x, y, z = placing.location
+    x, y, z = placing.spot()
     columns = math.ceil(math.sqrt(count))
     step = GRID_SPACING * placing.size
     return [

@@ -36,10 +36,15 @@ class Placing:
     size: float = 1.0
 
     def resolved(self) -> Placing:
-        """This placing with the cursor's location of this moment, if it has none of its own."""
+        """This placing with the location that it has at this moment."""
+        return Placing(self.spot(), self.size)
+
+    def spot(self) -> tuple[float, float, float]:
+        """The location, or the cursor's of this moment."""
         if self.location is not None:
-            return self
-        return Placing(tuple(bpy.context.scene.cursor.location), self.size)
+            return self.location
+        x, y, z = bpy.context.scene.cursor.location
+        return x, y, z
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def import_files(
         _discard(collection)
         raise
     measure = cloud or _stand_in(_positions(next(iter(objects.values()))))
-    place(list(objects.values()), measure, placing.resolved().location, placing.size)
+    place(list(objects.values()), measure, placing.spot(), placing.size)
     for product, obj in objects.items():
         write_mark(obj, Mark(origin.request, origin.job, origin.engine, product.value))
     if Product.SPLATS in objects:

@@ -1,6 +1,6 @@
 """An artist at work, inside Blender's window: types, clicks, waits, undoes; then tells how it went.
 
-Run by test_window.py: blender --enable-event-simulate --python artist.py -- ORDERS.json
+Run by test_window.py: blender --python artist.py -- ORDERS.json
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import bpy
 
 PULSE = 0.05
-PATIENCE = 120.0
+HUMAN_PAUSE = 1.0
+PATIENCE = 90.0
 # From the sidebar's top to the middle of the widget, in pixels at the scale of 1.
 PROMPT_FIELD, GENERATE_BUTTON = 64, 190
 
@@ -30,7 +31,6 @@ told: dict[str, object] = {}
 
 def work() -> Iterator[Pause]:
     """What the artist does, with pauses in seconds between the steps."""
-    bpy.context.preferences.view.show_splash = False
     configure()
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
@@ -38,19 +38,21 @@ def work() -> Iterator[Pause]:
     yield from open_sidebar()
     photograph("1-empty")
     yield from click(PROMPT_FIELD)
-    yield from type_text(orders["prompt"])
+    yield from act("type", orders["prompt"])
+    yield from act("key", "Return")
     photograph("2-prompt")
     yield from click(GENERATE_BUTTON)
-    yield from until(lambda: api.snapshot().jobs and api.snapshot().jobs[0].stage == "Generating")
+    yield from until(lambda: any(job.stage == "Generating" for job in api.snapshot().jobs))
     yield 0.5
     photograph("3-generating")
     yield from until(lambda: bool(bpy.data.objects))
     yield 1.0
     photograph("4-done")
     told["made"] = sorted(obj.name for obj in bpy.data.objects)
-    yield from press("Z", ctrl=True)
+    yield from move_over_the_scene()
+    yield from act("key", "ctrl+z")
     told["after undo"] = sorted(obj.name for obj in bpy.data.objects)
-    yield from press("Z", ctrl=True, shift=True)
+    yield from act("key", "ctrl+shift+z")
     told["after redo"] = sorted(obj.name for obj in bpy.data.objects)
     told["prompt"] = bpy.context.scene.splatsmith.prompt
 
@@ -96,39 +98,28 @@ def window() -> bpy.types.Window:
 
 def click(below_top: int) -> Iterator[Pause]:
     region = sidebar()
-    x = region.x + region.width // 2
-    y = region.y + region.height - below_top
-    for kind, value in (
-        ("MOUSEMOVE", "NOTHING"),
-        ("LEFTMOUSE", "PRESS"),
-        ("LEFTMOUSE", "RELEASE"),
-    ):
-        window().event_simulate(type=kind, value=value, x=x, y=y)
-        yield 0.2
+    yield from move(region.x + region.width // 2, region.y + region.height - below_top)
+    yield from act("click", "1")
 
 
-def type_text(text: str) -> Iterator[Pause]:
-    for letter in text:
-        kind = "SPACE" if letter == " " else letter.upper() if letter.isascii() else "A"
-        window().event_simulate(type=kind, value="PRESS", unicode=letter)
-        window().event_simulate(type=kind, value="RELEASE")
-        yield PULSE
-    yield from press("RET")
+def move(x: int, y: int) -> Iterator[Pause]:
+    # Twice: the first move only makes its region the active one. X counts from the top.
+    for offset in (5, 0):
+        yield from act("mousemove", str(x + offset), str(window().height - y))
 
 
-def press(key: str, *, ctrl: bool = False, shift: bool = False) -> Iterator[Pause]:
-    region = [r for r in view().regions if r.type == "WINDOW"][0]
-    place = {"x": region.x + region.width // 3, "y": region.y + region.height // 2}
-    if ctrl:
-        window().event_simulate(type="MOUSEMOVE", value="NOTHING", **place)
-        yield 0.1
-    for value in ("PRESS", "RELEASE"):
-        window().event_simulate(type=key, value=value, ctrl=ctrl, shift=shift)
-        yield 0.2
-    yield 0.5
+def move_over_the_scene() -> Iterator[Pause]:
+    (region,) = [r for r in view().regions if r.type == "WINDOW"]
+    yield from move(region.x + region.width // 3, region.y + region.height // 3)
 
 
-def until(reached: object) -> Iterator[Pause]:
+def act(*command: str) -> Iterator[Pause]:
+    """Use the real mouse and keyboard, and leave Blender time to answer."""
+    subprocess.run(["xdotool", *command], check=True)
+    yield HUMAN_PAUSE
+
+
+def until(reached: Callable[[], bool]) -> Iterator[Pause]:
     deadline = time.monotonic() + PATIENCE
     while not reached():
         if time.monotonic() > deadline:
@@ -143,6 +134,7 @@ def photograph(name: str) -> None:
 
 
 def main() -> None:
+    bpy.context.preferences.view.show_splash = False  # it would take the first click
     steps = work()
 
     def pulse() -> float | None:

@@ -1,7 +1,7 @@
 """Blender's own window, driven by mouse and keyboard: a prompt typed, Generate pressed, undone.
 
-Needs Blender (SPLATSMITH_BLENDER, or on the PATH), ImageMagick's `import`, and a display, or Xvfb
-to make one. SPLATSMITH_GUI_PICTURES names a folder to keep the pictures in.
+Needs Blender (SPLATSMITH_BLENDER, or on the PATH), xdotool, ImageMagick's `import`, and an X
+display or Xvfb. SPLATSMITH_GUI_PICTURES names a folder to keep the pictures in.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def blender() -> str:
     program = os.environ.get("SPLATSMITH_BLENDER") or shutil.which("blender")
     if program is None:
         pytest.skip("no Blender: put it on the PATH or name it in SPLATSMITH_BLENDER")
-    if shutil.which("import") is None:
-        pytest.skip("no ImageMagick to photograph the window with")
+    for tool, purpose in (("import", "photograph the window"), ("xdotool", "move the mouse")):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} to {purpose} with")
     return program
 
 
@@ -105,7 +106,7 @@ def _orders(project: Path, backend: Path, folder: Path) -> Path:
 
 def _run_artist(blender: str, environment: dict[str, str], orders: Path) -> dict[str, object]:
     command = [blender, "--gpu-backend", "opengl", "--window-geometry", "0", "0", "1600", "900"]
-    command += ["--enable-event-simulate", "--python", str(ARTIST), "--", str(orders)]
+    command += ["--python", str(ARTIST), "--", str(orders)]
     subprocess.run(command, env=environment, timeout=SECONDS)
     report = Path(json.loads(orders.read_text(encoding="utf-8"))["report"])
     return json.loads(report.read_text(encoding="utf-8"))
