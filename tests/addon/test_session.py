@@ -158,8 +158,9 @@ from blender_addon import api
 from blender_addon.contract.protocol import Product
 from blender_addon.link.snapshot import LinkSettings
 folder, backend, environment, steps = sys.argv[2:]
-api.configure(LinkSettings(Path(folder), Path(backend), environment=Path(environment), device="cpu"))
-recipe = api.Recipe("lattice", parameters={"steps": int(steps), "pause": 0.1}, products=(Product.SPLATS,))
+api.configure(LinkSettings(Path(folder), Path(backend), environment=Path(environment)))
+parameters = {"steps": int(steps), "pause": 0.1}
+recipe = api.Recipe("lattice", parameters=parameters, products=(Product.SPLATS,))
 key = api.submit("from another Blender", recipe=recipe)
 while api.snapshot().jobs[0].stage != "Generating":
     pass
