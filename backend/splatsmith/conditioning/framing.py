@@ -1,0 +1,48 @@
+"""Centre a cut-out in a square: how the object lies in the picture no longer matters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import UnreadablePicture
+
+FILL = 0.85  # of the square's side is taken by the object's longer side
+OPAQUE = 128
+
+
+def frame_cutout(picture: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """RGBA [H, W, 4], straight alpha, to [4, size, size]: RGB on white and alpha, -1..1.
+
+    The middle of the opaque pixels' bounding box comes to the middle of the square.
+
+    Raises:
+        UnreadablePicture: nothing in the picture is opaque.
+    """
+    left, top, right, bottom = _bounds(picture[..., 3] >= OPAQUE)
+    half = max(right - left, bottom - top) / FILL / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return _resample(picture, (x - half, y - half, x + half, y + half), size)
+
+
+def _bounds(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
+    if not len(rows):
+        raise UnreadablePicture(
+            "The picture shows nothing: it is transparent everywhere.", "Choose a picture that shows an object."
+        )
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _resample(
+    picture: NDArray[np.uint8], box: tuple[float, float, float, float], size: int
+) -> NDArray[np.float32]:
+    """Average the pixels of `box`, which may reach beyond the picture, into size x size."""
+    margin = int(np.ceil(max(-box[0], -box[1], box[2] - picture.shape[1], box[3] - picture.shape[0], 0)))
+    padded = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)))
+    premultiplied = Image.fromarray(padded, "RGBA").convert("RGBa")
+    shifted = tuple(edge + margin for edge in box)
+    resized = premultiplied.resize((size, size), Image.Resampling.BILINEAR, box=shifted)
+    rgba = np.asarray(resized, np.float32).transpose(2, 0, 1) / 255
+    return np.concatenate([rgba[:3] + 1 - rgba[3:], rgba[3:]]) * 2 - 1

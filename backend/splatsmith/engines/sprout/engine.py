@@ -1,0 +1,135 @@
+"""Text, a picture or both to Gaussians: estimate from the picture, sample latents, decode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...conditioning.framing import frame_cutout
+from ...conditioning.text import TextEncoder
+from ...contract.cards import Condition as Kind
+from ...contract.cloud import SH_C0, GaussianCloud
+from ...diffusion.flow import add_noise, guided, sample, sampling_times
+from ...progress import Progress
+from ...weights import checkpoint_path
+from ..base import ConditioningCamera, Conditions, Generation
+from .card import WEIGHTS
+from .checkpoint import FOLDER, read_networks
+from .model import (
+    CHANNELS,
+    DISTANCE,
+    FOV,
+    PICTURE,
+    TEXT_TOKENS,
+    TEXT_WIDTH,
+    TOKENS,
+    Condition,
+    Gaussians,
+    LatentDenoiser,
+    SplatDecoder,
+)
+from .words import pack_text
+
+FAINTEST = 0.02  # Gaussians below this opacity are left out
+
+
+@dataclass(frozen=True)
+class _Settings:
+    seed: int
+    steps: int
+    guidance: float
+    elevation: float
+    detail: float
+
+
+class Sprout:
+    """The loaded model; see the card for its parameters."""
+
+    def __init__(self, device: str) -> None:
+        """Load the weights.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: what the names say.
+        """
+        networks = read_networks(checkpoint_path(FOLDER, WEIGHTS))
+        self._denoiser: LatentDenoiser = networks[0].to(device)
+        self._decoder: SplatDecoder = networks[1].to(device)
+        self._texts = TextEncoder()
+        self._device = device
+
+    @torch.inference_mode()
+    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+        """One asset. A picture is first estimated in one evaluation; its latents are then noised
+        as far as `detail` says and sampled anew. Text alone is sampled from noise, with guidance.
+        """
+        settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
+        told = self._condition(conditions, settings.elevation)
+        untold = Condition(torch.zeros_like(told.text), torch.zeros_like(told.text_mask))
+        guidance = settings.guidance if told.picture is None else 1.0
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            predicted = self._denoiser(noisy, time, told)
+            if guidance == 1.0:
+                return predicted
+            return guided(predicted, self._denoiser(noisy, time, untold), guidance)
+
+        latents, times = self._start(told, settings)
+        steps = len(times) - 1
+        progress.step(0, steps + 1)
+        if steps:
+            latents = sample(predict, latents, times, lambda done: progress.step(done, steps + 1))
+        cloud = _cloud(self._decoder(latents))
+        progress.step(steps + 1, steps + 1)
+        return Generation(cloud, ConditioningCamera(settings.elevation, DISTANCE, FOV))
+
+    def _start(self, told: Condition, settings: _Settings) -> tuple[Tensor, list[float]]:
+        """Where sampling starts, and its times: from noise, or from the noised estimate."""
+        randomness = torch.Generator().manual_seed(settings.seed)
+        noise = torch.randn(1, TOKENS, CHANNELS, generator=randomness).to(self._device)
+        if told.picture is None:
+            return noise, sampling_times(settings.steps)
+        estimate = self._denoiser.estimate(told)
+        if settings.detail == 0:
+            return estimate, [0.0]
+        times = sampling_times(settings.steps, settings.detail)
+        return add_noise(estimate, noise, torch.tensor([settings.detail]).to(estimate)), times
+
+    def _condition(self, conditions: Conditions, elevation: float) -> Condition:
+        text, mask = self._words(conditions.prompt)
+        cutout = conditions.pictures.get(Kind.IMAGE)
+        if cutout is None:
+            return Condition(text, mask)
+        picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
+        return Condition(text, mask, picture, torch.tensor([elevation], device=self._device))
+
+    def _words(self, prompt: str) -> tuple[Tensor, Tensor]:
+        if not prompt.strip():
+            empty = torch.zeros(1, TEXT_TOKENS + 1, TEXT_WIDTH, device=self._device)
+            return empty, torch.zeros(empty.shape[:2], dtype=torch.bool, device=self._device)
+        text, mask = pack_text(self._texts.encode(prompt))
+        return text[None].to(self._device), mask[None].to(self._device)
+
+
+def load(variant: str, device: str) -> Sprout:
+    """The engine on `device`; there is one variant."""
+    return Sprout(device)
+
+
+def _cloud(gaussians: Gaussians) -> GaussianCloud:
+    """The first of a batch, without Gaussians too faint to see."""
+    kept = gaussians.opacities[0] > FAINTEST
+
+    def array(values: Tensor) -> np.ndarray:
+        return np.ascontiguousarray(values[0][kept].float().cpu().numpy())
+
+    return GaussianCloud(
+        means=array(gaussians.means),
+        quats=array(gaussians.quats),
+        scales=array(gaussians.scales),
+        opacities=array(gaussians.opacities),
+        sh0=array((gaussians.colors - 0.5) / SH_C0),
+        shN=np.zeros((int(kept.sum()), 0, 3), np.float32),
+    )

@@ -1,0 +1,180 @@
+"""Sprout's two networks: a denoiser of latents, and a decoder of latents to Gaussians.
+
+An object is four views 90 degrees apart, each a grid of 8 x 8 latent tokens. The decoder turns
+every token into 8 x 8 pixel-aligned Gaussians, 64 x 64 a view ("splat grids", DiffSplat, Lin et al. 2025).
+The same denoiser gives a direct estimate from a picture: at time 1 with zeros in place of noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...nn.transformer import Block, ModulatedBlock, sinusoids
+
+VIEWS = 4
+GRID = 8  # latent tokens along a view's side
+TOKENS = VIEWS * GRID * GRID
+CHANNELS = 16
+SPLATS = 64  # Gaussians along a view's side
+PICTURE = 128  # pixels along the framed picture's side
+PATCH = 8
+TEXT_WIDTH = 384
+TEXT_TOKENS = 16
+
+ELEVATION = 18.0  # degrees, of the four views
+DISTANCE = 3.0
+FOV = 40.0  # degrees
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the networks; the defaults are the shipped model's."""
+
+    decoder_width: int = 384
+    decoder_blocks: int = 3
+    fine_width: int = 256
+    fine_blocks: int = 2
+    width: int = 448
+    blocks: int = 8
+    head: int = 64  # width of an attention head
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """A batch of clouds of N Gaussians, as the rasteriser takes them."""
+
+    means: Tensor  # [B, N, 3]
+    quats: Tensor  # [B, N, 4], wxyz, unit
+    scales: Tensor  # [B, N, 3], linear
+    opacities: Tensor  # [B, N], 0..1
+    colors: Tensor  # [B, N, 3], sRGB 0..1
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the denoiser is told. A missing picture is None; missing text has a mask of zeros."""
+
+    text: Tensor  # [B, 17, 384]: up to 16 tokens and, last, the pooled vector
+    text_mask: Tensor  # [B, 17], True = present
+    picture: Tensor | None = None  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
+    elevation: Tensor | None = None  # [B], degrees, of the picture
+
+
+class SplatDecoder(nn.Module):
+    """Latents [B, 256, 16], normalised per channel, to 16,384 Gaussians."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        wide, fine = shape.decoder_width, shape.fine_width
+        self.register_buffer("latent_mean", torch.zeros(CHANNELS))
+        self.register_buffer("latent_std", torch.ones(CHANNELS))
+        self.enter = nn.Linear(CHANNELS, wide)
+        self.places = nn.Parameter(0.02 * torch.randn(TOKENS, wide))
+        self.blocks = nn.ModuleList(Block(wide, wide // shape.head) for _ in range(shape.decoder_blocks))
+        self.split = nn.Linear(wide, 4 * fine)
+        self.fine_places = nn.Parameter(0.02 * torch.randn(4 * TOKENS, fine))
+        self.fine_blocks = nn.ModuleList(Block(fine, fine // shape.head) for _ in range(shape.fine_blocks))
+        self.norm = nn.LayerNorm(fine)
+        self.head = nn.Linear(fine, 16 * 15)
+        origins, rays = view_rays()
+        self.register_buffer("origins", origins, persistent=False)
+        self.register_buffer("rays", rays, persistent=False)
+
+    def forward(self, latents: Tensor) -> Gaussians:
+        x = self.enter(latents * self.latent_std + self.latent_mean) + self.places
+        for block in self.blocks:
+            x = block(x)
+        x = unfold_tokens(self.split(x), GRID, 2).flatten(1, 3) + self.fine_places
+        for block in self.fine_blocks:
+            x = block(x)
+        return self._gaussians(unfold_tokens(self.head(self.norm(x)), 2 * GRID, 4).float())
+
+    def _gaussians(self, raw: Tensor) -> Gaussians:
+        """raw [B, 4, 64, 64, 15] to Gaussians on, or a little off, their pixels' rays."""
+        depth, offset, color, opacity, scale, quat = raw.split((1, 3, 3, 1, 3, 4), -1)
+        means = self.origins + self.rays * (DISTANCE + 1.15 * depth.tanh()) + 0.2 * offset.tanh()
+        upright = torch.tensor([1.0, 0, 0, 0], device=raw.device)
+        return Gaussians(
+            means.flatten(1, 3),
+            F.normalize(quat + upright, dim=-1).flatten(1, 3),
+            (0.02 * (2 * scale.tanh()).exp()).flatten(1, 3),
+            (opacity[..., 0] - 1).sigmoid().flatten(1),
+            (1.5 * color).sigmoid().flatten(1, 3),
+        )
+
+
+class LatentDenoiser(nn.Module):
+    """One transformer over latent, picture and text tokens; predicts the clean latents."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width = shape.width
+        self.enter = nn.Linear(CHANNELS, width)
+        self.places = nn.Parameter(0.02 * torch.randn(TOKENS, width))
+        self.picture = nn.Conv2d(4, width, PATCH, PATCH)
+        self.picture_places = nn.Parameter(0.02 * torch.randn((PICTURE // PATCH) ** 2, width))
+        self.elevation = nn.Linear(64, width)
+        self.text = nn.Linear(TEXT_WIDTH, width)
+        self.no_text = nn.Parameter(0.02 * torch.randn(TEXT_TOKENS + 1, width))
+        self.pooled = nn.Linear(TEXT_WIDTH, width)
+        self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(ModulatedBlock(width, width // shape.head) for _ in range(shape.blocks))
+        self.norm = nn.LayerNorm(width)
+        self.leave = nn.Linear(width, CHANNELS)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, noisy: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        """noisy [B, 256, 16] at time [B] (1 = noise) to the estimate of the clean latents."""
+        tokens = [self.enter(noisy) + self.places, *self._told(condition)]
+        pooled = self.pooled(condition.text[:, -1]) * condition.text_mask[:, -1:]
+        shared = self.modulation(F.silu(self.time(sinusoids(time, 256)) + pooled)).unflatten(-1, (6, -1))
+        x = torch.cat(tokens, 1)
+        for block in self.blocks:
+            x = block(x, shared)
+        return self.leave(self.norm(x[:, :TOKENS])).float()
+
+    def _told(self, condition: Condition) -> list[Tensor]:
+        text = torch.where(condition.text_mask[..., None], self.text(condition.text), self.no_text)
+        if condition.picture is None or condition.elevation is None:
+            return [text]
+        patches = self.picture(condition.picture).flatten(2).transpose(1, 2) + self.picture_places
+        height = self.elevation(sinusoids(condition.elevation / 90, 64, 50.0))
+        return [text, patches + height[:, None]]
+
+    def estimate(self, condition: Condition) -> Tensor:
+        """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""
+        count, device = len(condition.text), condition.text.device
+        return self(torch.zeros(count, TOKENS, CHANNELS, device=device), torch.ones(count, device=device), condition)
+
+
+def unfold_tokens(x: Tensor, grid: int, factor: int) -> Tensor:
+    """Tokens [B, 4 g g, f f C] to finer grids [B, 4, g f, g f, C]."""
+    x = x.unflatten(-1, (factor, factor, -1)).unflatten(1, (VIEWS, grid, grid))
+    return x.permute(0, 1, 2, 4, 3, 5, 6).flatten(4, 5).flatten(2, 3)
+
+
+def view_rays() -> tuple[Tensor, Tensor]:
+    """Camera centres [4, 1, 1, 3] and rays [4, 64, 64, 3] of depth 1 of the four views."""
+    tangent = math.tan(math.radians(FOV / 2))
+    pixel = ((torch.arange(SPLATS) + 0.5) / SPLATS * 2 - 1) * tangent
+    rows, columns = torch.meshgrid(pixel, pixel, indexing="ij")
+    in_camera = torch.stack([columns, rows, torch.ones_like(rows)], -1)
+    views = [view_rotation(90.0 * view, ELEVATION) for view in range(VIEWS)]
+    rays = torch.stack([in_camera @ rotation for rotation in views])
+    origins = torch.stack([-DISTANCE * rotation[2] for rotation in views])
+    return origins[:, None, None], rays
+
+
+def view_rotation(azimuth: float, elevation: float) -> Tensor:
+    """World-to-camera rotation [3, 3], OpenCV axes; degrees, azimuth 0 sees the front (+Z)."""
+    a, e = math.radians(azimuth), math.radians(elevation)
+    backward = torch.tensor([math.sin(a) * math.cos(e), math.sin(e), math.cos(a) * math.cos(e)])
+    right = torch.tensor([math.cos(a), 0.0, -math.sin(a)])
+    return torch.stack([right, torch.linalg.cross(right, backward), -backward])

@@ -1,0 +1,72 @@
+"""The texts that a training object may be called by, and how often it is drawn for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from training.objects import ObjectRecord
+
+COLOURS = frozenset(
+    "red orange yellow green teal blue purple pink brown beige gray black white wooden metal leather".split()
+)
+FREQUENT = 4  # objects that share a head noun before the noun alone names them
+FULL_WEIGHT = 40  # objects of a noun at which its objects are no longer drawn more often
+STRONGEST = 6.0
+
+
+def caption_variants(record: ObjectRecord, nouns: Counter[str]) -> dict[str, float]:
+    """Texts and their probabilities: the whole caption, without colours, bare, the noun alone."""
+    noun = head_noun(record.name)
+    plain = _without_colours(record.caption)
+    texts = [(record.caption, 0.4), (plain, 0.25), (record.name, 0.1)]
+    if nouns[noun] >= FREQUENT:
+        texts.append((_with_article(noun), 0.15))
+        colours = [word for word in record.caption.split() if word in COLOURS]
+        texts += [(_with_article(f"{colours[0]} {noun}"), 0.15)] if colours else []
+    for tag in record.tags:
+        if tag != noun and nouns[tag] >= FREQUENT and " " not in tag and tag not in COLOURS:
+            texts.append((_with_article(tag), 0.05))
+    return _normalised(texts)
+
+
+def head_noun(name: str) -> str:
+    """The word that says what it is: the last one, where the name does not end in an addition."""
+    words = name.split(" with ")[0].split()
+    return words[-1] if words else name
+
+
+def _head_phrase(name: str) -> str:
+    """The last two words: "palm tree" of "tall palm tree"."""
+    return " ".join(name.split(" with ")[0].split()[-2:])
+
+
+def count_nouns(records: list[ObjectRecord]) -> Counter[str]:
+    """How many objects each head noun, and each noun with the word before it, names."""
+    nouns = Counter(head_noun(record.name) for record in records)
+    phrases = Counter(_head_phrase(record.name) for record in records)
+    return nouns + Counter({phrase: count for phrase, count in phrases.items() if " " in phrase})
+
+
+def text_weight(record: ObjectRecord, nouns: Counter[str]) -> float:
+    """How often an object is drawn for text: more where its noun is common speech but has few objects."""
+    counts = [nouns[head_noun(record.name)], nouns[_head_phrase(record.name)]]
+    weights = [max(1.0, FULL_WEIGHT / count) ** 0.75 for count in counts if count >= FREQUENT]
+    return min(STRONGEST, max(weights, default=1.0))
+
+
+def _without_colours(caption: str) -> str:
+    words = [word for word in caption.split()[1:] if word not in COLOURS and word != "and"]
+    return _with_article(" ".join(words))
+
+
+def _with_article(phrase: str) -> str:
+    return f"{'an' if phrase[:1] in 'aeiou' else 'a'} {phrase}"
+
+
+def _normalised(texts: list[tuple[str, float]]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for text, weight in texts:
+        if weight:
+            weights[text] = weights.get(text, 0.0) + weight
+    total = sum(weights.values())
+    return {text: weight / total for text, weight in weights.items()}

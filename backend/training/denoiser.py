@@ -1,0 +1,161 @@
+"""Second stage: one network that estimates latents from a picture and samples them from text.
+
+Every step mixes three kinds of samples: pictures at time 1 with zeros for noise (the estimate, which
+is also rendered and compared in pixels), pictures at any time, and text alone at any time. The decoder
+goes on learning, from true and from estimated latents; the encoder stands still.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from splatsmith.diffusion.flow import add_noise
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
+from torch import Tensor
+
+from training.autoencoder import LATENT_NOISE, encode
+from training.encoder import ViewEncoder
+from training.optimizer import Trainer, compile_blocks
+from training.render_views import RING
+from training.splat_rendering import mean_square_loss, random_background, render
+from training.texts import TextBank
+from training.views import Sample, ViewBank, plain_sample, random_sample, take_pictures, take_views
+
+log = logging.getLogger(__name__)
+
+RECOLOURED = 0.3
+RENDERED = 3
+LATENT_SHARE = 0.5
+PIXEL_SHARE = 8.0
+TEXT_WITH_PICTURE = 0.4
+TEXT_ALONE = 0.88
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How many samples of each kind a step has."""
+
+    estimated: int = 80
+    pictured: int = 24
+    told: int = 128
+    decoded: int = 12  # true latents for the decoder
+
+
+@dataclass(frozen=True)
+class Students:
+    denoiser: LatentDenoiser
+    decoder: SplatDecoder
+    encoder: ViewEncoder
+
+
+def train_denoiser(
+    bank: ViewBank,
+    texts: TextBank,
+    teacher: tuple[ViewEncoder, SplatDecoder],
+    seconds: float,
+    batches: Batches,
+    look: Callable[[LatentDenoiser, SplatDecoder, float], None],
+) -> tuple[LatentDenoiser, SplatDecoder]:
+    """Train for `seconds`; `look` is shown the averaged networks now and then. Returns them."""
+    device = bank.rgba.device
+    encoder, decoder = teacher
+    decoder = decoder.train().requires_grad_(True)
+    denoiser = LatentDenoiser(Shape()).to(device)
+    trainer = Trainer({denoiser: 1e-3, decoder: 3e-4}, seconds)
+    if device.type == "cuda":
+        compile_blocks(encoder)
+        compile_blocks(denoiser)
+        compile_blocks(decoder)
+    students = Students(denoiser, decoder, encoder)
+    looks = 1
+    while trainer.fraction < 1:
+        losses = _step_losses(bank, texts, students, batches)
+        trainer.step(sum(losses.values(), torch.zeros((), device=device)))
+        if trainer.steps % 100 == 0:
+            said = " ".join(f"{name} {loss.item():.4f}" for name, loss in losses.items())
+            log.info("denoiser %.0f%% step %d %s", 100 * trainer.fraction, trainer.steps, said)
+        if looks / 4 < min(trainer.fraction, 0.95):
+            looks += 1
+            look(trainer.averaged[denoiser], trainer.averaged[decoder], trainer.fraction)
+    return trainer.averaged[denoiser], trainer.averaged[decoder]
+
+
+def _step_losses(bank: ViewBank, texts: TextBank, students: Students, batches: Batches) -> dict[str, Tensor]:
+    members = bank.members("train")
+    count = batches.estimated + batches.pictured
+    chosen = members[torch.randint(len(members), (count,), device=members.device)]
+    sample = random_sample(bank.copies(chosen), RECOLOURED)
+    latents = encode(bank, sample, students.encoder, students.decoder)
+    estimate, losses = _picture_losses(bank, texts, students, sample, latents, batches.estimated)
+    shown = torch.cat([estimate, _blurred(latents[-batches.decoded :])])
+    seen = torch.cat([torch.arange(batches.estimated), torch.arange(count - batches.decoded, count)])
+    losses["pixels"] = PIXEL_SHARE * _pixel_loss(bank, _part(sample, seen.to(members.device)), students.decoder, shown)
+    losses["text"] = _text_loss(bank, texts, students, members, batches.told)
+    return losses
+
+
+def _picture_losses(
+    bank: ViewBank, texts: TextBank, students: Students, sample: Sample, latents: Tensor, estimated: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The first `estimated` samples from nothing, the others from noised latents."""
+    device, count = latents.device, len(latents)
+    raised, lit = torch.rand(count, device=device) < 0.3, torch.rand(count, device=device) < 0.5
+    picture, elevation = take_pictures(bank, sample, raised, lit)
+    words, mask = texts.draw(sample.objects % len(bank.records), TEXT_WITH_PICTURE)
+    recoloured = (sample.recolour != torch.eye(3, device=device)).flatten(1).any(1)
+    time = random_times(count, device)
+    noisy = add_noise(latents, torch.randn_like(latents), time)
+    time[:estimated], noisy[:estimated] = 1, 0
+    condition = Condition(words, mask & ~recoloured[:, None], picture, elevation)
+    with torch.autocast(device.type, torch.bfloat16):
+        predicted = students.denoiser(noisy, time, condition)
+    error = (predicted - latents).square().mean((1, 2))
+    refined = (error[estimated:] * _velocity_weight(time[estimated:])).mean()
+    return predicted[:estimated], {
+        "estimate": LATENT_SHARE * error[:estimated].mean(),
+        "picture": refined * (count - estimated) / count,
+    }
+
+
+def _text_loss(bank: ViewBank, texts: TextBank, students: Students, members: Tensor, count: int) -> Tensor:
+    """Objects as they face, drawn by their names' weights; some without text, for guidance."""
+    objects = members[torch.multinomial(texts.weights[members], count, replacement=True)]
+    sample = plain_sample(bank.copies(objects), torch.zeros_like(objects))
+    latents = encode(bank, sample, students.encoder, students.decoder)
+    time = random_times(count, latents.device)
+    noisy = add_noise(latents, torch.randn_like(latents), time)
+    condition = Condition(*texts.draw(objects, TEXT_ALONE))
+    with torch.autocast(latents.device.type, torch.bfloat16):
+        predicted = students.denoiser(noisy, time, condition)
+    return ((predicted - latents).square().mean((1, 2)) * _velocity_weight(time)).mean()
+
+
+def _pixel_loss(bank: ViewBank, sample: Sample, decoder: SplatDecoder, latents: Tensor) -> Tensor:
+    device, count = latents.device, len(latents)
+    with torch.autocast(device.type, torch.bfloat16):
+        cloud = decoder(latents)
+    place = torch.randint(RING, (count, RENDERED), device=device)
+    target, _, elevation = take_views(bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4)
+    drawn = render(cloud, place * (360 / RING), elevation)
+    return mean_square_loss(drawn, target, random_background(count, device))
+
+
+def random_times(count: int, device: torch.device) -> Tensor:
+    """Logit-normal times, rather noisy than clean: the tokens of one object say much about each other."""
+    return (0.5 + 1.1 * torch.randn(count, device=device)).sigmoid()
+
+
+def _velocity_weight(time: Tensor) -> Tensor:
+    """Turns the error of the clean estimate into that of the velocity, held back near the clean end."""
+    return 1 / time.clamp(min=0.25).square()
+
+
+def _blurred(latents: Tensor) -> Tensor:
+    return latents + LATENT_NOISE * torch.rand(len(latents), 1, 1, device=latents.device) * torch.randn_like(latents)
+
+
+def _part(sample: Sample, rows: Tensor) -> Sample:
+    return Sample(sample.objects[rows], sample.turn[rows], sample.mirrored[rows], sample.recolour[rows])

@@ -1,0 +1,109 @@
+"""The figures: PSNR and silhouette IoU over unseen views, for estimates and for looking up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser, SplatDecoder
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.render_views import RING, VIEWS
+from training.views import Sample, ViewBank, plain_sample, take_pictures, take_views
+
+Draw = Callable[[Gaussians, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over objects and unseen views at 128 x 128 on white."""
+
+    psnr: float  # dB
+    iou: float
+
+    def __str__(self) -> str:
+        return f"PSNR {self.psnr:.2f} dB, IoU {self.iou:.3f}"
+
+
+def front_samples(objects: Tensor) -> Sample:
+    """Each object from one azimuth that its number decides; every azimuth comes up equally often."""
+    return plain_sample(objects, objects * 5 % RING)
+
+
+def unseen_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all views but the picture itself."""
+    view = torch.arange(1, VIEWS, device=sample.objects.device).expand(len(sample.objects), -1)
+    rgba, _, elevation = take_views(bank, sample, view % RING, view >= RING)
+    return rgba, (view % RING) * (360 / RING), elevation
+
+
+def wordless(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.zeros(count, 17, 384, device=device), torch.zeros(count, 17, dtype=torch.bool, device=device)
+
+
+def picture_condition(bank: ViewBank, sample: Sample) -> Condition:
+    """An unlit picture from the ring's elevation, and no text."""
+    no = torch.zeros_like(sample.mirrored)
+    return Condition(*wordless(len(no), no.device), *take_pictures(bank, sample, no, no))
+
+
+def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """PSNR and IoU [B, C] of RGB on white and alpha against premultiplied RGBA."""
+    white = target[:, :, :3] + 1 - target[:, :, 3:]
+    psnr = -10 * (image.clamp(0, 1) - white).square().mean((2, 3, 4)).clamp(min=1e-6).log10()
+    ours, theirs = alpha > 0.5, target[:, :, 3] > 0.5
+    union = (ours | theirs).sum((2, 3)).clamp(min=1)
+    return psnr, (ours & theirs).sum((2, 3)) / union
+
+
+@torch.inference_mode()
+def measure_estimates(
+    bank: ViewBank, split: Tensor, networks: tuple[LatentDenoiser, SplatDecoder], draw: Draw
+) -> tuple[Figures, Figures]:
+    """The direct estimate from one picture, over `split`: over all unseen views, and over the ring's."""
+    denoiser, decoder = networks
+    rows = []
+    for objects in split.split(16):
+        sample = front_samples(objects)
+        target, azimuth, elevation = unseen_views(bank, sample)
+        cloud = decoder(denoiser.estimate(picture_condition(bank, sample)))
+        rows.append(torch.stack(compare(*draw(cloud, azimuth, elevation), target)))
+    return _figures(rows), _figures([row[:, :, : RING - 1] for row in rows])
+
+
+@torch.inference_mode()
+def measure_looking_up(bank: ViewBank, split: Tensor) -> Figures:
+    """The baseline, over the ring's views: the training object whose framed picture is nearest."""
+    shown, pictures = _training_pictures(bank)
+    rows = []
+    for objects in split.split(16):
+        sample = front_samples(objects)
+        wanted = _thumbnail(picture_condition(bank, sample).picture)
+        nearest = torch.cdist(wanted, pictures).argmin(1)
+        found = plain_sample(shown[nearest, 0], shown[nearest, 1])
+        target, _, _ = unseen_views(bank, sample)
+        place = torch.arange(1, RING, device=objects.device).expand(len(objects), -1)
+        rgba, _, _ = take_views(bank, found, place, torch.zeros_like(place))
+        white = rgba[:, :, :3] + 1 - rgba[:, :, 3:]
+        rows.append(torch.stack(compare(white, rgba[:, :, 3], target[:, : RING - 1])))
+    return _figures(rows)
+
+
+def _training_pictures(bank: ViewBank) -> tuple[Tensor, Tensor]:
+    members = bank.members("train")
+    pairs = torch.cartesian_prod(members, torch.arange(RING, device=members.device))
+    samples = (plain_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
+    return pairs, torch.cat([_thumbnail(picture_condition(bank, sample).picture) for sample in samples])
+
+
+def _thumbnail(picture: Tensor | None) -> Tensor:
+    assert picture is not None
+    return F.avg_pool2d(picture, 4).flatten(1)
+
+
+def _figures(rows: list[Tensor]) -> Figures:
+    psnr, iou = torch.cat(rows, 1).mean((1, 2)).tolist()
+    return Figures(psnr, iou)

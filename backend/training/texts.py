@@ -1,0 +1,106 @@
+"""Embed every caption variant once, ahead of training; draw texts for objects during training.
+
+    python -m training.texts OBJECTS TEXTS.npz
+
+Tokens are kept as int8 with a scale each, which is within half a percent of the original.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from splatsmith.conditioning.text import EncodedText, TextEncoder
+from splatsmith.engines.sprout.model import TEXT_TOKENS
+from splatsmith.engines.sprout.words import pack_text
+from torch import Tensor
+
+from training.captions import caption_variants, count_nouns, text_weight
+from training.objects import ObjectRecord, read_index
+
+PROMPTS = (
+    "a wooden chair", "a wooden table", "a bed", "a gray sofa", "a lamp", "a tree", "a palm tree",
+    "a house", "a stone tower", "a brown horse", "a fish", "a red car", "a wooden barrel", "a green bottle",
+    "a sword", "a red mushroom", "a burger", "a gray rock", "a wooden door", "a wooden crate",
+)  # fmt: skip
+"""Looked at after training."""
+
+
+@dataclass(frozen=True)
+class TextBank:
+    """All texts on the device, and which of them name which object."""
+
+    tokens: Tensor  # [U, 17, 384] float16
+    mask: Tensor  # [U, 17]
+    variants: Tensor  # [O, V] rows of `tokens`
+    chances: Tensor  # [O, V]
+    weights: Tensor  # [O], how often an object is drawn for its text
+    rows: dict[str, int]
+
+    def draw(self, objects: Tensor, keep: float) -> tuple[Tensor, Tensor]:
+        """A random text of each object: tokens [B, 17, 384] and mask; dropped with chance 1 - keep."""
+        choice = torch.multinomial(self.chances[objects], 1)
+        rows = self.variants[objects].gather(1, choice)[:, 0]
+        kept = torch.rand(len(objects), 1, device=objects.device) < keep
+        return self.tokens[rows].float(), self.mask[rows] & kept
+
+
+def embed(texts: list[str], file: Path) -> None:
+    """Write the hidden states and pooled vectors of `texts`."""
+    encoder = TextEncoder()
+    encoded = [encoder.encode(text) for text in texts]
+    tokens = torch.cat([text.tokens[:TEXT_TOKENS] for text in encoded])
+    scales = tokens.abs().amax(1, keepdim=True) / 127
+    np.savez(
+        file,
+        texts=json.dumps(texts),
+        counts=[min(len(text.tokens), TEXT_TOKENS) for text in encoded],
+        tokens=(tokens / scales).round().to(torch.int8).numpy(),
+        scales=scales.half().numpy(),
+        pooled=torch.stack([text.pooled for text in encoded]).half().numpy(),
+    )
+
+
+def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextBank:
+    with np.load(file) as arrays:
+        texts: list[str] = json.loads(str(arrays["texts"]))
+        hidden = torch.from_numpy(arrays["tokens"]).half() * torch.from_numpy(arrays["scales"])
+        parts = hidden.split(arrays["counts"].tolist())
+        encoded = [EncodedText(*pair) for pair in zip(parts, torch.from_numpy(arrays["pooled"]), strict=True)]
+    packed = [pack_text(text) for text in encoded]
+    rows = {text: row for row, text in enumerate(texts)}
+    variants, chances = _variant_table(records, rows)
+    nouns = count_nouns(records)
+    weights = torch.tensor([text_weight(record, nouns) for record in records])
+    tokens, mask = (torch.stack(part) for part in zip(*packed, strict=True))
+    return TextBank(*(t.to(device) for t in (tokens, mask, variants, chances, weights)), rows=rows)
+
+
+def _variant_table(records: list[ObjectRecord], rows: dict[str, int]) -> tuple[Tensor, Tensor]:
+    nouns = count_nouns(records)
+    named = [caption_variants(record, nouns) for record in records]
+    width = max(map(len, named))
+    variants, chances = torch.zeros(len(records), width, dtype=torch.long), torch.zeros(len(records), width)
+    for index, texts in enumerate(named):
+        variants[index, : len(texts)] = torch.tensor([rows[text] for text in texts])
+        chances[index, : len(texts)] = torch.tensor(list(texts.values()))
+    return variants, chances
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("objects", type=Path)
+    parser.add_argument("texts", type=Path)
+    arguments = parser.parse_args()
+    records = read_index(arguments.objects)
+    nouns = count_nouns(records)
+    unique = {text for record in records for text in caption_variants(record, nouns)} | set(PROMPTS)
+    embed(sorted(unique), arguments.texts)
+
+
+if __name__ == "__main__":
+    main()

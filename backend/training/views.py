@@ -1,0 +1,157 @@
+"""The drawn views on the device, and how training samples are taken from them.
+
+A sample looks at an object from one of 16 azimuths, perhaps in a mirror and with other colours.
+Its frame is turned so that this azimuth is 0. "place" counts azimuths in that frame, in 22.5 degrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.objects import ObjectRecord
+from training.render_views import RING, SIZE, open_views, read_records
+
+FILL = 0.85  # of the framed picture's side is taken by the object's longer side
+
+
+@dataclass(frozen=True)
+class ViewBank:
+    """Everything drawn; stretched copies of the records follow the originals."""
+
+    records: list[ObjectRecord]
+    rgba: Tensor  # [O, 32, 128, 128, 4] uint8, premultiplied
+    depth: Tensor  # [O, 32, 128, 128] float16
+    normals: Tensor  # [O, 32, 128, 128, 3] int8
+    elevations: Tensor  # [O, 32] degrees
+
+    def members(self, split: str) -> Tensor:
+        """Numbers of the split's objects, without stretched copies."""
+        chosen = [i for i, record in enumerate(self.records) if record.split == split]
+        return torch.tensor(chosen, dtype=torch.long, device=self.rgba.device)
+
+    def copies(self, objects: Tensor) -> Tensor:
+        """The same objects, half of them stretched."""
+        stretched = torch.rand(len(objects), device=objects.device) < 0.5
+        return objects + len(self.records) * stretched if len(self.rgba) > len(self.records) else objects
+
+
+@dataclass(frozen=True)
+class Sample:
+    """B objects, each seen in a frame of its own."""
+
+    objects: Tensor  # [B]
+    turn: Tensor  # [B], azimuth of the frame's front, 0..15
+    mirrored: Tensor  # [B] bool
+    recolour: Tensor  # [B, 3, 3], applied to colours
+
+
+def load_views(folder: Path, device: str) -> ViewBank:
+    arrays = open_views(folder, "c")
+    tensors = (torch.from_numpy(a).to(device) for a in (arrays.rgba, arrays.depth, arrays.normals, arrays.elevations))
+    return ViewBank(read_records(folder), *tensors)
+
+
+def plain_sample(objects: Tensor, turn: Tensor) -> Sample:
+    """Objects as they are, seen from `turn`."""
+    unchanged = torch.eye(3, device=objects.device).expand(len(objects), 3, 3)
+    return Sample(objects, turn, torch.zeros_like(objects, dtype=torch.bool), unchanged)
+
+
+def random_sample(objects: Tensor, recoloured: float) -> Sample:
+    """A random turn and mirror for each; a share `recoloured` gets other colours."""
+    count, device = len(objects), objects.device
+    changed = torch.rand(count, 1, 1, device=device) < recoloured
+    recolour = torch.where(changed, random_recolouring(count, device), torch.eye(3, device=device))
+    turn = torch.randint(RING, (count,), device=device)
+    return Sample(objects, turn, torch.rand(count, device=device) < 0.5, recolour)
+
+
+def random_recolouring(count: int, device: torch.device) -> Tensor:
+    """[B, 3, 3]: channels exchanged, part of the way to gray, made lighter or darker."""
+    order = torch.rand(count, 3, device=device).argsort(1)
+    exchange = F.one_hot(order, 3).float()
+    gray = torch.full((3, 3), 1 / 3, device=device)
+    toward = torch.rand(count, 1, 1, device=device) ** 2
+    gain = 0.6 + 0.4 * torch.rand(count, 3, 1, device=device)
+    return gain * torch.lerp(exchange, gray.expand_as(exchange), toward)
+
+
+def _source(sample: Sample, place: Tensor, raised: Tensor) -> Tensor:
+    """Which drawn view [B, C] shows the frame's azimuth `place`; `raised` takes the random elevation."""
+    azimuth = sample.turn[:, None] + place
+    azimuth = torch.where(sample.mirrored[:, None], -azimuth, azimuth)
+    return azimuth % RING + RING * raised
+
+
+def _mirror(images: Tensor, sample: Sample) -> Tensor:
+    """Images [B, C, ..., 128, 128], flipped where the object is."""
+    flags = sample.mirrored.reshape(-1, *[1] * (images.dim() - 1))
+    return torch.where(flags, images.flip(-1), images)
+
+
+def take_views(bank: ViewBank, sample: Sample, place: Tensor, raised: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """RGBA [B, C, 4, 128, 128] premultiplied 0..1, depth [B, C, 128, 128] and elevations [B, C]."""
+    objects, source = sample.objects[:, None], _source(sample, place, raised)
+    rgba = bank.rgba[objects, source].permute(0, 1, 4, 2, 3).float() / 255
+    rgb = torch.einsum("bij,bcjhw->bcihw", sample.recolour, rgba[:, :, :3])
+    rgba = torch.cat([rgb, rgba[:, :, 3:]], 2)
+    depth = bank.depth[objects, source].float()
+    return _mirror(rgba, sample), _mirror(depth, sample), bank.elevations[objects, source]
+
+
+def ring_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor]:
+    """What the encoder sees: RGBA [B, 4, 4, 128, 128] and depth [B, 4, 128, 128] at 0, 90, 180, 270 degrees."""
+    place = torch.arange(0, RING, RING // 4, device=sample.objects.device).expand(len(sample.objects), 4)
+    rgba, depth, _ = take_views(bank, sample, place, torch.zeros_like(place))
+    return rgba, depth
+
+
+def take_pictures(bank: ViewBank, sample: Sample, raised: Tensor, lit: Tensor) -> tuple[Tensor, Tensor]:
+    """Framed pictures [B, 4, 128, 128] of the fronts and their elevations [B]; `lit` [B] gets soft light."""
+    front = torch.zeros_like(sample.turn)[:, None]
+    rgba, _, elevation = take_views(bank, sample, front, raised[:, None])
+    normals = bank.normals[sample.objects, _source(sample, front, raised[:, None])[:, 0]].float() / 127
+    light = _random_light(sample, elevation[:, 0])
+    shade = torch.einsum("bhwc,bc->bhw", normals, light).clamp(min=0)
+    shade = torch.where(lit[:, None, None], 0.6 + 0.45 * shade, torch.ones_like(shade))
+    shade = _mirror(shade[:, None], sample)
+    lit_rgb = (rgba[:, 0, :3] * shade).minimum(rgba[:, 0, 3:])
+    return frame_pictures(torch.cat([lit_rgb, rgba[:, 0, 3:]], 1)), elevation[:, 0]
+
+
+def _random_light(sample: Sample, elevation: Tensor) -> Tensor:
+    """Directions [B, 3] towards a light: anywhere above, rather on the camera's side."""
+    azimuth = torch.where(sample.mirrored, -sample.turn, sample.turn) * (2 * torch.pi / RING)
+    up = torch.deg2rad(elevation)
+    camera = torch.stack([azimuth.sin() * up.cos(), up.sin(), azimuth.cos() * up.cos()], -1)
+    spread = torch.randn_like(camera) * 0.6
+    return F.normalize(camera + spread + torch.tensor([0, 0.7, 0], device=camera.device), dim=-1)
+
+
+def frame_pictures(rgba: Tensor) -> Tensor:
+    """Centre cut-outs [B, 4, 128, 128] (premultiplied): RGB on white and alpha, -1..1.
+
+    The same as splatsmith.conditioning.framing does with a user's picture.
+    """
+    opaque = rgba[:, 3] > 0.5
+    left, right = _extent(opaque.any(1))
+    top, bottom = _extent(opaque.any(2))
+    scale = torch.maximum(right - left, bottom - top).clamp(min=4) / FILL / SIZE
+    theta = torch.zeros(len(rgba), 2, 3, device=rgba.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = scale
+    theta[:, 0, 2], theta[:, 1, 2] = (left + right) / SIZE - 1, (top + bottom) / SIZE - 1
+    framed = F.grid_sample(rgba, F.affine_grid(theta, list(rgba.shape), align_corners=False), align_corners=False)
+    rgb, alpha = framed[:, :3], framed[:, 3:]
+    return torch.cat([rgb + 1 - alpha, alpha], 1) * 2 - 1
+
+
+def _extent(filled: Tensor) -> tuple[Tensor, Tensor]:
+    """First and one past the last True of each row of [B, 128]."""
+    first = filled.float().argmax(1)
+    last = filled.shape[1] - filled.flip(1).float().argmax(1)
+    return first, last
