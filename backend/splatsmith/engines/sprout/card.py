@@ -38,7 +38,7 @@ CARD = EngineCard(
         ParameterSpec(
             "steps",
             ParameterType.INT,
-            24,
+            20,
             "Sampling steps. More take longer and change little beyond 30.",
             "Steps",
             minimum=1,

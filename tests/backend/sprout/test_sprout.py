@@ -1,0 +1,93 @@
+"""The built-in engine, with its real weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from splatsmith.contract.cards import Condition
+from splatsmith.engines.base import Conditions, Generation
+from splatsmith.engines.sprout.card import CARD, WEIGHTS
+from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
+from splatsmith.engines.sprout.engine import Sprout, load
+from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
+from splatsmith.progress import Progress, silent
+
+
+@pytest.fixture(scope="module")
+def sprout() -> Sprout:
+    return load("base", "cpu")
+
+
+def make(
+    sprout: Sprout,
+    prompt: str = "",
+    cutout: NDArray[np.uint8] | None = None,
+    progress: Progress | None = None,
+    **parameters: float,
+) -> Generation:
+    pictures: Mapping[Condition, NDArray[np.uint8]] = {} if cutout is None else {Condition.IMAGE: cutout}
+    complete = CARD.check_parameters({"steps": 2, **parameters})
+    return sprout.generate(Conditions(prompt, "base", pictures, complete), progress or silent())
+
+
+def red_square() -> NDArray[np.uint8]:
+    picture = np.zeros((60, 90, 4), np.uint8)
+    picture[10:40, 50:80] = (220, 30, 30, 255)
+    return picture
+
+
+def test_text_becomes_a_cloud_inside_the_asset_frame(sprout: Sprout) -> None:
+    cloud = make(sprout, "a wooden chair").cloud
+    assert len(cloud) > 200
+    assert np.abs(cloud.means).max() < 2
+    assert np.allclose(np.linalg.norm(cloud.quats, axis=1), 1, atol=1e-4)
+
+
+def test_the_seed_decides(sprout: Sprout) -> None:
+    first, again, other = (make(sprout, "a tree", seed=seed).cloud for seed in (1, 1, 2))
+    assert np.array_equal(first.means, again.means)
+    assert not np.array_equal(first.opacities, other.opacities)
+
+
+def test_a_picture_gives_its_colour_and_camera(sprout: Sprout) -> None:
+    made = make(sprout, cutout=red_square(), detail=0.0, elevation=30.0)
+    red, green, blue = np.average(0.5 + 0.28209479 * made.cloud.sh0, axis=0, weights=made.cloud.opacities)
+    assert red > green + 0.2
+    assert red > blue + 0.2
+    assert made.camera.elevation == 30.0
+
+
+def test_text_and_a_picture_go_together(sprout: Sprout) -> None:
+    assert len(make(sprout, "a red box", red_square()).cloud) > 100
+
+
+def test_a_transparent_picture_is_refused(sprout: Sprout) -> None:
+    with pytest.raises(UnreadablePicture):
+        make(sprout, cutout=np.zeros((8, 8, 4), np.uint8))
+
+
+def test_cancel_stops_between_steps(sprout: Sprout) -> None:
+    reached: list[float] = []
+    progress = Progress(lambda fraction, _: reached.append(fraction), lambda: len(reached) >= 2)
+    with pytest.raises(Cancelled):
+        make(sprout, "a house", progress=progress, steps=50)
+    assert len(reached) == 2
+
+
+def test_progress_ends_at_one(sprout: Sprout) -> None:
+    reached: list[float] = []
+    make(sprout, "a house", progress=replace(silent(), report=lambda fraction, _: reached.append(fraction)))
+    assert reached == sorted(reached)
+    assert reached[-1] == 1.0
+
+
+def test_damaged_weights_are_named(tmp_path) -> None:  # noqa: ANN001
+    cut = tmp_path / "sprout.safetensors"
+    cut.write_bytes((FOLDER / WEIGHTS.file).read_bytes()[:100_000])
+    with pytest.raises(WeightsDamaged):
+        read_networks(cut)
