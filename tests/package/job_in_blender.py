@@ -47,11 +47,11 @@ def main(archive: str, environment: str) -> None:
     api.configure(replace(api.default_settings(), environment=Path(environment)))
     try:
         told = make_asset(api)
+        bundled = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
+        told["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
     finally:
         # An add-on that is still registered when the module ends may hang it.
         bpy.ops.preferences.addon_disable(module=MODULE)
-    bundled = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
-    told["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
     told["foreign"] = sorted({"torch", "fastapi", "splatsmith"} & set(sys.modules))
     sys.stdout.write("\n" + json.dumps(told) + "\n")
 
