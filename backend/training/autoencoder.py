@@ -1,14 +1,26 @@
-"""First stage: learn latents that a decoder turns into Gaussians which look right from everywhere."""
+"""First stage: learn latents that a decoder turns into Gaussians which look right from
+everywhere.
+"""
 
+# pyright: reportArgumentType=false, reportReturnType=false, reportCallIssue=false
 from __future__ import annotations
 
 import logging
 
 import torch
-from splatsmith.engines.sprout.model import ELEVATION, SPLATS, VIEWS, Gaussians, Shape, SplatDecoder, view_rays, view_rotation
 from torch import Tensor
 from torch.nn import functional as F
 
+from splatsmith.engines.sprout.model import (
+    ELEVATION,
+    SPLATS,
+    VIEWS,
+    Gaussians,
+    Shape,
+    SplatDecoder,
+    view_rays,
+    view_rotation,
+)
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
 from training.render_views import RING
@@ -24,8 +36,12 @@ SCAFFOLD = 0.3  # share of the time in which the splat grids are led by the enco
 RECOLOURED = 0.3
 
 
-def train_autoencoder(bank: ViewBank, seconds: float, batch: int = BATCH) -> tuple[ViewEncoder, SplatDecoder]:
-    """Train both halves for `seconds`; returns the averaged weights, the decoder's latents normalised."""
+def train_autoencoder(
+    bank: ViewBank, seconds: float, batch: int = BATCH
+) -> tuple[ViewEncoder, SplatDecoder]:
+    """Train both halves for `seconds`; returns the averaged weights, the decoder's latents
+    normalised.
+    """
     device = bank.rgba.device
     encoder, decoder = ViewEncoder().to(device), SplatDecoder(Shape()).to(device)
     trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds)
@@ -34,17 +50,26 @@ def train_autoencoder(bank: ViewBank, seconds: float, batch: int = BATCH) -> tup
         compile_blocks(decoder)
     members = bank.members("train")
     while trainer.fraction < 1:
-        sample = random_sample(bank.copies(members[torch.randint(len(members), (batch,), device=device)]), RECOLOURED)
+        sample = random_sample(
+            bank.copies(members[torch.randint(len(members), (batch,), device=device)]), RECOLOURED
+        )
         loss = _loss(bank, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / SCAFFOLD))
         trainer.step(loss)
         if trainer.steps % 200 == 0:
-            log.info("autoencoder %.0f%% step %d loss %.4f", 100 * trainer.fraction, trainer.steps, loss.item())
+            log.info(
+                "autoencoder %.0f%% step %d loss %.4f",
+                100 * trainer.fraction,
+                trainer.steps,
+                loss.item(),
+            )
     encoder, decoder = trainer.averaged[encoder], trainer.averaged[decoder]
     _normalise_latents(bank, encoder, decoder)
     return encoder, decoder
 
 
-def _loss(bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatDecoder, scaffold: float) -> Tensor:
+def _loss(
+    bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatDecoder, scaffold: float
+) -> Tensor:
     device, count = sample.objects.device, len(sample.objects)
     rgba, depth = ring_views(bank, sample)
     with torch.autocast(device.type, torch.bfloat16):
@@ -52,19 +77,25 @@ def _loss(bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatDe
         blur = LATENT_NOISE * torch.rand(count, 1, 1, device=device)
         cloud = decoder(latents + blur * torch.randn_like(latents))
     place = torch.randint(RING, (count, RENDERED), device=device)
-    target, target_depth, elevation = take_views(bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4)
+    target, target_depth, elevation = take_views(
+        bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4
+    )
     drawn = render(cloud, place * (360 / RING), elevation)
     loss = picture_loss(drawn, target, target_depth, random_background(count, device))
     return loss + scaffold * _scaffold_loss(cloud, rgba, depth) if scaffold > 0 else loss
 
 
 def _scaffold_loss(cloud: Gaussians, rgba: Tensor, depth: Tensor) -> Tensor:
-    """Opacity and depth of the splat grids against the views they belong to; spares the start a search."""
+    """Opacity and depth of the splat grids against the views they belong to; spares the start a
+    search.
+    """
     alpha = F.avg_pool2d(rgba[:, :, 3], 2)
     seen = F.max_pool2d(depth, 2)
     opacity = cloud.opacities.unflatten(1, (VIEWS, SPLATS, SPLATS))
     means = cloud.means.unflatten(1, (VIEWS, SPLATS, SPLATS))
-    forward = torch.stack([view_rotation(90.0 * view, ELEVATION)[2] for view in range(VIEWS)]).to(means.device)
+    forward = torch.stack([view_rotation(90.0 * view, ELEVATION)[2] for view in range(VIEWS)]).to(
+        means.device
+    )
     reached = ((means - view_rays()[0].to(means.device)) * forward[:, None, None]).sum(-1)
     off = ((reached - seen).abs() * (alpha > 0.95)).sum() / (alpha > 0.95).sum().clamp(min=1)
     return 0.2 * F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), alpha) + 0.5 * off
@@ -82,7 +113,10 @@ def encode(bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatD
 def _normalise_latents(bank: ViewBank, encoder: ViewEncoder, decoder: SplatDecoder) -> None:
     """Store the channels' mean and deviation over the training set in the decoder."""
     members = bank.members("train")
-    parts = [encode(bank, random_sample(bank.copies(part), RECOLOURED), encoder, decoder) for part in members.split(64)]
+    parts = [
+        encode(bank, random_sample(bank.copies(part), RECOLOURED), encoder, decoder)
+        for part in members.split(64)
+    ]
     latents = torch.cat(parts).flatten(0, 1)
     decoder.latent_mean.copy_(latents.mean(0))
     decoder.latent_std.copy_(latents.std(0))

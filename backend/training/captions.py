@@ -7,7 +7,24 @@ from collections import Counter
 from training.objects import ObjectRecord
 
 COLOURS = frozenset(
-    "red orange yellow green teal blue purple pink brown beige gray black white wooden metal leather".split()
+    [
+        "red",
+        "orange",
+        "yellow",
+        "green",
+        "teal",
+        "blue",
+        "purple",
+        "pink",
+        "brown",
+        "beige",
+        "gray",
+        "black",
+        "white",
+        "wooden",
+        "metal",
+        "leather",
+    ]
 )
 FREQUENT = 4  # objects that share a head noun before the noun alone names them
 FULL_WEIGHT = 40  # objects of a noun at which its objects are no longer drawn more often
@@ -48,7 +65,9 @@ def count_nouns(records: list[ObjectRecord]) -> Counter[str]:
 
 
 def text_weight(record: ObjectRecord, nouns: Counter[str]) -> float:
-    """How often an object is drawn for text: more where its noun is common speech but has few objects."""
+    """How often an object is drawn for text: more where its noun is common speech but has few
+    objects.
+    """
     counts = [nouns[head_noun(record.name)], nouns[_head_phrase(record.name)]]
     weights = [max(1.0, FULL_WEIGHT / count) ** 0.75 for count in counts if count >= FREQUENT]
     return min(STRONGEST, max(weights, default=1.0))

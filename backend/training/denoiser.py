@@ -1,10 +1,13 @@
 """Second stage: one network that estimates latents from a picture and samples them from text.
 
-Every step mixes three kinds of samples: pictures at time 1 with zeros for noise (the estimate, which
-is also rendered and compared in pixels), pictures at any time, and text alone at any time. The decoder
+Every step mixes three kinds of samples: pictures at time 1 with zeros for noise (the estimate,
+which
+is also rendered and compared in pixels), pictures at any time, and text alone at any time. The
+decoder
 goes on learning, from true and from estimated latents; the encoder stands still.
 """
 
+# pyright: reportArgumentType=false, reportReturnType=false
 from __future__ import annotations
 
 import logging
@@ -12,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from splatsmith.diffusion.flow import add_noise
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
 from torch import Tensor
 
+from splatsmith.diffusion.flow import add_noise
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
 from training.autoencoder import LATENT_NOISE, encode
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
@@ -83,7 +86,9 @@ def train_denoiser(
     return trainer.averaged[denoiser], trainer.averaged[decoder]
 
 
-def _step_losses(bank: ViewBank, texts: TextBank, students: Students, batches: Batches) -> dict[str, Tensor]:
+def _step_losses(
+    bank: ViewBank, texts: TextBank, students: Students, batches: Batches
+) -> dict[str, Tensor]:
     members = bank.members("train")
     count = batches.estimated + batches.pictured
     chosen = members[torch.randint(len(members), (count,), device=members.device)]
@@ -91,14 +96,23 @@ def _step_losses(bank: ViewBank, texts: TextBank, students: Students, batches: B
     latents = encode(bank, sample, students.encoder, students.decoder)
     estimate, losses = _picture_losses(bank, texts, students, sample, latents, batches.estimated)
     shown = torch.cat([estimate, _blurred(latents[-batches.decoded :])])
-    seen = torch.cat([torch.arange(batches.estimated), torch.arange(count - batches.decoded, count)])
-    losses["pixels"] = PIXEL_SHARE * _pixel_loss(bank, _part(sample, seen.to(members.device)), students.decoder, shown)
+    seen = torch.cat(
+        [torch.arange(batches.estimated), torch.arange(count - batches.decoded, count)]
+    )
+    losses["pixels"] = PIXEL_SHARE * _pixel_loss(
+        bank, _part(sample, seen.to(members.device)), students.decoder, shown
+    )
     losses["text"] = _text_loss(bank, texts, students, members, batches.told)
     return losses
 
 
 def _picture_losses(
-    bank: ViewBank, texts: TextBank, students: Students, sample: Sample, latents: Tensor, estimated: int
+    bank: ViewBank,
+    texts: TextBank,
+    students: Students,
+    sample: Sample,
+    latents: Tensor,
+    estimated: int,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The first `estimated` samples from nothing, the others from noised latents."""
     device, count = latents.device, len(latents)
@@ -120,7 +134,9 @@ def _picture_losses(
     }
 
 
-def _text_loss(bank: ViewBank, texts: TextBank, students: Students, members: Tensor, count: int) -> Tensor:
+def _text_loss(
+    bank: ViewBank, texts: TextBank, students: Students, members: Tensor, count: int
+) -> Tensor:
     """Objects as they face, drawn by their names' weights; some without text, for guidance."""
     objects = members[torch.multinomial(texts.weights[members], count, replacement=True)]
     sample = plain_sample(bank.copies(objects), torch.zeros_like(objects))
@@ -138,24 +154,34 @@ def _pixel_loss(bank: ViewBank, sample: Sample, decoder: SplatDecoder, latents: 
     with torch.autocast(device.type, torch.bfloat16):
         cloud = decoder(latents)
     place = torch.randint(RING, (count, RENDERED), device=device)
-    target, _, elevation = take_views(bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4)
+    target, _, elevation = take_views(
+        bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4
+    )
     drawn = render(cloud, place * (360 / RING), elevation)
     return mean_square_loss(drawn, target, random_background(count, device))
 
 
 def random_times(count: int, device: torch.device) -> Tensor:
-    """Logit-normal times, rather noisy than clean: the tokens of one object say much about each other."""
+    """Logit-normal times, rather noisy than clean: the tokens of one object say much about each
+    other.
+    """
     return (0.5 + 1.1 * torch.randn(count, device=device)).sigmoid()
 
 
 def _velocity_weight(time: Tensor) -> Tensor:
-    """Turns the error of the clean estimate into that of the velocity, held back near the clean end."""
+    """Turns the error of the clean estimate into that of the velocity, held back near the clean
+    end.
+    """
     return 1 / time.clamp(min=0.25).square()
 
 
 def _blurred(latents: Tensor) -> Tensor:
-    return latents + LATENT_NOISE * torch.rand(len(latents), 1, 1, device=latents.device) * torch.randn_like(latents)
+    return latents + LATENT_NOISE * torch.rand(
+        len(latents), 1, 1, device=latents.device
+    ) * torch.randn_like(latents)
 
 
 def _part(sample: Sample, rows: Tensor) -> Sample:
-    return Sample(sample.objects[rows], sample.turn[rows], sample.mirrored[rows], sample.recolour[rows])
+    return Sample(
+        sample.objects[rows], sample.turn[rows], sample.mirrored[rows], sample.recolour[rows]
+    )

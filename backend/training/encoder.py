@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import torch
 from splatsmith.engines.sprout.model import CHANNELS, DISTANCE, GRID, TOKENS, VIEWS
 from splatsmith.nn.transformer import Block
 
@@ -14,7 +14,9 @@ PATCH = 16
 
 
 class ViewEncoder(nn.Module):
-    """Four ring views to latents [B, 256, 16]; every token has zero mean and unit variance over its channels."""
+    """Four ring views to latents [B, 256, 16]; every token has zero mean and unit variance over
+    its channels.
+    """
 
     def __init__(self, width: int = 384, blocks: int = 5) -> None:
         super().__init__()
@@ -29,7 +31,10 @@ class ViewEncoder(nn.Module):
         near = torch.where(depth > 0, DISTANCE - depth, torch.zeros_like(depth))
         x = torch.cat([rgba, near[:, :, None]], 2)
         x = x.unflatten(-1, (GRID, PATCH)).unflatten(3, (GRID, PATCH))
-        x = self.enter(x.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(x), VIEWS * GRID * GRID, -1)) + self.places
+        x = (
+            self.enter(x.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(x), VIEWS * GRID * GRID, -1))
+            + self.places
+        )
         for block in self.blocks:
             x = block(x)
         return F.layer_norm(self.leave(self.norm(x)).float(), (CHANNELS,))

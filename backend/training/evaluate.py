@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
@@ -20,8 +22,6 @@ from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
-from torch import Tensor
-
 from training.measures import measure_estimates
 from training.objects import read_index
 from training.render_views import DISTANCE, FOV, SIZE, render_all
@@ -54,13 +54,19 @@ def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[
 
 
 def _cloud(clouds: Gaussians, index: int) -> GaussianCloud:
-    parts = (clouds.means, clouds.quats, clouds.scales, clouds.opacities, (clouds.colors - 0.5) / SH_C0)
+    parts = (
+        clouds.means,
+        clouds.quats,
+        clouds.scales,
+        clouds.opacities,
+        (clouds.colors - 0.5) / SH_C0,
+    )
     arrays = (part[index].float().contiguous().numpy() for part in parts)
     return GaussianCloud(*arrays, shN=np.zeros((clouds.means.shape[1], 0, 3), np.float32))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("objects", type=Path)
     parser.add_argument("--limit", type=int, help="of the validation objects")
     parser.add_argument("--detail", type=float, default=0.0)
@@ -74,7 +80,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         render_all(arguments.objects, Path(folder), records[: arguments.limit], copies=1)
         bank = load_views(Path(folder), "cpu")
-        everything, ring = measure_estimates(bank, bank.members("val"), (denoiser, decoder), draw_on_cpu)
+        everything, ring = measure_estimates(
+            bank, bank.members("val"), (denoiser, decoder), draw_on_cpu
+        )
     print(f"{len(bank.records)} objects: all unseen views {everything}; ring only {ring}")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser, SplatDecoder
 from torch import Tensor
 from torch.nn import functional as F
 
+from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser, SplatDecoder
 from training.render_views import RING, VIEWS
 from training.views import Sample, ViewBank, plain_sample, take_pictures, take_views
 
@@ -29,19 +29,25 @@ class Figures:
 
 
 def front_samples(objects: Tensor) -> Sample:
-    """Each object from one azimuth that its number decides; every azimuth comes up equally often."""
+    """Each object from one azimuth that its number decides; every azimuth comes up equally
+    often.
+    """
     return plain_sample(objects, objects * 5 % RING)
 
 
 def unseen_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all views but the picture itself."""
+    """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all views but the picture
+    itself.
+    """
     view = torch.arange(1, VIEWS, device=sample.objects.device).expand(len(sample.objects), -1)
     rgba, _, elevation = take_views(bank, sample, view % RING, view >= RING)
     return rgba, (view % RING) * (360 / RING), elevation
 
 
 def wordless(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.zeros(count, 17, 384, device=device), torch.zeros(count, 17, dtype=torch.bool, device=device)
+    return torch.zeros(count, 17, 384, device=device), torch.zeros(
+        count, 17, dtype=torch.bool, device=device
+    )
 
 
 def picture_condition(bank: ViewBank, sample: Sample) -> Condition:
@@ -63,7 +69,9 @@ def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tenso
 def measure_estimates(
     bank: ViewBank, split: Tensor, networks: tuple[LatentDenoiser, SplatDecoder], draw: Draw
 ) -> tuple[Figures, Figures]:
-    """The direct estimate from one picture, over `split`: over all unseen views, and over the ring's."""
+    """The direct estimate from one picture, over `split`: over all unseen views, and over the
+    ring's.
+    """
     denoiser, decoder = networks
     rows = []
     for objects in split.split(16):
@@ -96,7 +104,9 @@ def _training_pictures(bank: ViewBank) -> tuple[Tensor, Tensor]:
     members = bank.members("train")
     pairs = torch.cartesian_prod(members, torch.arange(RING, device=members.device))
     samples = (plain_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
-    return pairs, torch.cat([_thumbnail(picture_condition(bank, sample).picture) for sample in samples])
+    return pairs, torch.cat(
+        [_thumbnail(picture_condition(bank, sample).picture) for sample in samples]
+    )
 
 
 def _thumbnail(picture: Tensor | None) -> Tensor:

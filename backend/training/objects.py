@@ -3,6 +3,7 @@
 The pack is described in its own README; only objects of the permissive tier (CC0, CC-BY) are read.
 """
 
+# pyright: reportOperatorIssue=false, reportArgumentType=false
 from __future__ import annotations
 
 import csv
@@ -57,7 +58,9 @@ class Mesh:
 
 
 def split_of(group: str) -> str:
-    """`train`, `val` or `test`, decided by a hash of the group so that near-copies stay together."""
+    """`train`, `val` or `test`, decided by a hash of the group so that near-copies stay
+    together.
+    """
     digest = hashlib.sha256(group.encode()).digest()
     position = int.from_bytes(digest[:4], "big") / 2**32
     if position < VALIDATION_SHARE:
@@ -73,7 +76,9 @@ def read_index(folder: Path) -> list[ObjectRecord]:
 
 def _record(row: dict[str, str]) -> ObjectRecord:
     texts = {key: row[key] for key in ObjectRecord.__dataclass_fields__ if key != "tags"}
-    return ObjectRecord(**texts, tags=tuple(tag.strip() for tag in row["tags"].split(";") if tag.strip()))
+    return ObjectRecord(
+        **texts, tags=tuple(tag.strip() for tag in row["tags"].split(";") if tag.strip())
+    )
 
 
 def read_mesh(folder: Path, record: ObjectRecord) -> Mesh:
@@ -88,7 +93,9 @@ def _mesh(arrays: dict[str, NDArray[np.generic]]) -> Mesh:
     vertices = arrays["origin"] + arrays["vertices_q"].astype(np.float32) / 65535 * arrays["size"]
     uv = np.zeros((count, 2), np.float32)
     if "uv_q" in arrays:
-        uv = arrays["uv_lo"] + arrays["uv_q"].astype(np.float32) / 65535 * (arrays["uv_hi"] - arrays["uv_lo"])
+        uv = arrays["uv_lo"] + arrays["uv_q"].astype(np.float32) / 65535 * (
+            arrays["uv_hi"] - arrays["uv_lo"]
+        )
     vertex_rgb = arrays.get("vertex_rgb", np.full((count, 3), 255, np.uint8))
     texels, shapes = _textures(arrays)
     return Mesh(
@@ -104,7 +111,9 @@ def _mesh(arrays: dict[str, NDArray[np.generic]]) -> Mesh:
     )
 
 
-def _textures(arrays: dict[str, NDArray[np.generic]]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+def _textures(
+    arrays: dict[str, NDArray[np.generic]],
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     if "tex_data" not in arrays:
         return np.zeros((1, 4), np.uint8), np.zeros((1, 3), np.int32)
     ends = arrays["tex_offset"]

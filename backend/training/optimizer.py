@@ -1,5 +1,8 @@
-"""Optimisation against the clock: Muon for the blocks' matrices, AdamW for the rest, averaged weights."""
+"""Optimisation against the clock: Muon for the blocks' matrices, AdamW for the rest, averaged
+weights.
+"""
 
+# pyright: reportPrivateImportUsage=false, reportCallIssue=false, reportArgumentType=false
 from __future__ import annotations
 
 import copy
@@ -16,9 +19,13 @@ STEADY = 0.45  # share of the time before the rate starts to fall
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by five Newton-Schulz steps [Jordan et al. 2024], scaled to AdamW's step."""
+    """Momentum made orthogonal by five Newton-Schulz steps [Jordan et al. 2024], scaled to
+    AdamW's step.
+    """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.02) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.02
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
@@ -31,14 +38,20 @@ class Muon(torch.optim.Optimizer):
             for same in by_shape.values():
                 self._step_shape(same, group["lr"], group["momentum"], group["decay"])
 
-    def _step_shape(self, parameters: list[Tensor], lr: float, momentum: float, decay: float) -> None:
+    def _step_shape(
+        self, parameters: list[Tensor], lr: float, momentum: float, decay: float
+    ) -> None:
         gradients = [parameter.grad for parameter in parameters]
         buffers = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
         ahead = torch.stack(torch._foreach_lerp(gradients, buffers, momentum))
         rows, columns = ahead.shape[1:]
-        square = ahead.reshape(-1, columns, columns) if rows == 3 * columns else ahead  # q, k and v one by one
-        update = orthogonalise(square).reshape(ahead.shape) * (0.2 * math.sqrt(max(square.shape[1:])))
+        square = (
+            ahead.reshape(-1, columns, columns) if rows == 3 * columns else ahead
+        )  # q, k and v one by one
+        update = orthogonalise(square).reshape(ahead.shape) * (
+            0.2 * math.sqrt(max(square.shape[1:]))
+        )
         torch._foreach_mul_(parameters, 1 - lr * decay)
         torch._foreach_add_(parameters, list(update.to(parameters[0].dtype).unbind()), alpha=-lr)
 
@@ -56,9 +69,13 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Optimisers, schedule and averaged weights of one or more networks for `seconds` of training."""
+    """Optimisers, schedule and averaged weights of one or more networks for `seconds` of
+    training.
+    """
 
-    def __init__(self, rates: dict[nn.Module, float], seconds: float, average: float = 0.999) -> None:
+    def __init__(
+        self, rates: dict[nn.Module, float], seconds: float, average: float = 0.999
+    ) -> None:
         """rates: the peak learning rate of each network."""
         matrices, others = [], []
         for network, rate in rates.items():
@@ -66,10 +83,16 @@ class Trainer:
                 hidden = "blocks." in name and parameter.dim() == 2 and "table" not in name
                 (matrices if hidden else others).append({"params": [parameter], "lr": rate})
         self._optimizers = [Muon(_merge(matrices), 1e-3)]
-        self._optimizers.append(torch.optim.AdamW(_merge(others), betas=(0.9, 0.98), weight_decay=0.0, fused=True))
-        self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
+        self._optimizers.append(
+            torch.optim.AdamW(_merge(others), betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+        )
+        self._rates = [
+            [group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers
+        ]
         self._parameters = [p for network in rates for p in network.parameters()]
-        self.averaged = {network: copy.deepcopy(network).eval().requires_grad_(False) for network in rates}
+        self.averaged = {
+            network: copy.deepcopy(network).eval().requires_grad_(False) for network in rates
+        }
         self._average = average
         self._seconds = seconds
         self._start = time.monotonic()
@@ -93,7 +116,9 @@ class Trainer:
 
     def _set_rates(self) -> None:
         falling = max(0.0, (self.fraction - STEADY) / (1 - STEADY))
-        scale = min(1.0, (self.steps + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * min(1.0, falling)))
+        scale = min(1.0, (self.steps + 1) / WARM_UP) * max(
+            0.01, 0.5 + 0.5 * math.cos(math.pi * min(1.0, falling))
+        )
         for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * scale
@@ -114,7 +139,9 @@ def _merge(groups: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def compile_blocks(network: nn.Module) -> None:
-    """Compile each transformer block by itself: quick to compile, and nearly as fast as the whole."""
+    """Compile each transformer block by itself: quick to compile, and nearly as fast as the
+    whole.
+    """
     torch._dynamo.config.recompile_limit = 64  # blocks of several sizes share their code
     for name, module in network.named_modules():
         if name.rpartition(".")[0].endswith("blocks"):

@@ -1,6 +1,7 @@
 """The whole training, once views are drawn and texts embedded.
 
-    python -m training.recipe VIEWS TEXTS.npz OUT [--autoencoder-seconds 330] [--denoiser-seconds 1000]
+    python -m training.recipe VIEWS TEXTS.npz OUT [--autoencoder-seconds 330] [--denoiser-seconds
+    1000]
 
 Writes OUT/sprout.safetensors (half precision, averaged weights), contact sheets and figures.txt,
 at every quarter of the second stage and at the end. OUT/autoencoder.pt, if it exists, is taken up.
@@ -14,14 +15,21 @@ import time
 from pathlib import Path
 
 import torch
-from splatsmith.engines.sprout.checkpoint import save_networks
-from splatsmith.engines.sprout.model import Gaussians, LatentDenoiser, Shape, SplatDecoder
 from torch import Tensor
 
+from splatsmith.engines.sprout.checkpoint import save_networks
+from splatsmith.engines.sprout.model import Gaussians, LatentDenoiser, Shape, SplatDecoder
 from training.autoencoder import encode, train_autoencoder
 from training.denoiser import Batches, train_denoiser
 from training.encoder import ViewEncoder
-from training.measures import Figures, compare, front_samples, measure_estimates, measure_looking_up, unseen_views
+from training.measures import (
+    Figures,
+    compare,
+    front_samples,
+    measure_estimates,
+    measure_looking_up,
+    unseen_views,
+)
 from training.sheets import estimate_sheet, prompt_sheet
 from training.splat_rendering import render
 from training.texts import TextBank, load_texts
@@ -78,17 +86,25 @@ class Report:
         save_networks(denoiser, decoder, self._out / "sprout.safetensors")
         validation = self._bank.members("val")
         everything, ring = measure_estimates(self._bank, validation, networks, draw_on_white)
-        known, _ = measure_estimates(self._bank, self._bank.members("train")[:160], networks, draw_on_white)
+        known, _ = measure_estimates(
+            self._bank, self._bank.members("train")[:160], networks, draw_on_white
+        )
         self.say(f"{fraction:.0%} val {everything}; ring only {ring}; training objects {known}")
         sheet = f"{round(100 * fraction):03d}"
-        estimate_sheet(self._bank, validation[::7][:20], networks, draw_on_white, self._out / f"estimates-{sheet}.png")
+        estimate_sheet(
+            self._bank,
+            validation[::7][:20],
+            networks,
+            draw_on_white,
+            self._out / f"estimates-{sheet}.png",
+        )
         for guidance in (1.5, 2.5):
             file = self._out / f"prompts-{guidance}-{sheet}.png"
             prompt_sheet(self._texts, networks, draw_on_white, guidance, file)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("views", type=Path)
     parser.add_argument("texts", type=Path)
     parser.add_argument("out", type=Path)
@@ -105,7 +121,9 @@ def main() -> None:
     encoder, decoder = first_stage(bank, arguments.out, arguments.autoencoder_seconds)
     report.say(f"autoencoder {measure_autoencoder(bank, encoder, decoder)}")
     report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
-    trained = train_denoiser(bank, texts, (encoder, decoder), arguments.denoiser_seconds, Batches(), report)
+    trained = train_denoiser(
+        bank, texts, (encoder, decoder), arguments.denoiser_seconds, Batches(), report
+    )
     report(*trained, 1.0)
 
 

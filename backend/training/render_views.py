@@ -7,6 +7,8 @@ elevation that the autoencoder sees, 16 more at the same azimuths with a random 
 object is drawn a second time, stretched at random, unless --plain is given: shape augmentation.
 """
 
+# ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import argparse
@@ -79,8 +81,24 @@ def _surface(texels, shape, u, v):  # noqa: ANN001, ANN202 - compiled
 
 
 @numba.njit(cache=True, fastmath=True)
-def _draw(camera, faces, material, rgba, texture, vertex_rgb, uv, texels, shapes, focal, depth, color, face):  # noqa: ANN001, ANN202, C901, E501, PLR0913 - one compiled loop
-    """Fill depth [S, S] (EMPTY before), color [S, S, 3] and the number of the nearest face [S, S]."""
+def _draw(
+    camera,
+    faces,
+    material,
+    rgba,
+    texture,
+    vertex_rgb,
+    uv,
+    texels,
+    shapes,
+    focal,
+    depth,
+    color,
+    face,
+):  # noqa: ANN001, ANN202, C901, E501, PLR0913 - one compiled loop
+    """Fill depth [S, S] (EMPTY before), color [S, S, 3] and the number of the nearest face [S,
+    S].
+    """
     size = depth.shape[0]
     for f in range(faces.shape[0]):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -93,8 +111,14 @@ def _draw(camera, faces, material, rgba, texture, vertex_rgb, uv, texels, shapes
             continue
         m = material[f]
         t = texture[m]
-        for y in range(max(0, int(np.ceil(min(ya, yb, yc) - 0.5))), min(size - 1, int(max(ya, yb, yc) - 0.5)) + 1):
-            for x in range(max(0, int(np.ceil(min(xa, xb, xc) - 0.5))), min(size - 1, int(max(xa, xb, xc) - 0.5)) + 1):
+        for y in range(
+            max(0, int(np.ceil(min(ya, yb, yc) - 0.5))),
+            min(size - 1, int(max(ya, yb, yc) - 0.5)) + 1,
+        ):
+            for x in range(
+                max(0, int(np.ceil(min(xa, xb, xc) - 0.5))),
+                min(size - 1, int(max(xa, xb, xc) - 0.5)) + 1,
+            ):
                 px, py = x + 0.5, y + 0.5
                 wb = ((px - xa) * (yc - ya) - (xc - xa) * (py - ya)) / area
                 wc = ((xb - xa) * (py - ya) - (px - xa) * (yb - ya)) / area
@@ -114,9 +138,15 @@ def _draw(camera, faces, material, rgba, texture, vertex_rgb, uv, texels, shapes
                         continue
                     r, g, bl = r * texel[0] / 255, g * texel[1] / 255, bl * texel[2] / 255
                 depth[y, x] = z
-                color[y, x, 0] = r * (wa * vertex_rgb[i, 0] + wb * vertex_rgb[j, 0] + wc * vertex_rgb[k, 0])
-                color[y, x, 1] = g * (wa * vertex_rgb[i, 1] + wb * vertex_rgb[j, 1] + wc * vertex_rgb[k, 1])
-                color[y, x, 2] = bl * (wa * vertex_rgb[i, 2] + wb * vertex_rgb[j, 2] + wc * vertex_rgb[k, 2])
+                color[y, x, 0] = r * (
+                    wa * vertex_rgb[i, 0] + wb * vertex_rgb[j, 0] + wc * vertex_rgb[k, 0]
+                )
+                color[y, x, 1] = g * (
+                    wa * vertex_rgb[i, 1] + wb * vertex_rgb[j, 1] + wc * vertex_rgb[k, 1]
+                )
+                color[y, x, 2] = bl * (
+                    wa * vertex_rgb[i, 2] + wb * vertex_rgb[j, 2] + wc * vertex_rgb[k, 2]
+                )
                 face[y, x] = f
 
 
@@ -145,7 +175,9 @@ def _reduce(depth, color, face, face_normals, rgba, nearest, normals):  # noqa: 
 
 
 def draw_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, NDArray, NDArray]:
-    """One view: rgba uint8 [128, 128, 4] premultiplied, depth float16 [128, 128], normals int8 [128, 128, 3]."""
+    """One view: rgba uint8 [128, 128, 4] premultiplied, depth float16 [128, 128], normals int8
+    [128, 128, 3].
+    """
     fine = SIZE * SAMPLES
     rotation = camera_rotation(azimuth, elevation)
     camera = mesh.vertices @ rotation.T + np.array([0, 0, DISTANCE], np.float32)
@@ -158,12 +190,16 @@ def draw_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, ND
     )  # fmt: skip
     rgba = np.empty((SIZE, SIZE, 4), np.uint8)
     nearest, normals = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE, 3), np.int8)
-    _reduce(depth, color, face, _facing_normals(camera[mesh.faces]) @ rotation, rgba, nearest, normals)
+    _reduce(
+        depth, color, face, _facing_normals(camera[mesh.faces]) @ rotation, rgba, nearest, normals
+    )
     return rgba, nearest.astype(np.float16), normals
 
 
 def _facing_normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit normals [F, 3] of triangles [F, 3, 3] in the camera's frame, turned towards the camera."""
+    """Unit normals [F, 3] of triangles [F, 3, 3] in the camera's frame, turned towards the
+    camera.
+    """
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
     return normal * -np.sign((normal * corners[:, 0]).sum(1, keepdims=True))
@@ -172,23 +208,35 @@ def _facing_normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
 def draw_object(mesh: Mesh, object_id: str) -> tuple[NDArray, NDArray, NDArray]:
     """All 32 views of one object, stacked."""
     azimuths = np.arange(VIEWS) % RING * (360 / RING)
-    views = [draw_view(mesh, a, e) for a, e in zip(azimuths, view_elevations(object_id), strict=True)]
+    views = [
+        draw_view(mesh, a, e) for a, e in zip(azimuths, view_elevations(object_id), strict=True)
+    ]
     rgba, depth, normals = (np.stack(part) for part in zip(*views, strict=True))
     return rgba, depth, normals
 
 
 def open_views(folder: Path, mode: str = "r") -> ViewArrays:
     """Memory-map the drawn set; mode `r` to read, `r+` to fill."""
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in ViewArrays.__dataclass_fields__}
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode=mode)
+        for name in ViewArrays.__dataclass_fields__
+    }
     return ViewArrays(**arrays)
 
 
 def _create(folder: Path, records: list[ObjectRecord], copies: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shape = (copies * len(records), VIEWS, SIZE, SIZE)
-    for name, dtype, channels in (("rgba", np.uint8, (4,)), ("depth", np.float16, ()), ("normals", np.int8, (3,))):
+    for name, dtype, channels in (
+        ("rgba", np.uint8, (4,)),
+        ("depth", np.float16, ()),
+        ("normals", np.int8, (3,)),
+    ):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape + channels)
-    np.save(folder / "elevations.npy", np.stack([view_elevations(record.id) for record in records] * copies))
+    np.save(
+        folder / "elevations.npy",
+        np.stack([view_elevations(record.id) for record in records] * copies),
+    )
     rows = [asdict(record) for record in records]
     (folder / "records.json").write_text(json.dumps(rows), encoding="utf-8")
 
@@ -211,14 +259,19 @@ def _fill(task: _Task) -> None:
     arrays = open_views(task.folder, "r+")
     mesh = read_mesh(task.objects, task.record)
     for slot, form in zip(task.slots, (mesh, stretched(mesh, task.record.id)), strict=False):
-        arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(form, task.record.id)
+        arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(
+            form, task.record.id
+        )
 
 
 def render_all(objects: Path, folder: Path, records: list[ObjectRecord], copies: int = 2) -> None:
     """Draw `records` into `folder` on all cores; copies 1 = as they are, 2 = stretched as well."""
     _create(folder, records, copies)
     slots = np.arange(copies * len(records)).reshape(copies, -1).T
-    tasks = [_Task(objects, folder, record, tuple(row)) for record, row in zip(records, slots, strict=True)]
+    tasks = [
+        _Task(objects, folder, record, tuple(row))
+        for record, row in zip(records, slots, strict=True)
+    ]
     _fill(tasks[0])  # compile before the workers start
     with multiprocessing.Pool() as pool:
         for done, _ in enumerate(pool.imap_unordered(_fill, tasks[1:], chunksize=4), 2):
@@ -227,7 +280,7 @@ def render_all(objects: Path, folder: Path, records: list[ObjectRecord], copies:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("objects", type=Path)
     parser.add_argument("views", type=Path)
     parser.add_argument("--limit", type=int)

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from splatsmith.diffusion.flow import guided, sample, sampling_times
-from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Condition, LatentDenoiser, SplatDecoder
 from torch import Tensor
 
+from splatsmith.diffusion.flow import guided, sample, sampling_times
+from splatsmith.engines.sprout.model import (
+    CHANNELS,
+    TOKENS,
+    Condition,
+    LatentDenoiser,
+    SplatDecoder,
+)
 from training.measures import Draw, front_samples, picture_condition, unseen_views, wordless
 from training.texts import PROMPTS, TextBank
 from training.views import ViewBank
@@ -19,7 +25,9 @@ SHOWN = (0, 3, 7, 11, 20, 26)  # of the unseen views
 
 
 @torch.inference_mode()
-def estimate_sheet(bank: ViewBank, objects: Tensor, networks: Networks, draw: Draw, file: Path) -> None:
+def estimate_sheet(
+    bank: ViewBank, objects: Tensor, networks: Networks, draw: Draw, file: Path
+) -> None:
     """One row an object: its picture, then each shown view true and estimated."""
     denoiser, decoder = networks
     fronts = front_samples(objects)
@@ -33,7 +41,9 @@ def estimate_sheet(bank: ViewBank, objects: Tensor, networks: Networks, draw: Dr
 
 
 @torch.inference_mode()
-def sample_from_text(networks: Networks, words: tuple[Tensor, Tensor], guidance: float, steps: int) -> Tensor:
+def sample_from_text(
+    networks: Networks, words: tuple[Tensor, Tensor], guidance: float, steps: int
+) -> Tensor:
     """Latents [B, 256, 16] for texts, from noise that starts from a fixed seed."""
     denoiser, _ = networks
     told = Condition(*words)
@@ -47,9 +57,13 @@ def sample_from_text(networks: Networks, words: tuple[Tensor, Tensor], guidance:
 
 
 @torch.inference_mode()
-def prompt_sheet(texts: TextBank, networks: Networks, draw: Draw, guidance: float, file: Path) -> None:
+def prompt_sheet(
+    texts: TextBank, networks: Networks, draw: Draw, guidance: float, file: Path
+) -> None:
     """Two rows of ten prompts; of each three samples, each from two sides."""
-    rows = torch.tensor([texts.rows[prompt] for prompt in PROMPTS], device=texts.tokens.device).repeat_interleave(3)
+    rows = torch.tensor(
+        [texts.rows[prompt] for prompt in PROMPTS], device=texts.tokens.device
+    ).repeat_interleave(3)
     words = texts.tokens[rows].float(), texts.mask[rows]
     cloud = networks[1](sample_from_text(networks, words, guidance, 25))
     azimuth = torch.tensor([30.0, 140.0], device=rows.device).expand(len(rows), 2)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from gsplat import rasterization
-from splatsmith.engines.sprout.model import Gaussians
 from torch import Tensor
 
+from splatsmith.engines.sprout.model import Gaussians
 from training.render_views import DISTANCE, FOV, SIZE
 
 
@@ -27,7 +27,9 @@ class Pictures:
 
 
 def view_matrices(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """World-to-camera [..., 4, 4] of cameras at degrees [...], OpenCV axes, looking at the origin."""
+    """World-to-camera [..., 4, 4] of cameras at degrees [...], OpenCV axes, looking at the
+    origin.
+    """
     a, e = torch.deg2rad(azimuth), torch.deg2rad(elevation)
     backward = torch.stack([a.sin() * e.cos(), e.sin(), a.cos() * e.cos()], -1)
     right = torch.stack([a.cos(), torch.zeros_like(a), -a.sin()], -1)
@@ -40,7 +42,9 @@ def view_matrices(azimuth: Tensor, elevation: Tensor) -> Tensor:
 def render(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> Pictures:
     """Draw each of B clouds from its C cameras, azimuth and elevation [B, C] in degrees."""
     focal = SIZE / 2 / math.tan(math.radians(FOV / 2))
-    intrinsics = torch.tensor([[focal, 0, SIZE / 2], [0, focal, SIZE / 2], [0, 0, 1]], device=azimuth.device)
+    intrinsics = torch.tensor(
+        [[focal, 0, SIZE / 2], [0, focal, SIZE / 2], [0, 0, 1]], device=azimuth.device
+    )
     drawn, alpha, _ = rasterization(
         cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.colors,
         view_matrices(azimuth, elevation), intrinsics.expand(*azimuth.shape, 3, 3).contiguous(),
@@ -64,14 +68,20 @@ def picture_loss(drawn: Pictures, rgba: Tensor, depth: Tensor, background: Tenso
 
 
 def mean_square_loss(drawn: Pictures, rgba: Tensor, background: Tensor) -> Tensor:
-    """For estimates, where the best answer to doubt is the mean: MSE first, some L1, alpha likewise."""
+    """For estimates, where the best answer to doubt is the mean: MSE first, some L1, alpha
+    likewise.
+    """
     target = rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
     difference = drawn.on(background) - target
     alpha = drawn.alpha - rgba[:, :, 3]
-    return 2 * difference.square().mean() + 0.3 * difference.abs().mean() + 0.5 * alpha.square().mean()
+    return (
+        2 * difference.square().mean() + 0.3 * difference.abs().mean() + 0.5 * alpha.square().mean()
+    )
 
 
 def random_background(count: int, device: torch.device) -> Tensor:
     """[B, 1, 3, 1, 1]: white for half, any colour for the others."""
     white = torch.rand(count, 1, 1, 1, 1, device=device) < 0.5
-    return torch.where(white, torch.ones(3, 1, 1, device=device), torch.rand(count, 1, 3, 1, 1, device=device))
+    return torch.where(
+        white, torch.ones(3, 1, 1, device=device), torch.rand(count, 1, 3, 1, 1, device=device)
+    )

@@ -14,19 +14,36 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from splatsmith.conditioning.text import EncodedText, TextEncoder
 from splatsmith.engines.sprout.model import TEXT_TOKENS
 from splatsmith.engines.sprout.words import pack_text
-from torch import Tensor
-
 from training.captions import caption_variants, count_nouns, text_weight
 from training.objects import ObjectRecord, read_index
 
 PROMPTS = (
-    "a wooden chair", "a wooden table", "a bed", "a gray sofa", "a lamp", "a tree", "a palm tree",
-    "a house", "a stone tower", "a brown horse", "a fish", "a red car", "a wooden barrel", "a green bottle",
-    "a sword", "a red mushroom", "a burger", "a gray rock", "a wooden door", "a wooden crate",
-)  # fmt: skip
+    "a wooden chair",
+    "a wooden table",
+    "a bed",
+    "a gray sofa",
+    "a lamp",
+    "a tree",
+    "a palm tree",
+    "a house",
+    "a stone tower",
+    "a brown horse",
+    "a fish",
+    "a red car",
+    "a wooden barrel",
+    "a green bottle",
+    "a sword",
+    "a red mushroom",
+    "a burger",
+    "a gray rock",
+    "a wooden door",
+    "a wooden crate",
+)
 """Looked at after training."""
 
 
@@ -42,7 +59,9 @@ class TextBank:
     rows: dict[str, int]
 
     def draw(self, objects: Tensor, keep: float) -> tuple[Tensor, Tensor]:
-        """A random text of each object: tokens [B, 17, 384] and mask; dropped with chance 1 - keep."""
+        """A random text of each object: tokens [B, 17, 384] and mask; dropped with chance 1 -
+        keep.
+        """
         choice = torch.multinomial(self.chances[objects], 1)
         rows = self.variants[objects].gather(1, choice)[:, 0]
         kept = torch.rand(len(objects), 1, device=objects.device) < keep
@@ -70,7 +89,10 @@ def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextBank
         texts: list[str] = json.loads(str(arrays["texts"]))
         hidden = torch.from_numpy(arrays["tokens"]).half() * torch.from_numpy(arrays["scales"])
         parts = hidden.split(arrays["counts"].tolist())
-        encoded = [EncodedText(*pair) for pair in zip(parts, torch.from_numpy(arrays["pooled"]), strict=True)]
+        encoded = [
+            EncodedText(*pair)
+            for pair in zip(parts, torch.from_numpy(arrays["pooled"]), strict=True)
+        ]
     packed = [pack_text(text) for text in encoded]
     rows = {text: row for row, text in enumerate(texts)}
     variants, chances = _variant_table(records, rows)
@@ -84,7 +106,10 @@ def _variant_table(records: list[ObjectRecord], rows: dict[str, int]) -> tuple[T
     nouns = count_nouns(records)
     named = [caption_variants(record, nouns) for record in records]
     width = max(map(len, named))
-    variants, chances = torch.zeros(len(records), width, dtype=torch.long), torch.zeros(len(records), width)
+    variants, chances = (
+        torch.zeros(len(records), width, dtype=torch.long),
+        torch.zeros(len(records), width),
+    )
     for index, texts in enumerate(named):
         variants[index, : len(texts)] = torch.tensor([rows[text] for text in texts])
         chances[index, : len(texts)] = torch.tensor(list(texts.values()))
@@ -92,7 +117,7 @@ def _variant_table(records: list[ObjectRecord], rows: dict[str, int]) -> tuple[T
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("objects", type=Path)
     parser.add_argument("texts", type=Path)
     arguments = parser.parse_args()

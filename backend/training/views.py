@@ -1,7 +1,8 @@
 """The drawn views on the device, and how training samples are taken from them.
 
 A sample looks at an object from one of 16 azimuths, perhaps in a mirror and with other colours.
-Its frame is turned so that this azimuth is 0. "place" counts azimuths in that frame, in 22.5 degrees.
+Its frame is turned so that this azimuth is 0. "place" counts azimuths in that frame, in 22.5
+degrees.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ class ViewBank:
     def copies(self, objects: Tensor) -> Tensor:
         """The same objects, half of them stretched."""
         stretched = torch.rand(len(objects), device=objects.device) < 0.5
-        return objects + len(self.records) * stretched if len(self.rgba) > len(self.records) else objects
+        return (
+            objects + len(self.records) * stretched
+            if len(self.rgba) > len(self.records)
+            else objects
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class Sample:
 
 def load_views(folder: Path, device: str) -> ViewBank:
     arrays = open_views(folder, "c")
-    tensors = (torch.from_numpy(a).to(device) for a in (arrays.rgba, arrays.depth, arrays.normals, arrays.elevations))
+    tensors = (
+        torch.from_numpy(a).to(device)
+        for a in (arrays.rgba, arrays.depth, arrays.normals, arrays.elevations)
+    )
     return ViewBank(read_records(folder), *tensors)
 
 
@@ -82,7 +90,9 @@ def random_recolouring(count: int, device: torch.device) -> Tensor:
 
 
 def _source(sample: Sample, place: Tensor, raised: Tensor) -> Tensor:
-    """Which drawn view [B, C] shows the frame's azimuth `place`; `raised` takes the random elevation."""
+    """Which drawn view [B, C] shows the frame's azimuth `place`; `raised` takes the random
+    elevation.
+    """
     azimuth = sample.turn[:, None] + place
     azimuth = torch.where(sample.mirrored[:, None], -azimuth, azimuth)
     return azimuth % RING + RING * raised
@@ -94,7 +104,9 @@ def _mirror(images: Tensor, sample: Sample) -> Tensor:
     return torch.where(flags, images.flip(-1), images)
 
 
-def take_views(bank: ViewBank, sample: Sample, place: Tensor, raised: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def take_views(
+    bank: ViewBank, sample: Sample, place: Tensor, raised: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """RGBA [B, C, 4, 128, 128] premultiplied 0..1, depth [B, C, 128, 128] and elevations [B, C]."""
     objects, source = sample.objects[:, None], _source(sample, place, raised)
     rgba = bank.rgba[objects, source].permute(0, 1, 4, 2, 3).float() / 255
@@ -105,17 +117,27 @@ def take_views(bank: ViewBank, sample: Sample, place: Tensor, raised: Tensor) ->
 
 
 def ring_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor]:
-    """What the encoder sees: RGBA [B, 4, 4, 128, 128] and depth [B, 4, 128, 128] at 0, 90, 180, 270 degrees."""
-    place = torch.arange(0, RING, RING // 4, device=sample.objects.device).expand(len(sample.objects), 4)
+    """What the encoder sees: RGBA [B, 4, 4, 128, 128] and depth [B, 4, 128, 128] at 0, 90, 180,
+    270 degrees.
+    """
+    place = torch.arange(0, RING, RING // 4, device=sample.objects.device).expand(
+        len(sample.objects), 4
+    )
     rgba, depth, _ = take_views(bank, sample, place, torch.zeros_like(place))
     return rgba, depth
 
 
-def take_pictures(bank: ViewBank, sample: Sample, raised: Tensor, lit: Tensor) -> tuple[Tensor, Tensor]:
-    """Framed pictures [B, 4, 128, 128] of the fronts and their elevations [B]; `lit` [B] gets soft light."""
+def take_pictures(
+    bank: ViewBank, sample: Sample, raised: Tensor, lit: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Framed pictures [B, 4, 128, 128] of the fronts and their elevations [B]; `lit` [B] gets
+    soft light.
+    """
     front = torch.zeros_like(sample.turn)[:, None]
     rgba, _, elevation = take_views(bank, sample, front, raised[:, None])
-    normals = bank.normals[sample.objects, _source(sample, front, raised[:, None])[:, 0]].float() / 127
+    normals = (
+        bank.normals[sample.objects, _source(sample, front, raised[:, None])[:, 0]].float() / 127
+    )
     light = _random_light(sample, elevation[:, 0])
     shade = torch.einsum("bhwc,bc->bhw", normals, light).clamp(min=0)
     shade = torch.where(lit[:, None, None], 0.6 + 0.45 * shade, torch.ones_like(shade))
@@ -145,7 +167,9 @@ def frame_pictures(rgba: Tensor) -> Tensor:
     theta = torch.zeros(len(rgba), 2, 3, device=rgba.device)
     theta[:, 0, 0] = theta[:, 1, 1] = scale
     theta[:, 0, 2], theta[:, 1, 2] = (left + right) / SIZE - 1, (top + bottom) / SIZE - 1
-    framed = F.grid_sample(rgba, F.affine_grid(theta, list(rgba.shape), align_corners=False), align_corners=False)
+    framed = F.grid_sample(
+        rgba, F.affine_grid(theta, list(rgba.shape), align_corners=False), align_corners=False
+    )
     rgb, alpha = framed[:, :3], framed[:, 3:]
     return torch.cat([rgb + 1 - alpha, alpha], 1) * 2 - 1
 

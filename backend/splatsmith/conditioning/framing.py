@@ -30,7 +30,8 @@ def _bounds(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
     if not len(rows):
         raise UnreadablePicture(
-            "The picture shows nothing: it is transparent everywhere.", "Choose a picture that shows an object."
+            "The picture shows nothing: it is transparent everywhere.",
+            "Choose a picture that shows an object.",
         )
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -39,10 +40,13 @@ def _resample(
     picture: NDArray[np.uint8], box: tuple[float, float, float, float], size: int
 ) -> NDArray[np.float32]:
     """Average the pixels of `box`, which may reach beyond the picture, into size x size."""
-    margin = int(np.ceil(max(-box[0], -box[1], box[2] - picture.shape[1], box[3] - picture.shape[0], 0)))
+    margin = int(
+        np.ceil(max(-box[0], -box[1], box[2] - picture.shape[1], box[3] - picture.shape[0], 0))
+    )
     padded = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)))
     premultiplied = Image.fromarray(padded, "RGBA").convert("RGBa")
-    shifted = tuple(edge + margin for edge in box)
+    shifted = (box[0] + margin, box[1] + margin, box[2] + margin, box[3] + margin)
     resized = premultiplied.resize((size, size), Image.Resampling.BILINEAR, box=shifted)
     rgba = np.asarray(resized, np.float32).transpose(2, 0, 1) / 255
-    return np.concatenate([rgba[:3] + 1 - rgba[3:], rgba[3:]]) * 2 - 1
+    framed = np.concatenate([rgba[:3] + 1 - rgba[3:], rgba[3:]]) * 2 - 1
+    return framed.astype(np.float32)

@@ -28,7 +28,9 @@ LONGEST = 128  # word pieces; a longer prompt is cut
 
 @dataclass(frozen=True)
 class EncodedText:
-    """tokens: [L, 384], one per word piece, without the start and end marks; pooled: [384], unit length."""
+    """tokens: [L, 384], one per word piece, without the start and end marks; pooled: [384],
+    unit length.
+    """
 
     tokens: Tensor
     pooled: Tensor
@@ -140,7 +142,9 @@ _RENAMED = {
 
 
 def _own_name(key: str) -> str:
-    """A name of the checkpoint in our words; empty for what is not used (the pooler, position ids)."""
+    """A name of the checkpoint in our words; empty for what is not used (the pooler, position
+    ids).
+    """
     if key.startswith("pooler.") or key.endswith("position_ids"):
         return ""
     for foreign, own in _RENAMED.items():

@@ -1,7 +1,7 @@
 """Rectified flow with a network that predicts the clean sample.
 
-x_t = (1 - t) x + t e with noise e; t runs from 1 (noise) to 0 (clean) [Liu et al. 2022]. The network
-returns an estimate of x, so that the velocity is (x_t - x) / t.
+x_t = (1 - t) x + t e with noise e; t runs from 1 (noise) to 0 (clean) [Liu et al. 2022]. The
+network returns an estimate of x, so that the velocity is (x_t - x) / t.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tenso
     return unconditional + guidance * (conditional - unconditional)
 
 
-def sample(predict: Predict, noisy: Tensor, times: list[float], after_step: Callable[[int], None]) -> Tensor:
+def sample(
+    predict: Predict, noisy: Tensor, times: list[float], after_step: Callable[[int], None]
+) -> Tensor:
     """Follow the flow from times[0] to times[-1] by Euler steps; `after_step` hears 1, 2, ..."""
     for step, (now, after) in enumerate(zip(times[:-1], times[1:], strict=True), 1):
         estimate = predict(noisy, torch.full((len(noisy),), now, device=noisy.device))

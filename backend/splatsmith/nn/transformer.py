@@ -35,7 +35,9 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.attention_norm(x))
@@ -43,23 +45,31 @@ class Block(nn.Module):
 
 
 class ModulatedBlock(nn.Module):
-    """A block whose norms are shifted, scaled and gated: `shared` [B, 6, W] plus the block's own table."""
+    """A block whose norms are shifted, scaled and gated: `shared` [B, 6, W] plus the block's
+    own table.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = Attention(width, heads)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width)
+        )
         self.table = nn.Parameter(torch.randn(6, width) / math.sqrt(width))
 
     def forward(self, x: Tensor, shared: Tensor) -> Tensor:
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (shared + self.table).unsqueeze(2).unbind(1)
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (
+            (shared + self.table).unsqueeze(2).unbind(1)
+        )
         x = x + gate_a * self.attention(self.norm(x) * (1 + scale_a) + shift_a)
         return x + gate_m * self.mlp(self.norm(x) * (1 + scale_m) + shift_m)
 
 
 def sinusoids(value: Tensor, width: int, fastest: float = 1000.0) -> Tensor:
-    """Sines and cosines [B, width] of `value` [B] (about 0..1) at geometrically spaced frequencies."""
+    """Sines and cosines [B, width] of `value` [B] (about 0..1) at geometrically spaced
+    frequencies.
+    """
     steps = torch.arange(width // 2, device=value.device) / (width // 2)
     angles = value[:, None].float() * fastest**steps
     return torch.cat([angles.sin(), angles.cos()], -1)

@@ -30,7 +30,9 @@ def make(
     progress: Progress | None = None,
     **parameters: float,
 ) -> Generation:
-    pictures: Mapping[Condition, NDArray[np.uint8]] = {} if cutout is None else {Condition.IMAGE: cutout}
+    pictures: Mapping[Condition, NDArray[np.uint8]] = (
+        {} if cutout is None else {Condition.IMAGE: cutout}
+    )
     complete = CARD.check_parameters({"steps": 2, **parameters})
     return sprout.generate(Conditions(prompt, "base", pictures, complete), progress or silent())
 
@@ -56,7 +58,9 @@ def test_the_seed_decides(sprout: Sprout) -> None:
 
 def test_a_picture_gives_its_colour_and_camera(sprout: Sprout) -> None:
     made = make(sprout, cutout=red_square(), detail=0.0, elevation=30.0)
-    red, green, blue = np.average(0.5 + 0.28209479 * made.cloud.sh0, axis=0, weights=made.cloud.opacities)
+    red, green, blue = np.average(
+        0.5 + 0.28209479 * made.cloud.sh0, axis=0, weights=made.cloud.opacities
+    )
     assert red > green + 0.2
     assert red > blue + 0.2
     assert made.camera.elevation == 30.0
@@ -81,7 +85,11 @@ def test_cancel_stops_between_steps(sprout: Sprout) -> None:
 
 def test_progress_ends_at_one(sprout: Sprout) -> None:
     reached: list[float] = []
-    make(sprout, "a house", progress=replace(silent(), report=lambda fraction, _: reached.append(fraction)))
+    make(
+        sprout,
+        "a house",
+        progress=replace(silent(), report=lambda fraction, _: reached.append(fraction)),
+    )
     assert reached == sorted(reached)
     assert reached[-1] == 1.0
 

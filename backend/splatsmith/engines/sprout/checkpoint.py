@@ -1,4 +1,6 @@
-"""Sprout's weights in their file: half precision, the two networks' names before the parameters'."""
+"""Sprout's weights in their file: half precision, the two networks' names before the
+parameters'.
+"""
 
 from __future__ import annotations
 

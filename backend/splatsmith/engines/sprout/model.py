@@ -1,7 +1,8 @@
 """Sprout's two networks: a denoiser of latents, and a decoder of latents to Gaussians.
 
 An object is four views 90 degrees apart, each a grid of 8 x 8 latent tokens. The decoder turns
-every token into 8 x 8 pixel-aligned Gaussians, 64 x 64 a view ("splat grids", DiffSplat, Lin et al. 2025).
+every token into 8 x 8 pixel-aligned Gaussians, 64 x 64 a view ("splat grids", DiffSplat, Lin et
+al. 2025).
 The same denoiser gives a direct estimate from a picture: at time 1 with zeros in place of noise.
 """
 
@@ -68,6 +69,11 @@ class Condition:
 class SplatDecoder(nn.Module):
     """Latents [B, 256, 16], normalised per channel, to 16,384 Gaussians."""
 
+    latent_mean: Tensor
+    latent_std: Tensor
+    origins: Tensor
+    rays: Tensor
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         wide, fine = shape.decoder_width, shape.fine_width
@@ -75,10 +81,14 @@ class SplatDecoder(nn.Module):
         self.register_buffer("latent_std", torch.ones(CHANNELS))
         self.enter = nn.Linear(CHANNELS, wide)
         self.places = nn.Parameter(0.02 * torch.randn(TOKENS, wide))
-        self.blocks = nn.ModuleList(Block(wide, wide // shape.head) for _ in range(shape.decoder_blocks))
+        self.blocks = nn.ModuleList(
+            Block(wide, wide // shape.head) for _ in range(shape.decoder_blocks)
+        )
         self.split = nn.Linear(wide, 4 * fine)
         self.fine_places = nn.Parameter(0.02 * torch.randn(4 * TOKENS, fine))
-        self.fine_blocks = nn.ModuleList(Block(fine, fine // shape.head) for _ in range(shape.fine_blocks))
+        self.fine_blocks = nn.ModuleList(
+            Block(fine, fine // shape.head) for _ in range(shape.fine_blocks)
+        )
         self.norm = nn.LayerNorm(fine)
         self.head = nn.Linear(fine, 16 * 15)
         origins, rays = view_rays()
@@ -124,7 +134,9 @@ class LatentDenoiser(nn.Module):
         self.pooled = nn.Linear(TEXT_WIDTH, width)
         self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Linear(width, 6 * width)
-        self.blocks = nn.ModuleList(ModulatedBlock(width, width // shape.head) for _ in range(shape.blocks))
+        self.blocks = nn.ModuleList(
+            ModulatedBlock(width, width // shape.head) for _ in range(shape.blocks)
+        )
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, CHANNELS)
         nn.init.zeros_(self.leave.weight)
@@ -134,7 +146,9 @@ class LatentDenoiser(nn.Module):
         """noisy [B, 256, 16] at time [B] (1 = noise) to the estimate of the clean latents."""
         tokens = [self.enter(noisy) + self.places, *self._told(condition)]
         pooled = self.pooled(condition.text[:, -1]) * condition.text_mask[:, -1:]
-        shared = self.modulation(F.silu(self.time(sinusoids(time, 256)) + pooled)).unflatten(-1, (6, -1))
+        shared = self.modulation(F.silu(self.time(sinusoids(time, 256)) + pooled)).unflatten(
+            -1, (6, -1)
+        )
         x = torch.cat(tokens, 1)
         for block in self.blocks:
             x = block(x, shared)
@@ -151,7 +165,11 @@ class LatentDenoiser(nn.Module):
     def estimate(self, condition: Condition) -> Tensor:
         """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""
         count, device = len(condition.text), condition.text.device
-        return self(torch.zeros(count, TOKENS, CHANNELS, device=device), torch.ones(count, device=device), condition)
+        return self(
+            torch.zeros(count, TOKENS, CHANNELS, device=device),
+            torch.ones(count, device=device),
+            condition,
+        )
 
 
 def unfold_tokens(x: Tensor, grid: int, factor: int) -> Tensor:
