@@ -1,0 +1,142 @@
+"""One job, from conditions to files, with the test engine and no service around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trimesh
+from PIL import Image
+from splatsmith import pipeline
+from splatsmith.contract.cards import Condition
+from splatsmith.contract.cloud import read_cloud
+from splatsmith.contract.jsonable import from_json
+from splatsmith.contract.points import read_points
+from splatsmith.contract.protocol import (
+    ExtractionOptions,
+    ExtractRequest,
+    GenerateRequest,
+    Product,
+)
+from splatsmith.engines import registry
+from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
+from splatsmith.errors import Cancelled, UnreadablePicture
+from splatsmith.progress import Progress, silent
+from splatsmith.shelf import EngineShelf
+
+LATTICE = "tests.backend.engines.lattice"
+EVERYTHING = {"splats.ply", "points.ply", "mesh.glb", "preview.png", "turntable.webp", "job.json"}
+SMALL = ExtractionOptions(face_budget=500, point_count=700)
+
+
+@pytest.fixture(autouse=True)
+def lattice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(registry.MORE_VARIABLE, LATTICE)
+    registry.forget()
+    yield
+    registry.forget()
+
+
+@pytest.fixture
+def shelf() -> EngineShelf:
+    return EngineShelf("cpu")
+
+
+def order(**changes: object) -> GenerateRequest:
+    members: dict[str, object] = {"prompt": "a cube", "engine": "lattice", "extraction": SMALL}
+    return GenerateRequest(**{**members, **changes}).completed(registry.card("lattice"))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_prompt_becomes_every_artifact(tmp_path: Path, shelf: EngineShelf) -> None:
+    generation = pipeline.generate(order(), {}, tmp_path, shelf, silent())
+    assert {path.name for path in tmp_path.iterdir()} == EVERYTHING
+    assert len(read_cloud(tmp_path / "splats.ply")) == len(generation.cloud) == 343
+    assert len(read_points(tmp_path / "points.ply").positions) == 700
+    mesh = trimesh.load_mesh(tmp_path / "mesh.glb")
+    assert 100 < len(mesh.faces) <= 500
+    assert mesh.extents == pytest.approx([1.2, 1.2, 1.2], abs=0.25)
+    with Image.open(tmp_path / "turntable.webp") as turntable:
+        assert turntable.n_frames == 36  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_only_what_was_asked_for_is_made(tmp_path: Path, shelf: EngineShelf) -> None:
+    pipeline.generate(order(products=(Product.SPLATS,)), {}, tmp_path, shelf, silent())
+    assert {path.name for path in tmp_path.iterdir()} == EVERYTHING - {"points.ply", "mesh.glb"}
+
+
+def test_the_record_suffices_to_make_the_asset_again(tmp_path: Path, shelf: EngineShelf) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    pipeline.generate(order(parameters={"seed": 5}), {}, first, shelf, silent())
+    record = json.loads((first / "job.json").read_text(encoding="utf-8"))
+    assert record["conditioning_camera"] == {"elevation": 15, "distance": 3, "fov": 40}
+    assert record["request"]["parameters"]["seed"] == 5
+    assert {"load engine", "generate", "extract mesh"} <= set(record["seconds"])
+    from_record = pipeline_request(record)
+    pipeline.generate(from_record, {}, second, shelf, silent())
+    assert (first / "splats.ply").read_bytes() == (second / "splats.ply").read_bytes()
+    assert (first / "mesh.glb").read_bytes() == (second / "mesh.glb").read_bytes()
+
+
+def pipeline_request(record: dict[str, object]) -> GenerateRequest:
+    return from_json(GenerateRequest, record["request"])
+
+
+def test_cancel_stops_between_steps(tmp_path: Path, shelf: EngineShelf) -> None:
+    heard: list[float] = []
+    progress = Progress(lambda at, _stage: heard.append(at), lambda: len(heard) > 5)
+    with pytest.raises(Cancelled):
+        pipeline.generate(order(parameters={"steps": 1000}), {}, tmp_path, shelf, progress)
+    assert len(heard) == 6
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_only_ever_rises(tmp_path: Path, shelf: EngineShelf) -> None:
+    heard: list[float] = []
+    progress = Progress(lambda at, _stage: heard.append(at), lambda: False)
+    pipeline.generate(order(), {}, tmp_path, shelf, progress)
+    assert heard == sorted(heard)
+    assert heard[0] == 0.0
+    assert heard[-1] == 1.0
+
+
+def test_a_picture_without_background_is_refused(tmp_path: Path, shelf: EngineShelf) -> None:
+    empty = tmp_path / "empty.png"
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(empty)
+    request = order(prompt="", pictures={Condition.IMAGE: "given"})
+    with pytest.raises(UnreadablePicture):
+        pipeline.generate(request, {Condition.IMAGE: empty}, tmp_path / "out", shelf, silent())
+
+
+def test_an_engine_may_bring_its_own_surface(tmp_path: Path, shelf: EngineShelf) -> None:
+    own = trimesh.creation.icosphere(subdivisions=1)
+
+    class Sculptor:
+        def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+            cloud = shelf.take("lattice", "cube").generate(conditions, progress).cloud
+            return Generation(cloud, ConditioningCamera(0, 3, 40), own)
+
+    workshop = EngineShelf("cpu")
+    workshop.take = lambda engine, variant: Sculptor()  # pyright: ignore[reportAttributeAccessIssue]
+    pipeline.generate(order(), {}, tmp_path, workshop, silent())
+    assert len(trimesh.load_mesh(tmp_path / "mesh.glb").faces) == len(own.faces)
+
+
+def test_meshes_and_points_come_from_any_splat_file(tmp_path: Path, shelf: EngineShelf) -> None:
+    made, taken = tmp_path / "made", tmp_path / "taken"
+    made.mkdir()
+    taken.mkdir()
+    pipeline.generate(order(products=(Product.SPLATS,)), {}, made, shelf, silent())
+    request = ExtractRequest("given", (Product.MESH, Product.POINTS), SMALL, "cube")
+    pipeline.extract(request, made / "splats.ply", taken, "cpu", silent())
+    names = {path.name for path in taken.iterdir()}
+    assert {"mesh.glb", "points.ply", "job.json"} <= names
+
+
+def test_an_engine_stays_loaded_until_another_is_wanted(shelf: EngineShelf) -> None:
+    first = shelf.take("lattice", "cube")
+    assert shelf.take("lattice", "cube") is first
+    assert shelf.take("lattice", "picture") is not first
