@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import trimesh
 
@@ -14,14 +15,20 @@ from .conditioning.matting import remove_background
 from .contract.cards import Condition
 from .contract.cloud import GaussianCloud, read_cloud, write_cloud
 from .contract.points import write_points
-from .contract.protocol import ExtractionOptions, ExtractRequest, GenerateRequest, Product
+from .contract.protocol import (
+    DEFAULT_ENGINE,
+    ExtractionOptions,
+    ExtractRequest,
+    GenerateRequest,
+    Product,
+)
 from .engines import registry
 from .engines.base import Conditions, Generation
 from .extraction.glb import write_glb
 from .extraction.mesh import extract_mesh
 from .extraction.points import extract_points
 from .pictures import read_picture
-from .progress import Progress
+from .progress import Progress, silent
 from .record import describe_extraction, describe_generation, write_record
 from .shelf import EngineShelf
 from .showcase import write_pictures
@@ -90,6 +97,18 @@ def extract(
     extraction = _Extraction(request.products, request.extraction, folder, device, timings)
     _write_products(cloud, None, extraction, progress.part("Extracting", 0, 1))
     write_record(folder, describe_extraction(request, timings.seconds))
+
+
+def rehearse(shelf: EngineShelf) -> None:
+    """Load the built-in engine and all compiled code, so that the first job need not wait for it.
+
+    Raises:
+        WeightsMissing, WeightsDamaged: what the names say.
+    """
+    card = registry.card(DEFAULT_ENGINE)
+    request = GenerateRequest(prompt="a ball", parameters={"steps": 1}).completed(card)
+    with TemporaryDirectory() as folder:
+        generate(request, {}, Path(folder), shelf, silent())
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ from .shelf import EngineShelf
 log = logging.getLogger(__name__)
 
 REPORT_PAUSE = 0.05  # seconds between two reports of the same stage
+SECONDS_UNTIL_REHEARSAL = 1.0
 
 
 class Line:
@@ -109,9 +110,22 @@ def main() -> None:
 
 
 def _serve(line: Line, shelf: EngineShelf) -> None:
+    job = _first_job(line, shelf)
     while True:
-        job = line.jobs.get()
         line.send(_outcome(job, shelf, line))
+        job = line.jobs.get()
+
+
+def _first_job(line: Line, shelf: EngineShelf) -> RunJob:
+    """If nobody is in a hurry, get ready for what most likely comes: the built-in engine."""
+    try:
+        return line.jobs.get(timeout=SECONDS_UNTIL_REHEARSAL)
+    except queue.Empty:
+        try:
+            pipeline.rehearse(shelf)
+        except SplatsmithError as error:
+            log.warning("%s", error)  # the job that needs what is missing will say so
+        return line.jobs.get()
 
 
 def _take_standard_output() -> TextIO:

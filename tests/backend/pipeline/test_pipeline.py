@@ -15,6 +15,7 @@ from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json
 from splatsmith.contract.points import read_points
 from splatsmith.contract.protocol import (
+    DEFAULT_ENGINE,
     ExtractionOptions,
     ExtractRequest,
     GenerateRequest,
@@ -140,3 +141,11 @@ def test_an_engine_stays_loaded_until_another_is_wanted(shelf: EngineShelf) -> N
     first = shelf.take("lattice", "cube")
     assert shelf.take("lattice", "cube") is first
     assert shelf.take("lattice", "picture") is not first
+
+
+def test_a_rehearsed_shelf_holds_the_built_in_engine(
+    shelf: EngineShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.rehearse(shelf)
+    monkeypatch.setattr(registry, "load", None)
+    assert shelf.take(DEFAULT_ENGINE, "base")
