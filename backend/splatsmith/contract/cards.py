@@ -94,7 +94,7 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One weight file: inside the package (`bundled`), or named on a hub with what is known of it."""
+    """One weight file: inside the package (`bundled`), or on a hub, with what is known of it."""
 
     file: str
     size_bytes: int

@@ -1,4 +1,4 @@
-"""Dataclasses to and from JSON values, strictly: an unknown, missing or mistyped member is an error.
+"""Dataclasses to and from JSON values, strictly: anything unknown, missing or mistyped is an error.
 
 Knows str, int, float, bool, None, enums, dataclasses, `X | None`, `tuple[X, ...]`, `dict[K, V]` and
 `object` (any JSON value). Blender's Python has no pydantic, and both ends must agree.

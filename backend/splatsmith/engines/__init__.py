@@ -1,1 +1,1 @@
-"""The engines: each turns conditions into a cloud of Gaussians. They import nothing of each other."""
+"""The engines: each turns conditions into a cloud of Gaussians and imports nothing of the others."""

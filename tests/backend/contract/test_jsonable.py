@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.problems import InvalidRequest, Problem

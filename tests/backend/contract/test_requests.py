@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
 from splatsmith.contract.problems import InvalidRequest, NotFound
 from splatsmith.contract.protocol import GenerateRequest, JobState

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trimesh
 from PIL import Image
+
 from splatsmith import pipeline
 from splatsmith.contract.cards import Condition
 from splatsmith.contract.cloud import read_cloud
