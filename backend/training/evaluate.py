@@ -1,6 +1,6 @@
 """Print the figures of the shipped weights over validation objects; runs on a CPU.
 
-    python -m training.evaluate OBJECTS [--limit 40] [--detail 0.5 --steps 10]
+    python -m training.evaluate OBJECTS [--limit 40] [--detail 0.5 --steps 20]
 
 The estimate from one picture (or, with --detail, what is sampled from it), over the unseen views.
 """
@@ -28,18 +28,22 @@ from training.render_views import DISTANCE, FOV, SIZE, render_all
 from training.views import load_views
 
 
-class Resampled(LatentDenoiser):
-    """A denoiser whose estimate is noised to `detail` and sampled anew, as the engine does."""
+class Resampler:
+    """Estimates that are noised to `detail` and sampled anew in `steps`, as the engine does."""
 
-    detail: float
-    steps: int
+    def __init__(self, denoiser: LatentDenoiser, detail: float, steps: int) -> None:
+        self._denoiser = denoiser
+        self._detail = detail
+        self._times = sampling_times(steps, detail)
 
     def estimate(self, condition: Condition) -> Tensor:
-        estimate = super().estimate(condition)
+        """Latents [B, 256, 16]; the noise is always the same."""
+        estimate = self._denoiser.estimate(condition)
         noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(0))
-        noisy = add_noise(estimate, noise, torch.full((len(estimate),), self.detail))
-        times = sampling_times(self.steps, self.detail)
-        return sample(lambda x, t: self(x, t, condition), noisy, times, lambda _: None)
+        noisy = add_noise(estimate, noise, torch.full((len(estimate),), self._detail))
+        return sample(
+            lambda x, t: self._denoiser(x, t, condition), noisy, self._times, lambda _: None
+        )
 
 
 def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,18 +74,18 @@ def main() -> None:
     parser.add_argument("objects", type=Path)
     parser.add_argument("--limit", type=int, help="of the validation objects")
     parser.add_argument("--detail", type=float, default=0.0)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
     denoiser, decoder = read_networks(FOLDER / WEIGHTS.file)
-    if arguments.detail:
-        denoiser.__class__ = Resampled
-        denoiser.detail, denoiser.steps = arguments.detail, arguments.steps  # type: ignore[assignment]
+    estimator = (
+        Resampler(denoiser, arguments.detail, arguments.steps) if arguments.detail else denoiser
+    )
     records = [record for record in read_index(arguments.objects) if record.split == "val"]
     with tempfile.TemporaryDirectory() as folder:
         render_all(arguments.objects, Path(folder), records[: arguments.limit], copies=1)
         bank = load_views(Path(folder), "cpu")
         everything, ring = measure_estimates(
-            bank, bank.members("val"), (denoiser, decoder), draw_on_cpu
+            bank, bank.members("val"), (estimator, decoder), draw_on_cpu
         )
     print(f"{len(bank.records)} objects: all unseen views {everything}; ring only {ring}")
 

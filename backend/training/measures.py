@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.model import Condition, Gaussians, SplatDecoder
 from training.render_views import RING, VIEWS
 from training.views import Sample, ViewBank, plain_sample, take_pictures, take_views
 
 Draw = Callable[[Gaussians, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""
+
+
+class Estimator(Protocol):
+    """Whatever turns a picture into latents: the denoiser's direct estimate, or samples."""
+
+    def estimate(self, condition: Condition) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,12 @@ class Figures:
 
 
 def front_samples(objects: Tensor) -> Sample:
-    """Each object from one azimuth that its number decides; every azimuth comes up equally
-    often.
-    """
+    """Each object from one azimuth that its number decides; all come up equally often."""
     return plain_sample(objects, objects * 5 % RING)
 
 
 def unseen_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all views but the picture
-    itself.
-    """
+    """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all but the picture."""
     view = torch.arange(1, VIEWS, device=sample.objects.device).expand(len(sample.objects), -1)
     rgba, _, elevation = take_views(bank, sample, view % RING, view >= RING)
     return rgba, (view % RING) * (360 / RING), elevation
@@ -67,17 +70,15 @@ def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tenso
 
 @torch.inference_mode()
 def measure_estimates(
-    bank: ViewBank, split: Tensor, networks: tuple[LatentDenoiser, SplatDecoder], draw: Draw
+    bank: ViewBank, split: Tensor, networks: tuple[Estimator, SplatDecoder], draw: Draw
 ) -> tuple[Figures, Figures]:
-    """The direct estimate from one picture, over `split`: over all unseen views, and over the
-    ring's.
-    """
-    denoiser, decoder = networks
+    """Estimates from one picture, over `split`: over all unseen views, and over the ring's."""
+    estimator, decoder = networks
     rows = []
     for objects in split.split(16):
         sample = front_samples(objects)
         target, azimuth, elevation = unseen_views(bank, sample)
-        cloud = decoder(denoiser.estimate(picture_condition(bank, sample)))
+        cloud = decoder(estimator.estimate(picture_condition(bank, sample)))
         rows.append(torch.stack(compare(*draw(cloud, azimuth, elevation), target)))
     return _figures(rows), _figures([row[:, :, : RING - 1] for row in rows])
 

@@ -110,7 +110,7 @@ def _grow(centers: NDArray[np.float32], core: Bounds) -> NDArray[np.bool_]:
     while True:
         reach = _REACH * max(float(box.extent.max()), 1e-6)
         near = (centers >= box.lower - reach) & (centers <= box.upper + reach)
-        grown = near.all(axis=1)
+        grown: NDArray[np.bool_] = np.logical_and.reduce(near, axis=1)
         if grown.sum() == inside.sum():
             return grown
         inside = grown

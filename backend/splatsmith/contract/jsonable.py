@@ -80,7 +80,7 @@ def _decode_dict(kinds: tuple[object, ...], data: object, where: str) -> object:
     }
 
 
-def _decode_class(kind: type, data: object, where: str) -> object:
+def _decode_class(kind: type[object], data: object, where: str) -> object:
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, data, where)
     if issubclass(kind, Enum):

@@ -1,1 +1,1 @@
-"""The engines: each turns conditions into a cloud of Gaussians and imports nothing of the others."""
+"""The engines: each turns conditions into a cloud of Gaussians, and knows none of the others."""

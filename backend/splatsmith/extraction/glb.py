@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
+from trimesh.visual.color import ColorVisuals
 
 _ATTRIBUTE = "_color"  # trimesh insists on the underscore
 
@@ -20,6 +21,7 @@ def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    assert isinstance(mesh.visual, ColorVisuals)
     colors = np.asarray(mesh.visual.vertex_colors)
     plain = trimesh.Trimesh(
         vertices=mesh.vertices,
@@ -32,10 +34,10 @@ def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Linear RGB and alpha [N, 4] of sRGB bytes [N, 4] (IEC 61966-2-1)."""
-    encoded = colors.astype(np.float32) / 255
-    rgb = encoded[:, :3]
-    encoded[:, :3] = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return encoded
+    linear = np.divide(colors, 255, dtype=np.float32)
+    rgb = linear[:, :3]
+    linear[:, :3] = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear
 
 
 def _name_colors(tree: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
+from trimesh.visual.color import ColorVisuals
 
 from splatsmith.extraction.glb import write_glb
 
@@ -15,7 +16,7 @@ LINEAR = (1.0, 0.5029, 0.00304, 1.0)
 
 def test_vertex_colors_are_written_as_linear_floats(tmp_path: Path) -> None:
     box = trimesh.creation.box()
-    box.visual.vertex_colors = np.tile(np.array(SRGB, np.uint8), (8, 1))
+    box.visual = ColorVisuals(box, vertex_colors=np.tile(np.array(SRGB, np.uint8), (8, 1)))
     write_glb(tmp_path / "box.glb", box)
     tree, binary = read_glb(tmp_path / "box.glb")
     accessor = tree["accessors"][tree["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]]
@@ -28,7 +29,7 @@ def test_vertex_colors_are_written_as_linear_floats(tmp_path: Path) -> None:
 def test_vertices_and_faces_stay_in_order(tmp_path: Path) -> None:
     box = trimesh.creation.box()
     write_glb(tmp_path / "box.glb", box)
-    back = trimesh.load(tmp_path / "box.glb", force="mesh", process=False)
+    back = trimesh.load_mesh(tmp_path / "box.glb", process=False)
     np.testing.assert_allclose(back.vertices, box.vertices)
     np.testing.assert_array_equal(back.faces, box.faces)
 
