@@ -165,12 +165,24 @@ def dev() -> None:
         )
     make_environment(BACKEND_ENVIRONMENT, "backend", "dev")
     make_environment(BLENDER_ENVIRONMENT, "blender")
+    install_command()
 
 
 def make_environment(folder: Path, *locks: str) -> None:
     command = [sys.executable, str(BACKEND / "locks" / "install.py"), str(folder), *locks]
     if subprocess.run(command).returncode != 0:
         raise Failed(f"The environment {shown(folder)} was not made (see above).")
+
+
+def install_command() -> None:
+    """Put the command `splatsmith`, which runs this checkout's backend, into its environment."""
+    python = python_of(BACKEND_ENVIRONMENT)
+    if (python.parent / "splatsmith").exists() or (python.parent / "splatsmith.exe").exists():
+        return
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    command += ["--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
+    if subprocess.run(command).returncode != 0:
+        raise Failed("The command `splatsmith` could not be installed (see above).")
 
 
 def python_of(environment: Path) -> Path:

@@ -19,7 +19,7 @@ import bpy
 
 PULSE = 0.05
 HUMAN_PAUSE = 1.0
-PATIENCE = 90.0
+PATIENCE = 200.0
 # From the sidebar's top to the middle of the widget, in pixels at the scale of 1.
 PROMPT_FIELD, GENERATE_BUTTON = 64, 190
 
@@ -61,7 +61,6 @@ def configure() -> None:
     settings = replace(
         api.default_settings(),
         folder=Path(orders["folder"]),
-        backend=Path(orders["backend"]),
         environment=Path(orders["environment"]),
     )
     api.configure(settings)
@@ -73,12 +72,6 @@ def open_sidebar() -> Iterator[Pause]:
     sidebar().active_panel_category = "Splatsmith"
     api.start()
     yield from until(lambda: bool(api.snapshot().engines))
-    yield 1.0
-    bpy.context.scene.splatsmith.engine = orders["engine"]
-    for name, value in orders["parameters"].items():
-        settings = bpy.context.scene.splatsmith
-        properties = importlib.import_module(f"{orders['module']}.ui.properties")
-        setattr(properties.engine_group(settings), properties.PREFIX + name, value)
     yield 0.5
 
 

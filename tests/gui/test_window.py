@@ -48,29 +48,17 @@ def display() -> Iterator[str]:
             yield name
 
 
-@pytest.fixture
-def backend(project: Path, tmp_path: Path) -> Path:
-    """A backend's folder that has the test engine beside the package."""
-    folder = tmp_path / "backend"
-    folder.mkdir()
-    (folder / "splatsmith").symlink_to(project / "backend" / "splatsmith")
-    (folder / "locks").symlink_to(project / "backend" / "locks")
-    (folder / "tests").symlink_to(project / "tests")
-    return folder
-
-
 def test_artist_makes_a_chair_and_undoes_it(
-    blender: str, display: str, backend: Path, project: Path, tmp_path: Path
+    blender: str, display: str, project: Path, tmp_path: Path
 ) -> None:
     environment = {
         **os.environ,
         "DISPLAY": display,
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "BLENDER_USER_RESOURCES": str(tmp_path / "resources"),
-        "SPLATSMITH_ENGINES": "tests.backend.engines.lattice",
     }
     _install(blender, environment, tmp_path)
-    orders = _orders(project, backend, tmp_path)
+    orders = _orders(project, tmp_path)
     told = _run_artist(blender, environment, orders)
     assert "error" not in told, told["error"]
     assert told["prompt"] == PROMPT
@@ -86,15 +74,12 @@ def _install(blender: str, environment: dict[str, str], folder: Path) -> None:
     subprocess.run(command, env=environment, check=True, timeout=SECONDS)
 
 
-def _orders(project: Path, backend: Path, folder: Path) -> Path:
+def _orders(project: Path, folder: Path) -> Path:
     pictures = Path(os.environ.get("SPLATSMITH_GUI_PICTURES", folder))
     orders = {
         "module": "bl_ext.user_default.splatsmith",
         "folder": str(folder / "home"),
-        "backend": str(backend),
         "environment": str(project / ".venv"),
-        "engine": "lattice",
-        "parameters": {"steps": 30, "pause": 0.1},
         "prompt": PROMPT,
         "pictures": str(pictures),
         "report": str(folder / "report.json"),
