@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,14 +36,14 @@ BACKEND_ENVIRONMENT = ROOT / ".venv"
 BLENDER_ENVIRONMENT = ROOT / ".venv-blender"
 
 PYTHONS = ((3, 11), (3, 13))  # those that Blender's module is published for
-OTHER_BLENDERS = "SPLATSMITH_BPY_PYTHONS"  # interpreters with other versions of bpy
+OLDER_BLENDERS = ("4.2", "4.5")  # on Python 3.11
 NOT_SHIPPED = {
     "blender_addon/blender_manifest.toml",  # goes in with the wheels filled in
     "blender_addon/demo.py",
     "blender_addon/demo_picture.png",
     "backend/locks/update.py",
     "backend/locks/dev.txt",
-    "backend/locks/blender.txt",
+    *(f"backend/locks/blender{suffix}.txt" for suffix in ("", "-4.2", "-4.5")),
 }
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 MINUTES = 60
@@ -168,8 +169,29 @@ def dev() -> None:
     install_command()
 
 
-def make_environment(folder: Path, *locks: str) -> None:
-    command = [sys.executable, str(BACKEND / "locks" / "install.py"), str(folder), *locks]
+def make_other_blenders() -> None:
+    """Make the environments of the other Blenders that this machine's Pythons can run.
+
+    Raises:
+        Failed: an environment cannot be made.
+    """
+    if sys.version_info[:2] != (3, 11):
+        return
+    for version in OLDER_BLENDERS:
+        make_environment(Path(f"{BLENDER_ENVIRONMENT}-{version}"), f"blender-{version}")
+    newer = shutil.which("python3.13")
+    if newer and runs(newer):
+        make_environment(Path(f"{BLENDER_ENVIRONMENT}-5.2"), "blender", python=newer)
+
+
+def runs(python: str) -> bool:
+    """Whether `python` is more than a name on the PATH, and can make environments."""
+    asked = subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True)
+    return asked.returncode == 0
+
+
+def make_environment(folder: Path, *locks: str, python: str = sys.executable) -> None:
+    command = [python, str(BACKEND / "locks" / "install.py"), str(folder), *locks]
     if subprocess.run(command).returncode != 0:
         raise Failed(f"The environment {shown(folder)} was not made (see above).")
 
@@ -238,6 +260,7 @@ def test() -> None:
         Failed: something did not pass.
     """
     dev()
+    make_other_blenders()
     unclean = [name for name, command in checks().items() if run_check(name, command) != 0]
     count = Count()
     for python, options, minutes in test_runs():
@@ -265,13 +288,17 @@ def run_check(name: str, command: Sequence[str]) -> int:
 
 def test_runs() -> Iterator[tuple[Path, list[str], int]]:
     """Which Python runs which tests, and for how many minutes at most."""
-    backend, blender = python_of(BACKEND_ENVIRONMENT), python_of(BLENDER_ENVIRONMENT)
+    backend, blenders = python_of(BACKEND_ENVIRONMENT), blender_environments()
     yield backend, ["tests/test_architecture.py", "tests/backend", "tests/package"], 30
     # The add-on must not find the backend's packages by accident.
     addon = ["tests/addon", "-o", "pythonpath=."]
-    others = filter(None, os.environ.get(OTHER_BLENDERS, "").split(os.pathsep))
-    for python in [blender, *map(Path, others)]:
-        yield python, addon, 15
+    for blender in blenders:
+        yield python_of(blender), addon, 15
+
+
+def blender_environments() -> list[Path]:
+    """The environments with a Blender that are there, the usual one first."""
+    return sorted(ROOT.glob(f"{BLENDER_ENVIRONMENT.name}*"))
 
 
 def run_tests(count: Count, python: Path, options: Sequence[str], minutes: int) -> None:

@@ -60,9 +60,11 @@ def run(prompt: str, picture: Path, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.app.debug_value = 1  # the glTF importer then tells of nothing but trouble
     say(f"Making two assets: {prompt!r}, and one from the picture {picture.name}")
     assets = make_assets(prompt, picture)
-    files = [path for asset in assets for path in copy_artifacts(asset, out)]
+    folders = [out / name for name in folder_names([asset.name for asset in assets])]
+    files = [path for each in zip(assets, folders, strict=True) for path in copy_artifacts(*each)]
     blend, image = out / "demo.blend", out / "demo.png"
     say("Arranging them in a studio")
     arrange([asset.objects for asset in assets])
@@ -95,9 +97,15 @@ def make_assets(prompt: str, picture: Path) -> list[Asset]:
     return [api.wait_for(key) for key in keys]
 
 
-def copy_artifacts(asset: Asset, out: Path) -> list[Path]:
-    """Copy an asset's files into a folder of its name under `out`; returns the copies."""
-    folder = out / (re.sub(r"\W+", "_", asset.name)[:60].strip("_") or "asset")
+def folder_names(titles: Sequence[str]) -> list[str]:
+    """A plain name for each title, no two alike."""
+    plain = [re.sub(r"\W+", "_", title)[:60].strip("_") or "asset" for title in titles]
+    earlier = [plain[:place].count(name) for place, name in enumerate(plain)]
+    return [f"{n}_{count + 1}" if count else n for n, count in zip(plain, earlier, strict=True)]
+
+
+def copy_artifacts(asset: Asset, folder: Path) -> list[Path]:
+    """Copy an asset's files into `folder`; returns the copies."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted(path for path in asset.source.iterdir() if path.is_file())
     return [Path(shutil.copy(path, folder / path.name)) for path in sources]

@@ -45,6 +45,14 @@ def compile_lock(requirements: list[str], *options: str) -> str:
     return done.stdout
 
 
+def members(groups: dict[str, list[str | dict[str, str]]], name: str) -> list[str]:
+    """A dependency group's requirements, those of the groups it includes among them."""
+    found: list[str] = []
+    for each in groups[name]:
+        found += [each] if isinstance(each, str) else members(groups, each["include-group"])
+    return found
+
+
 def entries(lock: str) -> list[str]:
     """A lock's entries, each a pin with its hash lines."""
     return re.findall(r"^\S.*(?:\n +.*)*\n", lock, flags=re.MULTILINE)
@@ -89,7 +97,8 @@ def main() -> None:
         for name, platform in PLATFORMS.items()
     }
     locks["dev"] = beside(locks.values(), compile_lock(groups["dev"] + backend, "--universal"))
-    locks["blender"] = compile_lock(groups["blender"], "--universal")
+    for name in (group for group in groups if group.startswith("blender")):
+        locks[name] = compile_lock(members(groups, name), "--universal")
     cpu = HERE / "linux-x86_64-cpu.txt"
     hashes = [f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels]
     locks[cpu.stem] = cpu_lock(locks["linux-x86_64-cuda"], hashes or known_cpu_hashes(cpu))

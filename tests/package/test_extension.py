@@ -17,12 +17,6 @@ SCRIPT = Path(__file__).with_name("job_in_blender.py")
 SECONDS = 300
 
 
-def blenders() -> list[Path]:
-    others = os.environ.get(build_addon.OTHER_BLENDERS, "").split(os.pathsep)
-    own = build_addon.python_of(build_addon.BLENDER_ENVIRONMENT)
-    return [own, *(Path(other) for other in others if other)]
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_addon.build(tmp_path_factory.mktemp("dist"))
@@ -30,7 +24,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 20)
-@pytest.mark.parametrize("blender", blenders(), ids=lambda python: python.parts[-3])
+@pytest.mark.parametrize(
+    "blender", build_addon.blender_environments(), ids=lambda folder: folder.name
+)
 def test_job_runs_through_the_installed_extension(
     blender: Path, archive: Path, tmp_path: Path
 ) -> None:
@@ -47,7 +43,7 @@ def test_job_runs_through_the_installed_extension(
 def run_job(blender: Path, archive: Path, home: Path) -> dict[str, Any]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["BLENDER_USER_RESOURCES"] = str(home / "Blender's own folder")
-    command = [blender, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
+    command = [build_addon.python_of(blender), "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
     done = subprocess.run(
         [str(part) for part in command],
         cwd=home,

