@@ -43,7 +43,8 @@ def test_job_runs_through_the_installed_extension(
 def run_job(blender: Path, archive: Path, home: Path) -> dict[str, Any]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["BLENDER_USER_RESOURCES"] = str(home / "Blender's own folder")
-    command = [build_addon.python_of(blender), "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
+    python = build_addon.python_of(blender)
+    command = [python, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
     done = subprocess.run(
         [str(part) for part in command],
         cwd=home,
