@@ -102,6 +102,8 @@ def written_aside(folder: Path) -> Iterator[Path]:
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     except FileExistsError:
         raise StorageFull(f"{folder} is a file.", "Choose another folder.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise StorageFull(f"{folder} cannot be made.", "Choose another folder.") from None
     try:
         yield partial
     finally:

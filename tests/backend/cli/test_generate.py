@@ -146,6 +146,13 @@ def test_a_file_in_the_folder_s_place_is_named(run: CommandLine) -> None:
     assert "o is a file" in answer.err
 
 
+def test_a_folder_that_cannot_be_made_is_named(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("", encoding="utf-8")
+    answer = run.generate("--prompt", "a cube", "--out", tmp_path / "note.txt" / "below")
+    assert answer.code == 1
+    assert "below cannot be made. Choose another folder." in " ".join(answer.err.split())
+
+
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere"
 )
