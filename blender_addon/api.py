@@ -32,7 +32,7 @@ from .desk import Desk, Ending
 from .importing import Asset, Placing, import_files, read_origin
 from .link.snapshot import LinkSettings, Snapshot
 from .pictures import Picture, name_of, read_picture
-from .scene.marks import read_mark
+from .scene.marks import mark_asset, read_mark
 
 POLL_SECONDS = 0.05
 GRID_SPACING = 1.5  # times the assets' size
@@ -298,6 +298,13 @@ def request_of(obj: bpy.types.Object) -> GenerateRequest | None:
     if known is None or not known.request:
         return None
     return from_json(GenerateRequest, json.loads(known.request))
+
+
+def offer_as_asset(obj: bpy.types.Object) -> None:
+    """Show `obj` in the asset browser, with its prompt and its own picture."""
+    known, request = read_mark(obj), request_of(obj)
+    picture = snapshot().previews.get(known.job) if known else None
+    mark_asset(obj, request.prompt if request else "", picture, ("Splatsmith",))
 
 
 def picture_of(request: GenerateRequest) -> Path | None:

@@ -110,10 +110,8 @@ class SPLATSMITH_OT_import_asset(Attempt, bpy.types.Operator):
         api.import_asset(self.filepath, placing=api.Placing(size=_settings(context).size))
 
 
-class SPLATSMITH_OT_again(Attempt, bpy.types.Operator):
-    bl_idname = "splatsmith.again"
-    bl_label = "Use Its Settings"
-    bl_description = "Fill the panel with what the active object was made from"
+class OnMadeObject(Attempt):
+    """An operator for an active object that was generated."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -121,6 +119,22 @@ class SPLATSMITH_OT_again(Attempt, bpy.types.Operator):
         if not made:
             cls.poll_message_set("Select an object that Splatsmith made")
         return made
+
+
+class SPLATSMITH_OT_offer_as_asset(OnMadeObject, bpy.types.Operator):
+    bl_idname = "splatsmith.offer_as_asset"
+    bl_label = "Mark as Asset"
+    bl_description = "Show the active object in the asset browser, with its own picture"
+    bl_options = {"UNDO"}
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        api.offer_as_asset(context.object)
+
+
+class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
+    bl_idname = "splatsmith.again"
+    bl_label = "Use Its Settings"
+    bl_description = "Fill the panel with what the active object was made from"
 
     def attempt(self, context: bpy.types.Context) -> None:
         request = api.request_of(context.object)
@@ -259,6 +273,7 @@ CLASSES = (
     SPLATSMITH_OT_batch,
     SPLATSMITH_OT_import_asset,
     SPLATSMITH_OT_again,
+    SPLATSMITH_OT_offer_as_asset,
     SPLATSMITH_OT_new_seed,
     SPLATSMITH_OT_cancel_job,
     SPLATSMITH_OT_remove_job,

@@ -133,6 +133,7 @@ class SPLATSMITH_PT_tools(InSidebar, bpy.types.Panel):
         column.operator("splatsmith.batch", icon="PRESET")
         column.operator("splatsmith.import_asset", icon="IMPORT")
         column.operator("splatsmith.again", icon="LOOP_BACK")
+        column.operator("splatsmith.offer_as_asset", icon="ASSET_MANAGER")
 
 
 class SPLATSMITH_PT_backend(InSidebar, bpy.types.Panel):

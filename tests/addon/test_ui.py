@@ -147,6 +147,18 @@ def test_generate_button_brings_an_asset_and_its_settings_back(registered: None)
     assert settings.prompt == "a bench" and engine_group(settings).parameter_seed == 5
 
 
+def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> None:
+    recipe = api.Recipe(engine="lattice", products=(Product.SPLATS,))
+    asset = api.generate("a cube", recipe=recipe)
+    await_preview(asset.job)
+    bpy.context.view_layer.objects.active = made = asset.objects[Product.SPLATS]
+    assert bpy.ops.splatsmith.offer_as_asset() == {"FINISHED"}
+    assert made.asset_data.description == "a cube"
+    assert tuple(made.preview.image_size) == (512, 512)
+    bpy.context.view_layer.objects.active = None
+    assert not bpy.ops.splatsmith.offer_as_asset.poll()
+
+
 def test_refusal_is_reported_in_one_sentence(registered: None, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="There is no asset at"):
         bpy.ops.splatsmith.import_asset(filepath=str(tmp_path / "nothing.ply"))
@@ -168,6 +180,13 @@ def await_engines() -> None:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
     show_engines(api.snapshot().engines)
+
+
+def await_preview(job: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while job not in api.snapshot().previews:
+        assert time.monotonic() < deadline, api.snapshot()
+        time.sleep(0.02)
 
 
 def await_endings() -> None:
