@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
 import numpy as np
 import torch
 from gsplat import rasterization
@@ -11,7 +14,26 @@ from ..contract.cloud import GaussianCloud
 from .cameras import Cameras
 from .rendering import NEAR_PLANE, Rendering
 
+log = logging.getLogger(__name__)
+
 _CAMERAS_AT_ONCE = 16  # bounds the memory of the lists of tiles
+
+
+@cache
+def has_kernels() -> bool:
+    """Whether gsplat's CUDA kernels are here; at first they are compiled, which takes minutes.
+
+    That needs CUDA's compiler, which few artists have.
+    """
+    try:
+        from gsplat.cuda import _backend  # importing it compiles: not before it is wanted
+    except (ImportError, OSError, RuntimeError) as error:
+        log.warning("gsplat's kernels cannot be compiled; the CPU draws instead: %s", error)
+        return False
+    found = getattr(_backend, "_C", None) is not None
+    if not found:
+        log.warning("gsplat's kernels need CUDA's compiler, nvcc; the CPU draws instead")
+    return found
 
 
 @torch.inference_mode()

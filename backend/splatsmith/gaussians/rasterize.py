@@ -24,10 +24,11 @@ def rasterize(
     Args:
         background: sRGB.
         eps2d: variance added to every splat, pixels^2, so that none falls between the pixels.
-        device: "cpu", "cuda" or "cuda:N".
+        device: "cpu", "cuda" or "cuda:N"; a GPU without gsplat's kernels has the CPU draw.
     """
-    if device == "cpu" or not len(cloud):  # gsplat's kernels want at least one Gaussian
-        return rasterize_tiles(cloud, cameras, background, eps2d)
-    from .on_gpu import rasterize_gpu  # torch and gsplat take seconds to import
+    if device != "cpu" and len(cloud):  # gsplat's kernels want at least one Gaussian
+        from . import on_gpu  # torch and gsplat take seconds to import
 
-    return rasterize_gpu(cloud, cameras, background, eps2d, device)
+        if on_gpu.has_kernels():
+            return on_gpu.rasterize_gpu(cloud, cameras, background, eps2d, device)
+    return rasterize_tiles(cloud, cameras, background, eps2d)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.gaussians import on_gpu
 from splatsmith.gaussians.cameras import Cameras, orbit
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.reference import rasterize_reference
@@ -78,6 +79,18 @@ def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
     fast = rasterize(cloud, cameras, device=device, **options)
     assert fast.colors.shape == (1, 21, 37, 3)
     assert_close(fast, rasterize_reference(cloud, cameras, **options))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_is_drawn_on_by_gsplats_kernels() -> None:
+    assert on_gpu.has_kernels()
+
+
+def test_a_gpu_without_kernels_has_the_cpu_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_gpu, "has_kernels", lambda: False)
+    cloud, cameras = random_cloud(50), orbit([10.0], 20.0, 2.5, 50.0, 32)
+    assert_close(rasterize(cloud, cameras, device="cuda"), rasterize(cloud, cameras))
 
 
 def test_the_nearer_gaussian_hides_the_farther_one() -> None:
