@@ -143,14 +143,16 @@ class Supervisor:
         return True
 
     def _mourn(self, job: JobStatus) -> None:
-        """The worker died: cancelled if that was asked for, else failed; then start another."""
+        """The worker died: end its job, or keep it if the worker had not begun; start another."""
         assert self._worker is not None
-        reason = self._worker.reason()
+        reason, had_begun = self._worker.reason(), self.worker_state != "idle"
         self._bury()
-        if self._store.is_wanted(job.id):
+        if not self._store.is_wanted(job.id):
+            self._cancelled(job)
+        elif had_begun:
             self._fail(job, reason.problem)
         else:
-            self._cancelled(job)
+            self._store.give_back(job.id)
         self._start_worker()
 
     def _fail(self, job: JobStatus, problem: Problem) -> None:

@@ -47,9 +47,6 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
     def send(self, message: Message) -> None:
         """Send a message. A worker that has just died is noticed by `receive`."""
         assert self._process.stdin is not None
