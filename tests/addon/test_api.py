@@ -73,6 +73,9 @@ def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Imag
     assert request is not None
     kept = api.picture_of(request)
     assert kept is not None and kept.read_bytes().startswith(b"\x89PNG")
+    assert image.is_dirty and image.source == "GENERATED"
+    again = bpy.data.images.load(str(kept))
+    assert list(again.pixels) == list(image.pixels)
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -80,7 +83,7 @@ def test_picture_file_is_sent_as_it_is(
     desk: None, image: bpy.types.Image, tmp_path: Path, packed: bool
 ) -> None:
     path = tmp_path / "a picture.png"
-    image.save(filepath=str(path), save_copy=True)
+    image.save(filepath=str(path))
     loaded = bpy.data.images.load(str(path))
     if packed:
         loaded.pack()
