@@ -43,16 +43,48 @@ class JobState(StrEnum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
+class Closure(StrEnum):
+    """What becomes of the places that cannot be seen from anywhere."""
+
+    AUTO = "auto"  # watertight for objects, open for scenes
+    WATERTIGHT = "watertight"  # solid: one closed skin, without holes
+    OPEN = "open"  # nothing is made up: surface only where it was seen
+
+
+TEXTURE_SIZES = (512, 1024, 2048, 4096, 8192)  # pixels a side
+RESOLUTIONS = (32, 512)  # least and most voxels along the longest side
+
+
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """How meshes and points are taken from a cloud."""
+    """How meshes and points are taken from a cloud.
+
+    Attributes:
+        face_budget: the most triangles of the mesh.
+        texture_size: pixels a side, one of TEXTURE_SIZES; 0 for colours at the vertices instead.
+        resolution: voxels along the longest side, in RESOLUTIONS; 0 to choose by the Gaussians.
+        closure: whether the mesh is one closed skin.
+        close_bottom: fill what only opens towards the ground, as the inside of a bell does.
+        point_count: of the point cloud.
+    """
 
     face_budget: int = 20_000
+    texture_size: int = 2048
+    resolution: int = 0
+    closure: Closure = Closure.AUTO
+    close_bottom: bool = True
     point_count: int = 50_000
 
     def __post_init__(self) -> None:
         _check_range("face_budget", self.face_budget, 4, 5_000_000)
         _check_range("point_count", self.point_count, 1, 20_000_000)
+        if self.resolution:
+            _check_range("resolution", self.resolution, *RESOLUTIONS)
+        if self.texture_size and self.texture_size not in TEXTURE_SIZES:
+            raise InvalidRequest(
+                f"texture_size is {self.texture_size:,}.",
+                f"It must be one of {', '.join(map(str, TEXTURE_SIZES))}, or 0 for vertex colours.",
+            )
 
 
 @dataclass(frozen=True)
