@@ -1,6 +1,6 @@
 """Run the benchmarks that this Python can run and print their figures.
 
-python -m tests.bench [NAME ...]    NAME: a benchmark module's name, or its beginning
+python -m tests.bench [NAME ...]    NAME: the beginning of a benchmark's name
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ IN_BLENDER = ("import", "journey")  # how the names of those begin that need bpy
 def benchmarks(prefixes: list[str]) -> list[str]:
     """The names of the benchmarks for this Python, sorted; all of them without `prefixes`."""
     in_blender = find_spec("bpy") is not None
-    found = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
+    folder = Path(__file__).parent
+    found = sorted(
+        [path.stem for path in folder.glob("*.py")]
+        + [path.parent.name for path in folder.glob("*/__init__.py")]
+    )
     return [
         name
         for name in found

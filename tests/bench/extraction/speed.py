@@ -11,7 +11,7 @@ from splatsmith.extraction.points import extract_points
 from splatsmith.progress import silent
 from tests.backend.gaussians.clouds import shell
 
-from .figure import Figure
+from ..figure import Figure
 
 TARGET_SECONDS = {16_384: 5.0}
 
