@@ -1,4 +1,4 @@
-"""The command line: splatsmith serve · generate · batch · engines."""
+"""The command line: splatsmith serve · generate · batch · extract · engines."""
 
 from __future__ import annotations
 

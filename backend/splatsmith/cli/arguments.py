@@ -14,12 +14,14 @@ from typing import NoReturn
 from .. import __version__
 from ..contract.cards import EngineCard, ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
-from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product
+from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, Product
 from ..engines import registry
 from ..settings import DATA_VARIABLE, data_directory
 from .batch import run_batch
 from .engines import run_engines
+from .extract import run_extract
 from .generate import run_generate
+from .products import add_products
 from .serve import run_serve
 
 PARAMETER = "parameter:"  # marks an engine's parameters among the parsed options
@@ -62,6 +64,7 @@ def _parser(card: EngineCard) -> Parser:
     _add_serve(commands)
     _add_generate(commands, card)
     _add_batch(commands, card)
+    _add_extract(commands)
     _add_engines(commands)
     return parser
 
@@ -124,6 +127,24 @@ def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -
     _add_making(command, card)
 
 
+def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = commands.add_parser("extract", help="take meshes or points from splat files")
+    command.set_defaults(run=run_extract, log_level=logging.WARNING)
+    command.add_argument(
+        "clouds",
+        type=Path,
+        nargs="+",
+        metavar="CLOUD",
+        help="a splat PLY file, or a folder of them; of several, each gets a folder of its own",
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)"
+    )
+    add_products(command, ExtractRequest("").products)
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_common(command)
+
+
 def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
     command = commands.add_parser("engines", help="list the engines and their parameters")
     command.set_defaults(run=run_engines, log_level=logging.WARNING)
@@ -133,32 +154,9 @@ def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _add_making(command: Parser, card: EngineCard) -> None:
     """The options of everything that makes assets."""
-    defaults = ExtractionOptions()
     command.add_argument("--engine", default=DEFAULT_ENGINE, help="see `splatsmith engines`")
     command.add_argument("--variant", default="", help="default: the engine's first")
-    command.add_argument(
-        "--products",
-        nargs="+",
-        type=Product,
-        default=tuple(Product),
-        choices=tuple(Product),
-        metavar="PRODUCT",
-        help="any of: splats mesh points (default: all; splats always)",
-    )
-    command.add_argument(
-        "--faces",
-        type=int,
-        default=defaults.face_budget,
-        metavar="N",
-        help="triangles of the mesh at most (default: %(default)s)",
-    )
-    command.add_argument(
-        "--points",
-        type=int,
-        default=defaults.point_count,
-        metavar="N",
-        help="points of the point cloud (default: %(default)s)",
-    )
+    add_products(command, tuple(Product), "; splats always")
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_common(command)
     group = command.add_argument_group(f"parameters of {card.title}")
@@ -173,6 +171,7 @@ def _add_making(command: Parser, card: EngineCard) -> None:
 
 
 def _add_common(command: Parser) -> None:
+    """The options of everything that works on a device."""
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     command.add_argument("--debug", action="store_true", help="show tracebacks and the log")
 

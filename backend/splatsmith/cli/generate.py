@@ -7,15 +7,16 @@ from pathlib import Path
 
 from ..contract.batches import file_name
 from ..contract.jsonable import to_json
-from ..contract.protocol import Artifact, ExtractionOptions, GenerateRequest
+from ..contract.protocol import Artifact, GenerateRequest
+from .products import extraction_of
 from .screen import Screen
-from .workshop import Workshop, new_order
+from .workshop import Workshop, order_generation
 
 
 def run_generate(options: argparse.Namespace, screen: Screen) -> int:
     """Make the asset and name its files."""
     request = request_of(options, options.prompt, options.name or _stem(options.image))
-    order = new_order(request, options.image)
+    order = order_generation(request, options.image)
     folder: Path = options.out or Path(file_name(request.title))
     with screen.progress(request.title) as report:
         artifacts = Workshop(options.device).make(order, folder, report)
@@ -34,7 +35,7 @@ def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateR
         variant=options.variant,
         parameters=dict(options.parameters),
         products=tuple(options.products),
-        extraction=ExtractionOptions(options.faces, options.points),
+        extraction=extraction_of(options),
         name=name,
     )
 

@@ -8,13 +8,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from ..artifacts import describe_artifacts, file_digest, move_artifacts
+from ..artifacts import MEDIA_TYPES, describe_artifacts, file_digest, move_artifacts
 from ..contract.cards import Condition
-from ..contract.protocol import Artifact, GenerateRequest
+from ..contract.problems import InvalidRequest, UnreadableCloud
+from ..contract.protocol import Artifact, ExtractRequest, GenerateRequest
 from ..engines import registry
 from ..errors import StorageFull
 from ..pictures import read_picture
@@ -22,11 +23,22 @@ from ..progress import Progress, Report
 
 
 @dataclass(frozen=True)
-class Order:
+class Generation:
     """A completed request and the pictures that it names by their SHA-256."""
 
     request: GenerateRequest
     pictures: dict[Condition, Path]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A request and the splat file that it names by its SHA-256."""
+
+    request: ExtractRequest
+    cloud: Path
+
+
+Order = Generation | Extraction
 
 
 class Workshop:
@@ -47,18 +59,26 @@ class Workshop:
             Cancelled: Ctrl+C was pressed.
             SplatsmithError: what went wrong.
         """
-        from .. import pipeline  # torch, as above
-
+        if isinstance(order, Extraction):
+            _refuse_overwriting(order.cloud, folder)
         with stopped_by_interrupt() as stop, written_aside(folder) as partial:
             progress = Progress(report, stop.is_set)
-            pipeline.generate(order.request, order.pictures, partial, self._shelf, progress)
+            self._carry_out(order, partial, progress)
             artifacts = describe_artifacts(partial)
             progress.step(1, 1)
             move_artifacts(partial, folder)
         return artifacts
 
+    def _carry_out(self, order: Order, folder: Path, progress: Progress) -> None:
+        from .. import pipeline  # torch, as above
 
-def new_order(request: GenerateRequest, image: Path | None) -> Order:
+        if isinstance(order, Generation):
+            pipeline.generate(order.request, order.pictures, folder, self._shelf, progress)
+        else:
+            pipeline.extract(order.request, order.cloud, folder, self._shelf.device, progress)
+
+
+def order_generation(request: GenerateRequest, image: Path | None) -> Generation:
     """Check `request`, of a picture or none, against its engine's card.
 
     Raises:
@@ -69,7 +89,30 @@ def new_order(request: GenerateRequest, image: Path | None) -> Order:
         read_picture(image)
         pictures[Condition.IMAGE] = image
         request.pictures[Condition.IMAGE] = file_digest(image)
-    return Order(request.completed(registry.card(request.engine)), pictures)
+    return Generation(request.completed(registry.card(request.engine)), pictures)
+
+
+def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extraction:
+    """What `template` asks for, of the splat file `cloud`.
+
+    Raises:
+        UnreadableCloud: there is no such file, or it may not be read.
+    """
+    try:
+        return Extraction(replace(template, cloud=file_digest(cloud), name=name), cloud)
+    except OSError as error:
+        raise UnreadableCloud(
+            f"{cloud} cannot be read: {error.strerror}.", "Check the name."
+        ) from error
+
+
+def _refuse_overwriting(cloud: Path, folder: Path) -> None:
+    """Results must not take the place of the asset that they are taken from, nor its record."""
+    if cloud.name in MEDIA_TYPES and cloud.resolve().parent == folder.resolve():
+        raise InvalidRequest(
+            f"The results would be written over those that {cloud} belongs to.",
+            "Choose another folder with --out.",
+        )
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .problems import InvalidRequest
@@ -47,13 +47,27 @@ def read_batch(source: Path) -> list[BatchItem]:
             f"{source} holds nothing to make.",
             "Give a file with one prompt a line, a CSV with a header, or a folder of pictures.",
         )
-    return _numbered_where_equal(items)
+    names = distinct_names(item.name for item in items)
+    return [replace(item, name=name) for item, name in zip(items, names, strict=True)]
 
 
 def file_name(title: str) -> str:
     """`title` as the name of a file or folder: letters of any script, digits, - and _."""
     words = re.sub(r"[^\w]+", "-", title).strip("-_")
     return words[:MAX_FILE_NAME].rstrip("-_") or "asset"
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """`names`, equal ones numbered; judged as file names, so that no folder is shared."""
+    taken: set[str] = set()
+    distinct: list[str] = []
+    for given in names:
+        name, number = given, 2
+        while file_name(name).casefold() in taken:
+            name, number = f"{number} {given}", number + 1
+        taken.add(file_name(name).casefold())
+        distinct.append(name)
+    return distinct
 
 
 def _pictures(folder: Path) -> list[BatchItem]:
@@ -113,16 +127,3 @@ def _text(source: Path) -> str:
         raise InvalidRequest(f"{source} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         raise InvalidRequest(f"{source} is not text in UTF-8.", "Save it as UTF-8.") from None
-
-
-def _numbered_where_equal(items: list[BatchItem]) -> list[BatchItem]:
-    """Give equal names a number, judged as file names so that no folder is shared."""
-    taken: set[str] = set()
-    numbered: list[BatchItem] = []
-    for item in items:
-        name, number = item.name, 2
-        while file_name(name).casefold() in taken:
-            name, number = f"{number} {item.name}", number + 1
-        taken.add(file_name(name).casefold())
-        numbered.append(BatchItem(name, item.prompt, item.picture, item.parameters))
-    return numbered
