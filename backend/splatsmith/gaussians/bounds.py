@@ -13,6 +13,11 @@ VISIBLE_OPACITY = 0.1
 _CORE_PERCENTILES = (2, 98)
 _CORE_MARGIN = 0.5  # of the core's size, on every side: what lies beyond is a stray
 _SPREAD = 2.0  # standard deviations of a Gaussian that count as its body
+_USUAL_SIZES = 95  # percentile: the few that are larger do not widen the sphere
+_SAMPLE = 200_000  # Gaussians that percentiles are taken of
+_WIDEST = 1.0  # standard deviation, in radii: wider Gaussians are fog, not surface
+# Below these, float32 cannot tell the sphere's points apart: of the centre's distance, and of 0.
+_LEAST_SHARE, _LEAST_RADIUS = 1e-6, 1e-30
 
 
 @dataclass(frozen=True)
@@ -26,26 +31,35 @@ class Sphere:
 def bounding_sphere(cloud: GaussianCloud) -> Sphere:
     """A sphere around all Gaussians that can be seen, except those far from most others.
 
+    Values that are not finite numbers, and sizes of any order, are borne.
+
     Raises:
         ValueError: none can be seen.
     """
-    seen = np.flatnonzero(cloud.opacities > VISIBLE_OPACITY)
-    if not len(seen):
+    means, sizes = _visible(cloud)
+    if not len(means):
         raise ValueError("the cloud has no Gaussian that can be seen")
-    means = cloud.means[seen]
-    low, high = np.percentile(means, _CORE_PERCENTILES, axis=0)
-    margin = _CORE_MARGIN * (high - low).max() + 1e-6
+    sample = slice(None, None, 1 + len(means) // _SAMPLE)
+    low, high = np.percentile(means[sample], _CORE_PERCENTILES, axis=0)
+    usual = np.percentile(sizes[sample], _USUAL_SIZES)
+    margin = _CORE_MARGIN * (high - low).max()
     inside = ((means >= low - margin) & (means <= high + margin)).all(axis=1)
-    means, sizes = means[inside], cloud.scales[seen][inside].max(axis=1)
-    center = (means.min(axis=0) + means.max(axis=0)) / 2
-    reach = np.linalg.norm(means - center, axis=1)
-    # The body of a few huge, faint Gaussians must not shrink everything else to a dot.
-    body = _SPREAD * np.minimum(sizes, np.percentile(sizes, 95))
-    return Sphere(center.astype(np.float32), float(max((reach + body).max(), 1e-6)))
+    means, sizes = means[inside], np.minimum(sizes[inside], usual)
+    center = ((means.min(axis=0) + means.max(axis=0)) / 2).astype(np.float32)
+    means -= center
+    reach = np.sqrt(np.einsum("ij,ij->i", means, means))
+    least = max(_LEAST_SHARE * float(np.abs(center).max()), _LEAST_RADIUS)
+    return Sphere(center, max(float((reach + _SPREAD * sizes).max()), least))
 
 
 def to_unit_sphere(cloud: GaussianCloud, sphere: Sphere) -> GaussianCloud:
-    """The cloud moved and scaled so that `sphere` becomes the unit sphere at the origin."""
+    """The cloud moved and scaled so that `sphere` becomes the unit sphere at the origin.
+
+    Gaussians wider than the sphere are left out: they would lie over everything like fog.
+    """
+    clear = cloud.scales.max(axis=1) <= _WIDEST * sphere.radius
+    if not clear.all():
+        cloud = cloud.take(clear)
     scale = np.float32(1 / sphere.radius)
     return GaussianCloud(
         means=(cloud.means - sphere.center) * scale,
@@ -55,3 +69,14 @@ def to_unit_sphere(cloud: GaussianCloud, sphere: Sphere) -> GaussianCloud:
         sh0=cloud.sh0,
         shN=cloud.shN,
     )
+
+
+def _visible(cloud: GaussianCloud) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The centres [M, 3] and longest standard deviations [M] of those that can be seen.
+
+    In double precision: squares of float32 may overflow.
+    """
+    sizes = cloud.scales.max(axis=1)
+    seen = cloud.opacities > VISIBLE_OPACITY
+    seen &= np.isfinite(sizes) & np.isfinite(cloud.means).all(axis=1)
+    return cloud.means[seen].astype(np.float64), sizes[seen]

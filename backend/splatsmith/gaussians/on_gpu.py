@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from gsplat import rasterization
+from gsplat import rasterization, spherical_harmonics
 from torch import Tensor
 
 from ..contract.cloud import GaussianCloud
+from ..contract.transform import rotation_matrices
 from .cameras import Cameras
+from .planes import depth_planes
 from .rendering import NEAR_PLANE, Rendering
 
 log = logging.getLogger(__name__)
 
 _CAMERAS_AT_ONCE = 16  # bounds the memory of the lists of tiles
+_SPLATS_AT_ONCE = 16_000_000  # and this that of colours and planes: Gaussians times cameras
 
 
 @cache
@@ -45,33 +49,87 @@ def rasterize_gpu(
     device: str,
 ) -> Rendering:
     """As `rasterize`, on a CUDA device."""
-    means, quats = _tensor(cloud.means, device), _tensor(cloud.quats, device)
-    scales, opacities = _tensor(cloud.scales, device), _tensor(cloud.opacities, device)
-    harmonics = _tensor(np.concatenate([cloud.sh0[:, None], cloud.shN], axis=1), device)
-    views = _tensor(cameras.viewmats, device).split(_CAMERAS_AT_ONCE)
-    intrinsics = _tensor(cameras.Ks, device).split(_CAMERAS_AT_ONCE)
+    splats = _Splats.of(cloud, device)
+    at_once = max(1, min(_CAMERAS_AT_ONCE, _SPLATS_AT_ONCE // len(cloud)))
+    views = _tensor(cameras.viewmats, device).split(at_once)
+    intrinsics = _tensor(cameras.Ks, device).split(at_once)
     behind = torch.tensor(background, device=device)
-    parts: list[tuple[Tensor, Tensor]] = []
-    for viewmats, ks in zip(views, intrinsics, strict=True):
-        drawn, alpha, _ = rasterization(
-            means=means,
-            quats=quats,
-            scales=scales,
-            opacities=opacities,
-            colors=harmonics,
-            viewmats=viewmats,
-            Ks=ks,
-            width=cameras.width,
-            height=cameras.height,
-            near_plane=NEAR_PLANE,
-            eps2d=eps2d,
-            sh_degree=cloud.degree,
-            render_mode="RGB+ED",
+    parts = [
+        _draw(splats, viewmats, ks, (cameras.width, cameras.height), eps2d)
+        for viewmats, ks in zip(views, intrinsics, strict=True)
+    ]
+    drawn, alphas = (torch.cat(part) for part in zip(*parts, strict=True))
+    colors = drawn[..., :3] + (1 - alphas) * behind
+    depths = _depths(drawn[..., 3:], alphas[..., 0], *_middle(cameras))
+    return Rendering(*(layer.cpu().numpy() for layer in (colors, alphas[..., 0], depths)))
+
+
+@dataclass(frozen=True)
+class _Splats:
+    """A cloud on the device; harmonics [N, K, 3], covariances [N, 3, 3]."""
+
+    means: Tensor
+    quats: Tensor
+    scales: Tensor
+    opacities: Tensor
+    harmonics: Tensor
+    covariances: Tensor
+    degree: int
+
+    @classmethod
+    def of(cls, cloud: GaussianCloud, device: str) -> _Splats:
+        axes = _tensor(rotation_matrices(cloud.quats) * cloud.scales[:, None, :], device)
+        return cls(
+            means=_tensor(cloud.means, device),
+            quats=_tensor(cloud.quats, device),
+            scales=_tensor(cloud.scales, device),
+            opacities=_tensor(cloud.opacities, device),
+            harmonics=_tensor(np.concatenate([cloud.sh0[:, None], cloud.shN], axis=1), device),
+            covariances=axes @ axes.mT,
+            degree=cloud.degree,
         )
-        drawn[..., :3] += (1 - alpha) * behind
-        parts.append((drawn, alpha))
-    drawn, alphas = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
-    return Rendering(drawn[..., :3].copy(), alphas[..., 0], drawn[..., 3].copy())
+
+
+def _draw(
+    splats: _Splats, viewmats: Tensor, ks: Tensor, size: tuple[int, int], eps2d: float
+) -> tuple[Tensor, Tensor]:
+    """[C, H, W, 6] colours and depth planes, and alphas [C, H, W, 1]."""
+    planes = depth_planes(splats.means, splats.covariances, viewmats, ks, size, eps2d)
+    drawn, alphas, _ = rasterization(
+        means=splats.means,
+        quats=splats.quats,
+        scales=splats.scales,
+        opacities=splats.opacities,
+        colors=torch.cat([_colors(splats, viewmats), planes], dim=2),
+        viewmats=viewmats,
+        Ks=ks,
+        width=size[0],
+        height=size[1],
+        near_plane=NEAR_PLANE,
+        eps2d=eps2d,
+    )
+    return drawn, alphas
+
+
+def _colors(splats: _Splats, viewmats: Tensor) -> Tensor:
+    """[C, N, 3] as each camera sees them."""
+    positions = torch.linalg.inv(viewmats)[:, :3, 3]
+    directions = splats.means[None] - positions[:, None]
+    coefficients = splats.harmonics.expand(len(viewmats), -1, -1, -1)
+    return (spherical_harmonics(splats.degree, directions, coefficients) + 0.5).clamp(min=0)
+
+
+def _middle(cameras: Cameras) -> tuple[float, float]:
+    return float(cameras.Ks[0, 0, 2]), float(cameras.Ks[0, 1, 2])
+
+
+def _depths(planes: Tensor, alphas: Tensor, cx: float, cy: float) -> Tensor:
+    """[C, H, W] from the blended planes: a + b x + c y at each pixel's centre."""
+    _, height, width = alphas.shape
+    x = torch.arange(width, device=alphas.device) + (0.5 - cx)
+    y = torch.arange(height, device=alphas.device)[:, None] + (0.5 - cy)
+    depths = planes[..., 0] + planes[..., 1] * x + planes[..., 2] * y
+    return depths / alphas.clamp(min=1e-10)
 
 
 def _tensor(array: object, device: str) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
+from .planes import linearise
 from .rendering import (
-    EDGE_MARGIN,
     MAX_ALPHA,
     MIN_ALPHA,
     MIN_TRANSMITTANCE,
@@ -50,17 +50,22 @@ def _draw(
     centres = centres[order]
     covariances = _covariances(cloud)[order]
     intrinsics = torch.from_numpy(cameras.Ks[index])
-    flat = _project(covariances, centres, view, intrinsics, cameras)
-    flat = flat + eps2d * torch.eye(2)
+    size = (cameras.width, cameras.height)
+    linear = linearise(centres[None], view[None], intrinsics[None], size)[0]
+    flat = linear @ covariances @ linear.mT + eps2d * torch.eye(2)
     points = centres[:, :2] / centres[:, 2:] * intrinsics[[0, 1], [0, 1]] + intrinsics[:2, 2]
+    offsets = _offsets(points, cameras)
     opacities = torch.from_numpy(cloud.opacities)[order]
-    alphas = _alphas(points, flat, opacities, cameras)
+    alphas = _alphas(offsets, flat, opacities)
     weights = _front_to_back(alphas)  # [n, H, W]
     colors = torch.from_numpy(view_colors(cloud, cameras.positions[index]))[order]
     alpha = weights.sum(0)
     color = torch.einsum("nhw,nc->hwc", weights, colors)
     color = color + (1 - alpha)[..., None] * torch.tensor(background)
-    depth = torch.einsum("nhw,n->hw", weights, centres[:, 2]) / alpha.clamp(min=1e-10)
+    across = linear @ covariances @ view[2, :3]  # covariance of the pixel with the depth
+    slopes = torch.linalg.solve(flat, across)
+    depths = centres[:, 2, None, None] + torch.einsum("nhwi,ni->nhw", offsets, slopes)
+    depth = torch.einsum("nhw,nhw->hw", weights, depths) / alpha.clamp(min=1e-10)
     return color, alpha, depth
 
 
@@ -69,29 +74,15 @@ def _covariances(cloud: GaussianCloud) -> Tensor:
     return axes @ axes.mT
 
 
-def _project(
-    covariances: Tensor, centres: Tensor, view: Tensor, intrinsics: Tensor, cameras: Cameras
-) -> Tensor:
-    """[n, 2, 2]: the projection linearised at each centre, kept within the picture's margin."""
-    z = centres[:, 2]
-    size = torch.tensor([cameras.width, cameras.height])
-    focal, middle = intrinsics[[0, 1], [0, 1]], intrinsics[:2, 2]
-    margin = EDGE_MARGIN * 0.5 * size / focal
-    slopes = centres[:, :2] / z[:, None]
-    slopes = slopes.clamp(-middle / focal - margin, (size - middle) / focal + margin)
-    jacobian = torch.zeros(len(z), 2, 3)
-    jacobian[:, 0, 0] = focal[0] / z
-    jacobian[:, 1, 1] = focal[1] / z
-    jacobian[:, :, 2] = -focal * slopes / z[:, None]
-    linear = jacobian @ view[:3, :3]
-    return linear @ covariances @ linear.mT
-
-
-def _alphas(points: Tensor, flat: Tensor, opacities: Tensor, cameras: Cameras) -> Tensor:
+def _offsets(points: Tensor, cameras: Cameras) -> Tensor:
+    """[n, H, W, 2]: from each projected centre to each pixel's."""
     y, x = torch.meshgrid(
         torch.arange(cameras.height) + 0.5, torch.arange(cameras.width) + 0.5, indexing="ij"
     )
-    offsets = torch.stack([x, y], dim=-1) - points[:, None, None]  # [n, H, W, 2]
+    return torch.stack([x, y], dim=-1) - points[:, None, None]
+
+
+def _alphas(offsets: Tensor, flat: Tensor, opacities: Tensor) -> Tensor:
     inverse = torch.linalg.inv(flat)
     squared = torch.einsum("nhwi,nij,nhwj->nhw", offsets, inverse, offsets)
     alphas = opacities[:, None, None] * torch.exp(-0.5 * squared)

@@ -26,7 +26,9 @@ class Rendering:
     Attributes:
         colors: [C, H, W, 3] sRGB over the background; may exceed 1.
         alphas: [C, H, W] 0..1.
-        depths: [C, H, W] expected z of the camera's axes; 0 where nothing was drawn.
+        depths: [C, H, W] expected z, along the camera's axis, of where the pixel's ray meets the
+            peaks of the Gaussians (not of their centres: a slanted disc is a slanted plane); 0
+            where nothing was drawn.
     """
 
     colors: NDArray[np.float32]

@@ -23,6 +23,8 @@ from .projection import (
     REACH_X,
     REACH_Y,
     RED,
+    SLOPE_X,
+    SLOPE_Y,
     X,
     Y,
     project,
@@ -157,6 +159,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
     x, y = splat[X] - left, splat[Y] - top
     xx, xy, yy = splat[CONIC_XX], splat[CONIC_XY], splat[CONIC_YY]
     opacity, r, g, b, z = splat[OPACITY], splat[RED], splat[GREEN], splat[BLUE], splat[DEPTH]
+    slope_x, slope_y = splat[SLOPE_X], splat[SLOPE_Y]
     first = max(0, int(y - splat[REACH_Y]))
     last = min(TILE - 1, int(y + splat[REACH_Y]))
     for i in range(np.uint64(first * TILE), np.uint64((last + 1) * TILE)):
@@ -172,7 +175,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
         red[i] += share * r
         green[i] += share * g
         blue[i] += share * b
-        depth[i] += share * z
+        depth[i] += share * (z + slope_x * dx + slope_y * dy)
 
 
 @compiled()

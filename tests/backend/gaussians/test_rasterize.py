@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians import on_gpu
 from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.planes import depth_planes
+from splatsmith.gaussians.projection import DEPTH, SLOPE_X, SLOPE_Y, X, Y, project
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.reference import rasterize_reference
 from splatsmith.gaussians.rendering import Rendering
@@ -121,3 +124,36 @@ def test_not_a_number_spoils_one_gaussian_only() -> None:
         spoilt = replace(cloud, **{name: getattr(cloud, name).copy()})
         getattr(spoilt, name)[0] = np.nan
         np.testing.assert_array_equal(rasterize(spoilt, cameras).colors, without.colors)
+
+
+def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
+    cloud, cameras = random_cloud(300), orbit([10, 200], [20, -30], 3.0, 40, 64)
+    axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
+    views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
+    means = torch.from_numpy(cloud.means)
+    planes = depth_planes(means, axes @ axes.mT, views, ks, (64, 64), 0.3).numpy()
+    gaussians = (cloud.means, cloud.quats, cloud.scales, cloud.opacities)
+    for i in range(2):
+        camera = (cameras.viewmats[i], cameras.Ks[i], 64, 64)
+        splats = project(gaussians, np.zeros((300, 3), np.float32), camera, np.float32(0.3))
+        slopes = splats[:, [SLOPE_X, SLOPE_Y]]
+        from_middle = splats[:, [X, Y]] - 32
+        np.testing.assert_allclose(planes[i, :, 1:], slopes, atol=1e-5)
+        constant = splats[:, DEPTH] - (slopes * from_middle).sum(1)
+        np.testing.assert_allclose(planes[i, :, 0], constant, atol=1e-5)
+
+
+def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
+    half = np.radians(60) / 2  # turned by 60 degrees about the vertical axis
+    disc = GaussianCloud(
+        means=np.zeros((1, 3), np.float32),
+        quats=np.array([[np.cos(half), 0, np.sin(half), 0]], np.float32),
+        scales=np.array([[0.4, 0.4, 0.001]], np.float32),
+        opacities=np.array([0.95], np.float32),
+        sh0=np.zeros((1, 3), np.float32),
+        shN=np.zeros((1, 0, 3), np.float32),
+    )
+    drawn = rasterize(disc, orbit([0], 0, 10.0, 8, 64))
+    row = drawn.depths[0, 32, 28:37]
+    pixel = 10 * 2 * np.tan(np.radians(4)) / 64
+    np.testing.assert_allclose(np.diff(row) / pixel, np.tan(np.radians(60)), rtol=0.05)
