@@ -6,6 +6,7 @@ exist only in the file.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from .ply import Block, VertexTable, open_vertices, write_vertices
 from .problems import UnreadableCloud
+
+log = logging.getLogger(__name__)
 
 MAX_DEGREE = 4
 SH_C0 = 0.28209479177387814  # the constant spherical harmonic: colour = 0.5 + SH_C0 * sh0
@@ -28,6 +31,8 @@ _SCALES = ("scale_0", "scale_1", "scale_2")
 _QUATS = ("rot_0", "rot_1", "rot_2", "rot_3")
 _REQUIRED = (*_MEANS, *_SH0, "opacity", *_SCALES, *_QUATS)
 _WRITE_ROWS = 1 << 13
+_MOST_BAD = 0.1  # share of Gaussians that may be left out; beyond it, the file itself is damaged
+_UNTURNED = (1, 0, 0, 0)  # what a quaternion of zeros means to those who write it
 # Finite in the file, so that readers that refuse infinities take it.
 _LEAST_SCALE = 1e-20
 _LEAST_OPACITY = 1e-7
@@ -113,18 +118,23 @@ def empty_cloud(count: int, degree: int) -> GaussianCloud:
 def read_cloud(path: Path) -> GaussianCloud:
     """Read a splat PLY file: degree 0 to 4, any order of properties, surplus ones ignored.
 
+    A few Gaussians with values that are not finite numbers, as training leaves them now and then,
+    are left out, and the log says so.
+
     Raises:
-        UnreadableCloud: it is no splat file, is cut off, or holds values that are not numbers.
+        UnreadableCloud: it is no splat file, is cut off, or many values in it are not numbers.
         OSError: it cannot be opened.
     """
     table = open_vertices(path)
     cloud = empty_cloud(table.count, _degree_of(table))
-    for rows, block in table.blocks():
-        part = _view(cloud, rows)
+    filled = 0
+    for _, block in table.blocks():
+        part = _view(cloud, slice(filled, filled + len(block)))
         _copy_columns(block, part)
         _activate(part)
-        _check_values(part, rows.start, path)
-    return cloud
+        filled += _drop_bad(part)
+    _tell_of_bad(table.count - filled, table)
+    return _view(cloud, slice(0, filled))
 
 
 def write_cloud(path: Path, cloud: GaussianCloud) -> None:
@@ -194,19 +204,41 @@ def _activate(part: GaussianCloud) -> None:
         np.exp(part.scales, out=part.scales)
         part.opacities[:] = 1 / (1 + np.exp(-part.opacities))
         q = part.quats
-        q /= np.sqrt(np.einsum("ij,ij->i", q, q))[:, None]
+        length = np.sqrt(np.einsum("ij,ij->i", q, q))
+        length[length == np.inf] = np.nan  # of finite, senseless values too
+        q /= length[:, None]
+        q[length == 0] = _UNTURNED
 
 
-def _check_values(part: GaussianCloud, start: int, path: Path) -> None:
-    values = (part.means, part.quats, part.scales, part.opacities, part.sh0, part.shN)
-    for array in values:
-        good = np.isfinite(array)
-        if not good.all():
-            bad = start + int(np.flatnonzero(~good.reshape(len(array), -1).all(axis=1))[0])
-            raise UnreadableCloud(
-                f"{path.name} is damaged: Gaussian {bad:,} has a value that is not a number.",
-                "Export it again, without such Gaussians.",
-            )
+def _drop_bad(part: GaussianCloud) -> int:
+    """Move the Gaussians whose values are all finite to the front; returns how many they are."""
+    arrays = (part.means, part.quats, part.scales, part.opacities, part.sh0, part.shN)
+    good = np.ones(len(part), np.bool_)
+    for array in arrays:
+        finite = np.isfinite(array)
+        if not finite.all():
+            good &= finite.reshape(len(part), -1).all(axis=1)
+    count = int(np.count_nonzero(good))
+    if count < len(part):
+        for array in arrays:
+            array[:count] = array[good]
+    return count
+
+
+def _tell_of_bad(count: int, table: VertexTable) -> None:
+    if count > _MOST_BAD * table.count:
+        raise UnreadableCloud(
+            f"{table.path.name} is damaged: {count:,} of its {table.count:,} Gaussians have values "
+            "that are not numbers.",
+            "Export it again, without such Gaussians.",
+        )
+    if count:
+        log.warning(
+            "%s: %d of %d Gaussians have values that are not numbers and are left out",
+            table.path.name,
+            count,
+            table.count,
+        )
 
 
 def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:

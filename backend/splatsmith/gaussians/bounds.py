@@ -16,6 +16,7 @@ _SPREAD = 2.0  # standard deviations of a Gaussian that count as its body
 _USUAL_SIZES = 95  # percentile: the few that are larger do not widen the sphere
 _SAMPLE = 200_000  # Gaussians that percentiles are taken of
 _WIDEST = 1.0  # standard deviation, in radii: wider Gaussians are fog, not surface
+_FARTHEST = 1e3  # from the centre, in radii, along any axis: nothing so far away can be made out
 # Below these, float32 cannot tell the sphere's points apart: of the centre's distance, and of 0.
 _LEAST_SHARE, _LEAST_RADIUS = 1e-6, 1e-30
 
@@ -37,29 +38,33 @@ def bounding_sphere(cloud: GaussianCloud) -> Sphere:
         ValueError: none can be seen.
     """
     means, sizes = _visible(cloud)
-    if not len(means):
+    if not len(sizes):
         raise ValueError("the cloud has no Gaussian that can be seen")
-    sample = slice(None, None, 1 + len(means) // _SAMPLE)
-    low, high = np.percentile(means[sample], _CORE_PERCENTILES, axis=0)
+    sample = slice(None, None, 1 + len(sizes) // _SAMPLE)
+    low, high = np.percentile(means[:, sample], _CORE_PERCENTILES, axis=1, keepdims=True)
     usual = np.percentile(sizes[sample], _USUAL_SIZES)
     margin = _CORE_MARGIN * (high - low).max()
-    inside = ((means >= low - margin) & (means <= high + margin)).all(axis=1)
-    means, sizes = means[inside], np.minimum(sizes[inside], usual)
-    center = ((means.min(axis=0) + means.max(axis=0)) / 2).astype(np.float32)
-    means -= center
-    reach = np.sqrt(np.einsum("ij,ij->i", means, means))
+    inside = ((means >= low - margin) & (means <= high + margin)).all(axis=0)
+    means, sizes = means[:, inside], np.minimum(sizes[inside], usual)
+    center = ((means.min(axis=1) + means.max(axis=1)) / 2).astype(np.float32)
+    means -= center[:, None]
+    reach = np.sqrt((means * means).sum(axis=0)) + _SPREAD * sizes
     least = max(_LEAST_SHARE * float(np.abs(center).max()), _LEAST_RADIUS)
-    return Sphere(center, max(float((reach + _SPREAD * sizes).max()), least))
+    return Sphere(center, max(float(reach.max()), least))
 
 
 def to_unit_sphere(cloud: GaussianCloud, sphere: Sphere) -> GaussianCloud:
     """The cloud moved and scaled so that `sphere` becomes the unit sphere at the origin.
 
-    Gaussians wider than the sphere are left out: they would lie over everything like fog.
+    Left out are Gaussians wider than the sphere, which would lie over everything like fog, and
+    those too far away to be made out.
     """
-    clear = cloud.scales.max(axis=1) <= _WIDEST * sphere.radius
-    if not clear.all():
-        cloud = cloud.take(clear)
+    kept = _longest(cloud) <= _WIDEST * sphere.radius
+    with np.errstate(over="ignore"):
+        for axis, middle in zip(cloud.means.T, sphere.center, strict=True):
+            kept &= np.abs(axis - middle) <= _FARTHEST * sphere.radius
+    if not kept.all():
+        cloud = cloud.take(kept)
     scale = np.float32(1 / sphere.radius)
     return GaussianCloud(
         means=(cloud.means - sphere.center) * scale,
@@ -72,11 +77,18 @@ def to_unit_sphere(cloud: GaussianCloud, sphere: Sphere) -> GaussianCloud:
 
 
 def _visible(cloud: GaussianCloud) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """The centres [M, 3] and longest standard deviations [M] of those that can be seen.
+    """The centres [3, M] and longest standard deviations [M] of those that can be seen.
 
     In double precision: squares of float32 may overflow.
     """
-    sizes = cloud.scales.max(axis=1)
+    sizes = _longest(cloud)
     seen = cloud.opacities > VISIBLE_OPACITY
-    seen &= np.isfinite(sizes) & np.isfinite(cloud.means).all(axis=1)
-    return cloud.means[seen].astype(np.float64), sizes[seen]
+    for values in (sizes, *cloud.means.T):
+        seen &= np.isfinite(values)
+    return np.stack([axis[seen] for axis in cloud.means.T]).astype(np.float64), sizes[seen]
+
+
+def _longest(cloud: GaussianCloud) -> NDArray[np.float32]:
+    """[N]; column by column, which numpy does ten times as fast as row by row."""
+    x, y, z = cloud.scales.T
+    return np.maximum(np.maximum(x, y), z)

@@ -176,13 +176,57 @@ def test_an_odd_number_of_harmonics_is_refused(tmp_path: Path) -> None:
         read_cloud(write_columns(tmp_path / "cloud.ply", columns))
 
 
-@pytest.mark.parametrize("name", ["x", "scale_1", "f_dc_2", "f_rest_7", "opacity", "rot_3"])
-def test_values_that_are_no_numbers_are_refused(tmp_path: Path, name: str) -> None:
-    columns = rows_of(random_cloud(9000, 1))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["x", "f_dc_2", "f_rest_7", "rot_3"])
+def test_a_few_gaussians_without_values_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, value: float
+) -> None:
+    cloud = random_cloud(9000, 1)
+    columns = rows_of(cloud)
     columns[name] = columns[name].copy()
-    columns[name][8500] = np.nan
-    with pytest.raises(UnreadableCloud, match="Gaussian 8,500"):
+    columns[name][[0, 4000, 8500]] = value
+    good = np.delete(np.arange(9000), [0, 4000, 8500])
+    assert_same(read_cloud(write_columns(tmp_path / "cloud.ply", columns)), cloud.take(good))
+    assert "cloud.ply: 3 of 9000 Gaussians" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("scale_1", 100), ("scale_1", np.nan), ("opacity", np.nan)]
+)
+def test_scales_and_opacities_without_values_are_left_out(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    columns = rows_of(random_cloud(100))
+    columns[name] = columns[name].copy()
+    columns[name][7] = value
+    assert len(read_cloud(write_columns(tmp_path / "cloud.ply", columns))) == 99
+
+
+def test_logarithms_of_zero_and_certain_opacities_are_values(tmp_path: Path) -> None:
+    columns = rows_of(random_cloud(3))
+    columns["scale_2"] = np.full(3, -np.inf)
+    columns["opacity"] = np.array([-np.inf, 0, np.inf])
+    cloud = read_cloud(write_columns(tmp_path / "cloud.ply", columns))
+    assert list(cloud.opacities) == [0, 0.5, 1]
+    assert not cloud.scales[:, 2].any()
+
+
+def test_a_file_of_bad_values_is_refused(tmp_path: Path) -> None:
+    columns = rows_of(random_cloud(100))
+    columns["y"] = np.where(np.arange(100) < 11, np.nan, columns["y"])
+    with pytest.raises(UnreadableCloud, match="11 of its 100 Gaussians"):
         read_cloud(write_columns(tmp_path / "cloud.ply", columns))
+
+
+@pytest.mark.parametrize("size", [0, 1e-30, 1e15])
+def test_quaternions_of_any_length_become_unit_ones(tmp_path: Path, size: float) -> None:
+    cloud = random_cloud(4)
+    columns = rows_of(cloud)
+    for i in range(4):
+        columns[f"rot_{i}"] = size * columns[f"rot_{i}"]
+    quats = read_cloud(write_columns(tmp_path / "cloud.ply", columns)).quats
+    expected = cloud.quats if size == 1e15 else np.tile([1, 0, 0, 0], (4, 1))
+    np.testing.assert_allclose(quats, expected, atol=1e-6)
 
 
 def test_a_huge_count_does_not_take_the_memory(tmp_path: Path) -> None:
