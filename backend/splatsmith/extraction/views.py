@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +13,16 @@ from ..contract.cloud import GaussianCloud
 from ..contract.problems import InvalidRequest
 from ..gaussians.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere, to_unit_sphere
 from ..gaussians.cameras import Cameras, orbit
+from ..gaussians.compiling import Floats, compiled
 from ..gaussians.rasterize import rasterize
 from ..gaussians.rendering import NEAR_PLANE, Rendering
 from ..progress import Progress
 
 _FOV = 40.0
 _DISTANCE = 1.03 / np.sin(np.radians(_FOV / 2))  # the unit sphere with a little room
-_SOLID = 0.5  # a pixel of this alpha shows the surface
+_SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
+_STEEP = np.float32(4)  # pixels' widths of depth in a pixel: two surfaces, not one
+_HALF, _ONE = np.float32(0.5), np.float32(1)
 _BLACK = (0.0, 0.0, 0.0)
 
 
@@ -75,25 +79,52 @@ class Views:
 
         Zero where there is no surface or its depth jumps.
         """
+        drawn = self.rendering
         for i in range(len(self)):
-            points = self._surface(i)
-            right = np.zeros_like(points)
-            down = np.zeros_like(points)
-            right[:, 1:-1] = points[:, 2:] - points[:, :-2]
-            down[1:-1] = points[2:] - points[:-2]
-            normals = np.cross(down, right)
-            length = np.linalg.norm(normals, axis=2, keepdims=True)
-            steep = np.maximum(np.abs(right), np.abs(down)).max(axis=2) > 8 * self.pixel
-            good = (self.rendering.alphas[i] >= _SOLID) & ~steep & (length[..., 0] > 0)
-            normals = np.where(good[..., None], normals / np.maximum(length, 1e-20), 0)
-            yield (normals.reshape(-1, 3) @ self.cameras.viewmats[i, :3, :3]).astype(np.float32)
+            normals = surface_normals(drawn.depths[i], drawn.alphas[i], self.cameras.Ks[i])
+            yield normals.reshape(-1, 3) @ self.cameras.viewmats[i, :3, :3]
 
-    def _surface(self, index: int) -> NDArray[np.float32]:
-        """[H, W, 3] points of the surface along the camera's axes."""
-        k, z = self.cameras.Ks[index], self.rendering.depths[index]
-        x = (np.arange(self.cameras.width, dtype=np.float32) + 0.5 - k[0, 2]) / k[0, 0]
-        y = (np.arange(self.cameras.height, dtype=np.float32) + 0.5 - k[1, 2]) / k[1, 1]
-        return np.stack([x[None, :] * z, y[:, None] * z, z], axis=2)
+
+@compiled(parallel=True)
+def surface_normals(depths: Floats, alphas: Floats, k: Floats) -> Floats:
+    """[H, W, 3] along the camera's axes, towards it; zero where no surface is or it is too steep.
+
+    From the depths [H, W] of a pixel's four neighbours.
+    """
+    height, width = depths.shape
+    normals = np.zeros((height, width, 3), np.float32)
+    for row in numba.prange(1, height - 1):
+        y = (row + _HALF - k[1, 2]) / k[1, 1]
+        for column in range(1, width - 1):
+            x, z = (column + _HALF - k[0, 2]) / k[0, 0], depths[row, column]
+            if alphas[row, column] < _SOLID or z <= 0:
+                continue
+            # The depth's change over a pixel, against the pixel's own width at that depth.
+            across = _HALF * (depths[row, column + 1] - depths[row, column - 1]) * k[0, 0] / z
+            along = _HALF * (depths[row + 1, column] - depths[row - 1, column]) * k[1, 1] / z
+            if max(abs(across), abs(along)) > _STEEP:
+                continue
+            nz = -_ONE - x * across - y * along
+            length = np.sqrt(across * across + along * along + nz * nz)
+            normals[row, column, 0] = across / length
+            normals[row, column, 1] = along / length
+            normals[row, column, 2] = nz / length
+    return normals
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cloud brought into the unit sphere; `sphere` leads back."""
+
+    cloud: GaussianCloud
+    sphere: Sphere
+
+    @classmethod
+    def of(cls, cloud: GaussianCloud) -> Subject:
+        """Raises InvalidRequest: there is nothing to see in the cloud."""
+        check_cloud(cloud)
+        sphere = bounding_sphere(cloud)
+        return cls(to_unit_sphere(cloud, sphere), sphere)
 
 
 def look_around(
@@ -105,22 +136,27 @@ def look_around(
         InvalidRequest: there is nothing to see in it.
         Cancelled: between two pictures.
     """
-    check_cloud(cloud)
-    sphere = bounding_sphere(cloud)
-    unit = to_unit_sphere(cloud, sphere)
-    cameras = _all_around(count, size)
+    return draw_views(Subject.of(cloud), all_around(count, size), device, progress)
+
+
+def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progress) -> Views:
+    """Draw the subject as `cameras` see it.
+
+    Raises:
+        Cancelled: between two pictures.
+    """
     drawn: list[Rendering] = []
-    for i in range(count):
-        progress.step(i, count)
-        one = Cameras(cameras.viewmats[i : i + 1], cameras.Ks[i : i + 1], size, size)
-        drawn.append(rasterize(unit, one, background=_BLACK, device=device))
-    progress.step(count, count)
+    for i in range(len(cameras)):
+        progress.step(i, len(cameras))
+        one = replace(cameras, viewmats=cameras.viewmats[i : i + 1], Ks=cameras.Ks[i : i + 1])
+        drawn.append(rasterize(subject.cloud, one, background=_BLACK, device=device))
+    progress.step(len(cameras), len(cameras))
     rendering = Rendering(
         np.concatenate([d.colors for d in drawn]),
         np.concatenate([d.alphas for d in drawn]),
         np.concatenate([d.depths for d in drawn]),
     )
-    return Views(sphere, cameras, rendering)
+    return Views(subject.sphere, cameras, rendering)
 
 
 def check_cloud(cloud: GaussianCloud) -> None:
@@ -143,7 +179,7 @@ def check_cloud(cloud: GaussianCloud) -> None:
         )
 
 
-def _all_around(count: int, size: int) -> Cameras:
+def all_around(count: int, size: int) -> Cameras:
     """Fibonacci's spiral: no two cameras near each other, none exactly above."""
     i = np.arange(count) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * i / count))

@@ -1,0 +1,195 @@
+"""Depth pictures fused into truncated signed distances (Curless and Levoy 1996), block by block."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from ..gaussians.compiling import Floats, Number, compiled
+from ..progress import Progress
+from .blocks import (
+    INSIDE,
+    OUTSIDE,
+    SIDE,
+    UNKNOWN,
+    BlockVolume,
+    Indices,
+    Lattice,
+    Mask,
+    grow,
+    without_voxels,
+)
+from .views import Views, surface_normals
+
+REACH = 3.0  # voxels in front of the surface in which distances are kept
+_BEHIND = np.float32(-0.4)  # and behind it, in reaches: the far side of thin parts must not count
+_SKIN = np.float32(0.1)  # reaches by which a surface lies inside: sheets get two sides
+_CHINK = np.float32(0.05)  # weight, for each camera a voxel is hidden from, that makes it free
+_EMPTY, _SOLID = np.float32(0.25), np.float32(0.5)  # alphas of background and of surface
+_NEAR = np.float32(0.01)
+_PARTS = 16  # between which fusing can be cancelled
+
+_NOTHING, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_NAN = np.float32(np.nan)
+
+# viewmats [C, 4, 4], Ks [C, 3, 3], and for every pixel [C, H, W, 3] its DEPTH, ALPHA and FACING
+Evidence = tuple[Floats, Floats, Floats]
+DEPTH, ALPHA, FACING = 0, 1, 2
+Frame = tuple[Floats, np.float32]  # the lattice's origin [3] and voxel
+
+
+def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> BlockVolume:
+    """Distances to the surface that `views` show.
+
+    Args:
+        closed: whether places that nobody looks into are inside; else they are unknown.
+
+    Raises:
+        Cancelled: between two parts of the work.
+    """
+    evidence = _evidence(views)
+    frame = (lattice.origin, np.float32(lattice.voxel))
+    unseen = -_ONE if closed else _NAN
+    index = _classify(lattice, frame, evidence, unseen)
+    wanted = np.zeros(lattice.blocks, np.bool_)
+    marking, filling = progress.part(progress.stage, 0, 0.3), progress.part(progress.stage, 0.3, 1)
+    for i in range(len(views)):
+        marking.step(i, len(views))
+        _mark_surface(wanted, frame, evidence, i)
+
+    def fill(places: Indices, _codes: Indices) -> Floats:
+        values = np.empty((len(places), SIDE, SIDE, SIDE), np.float32)
+        parts = np.array_split(np.arange(len(places)), _PARTS)
+        for i, part in enumerate(part for part in parts if len(part)):
+            filling.step(i, _PARTS)
+            chosen = slice(part[0], part[-1] + 1)
+            _fuse_blocks(values[chosen], places[chosen], frame, evidence, unseen)
+        return values
+
+    return grow(without_voxels(lattice, index), wanted, fill)
+
+
+def _evidence(views: Views) -> Evidence:
+    rendering, cameras = views.rendering, views.cameras
+    pixels = np.empty((*rendering.depths.shape, 3), np.float32)
+    for i in range(len(views)):
+        normals = surface_normals(rendering.depths[i], rendering.alphas[i], cameras.Ks[i])
+        pixels[i, ..., DEPTH] = rendering.depths[i]
+        pixels[i, ..., ALPHA] = rendering.alphas[i]
+        pixels[i, ..., FACING] = -normals[..., 2]
+    return cameras.viewmats, cameras.Ks, pixels
+
+
+def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, unseen: np.float32) -> Indices:
+    """What blocks are that no surface touches, by what is seen of their centres."""
+    index = np.empty(lattice.blocks, np.int32)
+    _classify_blocks(index, frame, evidence, unseen)
+    return index
+
+
+@compiled(parallel=True)
+def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, unseen: np.float32) -> None:
+    origin, voxel = frame
+    across, up, along = index.shape
+    middle = _HALF * (SIDE - 1)
+    for x in numba.prange(across):
+        for y in range(up):
+            for z in range(along):
+                px = origin[0] + voxel * np.float32(SIDE * x + middle)
+                py = origin[1] + voxel * np.float32(SIDE * y + middle)
+                pz = origin[2] + voxel * np.float32(SIDE * z + middle)
+                distance = _fuse_point(px, py, pz, evidence, (_NOTHING, unseen))
+                if distance > 0:
+                    index[x, y, z] = OUTSIDE
+                else:
+                    index[x, y, z] = INSIDE if distance < 0 else UNKNOWN
+
+
+@compiled(parallel=True)
+def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -> None:
+    """Mark the blocks within reach of the surface points that one camera sees."""
+    origin, voxel = frame
+    view, k = evidence[0][camera], evidence[1][camera]
+    pixels = evidence[2][camera]
+    edge, reach = voxel * SIDE, voxel * np.float32(REACH)
+    for row in numba.prange(pixels.shape[0]):
+        for column in range(pixels.shape[1]):
+            if pixels[row, column, ALPHA] < _SOLID:
+                continue
+            z = pixels[row, column, DEPTH]
+            x = (column + _HALF - k[0, 2]) / k[0, 0] * z - view[0, 3]
+            y = (row + _HALF - k[1, 2]) / k[1, 1] * z - view[1, 3]
+            z -= view[2, 3]
+            low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+            for axis in range(3):
+                at = view[0, axis] * x + view[1, axis] * y + view[2, axis] * z - origin[axis]
+                low[axis] = max(0, int(np.floor((at - reach) / edge)))
+                high[axis] = min(wanted.shape[axis] - 1, int(np.floor((at + reach) / edge)))
+            for i in range(low[0], high[0] + 1):
+                for j in range(low[1], high[1] + 1):
+                    for h in range(low[2], high[2] + 1):
+                        wanted[i, j, h] = True
+
+
+@compiled(parallel=True)
+def _fuse_blocks(
+    values: Floats, places: Indices, frame: Frame, evidence: Evidence, unseen: np.float32
+) -> None:
+    origin, voxel = frame
+    far = (np.float32(REACH) * voxel, unseen)
+    for b in numba.prange(len(places)):
+        for i in range(SIDE):
+            x = origin[0] + voxel * np.float32(places[b, 0] * SIDE + i)
+            for j in range(SIDE):
+                y = origin[1] + voxel * np.float32(places[b, 1] * SIDE + j)
+                for k in range(SIDE):
+                    z = origin[2] + voxel * np.float32(places[b, 2] * SIDE + k)
+                    values[b, i, j, k] = _fuse_point(x, y, z, evidence, far)
+
+
+@compiled()
+def _fuse_point(
+    x: Number, y: Number, z: Number, evidence: Evidence, far: tuple[np.float32, np.float32]
+) -> np.float32:
+    """The distance at a point in reaches; `far` is the reach, and what unseen places get."""
+    reach, unseen = far
+    views, ks, pixels = evidence
+    per_reach = _ONE / reach
+    total, weight, hidden = _NOTHING, _NOTHING, _NOTHING
+    for c in range(len(views)):
+        view, k = views[c], ks[c]
+        depth = view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3]
+        if depth < _NEAR:
+            continue
+        u = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
+        v = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
+        per_depth = _ONE / depth
+        column = int(np.floor(k[0, 0] * u * per_depth + k[0, 2]))
+        row = int(np.floor(k[1, 1] * v * per_depth + k[1, 2]))
+        if not (0 <= column < pixels.shape[2] and 0 <= row < pixels.shape[1]):
+            continue
+        pixel = pixels[c, row, column]
+        distance = (pixel[DEPTH] - depth) * per_reach
+        if pixel[ALPHA] > _EMPTY and distance < _BEHIND:
+            hidden += _ONE
+            continue
+        value, trust = _observe(distance, pixel[ALPHA], pixel[FACING])
+        total += trust * value
+        weight += trust
+    if weight > _CHINK * hidden:
+        # A look through a chink between two Gaussians must not bore a hole.
+        return total / weight
+    return unseen if hidden > 0 else _ONE
+
+
+@compiled()
+def _observe(distance: Number, alpha: Number, facing: Number) -> tuple[Number, Number]:
+    """The distance that a pixel tells a point, in reaches, and its weight."""
+    if alpha <= _EMPTY:
+        return _ONE, _ONE
+    if alpha < _SOLID or facing == 0:
+        return _NOTHING, _NOTHING
+    if distance >= _ONE:
+        return _ONE, _HALF
+    fading = min(_ONE, _ONE - distance / _BEHIND)
+    return distance - _SKIN, facing * facing * alpha * fading

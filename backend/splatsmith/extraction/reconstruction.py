@@ -1,0 +1,85 @@
+"""The surface of a cloud: seen from all around, fused, contoured, cleaned and reduced."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..contract.cloud import GaussianCloud
+from ..contract.problems import InvalidRequest
+from ..contract.protocol import Closure, ExtractionOptions
+from ..gaussians.bounds import VISIBLE_OPACITY
+from ..progress import Progress
+from .blocks import BlockVolume, Lattice, smoothed
+from .cavities import without_cavities
+from .contouring import contour
+from .fusion import fuse
+from .simplification import with_mirror_image, within_budget
+from .surface import Surface, without_crumbs
+from .symmetry import is_mirrored, mirror_plane
+from .views import Subject, Views, all_around, draw_views
+
+_VIEWS = 32
+_VOXELS_PER_SPREAD = 2.0  # in a typical standard deviation
+_RESOLUTIONS = (128, 320)  # chosen by itself, voxels along the sphere's diameter
+_PIXELS_PER_VOXEL = 1.2
+_SYMMETRIC = 1.5  # voxels between a point and its mirror image
+_POINTS = 20_000  # Gaussians by which the mirror plane is found
+
+
+def reconstruct(
+    subject: Subject, options: ExtractionOptions, progress: Progress, device: str
+) -> tuple[Surface, Views]:
+    """The surface, in the unit sphere, of at most about `options.face_budget` faces; and the views.
+
+    Raises:
+        InvalidRequest: there is no surface.
+        Cancelled: between two steps.
+    """
+    voxel = _voxel(subject.cloud, options)
+    size = round(_PIXELS_PER_VOXEL * 2 / voxel)
+    drawing = progress.part("Drawing depths", 0, 0.4)
+    views = draw_views(subject, all_around(_VIEWS, size), device, drawing)
+    seen = subject.cloud.means[subject.cloud.opacities > VISIBLE_OPACITY]
+    plane = mirror_plane(seen[:: 1 + len(seen) // _POINTS])
+    lattice = Lattice.around(1, voxel, np.array([plane, 0, 0]))
+    closed = options.closure is not Closure.OPEN
+    volume = fuse(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
+    progress.part("Filling cavities", 0.8, 0.85).step(0, 1)
+    if closed:
+        volume = without_cavities(volume, options.close_bottom)
+    progress.part("Finding the surface", 0.85, 0.9).step(0, 1)
+    volume = smoothed(volume)
+    reducing = progress.part("Reducing the surface", 0.9, 1)
+    return _surface(volume, plane, options.face_budget, reducing), views
+
+
+def _surface(volume: BlockVolume, plane: float, faces: int, progress: Progress) -> Surface:
+    """The clean surface of `volume`, reduced alike on both sides of x = `plane` if it is alike."""
+    voxel = volume.lattice.voxel
+    surface = _clean(contour(volume), plane)
+    progress.step(0, 1)
+    if not is_mirrored(surface.vertices, plane, _SYMMETRIC * voxel):
+        return within_budget(surface, faces)
+    half = _clean(contour(volume, volume.lattice.column(plane)), plane)
+    return with_mirror_image(within_budget(half, faces // 2), plane, voxel / 100)
+
+
+def _voxel(cloud: GaussianCloud, options: ExtractionOptions) -> float:
+    """The voxels' distance, by the option or by the size of the Gaussians that can be seen."""
+    seen = cloud.opacities > VISIBLE_OPACITY
+    if options.resolution:
+        low, high = np.percentile(cloud.means[seen], (0.5, 99.5), axis=0)
+        return float((high - low).max()) / options.resolution
+    spread = float(np.median(np.sort(cloud.scales[seen], axis=1)[:, 1]))
+    coarse, fine = _RESOLUTIONS
+    return min(max(spread / _VOXELS_PER_SPREAD, 2 / fine), 2 / coarse)
+
+
+def _clean(surface: Surface, plane: float) -> Surface:
+    cleaned = without_crumbs(surface, plane)
+    if not len(cleaned.faces):
+        raise InvalidRequest(
+            "No surface was found in this cloud.",
+            "It may be too faint or too thin; take points from it instead.",
+        )
+    return cleaned

@@ -1,0 +1,36 @@
+"""Surfaces of fewer triangles: quadric edge collapse (Garland and Heckbert 1997)."""
+
+from __future__ import annotations
+
+import fast_simplification
+import numpy as np
+
+from .surface import Surface
+
+
+def within_budget(surface: Surface, faces: int) -> Surface:
+    """The same surface with at most about `faces` triangles; open rims keep their course."""
+    if len(surface.faces) <= faces:
+        return surface
+    vertices, triangles = fast_simplification.simplify(
+        surface.vertices.astype(np.float64), surface.faces, target_count=faces
+    )[:2]
+    return Surface(vertices.astype(np.float32), triangles.astype(np.int32)).compact()
+
+
+def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
+    """`half` (x >= plane) and its mirror image, joined along the rim in the plane x = `plane`.
+
+    Args:
+        tolerance: how far from the plane a vertex of the rim may be.
+    """
+    at_plane = np.abs(half.vertices[:, 0] - plane) < tolerance
+    vertices = half.vertices.copy()
+    vertices[at_plane, 0] = plane
+    numbers = np.arange(len(vertices), dtype=np.int32)
+    numbers[~at_plane] = len(vertices) + np.arange((~at_plane).sum(), dtype=np.int32)
+    mirrored = vertices[~at_plane] * np.array([-1, 1, 1], np.float32)
+    mirrored[:, 0] += np.float32(2 * plane)
+    faces = half.faces[~at_plane[half.faces].all(axis=1)]  # in the plane they would be there twice
+    both = np.concatenate([faces, numbers[faces][:, ::-1]])
+    return Surface(np.concatenate([vertices, mirrored]), both).compact()
