@@ -5,7 +5,10 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 
+from .manifold import as_manifold
 from .surface import Surface
+
+_APART = 0.01  # edges' lengths between two vertices that were one
 
 
 def within_budget(surface: Surface, faces: int) -> Surface:
@@ -15,7 +18,14 @@ def within_budget(surface: Surface, faces: int) -> Surface:
     vertices, triangles = fast_simplification.simplify(
         surface.vertices.astype(np.float64), surface.faces, target_count=faces
     )[:2]
-    return Surface(vertices.astype(np.float32), triangles.astype(np.int32)).compact()
+    reduced = Surface(vertices.astype(np.float32), triangles.astype(np.int32))
+    return as_manifold(reduced, _APART * _edge(reduced))
+
+
+def _edge(surface: Surface) -> float:
+    """The median length of the first edges of the faces."""
+    a, b = surface.vertices[surface.faces[:, 0]], surface.vertices[surface.faces[:, 1]]
+    return float(np.median(np.linalg.norm(a - b, axis=1)))
 
 
 def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:

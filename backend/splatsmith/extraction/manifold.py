@@ -1,0 +1,105 @@
+"""Surfaces where every edge has two faces again, after edge collapses have pinched them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .surface import Surface, vertex_normals
+
+Pairs = NDArray[np.intp]
+
+
+def as_manifold(surface: Surface, apart: float) -> Surface:
+    """`surface` without doubled faces, and with vertices split where sheets touch.
+
+    Args:
+        apart: how far vertices that were one are drawn back, so that they stay two in a file.
+    """
+    surface = Surface(surface.vertices, _without_doubles(surface.faces))
+    for bending in (1, -1):  # where the straightest pairs do not part the sheets, the others do
+        surface = _split(surface, apart, bending)
+    return surface
+
+
+def _split(surface: Surface, apart: float, bending: int) -> Surface:
+    vertices, faces = surface.vertices, surface.faces
+    corners = _fans(vertices, faces, bending)
+    origins = np.zeros(int(corners.max(initial=-1)) + 1, np.int32)
+    origins[corners] = faces.ravel()
+    split = Surface(vertices[origins], corners.reshape(-1, 3).astype(np.int32))
+    shared = np.bincount(origins, minlength=len(vertices))[origins] > 1
+    if shared.any():
+        split.vertices[shared] -= np.float32(apart) * vertex_normals(split)[shared]
+    return split
+
+
+def _without_doubles(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Drop faces with a vertex twice, and both of two faces that lie on one another."""
+    a, b, c = faces.T
+    faces = faces[(a != b) & (b != c) & (c != a)]
+    _, numbers, counts = np.unique(
+        np.sort(faces, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    return faces[counts[numbers.ravel()] == 1]
+
+
+def _fans(
+    vertices: NDArray[np.float32], faces: NDArray[np.int32], bending: int
+) -> NDArray[np.int32]:
+    """The number [3 F] of each corner's vertex, one for every fan of faces joined by edges."""
+    here, there = _paired(vertices, faces, bending)
+    # Half-edge e runs from corner e to the next corner of its face.
+    after = np.arange(3 * len(faces)).reshape(-1, 3)[:, [1, 2, 0]].ravel()
+    ends = (np.concatenate([here, after[here]]), np.concatenate([after[there], there]))
+    links = coo_matrix((np.ones(len(ends[0]), np.bool_), ends), shape=(3 * len(faces),) * 2)
+    return connected_components(links, directed=False)[1]
+
+
+def _paired(
+    vertices: NDArray[np.float32], faces: NDArray[np.int32], bending: int
+) -> tuple[Pairs, Pairs]:
+    """Half-edges and their opposites; where more than two faces meet, those least bent."""
+    starts, ends = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    keys = np.minimum(starts, ends).astype(np.int64) * len(vertices) + np.maximum(starts, ends)
+    forward = starts < ends
+    order = np.lexsort((forward, keys))
+    _, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
+    simple = first[counts == 2]
+    simple = simple[forward[order[simple]] != forward[order[simple + 1]]]
+    here, there = [order[simple]], [order[simple + 1]]
+    for start, count in zip(first[counts > 2], counts[counts > 2], strict=True):
+        meeting = order[start : start + count]
+        sides = (meeting[~forward[meeting]], meeting[forward[meeting]])
+        pairs = _least_bent(vertices, faces, sides, bending)
+        here.append(pairs[0])
+        there.append(pairs[1])
+    return np.concatenate(here), np.concatenate(there)
+
+
+def _least_bent(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    sides: tuple[Pairs, Pairs],
+    bending: int,
+) -> tuple[Pairs, Pairs]:
+    """Pair the half-edges of one edge, each with the straightest one left (-1: the least so)."""
+    backward, forward = sides
+    chosen: list[tuple[int, int]] = []
+    left = list(forward)
+    for edge in backward[: len(left)]:
+        straight = (
+            _normals(vertices, faces[np.array(left) // 3])
+            @ _normals(vertices, faces[[edge // 3]]).ravel()
+        )
+        chosen.append((int(edge), int(left.pop(int((bending * straight).argmax())))))
+    pairs = np.array(chosen, np.intp).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    cross = np.cross(b - a, c - a)
+    return cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-30)
