@@ -1,0 +1,67 @@
+"""Which faces of a triangle mesh lie side by side, and how they lie."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..gaussians.compiling import Floats, compiled
+
+Indices = NDArray[np.int32]
+Doubles = NDArray[np.float64]
+_TINY = np.float32(1e-20)
+
+
+def face_neighbors(faces: Indices) -> Indices:
+    """[F, 3]: the face beyond each edge, from corner i to the next; -1 where the skin ends.
+
+    It ends at boundaries, where more than two faces meet, and where two face opposite ways.
+    """
+    starts = faces.astype(np.int64)
+    ends = np.roll(starts, -1, axis=1)
+    low, high = np.minimum(starts, ends).reshape(-1), np.maximum(starts, ends).reshape(-1)
+    forwards = (starts < ends).reshape(-1)
+    keys = low * (int(faces.max(initial=0)) + 1) + high
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[1:]] == keys[order[:-1]]
+    crowded = np.zeros(len(same) + 2, np.bool_)
+    crowded[1:-1] = same
+    # A pair of equal keys counts if neither the key before nor the one after is the same.
+    alone = same & ~crowded[:-2] & ~crowded[2:]
+    first, second = order[:-1][alone], order[1:][alone]
+    facing = (forwards[first] != forwards[second]) & (low[first] != high[first])
+    first, second = first[facing], second[facing]
+    beyond = np.full(faces.size, -1, np.int32)
+    beyond[first], beyond[second] = second // 3, first // 3
+    return beyond.reshape(-1, 3)
+
+
+def area_vectors(vertices: Floats, faces: Indices) -> Floats:
+    """[F, 3]: along each face's normal, as long as its area."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    return (np.cross(b - a, c - a) / 2).astype(np.float32)
+
+
+def unit(vectors: Floats | Doubles) -> Floats:
+    """`vectors` [..., 3] at length 1; those of no length stay."""
+    length = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
+    return (vectors / np.maximum(length, _TINY)).astype(np.float32)
+
+
+def grouped_sums(groups: NDArray[np.integer], vectors: Floats, count: int) -> Doubles:
+    """The sums [count, 3] of the vectors [N, 3] of every group [N]."""
+    sums = np.empty((count, 3), np.float64)
+    for axis in range(3):
+        sums[:, axis] = np.bincount(groups, vectors[:, axis], count)
+    return sums
+
+
+@compiled()
+def spread(vectors: Floats, neighbors: Indices) -> Floats:
+    """Each face's vector [F, 3] with those of its neighbours added."""
+    out = vectors.copy()
+    for face in range(len(neighbors)):
+        for other in neighbors[face]:
+            if other >= 0:
+                out[face] += vectors[other]
+    return out

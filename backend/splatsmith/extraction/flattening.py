@@ -1,0 +1,106 @@
+"""Charts laid flat: each seen along its mean normal, so that no two of its faces overlap."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ..gaussians.compiling import Floats, Integers, compiled
+from .adjacency import Doubles, Indices, unit
+
+_ANGLES = 45  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
+_EDGE = 1e-9  # cells: a face does not claim what lies on its very edge
+
+
+def plane_axes(normals: Floats) -> Floats:
+    """Two unit vectors [C, 2, 3] across each of `normals` [C, 3], right-handed with it."""
+    least = np.eye(3, dtype=np.float32)[np.abs(normals).argmin(axis=1)]
+    right = unit(np.cross(least, normals))
+    return np.stack([right, np.cross(normals, right)], axis=1)
+
+
+def narrow_frames(points: Floats, chart: Indices, count: int) -> Floats:
+    """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up."""
+    best = np.full(count, np.inf, np.float32)
+    out = np.empty_like(points)
+    starts, order = _by_chart(chart, count)
+    chart = chart[order]
+    for angle in np.arange(_ANGLES) * np.pi / 2 / _ANGLES:
+        c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+        turned = points[order] @ np.array([[c, s], [-s, c]])
+        low = np.minimum.reduceat(turned, starts, axis=0)
+        size = np.maximum.reduceat(turned, starts, axis=0) - low
+        better = size.prod(axis=1) < best
+        best[better] = size.prod(axis=1)[better]
+        moved = better[chart]
+        out[order[moved]] = turned[moved] - low[chart[moved]]
+    return out
+
+
+def _by_chart(chart: Indices, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    order = np.argsort(chart, kind="stable")
+    return np.searchsorted(chart[order], np.arange(count)), order
+
+
+@compiled(parallel=True)
+def overlaps(points: Floats, faces: Indices, starts: Integers, fineness: float) -> Integers:
+    """For every chart two of its faces that lie over each other, or -1, [C, 2].
+
+    Found on a raster of `fineness` cells per unit; faces are those of chart c in
+    faces[starts[c]:starts[c + 1]].
+    """
+    found = np.full((len(starts) - 1, 2), -1, np.int64)
+    for chart in numba.prange(len(found)):
+        width, height = 1, 1
+        for corner in faces[starts[chart] : starts[chart + 1]].reshape(-1):
+            width = max(width, int(points[corner, 0] * fineness) + 1)
+            height = max(height, int(points[corner, 1] * fineness) + 1)
+        owner = np.full((height, width), -1, np.int32)
+        for face in range(starts[chart], starts[chart + 1]):
+            other = _claim(points[faces[face]] * fineness, owner, face)
+            if other >= 0:
+                found[chart, 0], found[chart, 1] = face, other
+                break
+    return found
+
+
+@compiled()
+def _claim(triangle: Floats | Doubles, owner: Indices, face: int) -> int:
+    """Enter `face` in the cells whose centres lie in it; the face that had one before, or -1."""
+    x, y = triangle[:, 0], triangle[:, 1]
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    for row in range(int(y.min()), min(int(y.max()) + 1, len(owner))):
+        for column in range(int(x.min()), min(int(x.max()) + 1, owner.shape[1])):
+            inside = True
+            for i in range(3):
+                j = (i + 1) % 3
+                edge = (x[j] - x[i]) * (row + 0.5 - y[i]) - (y[j] - y[i]) * (column + 0.5 - x[i])
+                inside = inside and edge * area > _EDGE * abs(area)
+            if inside:
+                if owner[row, column] >= 0:
+                    return owner[row, column]
+                owner[row, column] = face
+    return -1
+
+
+@compiled()
+def divide(neighbors: Indices, chart: Indices, pairs: Integers) -> None:
+    """Split every chart between two of its faces [C, 2]: each takes what is nearer to it.
+
+    The parts get new numbers, the old one is no longer used; charts whose pair is -1 stay, and so
+    does what neither face reaches.
+    """
+    number = chart.max() + 1
+    for pair in pairs:
+        if pair[0] < 0:
+            continue
+        old = chart[pair[0]]
+        queue = [pair[0], pair[1]]
+        chart[pair[0]], chart[pair[1]] = number, number + 1
+        number += 2
+        for face in queue:
+            for other in neighbors[face]:
+                if other >= 0 and chart[other] == old:
+                    chart[other] = chart[face]
+                    queue.append(other)

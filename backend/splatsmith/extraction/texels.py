@@ -1,0 +1,137 @@
+"""Texels and the faces that lie on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..gaussians.compiling import Floats, Integers, compiled
+from .adjacency import Doubles, Indices
+
+TILE = 8  # texels a side that are painted one after another, since they lie together
+NOBODY = -1
+_RIM = 0.75  # texels outside of a face that are still its own where no face is at home
+
+
+@compiled()
+def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
+    """The face [size, size] on every texel's centre, or close by it; NOBODY where none is.
+
+    Rows run as in the picture, from v = 0 on.
+    """
+    owner = np.full((size, size), NOBODY, np.int32)
+    at_home = np.zeros((size, size), np.uint8)
+    for face in range(len(faces)):
+        triangle = np.empty((3, 2), np.float64)
+        for i in range(3):
+            for k in range(2):
+                triangle[i, k] = uvs[faces[face, i], k] * size - 0.5
+        x0, x1 = _span(triangle[:, 0], size)
+        y0, y1 = _span(triangle[:, 1], size)
+        edges = _edges(triangle)
+        for row in range(y0, y1):
+            for column in range(x0, x1):
+                outside = -np.inf
+                for a, b, c in edges:
+                    outside = max(outside, a * column + b * row + c)
+                if outside <= 0 or (outside <= _RIM and not at_home[row, column]):
+                    owner[row, column] = face
+                    at_home[row, column] = outside <= 0
+    return owner
+
+
+@compiled()
+def _span(places: Doubles, size: int) -> tuple[int, int]:
+    first = max(0, int(np.ceil(places.min() - _RIM)))
+    return first, min(size, int(np.floor(places.max() + _RIM)) + 1)
+
+
+@compiled()
+def _edges(triangle: Doubles) -> Doubles:
+    """[3, 3]: a x + b y + c is how far (x, y) lies outside of each edge."""
+    edges = np.zeros((3, 3), np.float64)
+    u, v = triangle[1] - triangle[0], triangle[2] - triangle[0]
+    turn = -1.0 if u[0] * v[1] - u[1] * v[0] < 0 else 1.0
+    for i in range(3):
+        start, end = triangle[i], triangle[(i + 1) % 3]
+        across, up = end[0] - start[0], end[1] - start[1]
+        length = np.sqrt(across * across + up * up)
+        if length > 0:
+            edges[i, 0], edges[i, 1] = turn * up / length, -turn * across / length
+            edges[i, 2] = -(edges[i, 0] * start[0] + edges[i, 1] * start[1])
+    return edges
+
+
+def painted(owner: Indices, top: int, bottom: int) -> Integers:
+    """The texels, counted row after row, that have an owner in some rows, tile after tile."""
+    size = owner.shape[1]
+    texels = np.arange(top * size, bottom * size).reshape(-1, TILE, size // TILE, TILE)
+    texels = texels.transpose(0, 2, 1, 3).reshape(-1)
+    return texels[owner.reshape(-1)[texels] != NOBODY]
+
+
+@compiled()
+def corner_weights(texels: Integers, owner: Indices, uvs: Floats, faces: Indices) -> Floats:
+    """What the corners of its face count for, [T, 3], on every texel; none below 0, 1 in sum."""
+    size = owner.shape[1]
+    weights = np.empty((len(texels), 3), np.float32)
+    for i in range(len(texels)):
+        row, column = texels[i] // size, texels[i] % size
+        x, y = (column + 0.5) / size, (row + 0.5) / size
+        corners = faces[owner[row, column]]
+        a, b, c = uvs[corners[0]], uvs[corners[1]], uvs[corners[2]]
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+        if area == 0:
+            weights[i] = 1 / 3
+            continue
+        first = max(0.0, ((b[0] - x) * (c[1] - y) - (c[0] - x) * (b[1] - y)) / area)
+        second = max(0.0, ((c[0] - x) * (a[1] - y) - (a[0] - x) * (c[1] - y)) / area)
+        third = max(0.0, ((a[0] - x) * (b[1] - y) - (b[0] - x) * (a[1] - y)) / area)
+        total = first + second + third
+        weights[i, 0], weights[i, 1], weights[i, 2] = first / total, second / total, third / total
+    return weights
+
+
+@compiled()
+def nearest_owned(owner: Indices) -> Indices:
+    """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has.
+
+    Each tells its neighbours in two sweeps, down and up (Danielsson 1980): what they end with is
+    almost always the very nearest.
+    """
+    size = len(owner)
+    nearest = np.full((size, size), -1, np.int32)
+    for row in range(size):
+        for column in range(size):
+            if owner[row, column] != NOBODY:
+                nearest[row, column] = row * size + column
+    for row in range(size):
+        _sweep(nearest, row, row - 1)
+    for row in range(size - 1, -1, -1):
+        _sweep(nearest, row, row + 1)
+    return nearest
+
+
+@compiled()
+def _sweep(nearest: Indices, row: int, before: int) -> None:
+    """Tell a row what the one before knows, then what its own texels know, to either side."""
+    size = len(nearest)
+    if 0 <= before < size:
+        for column in range(size):
+            for side in range(max(0, column - 1), min(size, column + 2)):
+                _offer(nearest, row, column, nearest[before, side])
+    for column in range(1, size):
+        _offer(nearest, row, column, nearest[row, column - 1])
+    for column in range(size - 2, -1, -1):
+        _offer(nearest, row, column, nearest[row, column + 1])
+
+
+@compiled()
+def _offer(nearest: Indices, row: int, column: int, candidate: int) -> None:
+    """Take `candidate` for a texel if it is nearer than what that has."""
+    size = nearest.shape[1]
+    held = nearest[row, column]
+    if candidate < 0 or held == row * size + column:
+        return
+    far = (candidate // size - row) ** 2 + (candidate % size - column) ** 2
+    if held < 0 or far < (held // size - row) ** 2 + (held % size - column) ** 2:
+        nearest[row, column] = candidate
