@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
-from gsplat import rasterization, spherical_harmonics
+from gsplat import rasterization, rasterize_to_indices_in_range
 from torch import Tensor
 
 from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
 from .planes import depth_planes
-from .rendering import NEAR_PLANE, Rendering
+from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, skin
 
 log = logging.getLogger(__name__)
 
-_CAMERAS_AT_ONCE = 16  # bounds the memory of the lists of tiles
-_SPLATS_AT_ONCE = 16_000_000  # and this that of colours and planes: Gaussians times cameras
+_TO_THE_END = 1 << 30  # more lists of Gaussians than a tile can have
+_LOG_HALF = math.log(0.5)
 
 
 @cache
@@ -50,23 +52,31 @@ def rasterize_gpu(
 ) -> Rendering:
     """As `rasterize`, on a CUDA device."""
     splats = _Splats.of(cloud, device)
-    at_once = max(1, min(_CAMERAS_AT_ONCE, _SPLATS_AT_ONCE // len(cloud)))
-    views = _tensor(cameras.viewmats, device).split(at_once)
-    intrinsics = _tensor(cameras.Ks, device).split(at_once)
     behind = torch.tensor(background, device=device)
-    parts = [
-        _draw(splats, viewmats, ks, (cameras.width, cameras.height), eps2d)
-        for viewmats, ks in zip(views, intrinsics, strict=True)
-    ]
-    drawn, alphas = (torch.cat(part) for part in zip(*parts, strict=True))
-    colors = drawn[..., :3] + (1 - alphas) * behind
-    depths = _depths(drawn[..., 3:], alphas[..., 0], *_middle(cameras))
-    return Rendering(*(layer.cpu().numpy() for layer in (colors, alphas[..., 0], depths)))
+    views, intrinsics = _tensor(cameras.viewmats, device), _tensor(cameras.Ks, device)
+    drawn: list[tuple[Tensor, Tensor, Tensor]] = []
+    for view, k in zip(views.split(1), intrinsics.split(1), strict=True):
+        camera = _Camera(view, k, cameras.width, cameras.height, eps2d)
+        color, alpha, lists = _draw(splats, camera)
+        drawn.append((color + (1 - alpha) * behind, alpha[..., 0], _depths(splats, camera, lists)))
+    colors, alphas, depths = (torch.cat(layer).cpu().numpy() for layer in zip(*drawn, strict=True))
+    return Rendering(colors, alphas, depths)
+
+
+@dataclass(frozen=True)
+class _Camera:
+    """viewmat [1, 4, 4], k [1, 3, 3]."""
+
+    viewmat: Tensor
+    k: Tensor
+    width: int
+    height: int
+    eps2d: float
 
 
 @dataclass(frozen=True)
 class _Splats:
-    """A cloud on the device; harmonics [N, K, 3], covariances [N, 3, 3]."""
+    """A cloud on the device; harmonics [N, K, 3], covariances [N, 3, 3], skins [N]."""
 
     means: Tensor
     quats: Tensor
@@ -74,6 +84,7 @@ class _Splats:
     opacities: Tensor
     harmonics: Tensor
     covariances: Tensor
+    skins: Tensor
     degree: int
 
     @classmethod
@@ -86,50 +97,78 @@ class _Splats:
             opacities=_tensor(cloud.opacities, device),
             harmonics=_tensor(np.concatenate([cloud.sh0[:, None], cloud.shN], axis=1), device),
             covariances=axes @ axes.mT,
+            skins=_tensor(skin(cloud.opacities), device),
             degree=cloud.degree,
         )
 
 
-def _draw(
-    splats: _Splats, viewmats: Tensor, ks: Tensor, size: tuple[int, int], eps2d: float
-) -> tuple[Tensor, Tensor]:
-    """[C, H, W, 6] colours and depth planes, and alphas [C, H, W, 1]."""
-    planes = depth_planes(splats.means, splats.covariances, viewmats, ks, size, eps2d)
-    drawn, alphas, _ = rasterization(
+def _draw(splats: _Splats, camera: _Camera) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Colours [1, H, W, 3] over black, alphas [1, H, W, 1], and gsplat's lists of what is where."""
+    return rasterization(
         means=splats.means,
         quats=splats.quats,
         scales=splats.scales,
         opacities=splats.opacities,
-        colors=torch.cat([_colors(splats, viewmats), planes], dim=2),
-        viewmats=viewmats,
-        Ks=ks,
-        width=size[0],
-        height=size[1],
+        colors=splats.harmonics,
+        viewmats=camera.viewmat,
+        Ks=camera.k,
+        width=camera.width,
+        height=camera.height,
         near_plane=NEAR_PLANE,
-        eps2d=eps2d,
+        eps2d=camera.eps2d,
+        sh_degree=splats.degree,
+        packed=False,
     )
-    return drawn, alphas
 
 
-def _colors(splats: _Splats, viewmats: Tensor) -> Tensor:
-    """[C, N, 3] as each camera sees them."""
-    positions = torch.linalg.inv(viewmats)[:, :3, 3]
-    directions = splats.means[None] - positions[:, None]
-    coefficients = splats.harmonics.expand(len(viewmats), -1, -1, -1)
-    return (spherical_harmonics(splats.degree, directions, coefficients) + 0.5).clamp(min=0)
+def _depths(splats: _Splats, camera: _Camera, lists: dict[str, Any]) -> Tensor:
+    """[1, H, W]: where half of the light is gone. gsplat blends no such thing; its lists tell."""
+    height, width = camera.height, camera.width
+    which, pixels, _ = rasterize_to_indices_in_range(
+        range_start=0,
+        range_end=_TO_THE_END,
+        transmittances=torch.ones(1, height, width, device=splats.means.device),
+        means2d=lists["means2d"],
+        conics=lists["conics"],
+        opacities=lists["opacities"],
+        image_width=width,
+        image_height=height,
+        tile_size=lists["tile_size"],
+        isect_offsets=lists["isect_offsets"],
+        flatten_ids=lists["flatten_ids"],
+    )
+    spots = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
+    alphas = _alphas(spots - lists["means2d"][0, which], which, lists)
+    halving = _is_halving(torch.log1p(-alphas), pixels)
+    which, spots, pixels = which[halving], spots[halving], pixels[halving]
+    gaussians = (splats.means, splats.covariances, splats.skins)
+    planes = depth_planes(gaussians, camera.viewmat, camera.k, (width, height), camera.eps2d)
+    constant, across, down = planes[0, which].T
+    x, y = (spots - camera.k[0, :2, 2]).T
+    depths = torch.zeros(height * width, device=splats.means.device)
+    depths[pixels] = constant + across * x + down * y
+    return depths.reshape(1, height, width)
 
 
-def _middle(cameras: Cameras) -> tuple[float, float]:
-    return float(cameras.Ks[0, 0, 2]), float(cameras.Ks[0, 1, 2])
+def _alphas(offsets: Tensor, which: Tensor, lists: dict[str, Any]) -> Tensor:
+    """[m] what Gaussians `which` [m] cover, `offsets` [m, 2] pixels from their centres."""
+    (xx, xy, yy), (dx, dy) = lists["conics"][0, which].T, offsets.T
+    distances = 0.5 * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
+    return (lists["opacities"][0, which] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
 
 
-def _depths(planes: Tensor, alphas: Tensor, cx: float, cy: float) -> Tensor:
-    """[C, H, W] from the blended planes: a + b x + c y at each pixel's centre."""
-    _, height, width = alphas.shape
-    x = torch.arange(width, device=alphas.device) + (0.5 - cx)
-    y = torch.arange(height, device=alphas.device)[:, None] + (0.5 - cy)
-    depths = planes[..., 0] + planes[..., 1] * x + planes[..., 2] * y
-    return depths / alphas.clamp(min=1e-10)
+def _is_halving(logs: Tensor, pixels: Tensor) -> Tensor:
+    """[m] whether a pixel's light falls below one half here; pixels follow one after another.
+
+    Args:
+        logs: [m] of what each Gaussian lets through.
+    """
+    total = logs.double().cumsum(0)
+    _, counts = torch.unique_consecutive(pixels, return_counts=True)
+    first = counts.cumsum(0) - counts
+    earlier = (total[first] - logs[first]).repeat_interleave(counts)
+    after = total - earlier
+    return (after < _LOG_HALF) & (after - logs >= _LOG_HALF)
 
 
 def _tensor(array: object, device: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The planes in which rays meet Gaussians, for rasterisers that blend nothing but constants."""
+"""The planes in which rays meet Gaussians' skins, for rasterisers that blend only constants."""
 
 from __future__ import annotations
 
@@ -30,24 +30,31 @@ def linearise(centres: Tensor, viewmats: Tensor, ks: Tensor, size: tuple[int, in
 
 
 def depth_planes(
-    means: Tensor,
-    covariances: Tensor,
+    gaussians: tuple[Tensor, Tensor, Tensor],
     viewmats: Tensor,
     ks: Tensor,
     size: tuple[int, int],
     eps2d: float,
 ) -> Tensor:
-    """[C, N, 3]: a, b and c of the depth a + b x + c y at which rays meet a Gaussian's peak.
+    """[C, N, 3]: a, b and c of the depth a + b x + c y at which rays meet a Gaussian's skin.
 
     x and y are pixels from the picture's principal point.
+
+    Args:
+        gaussians: means [N, 3], covariances [N, 3, 3], skins [N] as `rendering.skin` has them.
+        size: width and height, pixels.
     """
+    means, covariances, skins = gaussians
     centres = means @ viewmats[:, :3, :3].mT + viewmats[:, None, :3, 3]
     linear = linearise(centres, viewmats, ks, size)
     flat = linear @ covariances @ linear.mT + eps2d * torch.eye(2, device=means.device)
-    across = (linear @ covariances @ viewmats[:, None, 2, :3, None])[..., 0]
+    ahead = viewmats[:, None, 2, :3, None]
+    across = (linear @ covariances @ ahead)[..., 0]
+    along = (ahead.mT @ covariances @ ahead)[..., 0, 0]
     slopes = torch.linalg.solve(flat, across)
+    left = (along - (slopes * across).sum(-1)).clamp(min=0)
     points = centres[..., :2] / centres[..., 2:] * ks[:, None, [0, 1], [0, 1]]
-    constant = centres[..., 2] - (slopes * points).sum(-1)
+    constant = centres[..., 2] - skins * left.sqrt() - (slopes * points).sum(-1)
     # Behind the camera nothing is drawn, but a NaN would spread through the blending.
     seen = centres[..., 2:] > NEAR_PLANE
     planes = torch.cat([constant[..., None], slopes], dim=-1)

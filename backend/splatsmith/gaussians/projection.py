@@ -6,22 +6,24 @@ import numba
 import numpy as np
 
 from .compiling import Floats, Number, compiled
-from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH
+from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH, SKIN_SHARE
 
 # Columns of a projected Gaussian. CONIC: its inverse 2D covariance. REACH: half the box, in pixels,
-# outside of which it is fainter than MIN_ALPHA; below 0 where it is not seen at all. SLOPE: how the
-# depth at which rays meet its peak grows with the pixel's distance from its centre.
+# outside of which it is fainter than MIN_ALPHA; below 0 where it is not seen at all. DEPTH: of its
+# centre. SKIN: the depth at which the ray through its centre meets its skin (`rendering.skin`), and
+# SLOPE how that grows with the pixel's distance from there.
 X, Y, CONIC_XX, CONIC_XY, CONIC_YY, OPACITY, DEPTH, REACH_X, REACH_Y, RED, GREEN, BLUE = range(12)
-SLOPE_X, SLOPE_Y = 12, 13
-COLUMNS = 14
+SKIN, SLOPE_X, SLOPE_Y = 12, 13, 14
+COLUMNS = 15
 
 Gaussians = tuple[Floats, Floats, Floats, Floats]  # means, quats, scales, opacities
 Camera = tuple[Floats, Floats, int, int]  # viewmat [4, 4], K [3, 3], width, height
 
-_ONE, _TWO = np.float32(1), np.float32(2)
+_NOTHING, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _MARGIN = np.float32(0.5 * EDGE_MARGIN)
 _MIN_ALPHA = np.float32(MIN_ALPHA)
 _REACH = np.float32(REACH)
+_SKIN_SHARE = np.float32(SKIN_SHARE)
 
 
 @compiled(parallel=True)
@@ -44,11 +46,13 @@ def project(gaussians: Gaussians, colors: Floats, camera: Camera, eps2d: np.floa
         out[Y] = k[1, 1] * y / z + k[1, 2]
         out[DEPTH] = z
         slopes = _within_margin(x / z, 0, k, width), _within_margin(y / z, 1, k, height)
-        xx, xy, yy, xz, yz = _flatten(view, k, z, slopes, quats[i], scales[i])
+        xx, xy, yy, xz, yz, zz = _flatten(view, k, z, slopes, quats[i], scales[i])
         out[OPACITY] = opacities[i]
         _shape(out, xx + eps2d, xy, yy + eps2d, width, height)
         out[SLOPE_X] = out[CONIC_XX] * xz + out[CONIC_XY] * yz
         out[SLOPE_Y] = out[CONIC_XY] * xz + out[CONIC_YY] * yz
+        left = max(zz - out[SLOPE_X] * xz - out[SLOPE_Y] * yz, _NOTHING)
+        out[SKIN] = z - _skin(opacities[i]) * np.sqrt(left)
         out[RED], out[GREEN], out[BLUE] = colors[i, 0], colors[i, 1], colors[i, 2]
     return splats
 
@@ -73,8 +77,8 @@ def _within_margin(slope: Number, axis: int, k: Floats, size: int) -> Number:
 @compiled()
 def _flatten(
     view: Floats, k: Floats, z: Number, slopes: tuple[Number, Number], quat: Floats, scale: Floats
-) -> tuple[Number, Number, Number, Number, Number]:
-    """The 2D covariance xx, xy, yy, and with the depth xz, yz: sums over the projected axes."""
+) -> tuple[Number, Number, Number, Number, Number, Number]:
+    """The covariance of pixel and depth xx, xy, yy, xz, yz, zz: sums over the projected axes."""
     w, x, y, z_ = quat[0], quat[1], quat[2], quat[3]
     axes = (
         (_ONE - _TWO * (y * y + z_ * z_), _TWO * (x * y + w * z_), _TWO * (x * z_ - w * y)),
@@ -82,14 +86,21 @@ def _flatten(
         (_TWO * (x * z_ + w * y), _TWO * (y * z_ - w * x), _ONE - _TWO * (x * x + y * y)),
     )
     xx, xy, yy = np.float32(0), np.float32(0), np.float32(0)
-    xz, yz = np.float32(0), np.float32(0)
+    xz, yz, zz = np.float32(0), np.float32(0), np.float32(0)
     for i in range(3):
         u, v, along = _turn(view, axes[i][0], axes[i][1], axes[i][2])
         u = scale[i] * k[0, 0] / z * (u - slopes[0] * along)
         v = scale[i] * k[1, 1] / z * (v - slopes[1] * along)
         xx, xy, yy = xx + u * u, xy + u * v, yy + v * v
-        xz, yz = xz + u * scale[i] * along, yz + v * scale[i] * along
-    return xx, xy, yy, xz, yz
+        w = scale[i] * along
+        xz, yz, zz = xz + u * w, yz + v * w, zz + w * w
+    return xx, xy, yy, xz, yz, zz
+
+
+@compiled()
+def _skin(opacity: Number) -> Number:
+    """As `rendering.skin`."""
+    return _SKIN_SHARE * np.sqrt(_TWO * np.log(max(_ONE, _TWO * opacity)))
 
 
 @compiled()

@@ -19,6 +19,7 @@ from .rendering import (
     MIN_TRANSMITTANCE,
     NEAR_PLANE,
     Rendering,
+    skin,
     view_colors,
 )
 
@@ -64,8 +65,12 @@ def _draw(
     color = color + (1 - alpha)[..., None] * torch.tensor(background)
     across = linear @ covariances @ view[2, :3]  # covariance of the pixel with the depth
     slopes = torch.linalg.solve(flat, across)
-    depths = centres[:, 2, None, None] + torch.einsum("nhwi,ni->nhw", offsets, slopes)
-    depth = torch.einsum("nhw,nhw->hw", weights, depths) / alpha.clamp(min=1e-10)
+    along = view[2, :3] @ covariances @ view[2, :3]
+    left = (along - (slopes * across).sum(1)).clamp(min=0)
+    skins = torch.from_numpy(skin(cloud.opacities))[order]
+    nearest = centres[:, 2] - skins * left.sqrt()
+    depths = nearest[:, None, None] + torch.einsum("nhwi,ni->nhw", offsets, slopes)
+    depth = (_halving(alphas) * depths).sum(0)
     return color, alpha, depth
 
 
@@ -94,3 +99,10 @@ def _front_to_back(alphas: Tensor) -> Tensor:
     after = torch.cumprod(1 - alphas, dim=0)
     before = torch.cat([torch.ones_like(after[:1]), after[:-1]])
     return torch.where(after > MIN_TRANSMITTANCE, alphas * before, 0.0)
+
+
+def _halving(alphas: Tensor) -> Tensor:
+    """[n, H, W] 1 at the Gaussian that takes a pixel's light below one half, else 0."""
+    after = torch.cumprod(1 - alphas, dim=0)
+    before = torch.cat([torch.ones_like(after[:1]), after[:-1]])
+    return ((before >= 0.5) & (after < 0.5)).float()

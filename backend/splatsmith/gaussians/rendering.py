@@ -17,6 +17,8 @@ MIN_TRANSMITTANCE = 1e-4  # a pixel is full when the next Gaussian would bring i
 REACH = 3.33  # standard deviations at which a Gaussian of opacity 1 falls below MIN_ALPHA
 # Beyond this share of the half view outside the picture, the projection is linearised at its edge.
 EDGE_MARGIN = 0.3
+# Of the half-opaque ellipsoid's radius, on average over its disc: where rays meet it.
+SKIN_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,22 @@ class Rendering:
     Attributes:
         colors: [C, H, W, 3] sRGB over the background; may exceed 1.
         alphas: [C, H, W] 0..1.
-        depths: [C, H, W] expected z, along the camera's axis, of where the pixel's ray meets the
-            peaks of the Gaussians (not of their centres: a slanted disc is a slanted plane); 0
-            where nothing was drawn.
+        depths: [C, H, W] z, along the camera's axis, of the surface: of the Gaussian that takes
+            the light below one half, where the pixel's ray meets its skin (see `skin`; a slanted
+            disc is a slanted plane). 0 where more than half of the light comes through.
     """
 
     colors: NDArray[np.float32]
     alphas: NDArray[np.float32]
     depths: NDArray[np.float32]
+
+
+def skin(opacities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far before a Gaussian's peak rays meet it, in standard deviations along the ray.
+
+    There it is half opaque, as where its silhouette is seen from aside; 0 if it never is.
+    """
+    return np.float32(SKIN_SHARE) * np.sqrt(2 * np.log(np.maximum(1, 2 * opacities)))
 
 
 def view_colors(cloud: GaussianCloud, position: NDArray[np.float32]) -> NDArray[np.float32]:

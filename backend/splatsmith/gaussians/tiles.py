@@ -23,6 +23,7 @@ from .projection import (
     REACH_X,
     REACH_Y,
     RED,
+    SKIN,
     SLOPE_X,
     SLOPE_Y,
     X,
@@ -44,7 +45,6 @@ _NONE, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _MIN_ALPHA = np.float32(MIN_ALPHA)
 _MAX_ALPHA = np.float32(MAX_ALPHA)
 _MIN_LIGHT = np.float32(MIN_TRANSMITTANCE)
-_TINY = np.float32(1e-10)
 
 
 def rasterize_tiles(
@@ -158,7 +158,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
     red, green, blue, depth, weight, light, rows, columns = layers
     x, y = splat[X] - left, splat[Y] - top
     xx, xy, yy = splat[CONIC_XX], splat[CONIC_XY], splat[CONIC_YY]
-    opacity, r, g, b, z = splat[OPACITY], splat[RED], splat[GREEN], splat[BLUE], splat[DEPTH]
+    opacity, r, g, b, z = splat[OPACITY], splat[RED], splat[GREEN], splat[BLUE], splat[SKIN]
     slope_x, slope_y = splat[SLOPE_X], splat[SLOPE_Y]
     first = max(0, int(y - splat[REACH_Y]))
     last = min(TILE - 1, int(y + splat[REACH_Y]))
@@ -170,12 +170,14 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
         left_over = light[i] * (_ONE - alpha)
         full = left_over <= _MIN_LIGHT
         share = _NONE if full else light[i] * alpha
+        light_before = light[i]
         light[i] = _NONE if full else left_over
         weight[i] += share
         red[i] += share * r
         green[i] += share * g
         blue[i] += share * b
-        depth[i] += share * (z + slope_x * dx + slope_y * dy)
+        halving = light_before >= _HALF and light[i] < _HALF
+        depth[i] = z + slope_x * dx + slope_y * dy if halving else depth[i]
 
 
 @compiled()
@@ -205,4 +207,4 @@ def _finish(layers: Layers, left: int, top: int, background: Floats, picture: Pi
                 behind = (_ONE - alpha) * background[channel]
                 colors[y, x, channel] = layers[channel][i] + behind
             alphas[y, x] = alpha
-            depths[y, x] = layers[_DEPTH][i] / max(alpha, _TINY)
+            depths[y, x] = layers[_DEPTH][i]

@@ -13,10 +13,10 @@ from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians import on_gpu
 from splatsmith.gaussians.cameras import Cameras, orbit
 from splatsmith.gaussians.planes import depth_planes
-from splatsmith.gaussians.projection import DEPTH, SLOPE_X, SLOPE_Y, X, Y, project
+from splatsmith.gaussians.projection import SKIN, SLOPE_X, SLOPE_Y, X, Y, project
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.reference import rasterize_reference
-from splatsmith.gaussians.rendering import Rendering
+from splatsmith.gaussians.rendering import Rendering, skin
 
 from .clouds import random_cloud, shell
 
@@ -32,10 +32,15 @@ DEVICES = [
 ]
 # A contribution of MIN_ALPHA may fall to either side of its threshold.
 TOLERANCE = 1.5 / 255
+# And another Gaussian may be the one that takes the light below one half.
+FLIPS = 2e-3
 
 
 def assert_close(left: Rendering, right: Rendering) -> None:
-    for name in ("colors", "alphas", "depths"):
+    assert left.depths.dtype == np.float32
+    gap = np.abs(left.depths - right.depths) / max(1.0, float(right.depths.max()))
+    assert (gap > 1e-4).mean() < FLIPS
+    for name in ("colors", "alphas"):
         ours, theirs = getattr(left, name), getattr(right, name)
         assert ours.dtype == np.float32
         scale = max(1.0, float(np.abs(theirs).max()))
@@ -106,7 +111,8 @@ def test_the_nearer_gaussian_hides_the_farther_one() -> None:
     front, back = drawn.colors[:, 16, 16]
     assert front[0] > 1 > front[1] + 0.9
     assert back[1] > 1 > back[0] + 0.9
-    np.testing.assert_allclose(drawn.depths[:, 16, 16], 2.5, atol=0.01)
+    near_side = 2.5 - 0.2 * skin(np.ones(1, np.float32))[0]
+    np.testing.assert_allclose(drawn.depths[:, 16, 16], near_side, atol=0.01)
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
@@ -130,8 +136,9 @@ def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
     cloud, cameras = random_cloud(300), orbit([10, 200], [20, -30], 3.0, 40, 64)
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
-    means = torch.from_numpy(cloud.means)
-    planes = depth_planes(means, axes @ axes.mT, views, ks, (64, 64), 0.3).numpy()
+    skins = torch.from_numpy(skin(cloud.opacities))
+    splats = (torch.from_numpy(cloud.means), axes @ axes.mT, skins)
+    planes = depth_planes(splats, views, ks, (64, 64), 0.3).numpy()
     gaussians = (cloud.means, cloud.quats, cloud.scales, cloud.opacities)
     for i in range(2):
         camera = (cameras.viewmats[i], cameras.Ks[i], 64, 64)
@@ -139,7 +146,7 @@ def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
         slopes = splats[:, [SLOPE_X, SLOPE_Y]]
         from_middle = splats[:, [X, Y]] - 32
         np.testing.assert_allclose(planes[i, :, 1:], slopes, atol=1e-5)
-        constant = splats[:, DEPTH] - (slopes * from_middle).sum(1)
+        constant = splats[:, SKIN] - (slopes * from_middle).sum(1)
         np.testing.assert_allclose(planes[i, :, 0], constant, atol=1e-5)
 
 
@@ -157,3 +164,17 @@ def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
     row = drawn.depths[0, 32, 28:37]
     pixel = 10 * 2 * np.tan(np.radians(4)) / 64
     np.testing.assert_allclose(np.diff(row) / pixel, np.tan(np.radians(60)), rtol=0.05)
+
+
+def test_a_ball_is_met_on_its_near_side() -> None:
+    ball = GaussianCloud(
+        means=np.zeros((1, 3), np.float32),
+        quats=np.array([[1, 0, 0, 0]], np.float32),
+        scales=np.full((1, 3), 0.2, np.float32),
+        opacities=np.array([0.95], np.float32),
+        sh0=np.zeros((1, 3), np.float32),
+        shN=np.zeros((1, 0, 3), np.float32),
+    )
+    drawn = rasterize(ball, orbit([0], 0, 5.0, 20, 65))
+    silhouette = np.sqrt(2 * np.log(0.95 / 0.5)) * 0.2
+    assert 5 - drawn.depths[0, 32, 32] == pytest.approx(0.75 * silhouette, rel=0.03)
