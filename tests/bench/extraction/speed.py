@@ -1,29 +1,57 @@
-"""Mesh and points from clouds of growing size, on the CPU."""
+"""A mesh from clouds of growing size on the CPU, stage by stage, and its memory.
+
+python -m tests.bench.extraction.speed [GAUSSIANS ...]    instead of the usual three sizes
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
-from splatsmith.contract.protocol import ExtractionOptions
-from splatsmith.extraction.mesh import extract_mesh
-from splatsmith.extraction.points import extract_points
-from splatsmith.progress import silent
-from tests.backend.gaussians.clouds import shell
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..figure import Figure
+from . import measuring
 
-TARGET_SECONDS = {16_384: 5.0}
+SIZES = (16_384, 65_536, 262_144)
+TARGET_SECONDS = {16_384: 5.0, 262_144: 20.0}
+TARGET_SECONDS_CUDA = {262_144: 2.0}
+TARGET_GIB = {262_144: 2e9 / 2**30, 5_000_000: 8.0}
+_GIB = 2**30
 
 
-def figures() -> Iterator[Figure]:
-    extract_mesh(shell(1000), ExtractionOptions(), silent(), "cpu")  # compiles
-    for count in (16_384, 65_536, 262_144):
-        cloud = shell(count)
-        start = time.perf_counter()
-        extract_mesh(cloud, ExtractionOptions(), silent(), "cpu")
-        seconds = time.perf_counter() - start
-        yield Figure(f"mesh from {count:,} Gaussians", seconds, "s", TARGET_SECONDS.get(count))
-        start = time.perf_counter()
-        extract_points(cloud, ExtractionOptions(), silent())
-        yield Figure(f"points from {count:,} Gaussians", time.perf_counter() - start, "s")
+def figures(sizes: Sequence[int] = SIZES) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        for count in sizes:
+            cloud, mesh = Path(folder) / "cloud.ply", Path(folder) / "mesh.glb"
+            measuring.run("shapes", [str(count), str(cloud)])
+            measuring.run("extracting", [str(cloud), str(mesh), "--resolution", "64"])  # compiles
+            yield from _on("cpu", count, cloud, mesh)
+            if _has_cuda():
+                yield from _on("cuda", count, cloud, mesh)
+
+
+def _on(device: str, count: int, cloud: Path, mesh: Path) -> Iterator[Figure]:
+    cost = measuring.run("extracting", [str(cloud), str(mesh), "--device", device])
+    targets = TARGET_SECONDS if device == "cpu" else TARGET_SECONDS_CUDA
+    name = f"{count:,} Gaussians, {device}"
+    yield Figure(f"{name}: 50k faces, 2k texture", cost.seconds, "s", targets.get(count))
+    for stage, seconds in cost.stages.items():
+        yield Figure(f"  {stage}", seconds, "s")
+    if cost.peak:
+        yield Figure(f"{name}: peak memory", cost.peak / _GIB, "GiB", TARGET_GIB.get(count))
+        yield Figure(
+            "  of it without Python and its libraries", (cost.peak - cost.base) / _GIB, "GiB"
+        )
+
+
+def _has_cuda() -> bool:
+    import torch  # takes seconds to import, and this module is imported for its name alone
+
+    return torch.cuda.is_available()
+
+
+if __name__ == "__main__":
+    for figure in figures([int(size) for size in sys.argv[1:]] or SIZES):
+        sys.stdout.write(f"{figure}\n")
+        sys.stdout.flush()
