@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ..gaussians.compiling import Floats, Number, compiled
+from ..gaussians.compiling import Floats, Integers, Number, compiled
 from ..progress import Progress
 from .blocks import (
     INSIDE,
@@ -32,9 +32,13 @@ _PARTS = 16  # between which fusing can be cancelled
 _NOTHING, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _NAN = np.float32(np.nan)
 
-# viewmats [C, 4, 4], Ks [C, 3, 3], and for every pixel [C, H, W, 3] its DEPTH, ALPHA and FACING
-Evidence = tuple[Floats, Floats, Floats]
+# viewmats [C, 4, 4], Ks [C, 3, 3], for every pixel [C, H, W, 3] its DEPTH, ALPHA and FACING, and
+# for every tile [C, h, w, 4] the NEAREST and FARTHEST depth, and if pixels are EMPTY or UNSURE
+Evidence = tuple[Floats, Floats, Floats, Floats]
 DEPTH, ALPHA, FACING = 0, 1, 2
+NEAREST, FARTHEST, EMPTY, UNSURE = 0, 1, 2, 3
+Votes = tuple[np.float32, np.float32, np.float32]  # sum, weight, cameras that it is hidden from
+_TILE = 8
 Frame = tuple[Floats, np.float32]  # the lattice's origin [3] and voxel
 
 
@@ -77,7 +81,27 @@ def _evidence(views: Views) -> Evidence:
         pixels[i, ..., DEPTH] = rendering.depths[i]
         pixels[i, ..., ALPHA] = rendering.alphas[i]
         pixels[i, ..., FACING] = -normals[..., 2]
-    return cameras.viewmats, cameras.Ks, pixels
+    return cameras.viewmats, cameras.Ks, pixels, _summarise(pixels)
+
+
+@compiled(parallel=True)
+def _summarise(pixels: Floats) -> Floats:
+    """The tiles of `pixels`."""
+    count, height, width, _ = pixels.shape
+    tiles = np.zeros((count, -(-height // _TILE), -(-width // _TILE), 4), np.float32)
+    tiles[..., NEAREST] = np.inf
+    for c in numba.prange(count):
+        for row in range(height):
+            for column in range(width):
+                tile, pixel = tiles[c, row // _TILE, column // _TILE], pixels[c, row, column]
+                if pixel[ALPHA] <= _EMPTY:
+                    tile[EMPTY] = 1
+                    continue
+                tile[NEAREST] = min(tile[NEAREST], pixel[DEPTH])
+                tile[FARTHEST] = max(tile[FARTHEST], pixel[DEPTH])
+                if pixel[ALPHA] < _SOLID or pixel[FACING] == 0:
+                    tile[UNSURE] = 1
+    return tiles
 
 
 def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, unseen: np.float32) -> Indices:
@@ -92,13 +116,16 @@ def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, unseen: n
     origin, voxel = frame
     across, up, along = index.shape
     middle = _HALF * (SIDE - 1)
+    cameras = np.arange(len(evidence[0]))
     for x in numba.prange(across):
         for y in range(up):
             for z in range(along):
                 px = origin[0] + voxel * np.float32(SIDE * x + middle)
                 py = origin[1] + voxel * np.float32(SIDE * y + middle)
                 pz = origin[2] + voxel * np.float32(SIDE * z + middle)
-                distance = _fuse_point(px, py, pz, evidence, (_NOTHING, unseen))
+                votes = (_NOTHING, _NOTHING, _NOTHING)
+                votes = _ask((px, py, pz), evidence, cameras, votes, np.float32(REACH) * voxel)
+                distance = _decide(votes, unseen)
                 if distance > 0:
                     index[x, y, z] = OUTSIDE
                 else:
@@ -136,50 +163,114 @@ def _fuse_blocks(
     values: Floats, places: Indices, frame: Frame, evidence: Evidence, unseen: np.float32
 ) -> None:
     origin, voxel = frame
-    far = (np.float32(REACH) * voxel, unseen)
+    reach = np.float32(REACH) * voxel
+    half = np.float32(0.5 * (SIDE - 1)) * voxel
     for b in numba.prange(len(places)):
+        middle = np.empty(3, np.float32)
+        for axis in range(3):
+            middle[axis] = origin[axis] + voxel * np.float32(places[b, axis] * SIDE) + half
+        doubtful, votes = _settle(middle, half * np.float32(np.sqrt(3)), evidence, reach)
         for i in range(SIDE):
             x = origin[0] + voxel * np.float32(places[b, 0] * SIDE + i)
             for j in range(SIDE):
                 y = origin[1] + voxel * np.float32(places[b, 1] * SIDE + j)
                 for k in range(SIDE):
                     z = origin[2] + voxel * np.float32(places[b, 2] * SIDE + k)
-                    values[b, i, j, k] = _fuse_point(x, y, z, evidence, far)
+                    gained = _ask((x, y, z), evidence, doubtful, votes, reach)
+                    values[b, i, j, k] = _decide(gained, unseen)
 
 
 @compiled()
-def _fuse_point(
-    x: Number, y: Number, z: Number, evidence: Evidence, far: tuple[np.float32, np.float32]
-) -> np.float32:
-    """The distance at a point in reaches; `far` is the reach, and what unseen places get."""
-    reach, unseen = far
-    views, ks, pixels = evidence
-    per_reach = _ONE / reach
+def _decide(votes: Votes, unseen: np.float32) -> np.float32:
+    total, weight, hidden = votes
+    if weight > _CHINK * hidden:
+        # A look through a chink between two Gaussians must not bore a hole.
+        return total / weight
+    return unseen if hidden > 0 else _ONE
+
+
+@compiled()
+def _settle(
+    middle: Floats, radius: np.float32, evidence: Evidence, reach: np.float32
+) -> tuple[Integers, Votes]:
+    """The votes of the cameras that see all points of a ball alike, and the other cameras."""
+    views, ks, pixels, tiles = evidence
     total, weight, hidden = _NOTHING, _NOTHING, _NOTHING
+    doubtful = np.empty(len(views), np.int64)
+    count = 0
     for c in range(len(views)):
-        view, k = views[c], ks[c]
-        depth = view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3]
+        x, y, depth = _along_axes(views[c], middle[0], middle[1], middle[2])
+        doubtful[count] = c
+        if depth - radius < _NEAR:
+            count += 1
+            continue
+        k = ks[c]
+        column, row = k[0, 0] * x / depth + k[0, 2], k[1, 1] * y / depth + k[1, 2]
+        around = k[0, 0] * radius / (depth - radius) + _ONE
+        left, right = int(np.floor(column - around)), int(np.floor(column + around))
+        top, bottom = int(np.floor(row - around)), int(np.floor(row + around))
+        if right < 0 or bottom < 0 or left >= pixels.shape[2] or top >= pixels.shape[1]:
+            continue
+        if left < 0 or top < 0 or right >= pixels.shape[2] or bottom >= pixels.shape[1]:
+            count += 1
+            continue
+        near, far, empty, unsure = np.float32(np.inf), _NOTHING, _NOTHING, _NOTHING
+        for v in range(top // _TILE, bottom // _TILE + 1):
+            for u in range(left // _TILE, right // _TILE + 1):
+                tile = tiles[c, v, u]
+                near, far = min(near, tile[NEAREST]), max(far, tile[FARTHEST])
+                empty, unsure = max(empty, tile[EMPTY]), max(unsure, tile[UNSURE])
+        if far == 0 and empty > 0:
+            total, weight = total + _ONE, weight + _ONE
+        elif empty == 0 and unsure == 0 and depth - radius > far - _BEHIND * reach:
+            hidden += _ONE
+        elif empty == 0 and unsure == 0 and depth + radius < near - reach:
+            total, weight = total + _HALF, weight + _HALF
+        else:
+            count += 1
+    return doubtful[:count], (total, weight, hidden)
+
+
+@compiled()
+def _along_axes(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number, Number]:
+    return (
+        view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3],
+        view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3],
+        view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3],
+    )
+
+
+@compiled()
+def _ask(
+    point: tuple[Number, Number, Number],
+    evidence: Evidence,
+    cameras: Integers,
+    votes: Votes,
+    reach: np.float32,
+) -> Votes:
+    """The votes with those of `cameras` about a point added; distances in reaches."""
+    views, ks, pixels, _ = evidence
+    per_reach = _ONE / reach
+    total, weight, hidden = votes
+    for c in cameras:
+        k = ks[c]
+        x, y, depth = _along_axes(views[c], point[0], point[1], point[2])
         if depth < _NEAR:
             continue
-        u = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
-        v = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
         per_depth = _ONE / depth
-        column = int(np.floor(k[0, 0] * u * per_depth + k[0, 2]))
-        row = int(np.floor(k[1, 1] * v * per_depth + k[1, 2]))
+        column = int(np.floor(k[0, 0] * x * per_depth + k[0, 2]))
+        row = int(np.floor(k[1, 1] * y * per_depth + k[1, 2]))
         if not (0 <= column < pixels.shape[2] and 0 <= row < pixels.shape[1]):
             continue
         pixel = pixels[c, row, column]
         distance = (pixel[DEPTH] - depth) * per_reach
-        if pixel[ALPHA] > _EMPTY and distance < _BEHIND:
+        if pixel[ALPHA] >= _SOLID and distance < _BEHIND:
             hidden += _ONE
             continue
         value, trust = _observe(distance, pixel[ALPHA], pixel[FACING])
         total += trust * value
         weight += trust
-    if weight > _CHINK * hidden:
-        # A look through a chink between two Gaussians must not bore a hole.
-        return total / weight
-    return unseen if hidden > 0 else _ONE
+    return total, weight, hidden
 
 
 @compiled()
