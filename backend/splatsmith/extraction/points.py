@@ -1,6 +1,13 @@
-"""A point cloud sampled from the Gaussians that form the visible surface."""
+"""A point cloud spread evenly over the Gaussians that form the visible surface.
+
+Candidates are scattered over the Gaussians that pictures show, by area and opacity, and those that
+keep their distance from each other are chosen. Gaussians lie truer than a mesh of them would:
+nothing is rounded or thickened by voxels.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +16,18 @@ from ..contract.cloud import GaussianCloud
 from ..contract.points import PointCloud
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractionOptions
-from ..contract.transform import rotation_matrices
+from ..gaussians.compiling import Floats
 from ..progress import Progress
-from .views import Views, look_around
+from .skin import Skin
+from .spacing import choose_spaced
+from .views import Subject, all_around, draw_views
+from .visibility import Pictures, are_seen, pictures_of
 
-_VIEWS, _VIEW_SIZE = 20, 192
-_DEPTH_OF_SKIN = 0.03  # of the bounding radius: how far behind the surface still counts as it
-_REACH = 1.5  # standard deviations around a Gaussian's centre that points may fall in
+_VIEWS, _VIEW_SIZE = 16, 192
+_REACH = 1.0  # standard deviations around a Gaussian's centre that candidates fall in
+# Candidates for each point, and how many in all before there are fewer for each.
+_MOST_EACH, _LEAST_EACH, _MANY = 6, 3, 2_000_000
+_CHUNK = 1 << 20  # candidates between two looks at whether to go on
 _SEED = 0  # the same cloud gives the same points
 
 
@@ -24,74 +36,64 @@ def extract_points(
 ) -> PointCloud:
     """`options.point_count` points in the cloud's frame, with sRGB colours and outward normals.
 
-    Each visible Gaussian gets points by its area and opacity.
-
     Raises:
         InvalidRequest: there is nothing to see in the cloud.
-        Cancelled: between two pictures of it.
+        Cancelled: between two steps.
     """
-    views = look_around(cloud, _VIEWS, _VIEW_SIZE, "cpu", progress)
-    axes = rotation_matrices(cloud.quats)
-    normals, seen = _normals(cloud, axes, views)
-    chances = _area(cloud) * cloud.opacities * seen
-    total = chances.sum(dtype=np.float64)
-    if not total > 0:
+    drawing = progress.part(progress.stage, 0, 0.5)
+    scattering = progress.part(progress.stage, 0.5, 0.7)
+    choosing = progress.part(progress.stage, 0.7, 1)
+    subject = Subject.of(cloud)
+    pictures = pictures_of(draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), "cpu", drawing))
+    skin = Skin.of(subject.cloud, pictures)
+    if not len(skin.cloud):
         raise InvalidRequest(
             "No surface was found in this cloud.", "It may be too faint, or too thin to be seen."
         )
-    random = np.random.default_rng(_SEED)
-    chosen = _shares(chances / total, options.point_count, random)
+    places, owners = _scatter(skin, options.point_count, pictures, scattering)
+    chosen = choose_spaced(places, skin.normals[owners], options.point_count, choosing)
+    owners = owners[chosen]
     return PointCloud(
-        positions=_scatter(cloud, axes, chosen, random),
-        colors=np.round(255 * cloud.colors[chosen]).astype(np.uint8),
-        normals=normals[chosen],
+        positions=places[chosen] * np.float32(subject.sphere.radius) + subject.sphere.center,
+        colors=skin.colors[owners],
+        normals=skin.normals[owners],
     )
 
 
-def _normals(
-    cloud: GaussianCloud, axes: NDArray[np.float32], views: Views
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Unit normals [N, 3], and which Gaussians [N] are seen at the surface at all."""
-    points = (cloud.means - views.sphere.center) / np.float32(views.sphere.radius)
-    summed = np.zeros_like(points)
-    outwards = np.zeros_like(points)
-    seen = np.zeros(len(cloud), np.bool_)
-    for i, surface in enumerate(views.normals()):
-        sight = views.sight(i, points, _DEPTH_OF_SKIN)
-        seen |= sight.seen
-        summed[sight.seen] += surface[sight.pixels[sight.seen]]
-        outwards[sight.seen] += views.cameras.positions[i]
-    shortest = np.take_along_axis(axes, cloud.scales.argmin(axis=1)[:, None, None], axis=2)[..., 0]
-    facing = np.einsum("ij,ij->i", shortest, outwards) < 0
-    shortest[facing] *= -1
-    length = np.linalg.norm(summed, axis=1, keepdims=True)
-    return np.where(length > 1e-3, summed / np.maximum(length, 1e-3), shortest), seen
+def _scatter(
+    skin: Skin, count: int, pictures: Pictures, progress: Progress
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Candidates [M, 3] for `count` points, and the Gaussians [M] that they lie on.
 
-
-def _area(cloud: GaussianCloud) -> NDArray[np.float32]:
-    """Proportional to the area of the ellipse of the two longer axes."""
-    ordered = np.sort(cloud.scales, axis=1)
-    return ordered[:, 1] * ordered[:, 2]
+    What falls beside the surface, over an edge, goes back to its Gaussian's middle.
+    """
+    total = max(_LEAST_EACH * count, min(_MOST_EACH * count, _MANY))
+    random = np.random.default_rng(_SEED)
+    places, owners = np.empty((total, 3), np.float32), np.empty(total, np.int32)
+    for part, chosen in _shares(skin.weights, total, random):
+        progress.step(part.start, total)
+        disc = _disc(len(chosen), random)
+        disc[~are_seen(skin.places(chosen, disc), pictures)] = 0
+        places[part], owners[part] = skin.places(chosen, disc), chosen
+    progress.step(total, total)
+    return places, owners
 
 
 def _shares(
-    chances: NDArray[np.floating], count: int, random: np.random.Generator
-) -> NDArray[np.intp]:
-    """`count` indices by systematic sampling: each gets its share, to within one."""
-    marks = (np.arange(count) + random.random()) / count
-    ends = np.cumsum(chances, dtype=np.float64)
-    return np.minimum(np.searchsorted(ends / ends[-1], marks, side="right"), len(ends) - 1)
+    weights: NDArray[np.float64], count: int, random: np.random.Generator
+) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """`count` indices in parts, by systematic sampling: each gets its share, to within one."""
+    ends = np.cumsum(weights)
+    ends /= ends[-1]
+    first = random.random()
+    for start in range(0, count, _CHUNK):
+        stop = min(start + _CHUNK, count)
+        marks = (np.arange(start, stop) + first) / count
+        yield slice(start, stop), np.minimum(np.searchsorted(ends, marks), len(ends) - 1)
 
 
-def _scatter(
-    cloud: GaussianCloud,
-    axes: NDArray[np.float32],
-    chosen: NDArray[np.intp],
-    random: np.random.Generator,
-) -> NDArray[np.float32]:
-    """A position in the plane of the two longer axes of each chosen Gaussian."""
-    offsets = random.normal(size=(len(chosen), 3)).astype(np.float32)
-    offsets[np.arange(len(chosen)), cloud.scales[chosen].argmin(axis=1)] = 0
-    length = np.linalg.norm(offsets, axis=1, keepdims=True)
-    offsets *= np.minimum(1, _REACH / np.maximum(length, 1e-6)) * cloud.scales[chosen]
-    return cloud.means[chosen] + np.einsum("nij,nj->ni", axes[chosen], offsets)
+def _disc(count: int, random: np.random.Generator) -> Floats:
+    """Points [count, 2] spread over a disc of radius _REACH."""
+    angles = np.float32(2 * np.pi) * random.random(count, np.float32)
+    radii = np.float32(_REACH) * np.sqrt(random.random(count, np.float32))
+    return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)

@@ -1,8 +1,7 @@
-"""Meshes and points from clouds whose surface is known."""
+"""Meshes from clouds whose surface is known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,6 @@ from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import ExtractionOptions
 from splatsmith.errors import Cancelled
 from splatsmith.extraction.mesh import extract_mesh
-from splatsmith.extraction.points import extract_points
 from splatsmith.progress import Progress, silent
 from tests.backend.gaussians.clouds import random_cloud, shell
 
@@ -82,37 +80,7 @@ def test_two_bodies_stay_two() -> None:
     assert mesh.is_watertight
 
 
-def test_points_lie_on_the_surface_and_look_outwards(ball: GaussianCloud) -> None:
-    points = extract_points(ball, ExtractionOptions(point_count=3000), silent())
-    assert len(points) == 3000
-    outwards = points.positions - CENTER
-    radii = np.linalg.norm(outwards, axis=1, keepdims=True)
-    assert np.abs(radii / RADIUS - 1).max() < 0.03
-    assert (np.einsum("ij,ij->i", points.normals, outwards / radii) > 0.8).mean() > 0.99
-    np.testing.assert_allclose(np.linalg.norm(points.normals, axis=1), 1, atol=1e-3)
-    gaps = np.abs(points.colors / 255 - (0.5 + 0.4 * outwards / radii))
-    assert gaps.max() < 0.06
-
-
-def test_points_come_by_area(ball: GaussianCloud) -> None:
-    small = shell(8000, RADIUS / 2, seed=1)
-    small.means[:] += CENTER + np.array([2 * RADIUS, 0, 0], np.float32)
-    points = extract_points(joined(ball, small), ExtractionOptions(point_count=10_000), silent())
-    share = (points.positions[:, 0] > CENTER[0] + 1.25 * RADIUS).mean()
-    assert share == pytest.approx(1 / 5, abs=0.02)
-
-
-def test_what_is_inside_gives_no_points(ball: GaussianCloud) -> None:
-    core = shell(4000, RADIUS / 2, seed=1)
-    core.means[:] += CENTER
-    points = extract_points(joined(ball, core), ExtractionOptions(point_count=2000), silent())
-    assert np.linalg.norm(points.positions - CENTER, axis=1).min() > 0.9 * RADIUS
-
-
-def test_the_same_cloud_gives_the_same_results(ball: GaussianCloud) -> None:
-    options = ExtractionOptions(point_count=500)
-    first, second = (extract_points(ball, options, silent()) for _ in range(2))
-    np.testing.assert_array_equal(first.positions, second.positions)
+def test_the_same_cloud_gives_the_same_mesh(ball: GaussianCloud) -> None:
     np.testing.assert_array_equal(mesh_of(ball, 500).vertices, mesh_of(ball, 500).vertices)
 
 
@@ -131,11 +99,6 @@ def spoilt(value: float) -> GaussianCloud:
     return cloud
 
 
-def points_of(cloud: GaussianCloud) -> object:
-    return extract_points(cloud, ExtractionOptions(), silent())
-
-
-@pytest.mark.parametrize("extract", [mesh_of, points_of])
 @pytest.mark.parametrize(
     ("cloud", "message"),
     [
@@ -146,11 +109,9 @@ def points_of(cloud: GaussianCloud) -> object:
     ],
     ids=["empty", "transparent", "nan", "inf"],
 )
-def test_clouds_that_show_nothing_are_refused(
-    extract: Callable[[GaussianCloud], object], cloud: GaussianCloud, message: str
-) -> None:
+def test_clouds_that_show_nothing_are_refused(cloud: GaussianCloud, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as raised:
-        extract(cloud)
+        mesh_of(cloud)
     assert raised.value.remedy
 
 
@@ -158,9 +119,6 @@ def test_a_single_gaussian_is_a_blob() -> None:
     cloud = replace(random_cloud(1, size=0.5), opacities=np.ones(1, np.float32))
     mesh = mesh_of(cloud)
     assert cloud.scales.max() < mesh.extents.max() < 6 * cloud.scales.max()
-    points = extract_points(cloud, ExtractionOptions(point_count=100), silent())
-    distances = np.linalg.norm(points.positions - cloud.means[0], axis=1)
-    assert distances.max() <= 1.6 * cloud.scales.max()
 
 
 @pytest.mark.parametrize("size", [1e-4, 1e5])
