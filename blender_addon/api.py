@@ -5,6 +5,7 @@
     chair = api.generate("a wooden chair")
     boat = api.generate(picture="boat.png", placing=api.Placing(location=(2, 0, 0), size=0.5))
     api.batch("prompts.txt")
+    statue = api.extract(bpy.context.object, extraction=api.ExtractionOptions(face_budget=50_000))
 
 Works in Blender's window, in `blender --background` and in the bpy module. The backend is started
 on first use and ends with Blender. Everything here belongs on the main thread.
@@ -14,9 +15,8 @@ from __future__ import annotations
 
 import atexit
 import json
-import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,17 +25,26 @@ import bpy
 from .contract import find_backend
 from .contract.batches import BatchItem, read_batch
 from .contract.cards import Condition, ParameterValue
-from .contract.jsonable import from_json
+from .contract.jsonable import from_json, to_json
 from .contract.problems import SplatsmithError
-from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, GenerateRequest, Product
-from .desk import Desk, Ending
-from .importing import Asset, Placing, import_files, read_origin
+from .contract.protocol import (
+    DEFAULT_ENGINE,
+    ExtractionOptions,
+    ExtractRequest,
+    GenerateRequest,
+    Product,
+)
+from .desk import Desk, Ending, Wish
+from .finishing import Finish
+from .importing import Asset, Placing, grid, import_files, read_origin, title_of_splats
 from .link.snapshot import LinkSettings, Snapshot
 from .pictures import Picture, name_of, read_picture
 from .scene.marks import mark_asset, read_mark
+from .scene.quads import add_quads
+from .scene.splats import cloud_of, copy_splats
+from .scene.stance import stance_of
 
 POLL_SECONDS = 0.05
-GRID_SPACING = 1.5  # times the assets' size
 
 
 class OnlineAccessDenied(SplatsmithError):
@@ -66,7 +75,9 @@ class BatchReport:
 
 
 PLAIN = Recipe()
+DEFAULTS = ExtractionOptions()
 AT_CURSOR = Placing()
+AS_MADE = Finish()
 
 _desk = Desk()
 
@@ -81,13 +92,16 @@ def generate(
     name: str = "",
     recipe: Recipe = PLAIN,
     placing: Placing = AT_CURSOR,
+    finish: Finish = AS_MADE,
 ) -> Asset:
     """Make an asset, wait for it and import it. Ctrl+C cancels the job.
 
     Raises:
         SplatsmithError: what was wrong, and what to do.
     """
-    return wait_for(submit(prompt, picture, name=name, recipe=recipe, placing=placing))
+    return wait_for(
+        submit(prompt, picture, name=name, recipe=recipe, placing=placing, finish=finish)
+    )
 
 
 def submit(
@@ -97,6 +111,7 @@ def submit(
     name: str = "",
     recipe: Recipe = PLAIN,
     placing: Placing = AT_CURSOR,
+    finish: Finish = AS_MADE,
 ) -> str:
     """Order an asset and return at once with the order's key, for `wait_for`.
 
@@ -115,7 +130,58 @@ def submit(
         name=name or ("" if prompt.strip() else name_of(picture)),
     )
     pictures = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
-    return _the_desk().submit(request, pictures, placing)
+    return _the_desk().submit(request, pictures, Wish(placing, finish))
+
+
+def extract(
+    splats: bpy.types.Object,
+    products: Collection[Product] = (Product.MESH,),
+    *,
+    extraction: ExtractionOptions = DEFAULTS,
+    finish: Finish = AS_MADE,
+) -> Asset:
+    """Take a mesh or points from a splat object, whoever made it, and wait for them.
+
+    They are named after the splats and stand as those do when the results arrive.
+
+    Raises:
+        SplatsmithError: what was wrong, and what to do.
+    """
+    return wait_for(submit_extraction(splats, products, extraction=extraction, finish=finish))
+
+
+def submit_extraction(
+    splats: bpy.types.Object,
+    products: Collection[Product] = (Product.MESH,),
+    *,
+    extraction: ExtractionOptions = DEFAULTS,
+    finish: Finish = AS_MADE,
+) -> str:
+    """Order mesh or points of a splat object and return at once with the order's key.
+
+    Raises:
+        NoSplats: the object has no splats to give, or is being edited.
+    """
+    values = copy_splats(splats)
+    known, made = read_mark(splats), ""
+    first = request_of(splats)
+    if first is not None and isinstance(first, GenerateRequest):
+        made = json.dumps(to_json(replace(first, extraction=extraction)), ensure_ascii=False)
+    wish = Wish(stance_of(splats), finish, made, known.engine if known else "")
+    name = title_of_splats(splats.name)
+    request = ExtractRequest("", tuple(products), extraction, name)
+    return _the_desk().submit_extraction(request, lambda: cloud_of(values), wish)
+
+
+def make_quads(mesh: bpy.types.Object, face_count: int = 0) -> bpy.types.Object:
+    """Remesh a mesh object to some `face_count` quads, coloured as it is; it is then hidden.
+
+    0 is half as many quads as it has triangles. Takes some seconds.
+
+    Raises:
+        NoMesh: the object is no mesh with faces, or is being edited.
+    """
+    return add_quads(mesh, face_count)
 
 
 def wait_for(key: str) -> Asset:
@@ -152,6 +218,7 @@ def batch(
     *,
     recipe: Recipe = PLAIN,
     placing: Placing = AT_CURSOR,
+    finish: Finish = AS_MADE,
 ) -> BatchReport:
     """Make all assets of a prompts file, a CSV table or a folder of pictures, laid out in a grid.
 
@@ -162,7 +229,8 @@ def batch(
     """
     assets: list[Asset] = []
     failures: dict[str, SplatsmithError] = {}
-    for item, key in submit_batch(source, recipe=recipe, placing=placing).items():
+    keys = submit_batch(source, recipe=recipe, placing=placing, finish=finish)
+    for item, key in keys.items():
         try:
             assets.append(wait_for(key))
         except SplatsmithError as error:
@@ -175,6 +243,7 @@ def submit_batch(
     *,
     recipe: Recipe = PLAIN,
     placing: Placing = AT_CURSOR,
+    finish: Finish = AS_MADE,
 ) -> dict[str, str]:
     """Order a batch and return at once with the orders' keys, by the items' names.
 
@@ -182,30 +251,26 @@ def submit_batch(
         InvalidRequest: `source` holds nothing to make.
     """
     items = read_batch(Path(bpy.path.abspath(str(source))))
-    places = _grid(len(items), placing)
+    places = grid(len(items), placing)
     return {
-        item.name: _submit_item(item, recipe, place)
+        item.name: _submit_item(item, recipe, place, finish)
         for item, place in zip(items, places, strict=True)
     }
 
 
-def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing) -> str:
+def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing, finish: Finish) -> str:
     own = replace(recipe, parameters={**recipe.parameters, **item.parameters})
     try:
-        return submit(item.prompt, item.picture, name=item.name, recipe=own, placing=placing)
+        return submit(
+            item.prompt,
+            item.picture,
+            name=item.name,
+            recipe=own,
+            placing=placing,
+            finish=finish,
+        )
     except SplatsmithError as error:
         return _the_desk().note_failure(error)
-
-
-def _grid(count: int, placing: Placing) -> list[Placing]:
-    """A square of places, row by row, beginning at `placing` and going along +X and +Y."""
-    x, y, z = placing.spot()
-    columns = math.ceil(math.sqrt(count))
-    step = GRID_SPACING * placing.size
-    return [
-        Placing((x + step * (i % columns), y + step * (i // columns), z), placing.size)
-        for i in range(count)
-    ]
 
 
 # Jobs and the backend
@@ -292,19 +357,24 @@ def default_settings() -> LinkSettings:
 # Assets in the scene
 
 
-def request_of(obj: bpy.types.Object) -> GenerateRequest | None:
-    """The request that `obj` was made from; None if it was not generated."""
+def request_of(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
+    """The request that `obj` was made from; None if Splatsmith did not make it.
+
+    What was extracted from a generated object remembers that one's request, with its own options.
+    """
     known = read_mark(obj)
     if known is None or not known.request:
         return None
-    return from_json(GenerateRequest, json.loads(known.request))
+    members = json.loads(known.request)
+    return from_json(ExtractRequest if "cloud" in members else GenerateRequest, members)
 
 
 def offer_as_asset(obj: bpy.types.Object) -> None:
     """Show `obj` in the asset browser, with its prompt and its own picture."""
     known, request = read_mark(obj), request_of(obj)
     picture = snapshot().previews.get(known.job) if known else None
-    mark_asset(obj, request.prompt if request else "", picture, ("Splatsmith",))
+    prompt = request.prompt if isinstance(request, GenerateRequest) else ""
+    mark_asset(obj, prompt, picture, ("Splatsmith",))
 
 
 def picture_of(request: GenerateRequest) -> Path | None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .contract.cards import Condition
+from .contract.cloud import GaussianCloud
 from .contract.jsonable import from_json
 from .contract.problems import SplatsmithError
-from .contract.protocol import GenerateRequest
-from .importing import Asset, Origin, Placing, import_files
+from .contract.protocol import ExtractRequest, GenerateRequest, JobStatus
+from .contract.wire import REQUEST_TYPES
+from .finishing import Finish, finish_asset
+from .importing import Asset, Origin, Placing, import_beside, import_files
 from .link.client import ServiceError
 from .link.session import Session
 from .link.snapshot import LinkSettings, Order, Outcome
+from .scene.stance import Stance
 
 
 class Cancelled(SplatsmithError):
@@ -36,13 +40,28 @@ class Ending:
     error: SplatsmithError | None = None
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What is to become of an order's results.
+
+    place: where they rest; for an extraction, where its splats stand.
+    made: the request in the mark of those splats, if they have one, and the engine.
+    """
+
+    place: Placing | Stance
+    finish: Finish = Finish()
+    made: str = ""
+    engine: str = ""
+
+
 class Desk:
     """The orders of this Blender that are not in the scene yet. Main thread only."""
 
     def __init__(self) -> None:
         self._settings: LinkSettings | None = None
         self._session: Session | None = None
-        self._wishes: dict[str, Placing] = {}  # by order: where its asset is to rest
+        self._wishes: dict[str, Wish] = {}  # by order, until it ends
+        self._extractions: dict[str, Wish] = {}  # by job, of those that have ended
         self._endings: dict[str, Ending] = {}  # not yet taken
 
     @property
@@ -69,30 +88,32 @@ class Desk:
             self._settings = settings
 
     def submit(
-        self,
-        request: GenerateRequest,
-        pictures: Mapping[Condition, bytes],
-        placing: Placing,
+        self, request: GenerateRequest, pictures: Mapping[Condition, bytes], wish: Wish
     ) -> str:
         """Order an asset; returns the order's key at once."""
-        key = uuid.uuid4().hex
         for data in pictures.values():
             self._keep(data)
-        self._wishes[key] = placing.resolved()
+        key = self._note(wish)
         self.session.submit(Order(key, request, pictures))
         return key
 
+    def submit_extraction(
+        self, request: ExtractRequest, cloud: Callable[[], GaussianCloud], wish: Wish
+    ) -> str:
+        """Order mesh or points of a cloud; returns the order's key at once."""
+        key = self._note(wish)
+        self.session.submit(Order(key, request, cloud=cloud))
+        return key
+
     def retry(self, job: str) -> str:
-        """Order the request of `job` again, to rest at the cursor."""
-        key = uuid.uuid4().hex
-        self._wishes[key] = Placing().resolved()
+        """Order the request of `job` again, to rest where its splats are, or at the cursor."""
+        key = self._note(self._extractions.get(job, Wish(Placing())))
         self.session.retry(job, key)
         return key
 
     def fetch(self, job: str) -> str:
-        """Have the results of a finished `job` imported, to rest at the cursor."""
-        key = uuid.uuid4().hex
-        self._wishes[key] = Placing().resolved()
+        """Have the results of a finished `job` imported, to rest as in `retry`."""
+        key = self._note(self._extractions.get(job, Wish(Placing())))
         self.session.fetch(job, key)
         return key
 
@@ -136,21 +157,36 @@ class Desk:
         self._pictures.mkdir(parents=True, exist_ok=True)
         (self._pictures / hashlib.sha256(data).hexdigest()).write_bytes(data)
 
+    def _note(self, wish: Wish) -> str:
+        """A new order's key."""
+        key = uuid.uuid4().hex
+        if isinstance(wish.place, Placing):
+            wish = replace(wish, place=wish.place.resolved())
+        self._wishes[key] = wish
+        return key
+
     def _end(self, outcome: Outcome) -> Ending:
-        placing = self._wishes.pop(outcome.key, Placing())
+        wish = self._wishes.pop(outcome.key, Wish(Placing()))
+        if isinstance(wish.place, Stance):
+            self._extractions[outcome.job.id] = wish
         if outcome.job.problem is not None:
             return Ending(outcome.key, error=ServiceError(outcome.job.problem))
         if outcome.folder is None:
             return Ending(outcome.key, error=Cancelled("The job was cancelled."))
         try:
-            return Ending(outcome.key, self._import(outcome, placing))
+            return Ending(outcome.key, _import(outcome.job, outcome.folder, wish))
         except SplatsmithError as error:
             return Ending(outcome.key, error=error)
 
-    def _import(self, outcome: Outcome, placing: Placing) -> Asset:
-        assert outcome.folder is not None
-        job = outcome.job
-        request = from_json(GenerateRequest, job.request)
-        text = json.dumps(job.request, ensure_ascii=False)
-        origin = Origin(job.title, text, request.engine, job.id)
-        return import_files(outcome.folder, request.products, origin, placing)
+
+def _import(job: JobStatus, folder: Path, wish: Wish) -> Asset:
+    request = from_json(REQUEST_TYPES[job.kind], job.request)
+    assert isinstance(request, GenerateRequest | ExtractRequest)
+    made = wish.made or json.dumps(job.request, ensure_ascii=False)
+    engine = wish.engine if isinstance(request, ExtractRequest) else request.engine
+    origin = Origin(job.title, made, engine, job.id)
+    if isinstance(wish.place, Stance):
+        asset = import_beside(folder, request.products, origin, wish.place)
+        return finish_asset(asset, wish.finish, wish.place.object)
+    asset = import_files(folder, request.products, origin, wish.place)
+    return finish_asset(asset, wish.finish)

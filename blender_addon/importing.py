@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -22,9 +24,12 @@ from .scene.mesh import add_mesh
 from .scene.placement import asset_collection, place
 from .scene.points import add_points
 from .scene.splats import add_splats
+from .scene.stance import Stance
 
 FILES = {Product.SPLATS: "splats.ply", Product.MESH: "mesh.glb", Product.POINTS: "points.ply"}
 RECORD = "job.json"
+SPLATS_NAME = re.compile(r"\.splats(\.\d+)?$")
+_GRID_SPACING = 1.5  # times the assets' size
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 
 
@@ -59,12 +64,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Asset:
-    """An imported asset: its objects by product, and the file or folder they came from."""
+    """An imported asset: its objects by product, and the file or folder they came from.
+
+    quads: the mesh once more, remeshed, where that was asked for.
+    """
 
     name: str
     objects: dict[Product, bpy.types.Object]
     source: Path
     job: str = ""
+    quads: bpy.types.Object | None = None
 
 
 def find_files(source: Path) -> dict[Product, Path]:
@@ -111,24 +120,51 @@ def import_files(
         SplatsmithError: a file cannot be read; the scene is left as it was.
     """
     files = find_files(source)
-    scene = bpy.context.scene
     cloud = read_cloud(files[Product.SPLATS]) if Product.SPLATS in files else None
-    collection = asset_collection(scene, shorten(origin.title))
-    objects: dict[Product, bpy.types.Object] = {}
+    collection = asset_collection(bpy.context.scene, shorten(origin.title))
     try:
-        for product in (p for p in files if p in wanted):
-            name = f"{shorten(origin.title)}.{product.value}"
-            objects[product] = _add(product, files[product], cloud, name, collection)
+        objects = _add_all(_chosen(files, wanted), cloud, origin, collection)
     except BaseException:
-        _discard(collection)
+        bpy.data.collections.remove(collection)
         raise
     measure = cloud or _stand_in(_positions(next(iter(objects.values()))))
     place(list(objects.values()), measure, placing.spot(), placing.size)
-    for product, obj in objects.items():
-        write_mark(obj, Mark(origin.request, origin.job, origin.engine, product.value))
-    if Product.SPLATS in objects:
-        raise_transparent_bounces(scene)
     return Asset(origin.title, objects, source, origin.job)
+
+
+def import_beside(
+    source: Path, wanted: Collection[Product], origin: Origin, stance: Stance
+) -> Asset:
+    """Add the `wanted` files at `source` where the splats that they were extracted from stand now.
+
+    They take the splats' name as well. Where the splats are gone: where they last stood.
+
+    Raises:
+        InvalidRequest, SplatsmithError: as in `import_files`.
+    """
+    stance = stance.now()
+    origin = replace(origin, title=title_of_splats(stance.name))
+    files = _chosen(find_files(source), wanted)
+    objects = _add_all(files, None, origin, stance.find_collection())
+    for obj in objects.values():
+        stance.give(obj)
+    return Asset(origin.title, objects, source, origin.job)
+
+
+def grid(count: int, placing: Placing) -> list[Placing]:
+    """A square of places, row by row, beginning at `placing` and going along +X and +Y."""
+    x, y, z = placing.spot()
+    columns = math.ceil(math.sqrt(count))
+    step = _GRID_SPACING * placing.size
+    return [
+        Placing((x + step * (i % columns), y + step * (i // columns), z), placing.size)
+        for i in range(count)
+    ]
+
+
+def title_of_splats(name: str) -> str:
+    """The asset's title in the name of its splat object; any other name as it is."""
+    return SPLATS_NAME.sub("", name) or name
 
 
 def shorten(title: str) -> str:
@@ -145,6 +181,32 @@ def _product_of(file: Path) -> Product:
         return Product.MESH
     names = open_vertices(file).names
     return Product.POINTS if "red" in names and "opacity" not in names else Product.SPLATS
+
+
+def _chosen(files: Mapping[Product, Path], wanted: Collection[Product]) -> dict[Product, Path]:
+    return {product: file for product, file in files.items() if product in wanted}
+
+
+def _add_all(
+    files: Mapping[Product, Path],
+    cloud: GaussianCloud | None,
+    origin: Origin,
+    collection: bpy.types.Collection,
+) -> dict[Product, bpy.types.Object]:
+    objects: dict[Product, bpy.types.Object] = {}
+    try:
+        for product, file in files.items():
+            name = f"{shorten(origin.title)}.{product.value}"
+            objects[product] = _add(product, file, cloud, name, collection)
+    except BaseException:
+        for obj in objects.values():
+            bpy.data.objects.remove(obj)
+        raise
+    for product, obj in objects.items():
+        write_mark(obj, Mark(origin.request, origin.job, origin.engine, product.value))
+    if Product.SPLATS in objects:
+        raise_transparent_bounces(bpy.context.scene)
+    return objects
 
 
 def _add(
@@ -180,9 +242,3 @@ def _stand_in(positions: NDArray[np.float32]) -> GaussianCloud:
         sh0=np.zeros((count, 3), np.float32),
         shN=np.zeros((count, 0, 3), np.float32),
     )
-
-
-def _discard(collection: bpy.types.Collection) -> None:
-    for obj in list(collection.objects):
-        bpy.data.objects.remove(obj)
-    bpy.data.collections.remove(collection)

@@ -25,6 +25,7 @@ ADDON_LAYERS = (
     "contract",
     "link scene",
     "importing pictures",
+    "finishing",
     "desk",
     "api",
     "ui",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import requests
@@ -18,11 +18,11 @@ from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import (
     PROTOCOL_VERSION,
     Artifact,
-    GenerateRequest,
     Health,
     JobKind,
     JobStatus,
 )
+from ..contract.wire import REQUEST_TYPES, AnyRequest
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
@@ -94,12 +94,20 @@ class Client:
 
     def upload_image(self, data: bytes) -> str:
         """Send a picture's file; returns the id to put into a request."""
-        kind = {"Content-Type": "application/octet-stream"}
-        return self._json("POST", "/images", data=data, headers=kind)["id"]
+        return self._upload("/images", data)
 
-    def generate(self, request: GenerateRequest, key: str) -> JobStatus:
+    def upload_cloud(self, path: Path) -> str:
+        """Send a splat file; returns the id to put into a request.
+
+        Raises:
+            OSError: `path` cannot be read.
+        """
+        with path.open("rb") as file:
+            return self._upload("/clouds", file)
+
+    def submit(self, request: AnyRequest, key: str) -> JobStatus:
         """Submit a job. The same `key` again gives the same job, not a second one."""
-        body = {"kind": JobKind.GENERATE.value, "request": to_json(request)}
+        body = {"kind": kind_of(request).value, "request": to_json(request)}
         answer = self._json("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
         return from_json(JobStatus, answer, "job")
 
@@ -129,6 +137,10 @@ class Client:
             part.unlink(missing_ok=True)
         return target
 
+    def _upload(self, path: str, data: bytes | BinaryIO) -> str:
+        kind = {"Content-Type": "application/octet-stream"}
+        return self._json("POST", path, data=data, headers=kind)["id"]
+
     def _stream(self, path: str, target: Path) -> str:
         digest = hashlib.sha256()
         response = self._send("GET", path, stream=True)
@@ -149,6 +161,11 @@ class Client:
             return response
         with response:
             raise ServiceError(_problem_in(response))
+
+
+def kind_of(request: AnyRequest) -> JobKind:
+    """The kind of job that `request` asks for."""
+    return next(kind for kind, known in REQUEST_TYPES.items() if type(request) is known)
 
 
 @contextmanager

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from ..contract.cloud import write_cloud
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import NotFound, Problem, SplatsmithError
-from ..contract.protocol import GenerateRequest, JobKind, JobState, JobStatus
-from .client import Client
+from ..contract.protocol import ExtractRequest, GenerateRequest, JobState, JobStatus
+from ..contract.wire import REQUEST_TYPES
+from .client import Client, kind_of
 from .snapshot import Order, Outcome
 
 PREVIEW = "preview.png"
@@ -51,13 +54,15 @@ class OrderBook:
         self._drafts[order.key] = (order, _draft(order))
 
     def send(self, client: Client, order: Order) -> None:
-        """Upload the order's pictures and make it a job. A refusal is listed and delivered."""
+        """Upload what the order needs and make it a job. A refusal is listed and delivered.
+
+        Raises:
+            OSError: the splats cannot be written.
+        """
         if order.key not in self._drafts:
             return  # removed in the meantime
         try:
-            ids = {role: client.upload_image(data) for role, data in order.pictures.items()}
-            request = replace(order.request, pictures={**order.request.pictures, **ids})
-            job = client.generate(request, order.key)
+            job = client.submit(_upload(client, order), order.key)
         except SplatsmithError as error:
             self.refuse(order, error.problem)
             return
@@ -75,7 +80,8 @@ class OrderBook:
         """A new order with the request of a job or an order, under a new `key`."""
         if name in self._drafts:
             return replace(self._drafts[name][0], key=key)
-        return Order(key, from_json(GenerateRequest, self.find(name).request))
+        job = self.find(name)
+        return Order(key, from_json(REQUEST_TYPES[job.kind], job.request))
 
     def cancel(self, client: Client, name: str) -> None:
         """Stop the job of that id, or the order of that key."""
@@ -138,12 +144,27 @@ class OrderBook:
                 self._previews[job.id] = client.download(job.id, artifact, self._results / job.id)
 
 
+def _upload(client: Client, order: Order) -> GenerateRequest | ExtractRequest:
+    """The order's request with the ids of what it needs."""
+    match order.request:
+        case GenerateRequest() as request:
+            ids = {role: client.upload_image(data) for role, data in order.pictures.items()}
+            return replace(request, pictures={**request.pictures, **ids})
+        case ExtractRequest() as request if order.cloud is not None:
+            with TemporaryDirectory(prefix="splatsmith-") as folder:
+                path = Path(folder) / "splats.ply"
+                write_cloud(path, order.cloud())
+                return replace(request, cloud=client.upload_cloud(path))
+        case request:
+            return request
+
+
 def _draft(order: Order) -> JobStatus:
     request = to_json(order.request)
     assert isinstance(request, dict)
     return JobStatus(
         id=order.key,
-        kind=JobKind.GENERATE,
+        kind=kind_of(order.request),
         state=JobState.QUEUED,
         title=order.request.title,
         request=request,

@@ -194,6 +194,8 @@ class Session:
             self._orders.refuse(order, error.problem)
         except SplatsmithError as error:
             self._orders.refuse(order, error.problem)
+        except OSError as error:
+            self._orders.refuse(order, _storage_problem(error))
 
     def _fetch(self, job: str, key: str) -> None:
         client = self._connected()

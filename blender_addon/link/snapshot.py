@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from ..contract.cards import Condition, EngineCard
+from ..contract.cloud import GaussianCloud
 from ..contract.problems import Problem
-from ..contract.protocol import GenerateRequest, Health, JobStatus
+from ..contract.protocol import ExtractRequest, GenerateRequest, Health, JobStatus
 from .client import Address
 
 
@@ -50,11 +51,16 @@ class LinkSettings:
 
 @dataclass(frozen=True)
 class Order:
-    """A request and its pictures' files, by role; `key` names it until it has a job."""
+    """A request and what it lacks before the uploads; `key` names it until it has a job.
+
+    pictures: the files of a generation, by role.
+    cloud: makes the splats of an extraction. Called where it may take its time.
+    """
 
     key: str
-    request: GenerateRequest
+    request: GenerateRequest | ExtractRequest
     pictures: Mapping[Condition, bytes] = field(default_factory=dict)
+    cloud: Callable[[], GaussianCloud] | None = None
 
 
 @dataclass(frozen=True)

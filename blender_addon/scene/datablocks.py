@@ -9,6 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .operating import apart
+
 PointData = bpy.types.Mesh | bpy.types.PointCloud
 
 # 4.2 to 4.4 have point clouds, but no way for a script to fill one.
@@ -88,20 +90,9 @@ def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
 
 
 def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
-    """In a scene of its own: the operator refuses to work while the user is editing an object."""
     mesh = obj.data
-    scene = bpy.data.scenes.new(obj.name)
-    scene.collection.objects.link(obj)
-    with bpy.context.temp_override(
-        scene=scene,
-        view_layer=scene.view_layers[0],
-        object=obj,
-        active_object=obj,
-        selected_objects=[obj],
-        selected_editable_objects=[obj],
-    ):
+    with apart(obj):
         bpy.ops.object.convert(target="POINTCLOUD")
-    bpy.data.scenes.remove(scene)
     obj.data.name = obj.name
     bpy.data.meshes.remove(mesh)
     if (selection := obj.data.attributes.get(".select_vert")) is not None:

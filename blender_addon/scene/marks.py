@@ -37,6 +37,13 @@ def read_mark(obj: bpy.types.Object) -> Mark | None:
     return Mark(**values) if all(isinstance(v, str) for v in values.values()) else None
 
 
+def copy_mark(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    """Let `target` remember what `source` does, if that has a mark."""
+    mark = read_mark(source)
+    if mark is not None:
+        write_mark(target, mark)
+
+
 def mark_asset(
     item: bpy.types.Object | bpy.types.Collection,
     description: str = "",

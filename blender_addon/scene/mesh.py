@@ -9,6 +9,7 @@ import bpy
 
 from ..contract.problems import SplatsmithError
 from . import appearance
+from .colors import mean_color, texture_of
 
 _SMOOTH_ANGLE = math.radians(60)  # of two faces; sharper edges stay edges
 
@@ -45,7 +46,8 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
 def _import(glb: Path) -> set[bpy.types.Object]:
     before = set(bpy.data.objects)
     try:
-        bpy.ops.import_scene.gltf(filepath=str(glb))
+        # Merged: glTF splits vertices along the seams of a texture, where the skin would be open.
+        bpy.ops.import_scene.gltf(filepath=str(glb), merge_vertices=True)
     except RuntimeError as error:  # how an operator reports its failure
         _remove(set(bpy.data.objects) - before)
         raise UnreadableMesh(
@@ -86,25 +88,37 @@ def _smooth(mesh: bpy.types.Mesh) -> None:
 
 
 def _color(mesh: bpy.types.Mesh) -> None:
-    """Show colours that are on the vertices; a textured mesh keeps the importer's material."""
-    if not mesh.color_attributes or any(_is_textured(m) for m in mesh.materials if m):
-        return
+    """Show the mesh's texture, or else the colours of its vertices, in Solid shading as well."""
+    image = texture_of(mesh)
+    if image is not None:
+        _dress(mesh, image)
+    elif mesh.color_attributes:
+        mesh.color_attributes.active_color_index = 0
+        _replace_materials(mesh, appearance.surface_material())
+
+
+def _dress(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
+    """Name a texture and its material after the mesh, and let Solid shading know of them."""
+    image.name = mesh.name
+    for material in mesh.materials:
+        material.name = mesh.name
+        material.diffuse_color = mean_color(image)
+        nodes = material.node_tree.nodes
+        nodes.active = next((n for n in nodes if getattr(n, "image", None) == image), None)
+
+
+def _replace_materials(mesh: bpy.types.Mesh, material: bpy.types.Material) -> None:
     imported = {material for material in mesh.materials if material}
     mesh.materials.clear()
-    mesh.materials.append(appearance.surface_material())
-    for material in imported:
-        if not material.users:
-            bpy.data.materials.remove(material)
-
-
-def _is_textured(material: bpy.types.Material) -> bool:
-    nodes = material.node_tree.nodes if material.node_tree else ()
-    return any(node.bl_idname == "ShaderNodeTexImage" for node in nodes)
+    mesh.materials.append(material)
+    for unused in imported:
+        if not unused.users:
+            bpy.data.materials.remove(unused)
 
 
 def _remove(objects: set[bpy.types.Object] | list[bpy.types.Object]) -> None:
     for obj in objects:
         data = obj.data
         bpy.data.objects.remove(obj)
-        if isinstance(data, bpy.types.Mesh) and not data.users:
-            bpy.data.meshes.remove(data)
+        if data is not None and not data.users:
+            bpy.data.batch_remove([data])

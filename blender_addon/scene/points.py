@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 from ..contract.points import PointCloud
 from ..contract.transform import Y_UP_TO_Z_UP
 from . import appearance
+from .colors import to_linear
 from .datablocks import PointAttribute, add_point_object
 from .looks import SURFACE_COLOR
 
 _DISTANCES = 4_000_000  # measured at most to learn the points' spacing
 _QUERIES = 256
 _RADIUS = 1.7  # of the typical distance between neighbours: closes a randomly sampled surface
-# Linear light of each sRGB byte (IEC 61966-2-1).
-_ENCODED = np.arange(256) / 255
-_LINEAR = np.where(
-    _ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
+_LINEAR = to_linear(np.linspace(0, 1, 256, dtype=np.float32))  # light of each sRGB byte
 
 
 def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) -> bpy.types.Object:

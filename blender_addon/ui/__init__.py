@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import operators, panels, pictures, preferences, properties, timer
+from . import operators, panels, pictures, preferences, properties, selection, timer
 
-PARTS = (preferences, properties, operators, panels, pictures, timer)
+PARTS = (preferences, properties, operators, selection, panels, pictures, timer)
 
 
 def register() -> None:

@@ -8,39 +8,17 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import api
-from ..contract.problems import SplatsmithError
-from ..link.snapshot import BackendState, Snapshot
+from ..contract.protocol import GenerateRequest
+from ..link.snapshot import Snapshot
+from .attempts import Attempt, why_no_backend
 from .properties import PREFIX, SplatsmithSettings, engine_group
-from .timer import redraw
 
-DONE = {"FINISHED"}
-STOPPED = {"CANCELLED"}
-
-
-DONE = {"FINISHED"}
-STOPPED = {"CANCELLED"}
 NEW_SEEDS = 1_000_000  # short enough to read out
 INSTALL_NOTICE = (
     "The backend needs some 2 GB on the disk, with an NVIDIA GPU some 7 GB.",
     "Its packages come from the Python Package Index, each checked against a known hash,",
     "and go into the add-on's own folder. Blender's Python stays as it is.",
 )
-
-
-class Attempt:
-    """An operator that does one thing with `api`, and says in one sentence why it could not."""
-
-    def attempt(self, context: bpy.types.Context) -> None:
-        raise NotImplementedError
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            self.attempt(context)
-        except SplatsmithError as error:
-            self.report({"ERROR"}, str(error))
-            return STOPPED
-        redraw()
-        return DONE
 
 
 class OnJob(Attempt):
@@ -69,6 +47,7 @@ class SPLATSMITH_OT_generate(Attempt, bpy.types.Operator):
             name=settings.asset_name,
             recipe=settings.recipe(),
             placing=api.Placing(size=settings.size),
+            finish=settings.finish(),
         )
 
 
@@ -90,7 +69,9 @@ class SPLATSMITH_OT_batch(Attempt, bpy.types.Operator):
     def attempt(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
         placing = api.Placing(size=settings.size)
-        api.submit_batch(self.filepath, recipe=settings.recipe(), placing=placing)
+        api.submit_batch(
+            self.filepath, recipe=settings.recipe(), placing=placing, finish=settings.finish()
+        )
 
 
 class SPLATSMITH_OT_import_asset(Attempt, bpy.types.Operator):
@@ -138,8 +119,13 @@ class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
 
     def attempt(self, context: bpy.types.Context) -> None:
         request = api.request_of(context.object)
-        picture = api.picture_of(request)
         settings = _settings(context)
+        settings.take_over(request.extraction)
+        if isinstance(request, GenerateRequest):
+            self._recall(settings, request)
+
+    def _recall(self, settings: SplatsmithSettings, request: GenerateRequest) -> None:
+        picture = api.picture_of(request)
         settings.recall(request)
         settings.picture = None
         if picture is not None:
@@ -253,10 +239,8 @@ class SPLATSMITH_OT_dismiss(Attempt, bpy.types.Operator):
 
 def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
     """Why Generate cannot be pressed, as a sentence; empty if it can."""
-    if now.state is BackendState.NOT_INSTALLED:
-        return "Install the backend first"
-    if now.state is BackendState.INSTALLING:
-        return "The backend is being installed"
+    if reason := why_no_backend(now):
+        return reason
     if not settings.prompt.strip() and settings.picture is None:
         return "Type a prompt or choose a picture"
     if not settings.products:

@@ -8,12 +8,15 @@ import textwrap
 import bpy
 
 from .. import api
+from ..contract.jsonable import from_json
 from ..contract.problems import Problem
-from ..contract.protocol import JobState, JobStatus
+from ..contract.protocol import ExtractRequest, JobKind, JobState, JobStatus
 from ..link.snapshot import BackendState, Snapshot
+from .extraction import draw_mesh_fields, draw_point_fields
 from .operators import why_not
 from .pictures import icon_of
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
+from .selection import draw_operators, selected_meshes, selected_splats
 
 SHOWN_JOBS = 6
 PIXELS_PER_LETTER = 7.2
@@ -101,12 +104,32 @@ class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
         layout.use_property_decorate = False
         layout.prop(settings, "asset_name", placeholder="like the prompt")
         layout.prop(settings, "size")
-        row = layout.row()
-        row.active = "mesh" in settings.products
-        row.prop(settings, "face_budget")
-        row = layout.row()
-        row.active = "points" in settings.products
-        row.prop(settings, "point_count")
+        layout.prop(settings, "alone")
+
+
+class SPLATSMITH_PT_extraction(InSidebar, bpy.types.Panel):
+    bl_label = "Mesh and Points"
+    bl_parent_id = "SPLATSMITH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.splatsmith
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_mesh_fields(layout.column(), settings)
+        draw_point_fields(layout.column(), settings)
+
+
+class SPLATSMITH_PT_selection(InSidebar, bpy.types.Panel):
+    bl_label = "Selection"
+    bl_parent_id = "SPLATSMITH_PT_main"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(selected_splats(context) or selected_meshes(context))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_operators(self.layout.column(), context)
 
 
 class SPLATSMITH_PT_jobs(InSidebar, bpy.types.Panel):
@@ -197,7 +220,7 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
         row.template_icon(picture, scale=2.6)
     column = row.column(align=True)
     title = column.row(align=True)
-    title.label(text=job.title, icon="NONE" if picture else JOB_ICONS[job.state])
+    title.label(text=_title_of(job), icon="NONE" if picture else JOB_ICONS[job.state])
     _draw_job_buttons(title, job)
     if job.state is JobState.RUNNING:
         column.progress(factor=job.progress, text=_how_far(job))
@@ -218,6 +241,13 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
     else:
         row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
+
+
+def _title_of(job: JobStatus) -> str:
+    if job.kind is not JobKind.EXTRACT:
+        return job.title
+    made = " and ".join(from_json(ExtractRequest, job.request).products)
+    return f"{made.capitalize()} from {job.title}"
 
 
 def _how_far(job: JobStatus) -> str:
@@ -251,6 +281,8 @@ CLASSES = (
     SPLATSMITH_PT_main,
     SPLATSMITH_PT_engine,
     SPLATSMITH_PT_results,
+    SPLATSMITH_PT_extraction,
+    SPLATSMITH_PT_selection,
     SPLATSMITH_PT_jobs,
     SPLATSMITH_PT_tools,
     SPLATSMITH_PT_backend,

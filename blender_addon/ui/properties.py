@@ -14,7 +14,8 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty,
 
 from .. import api
 from ..contract.cards import EngineCard, ParameterSpec, ParameterType, ParameterValue
-from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, GenerateRequest, Product
+from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
+from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
@@ -40,7 +41,7 @@ def _list_engines(
     return _engine_items
 
 
-class SplatsmithSettings(bpy.types.PropertyGroup):
+class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
     """What the next Generate uses."""
 
     prompt: StringProperty(name="Prompt", description="What to make, in words")
@@ -75,24 +76,6 @@ class SplatsmithSettings(bpy.types.PropertyGroup):
         min=0.001,
         soft_max=10.0,
     )
-    face_budget: IntProperty(
-        name="Faces",
-        description="How many triangles the mesh may have",
-        default=ExtractionOptions().face_budget,
-        min=4,
-        max=5_000_000,
-        soft_min=1_000,
-        soft_max=200_000,
-    )
-    point_count: IntProperty(
-        name="Points",
-        description="How many points to draw from the splats",
-        default=ExtractionOptions().point_count,
-        min=1,
-        max=20_000_000,
-        soft_min=1_000,
-        soft_max=500_000,
-    )
 
     def recipe(self) -> api.Recipe:
         """These settings as the scripting interface takes them."""
@@ -102,15 +85,14 @@ class SplatsmithSettings(bpy.types.PropertyGroup):
             variant=group.variant if group else "",
             parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
-            extraction=ExtractionOptions(self.face_budget, self.point_count),
+            extraction=self.options(),
         )
 
     def recall(self, request: GenerateRequest) -> None:
         """Take over all of `request` but its picture."""
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
-        self.face_budget = request.extraction.face_budget
-        self.point_count = request.extraction.point_count
+        self.take_over(request.extraction)
         if request.engine not in _engine_groups:
             return
         self.engine = request.engine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -13,6 +14,7 @@ import pytest
 from blender_addon import api, ui
 from blender_addon.link.snapshot import LinkSettings
 
+PATIENCE = 90.0
 LATTICE = "tests.backend.engines.lattice"
 
 
@@ -71,6 +73,19 @@ def registered(desk: None) -> Iterator[None]:
     ui.register()
     yield
     ui.unregister()
+
+
+@pytest.fixture
+def await_true() -> Callable[[Callable[[], bool]], None]:
+    """Waits until a condition holds, and fails with what the backend says if it never does."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, api.snapshot()
+            time.sleep(0.02)
+
+    return wait
 
 
 _exit_status = 0

@@ -17,7 +17,7 @@ from blender_addon.contract.cards import (
     ParameterType,
     Variant,
 )
-from blender_addon.contract.protocol import ExtractionOptions, GenerateRequest, Product
+from blender_addon.contract.protocol import Closure, ExtractionOptions, GenerateRequest, Product
 from blender_addon.link.snapshot import BackendState, Snapshot
 from blender_addon.ui import timer
 from blender_addon.ui.operators import why_not
@@ -89,7 +89,14 @@ def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -
         variant="heavy",
         parameters={"seed": 3, "name": "yes", "tilt": -5.0, "hollow": False, "mood": "wild"},
         products=(Product.MESH, Product.POINTS),
-        extraction=ExtractionOptions(1234, 567),
+        extraction=ExtractionOptions(
+            face_budget=1234,
+            texture_size=0,
+            resolution=100,
+            closure=Closure.OPEN,
+            close_bottom=False,
+            point_count=567,
+        ),
         name="Throne",
     )
     settings_with_anvil.recall(request)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,100 @@ def test_the_importers_mode_and_name_clashes_do_no_harm(
     first, second = (add_mesh(panel_glb, "panel", scene.collection) for _ in range(2))
     assert (first.name, second.name) == ("panel", "panel.001")
     assert len(bpy.data.materials) == 1
+
+
+@pytest.fixture
+def textured_glb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The panel's square, in two halves with a texture each of their own side; a camera beside."""
+    xs = np.array([-1, 0, 0, 1], np.float32)  # the middle twice: a seam
+    corners = np.array([[x, y, 1] for x in xs for y in (-1, 1)], np.float32)
+    faces = np.array([[0, 2, 3], [0, 3, 1], [4, 6, 7], [4, 7, 5]], np.uint32)
+    uvs = np.array([[u, v] for u in (0, 0.25, 0.75, 1) for v in (1, 0)], np.float32)
+    normals = np.tile(np.array([0, 0, 1], np.float32), (8, 1))
+    image = two_colors_png()
+    parts = [a.tobytes() for a in (corners, faces, uvs, normals)] + [image]
+    starts = np.cumsum([0, *map(len, parts)]).tolist()
+    bounds = {"min": [-1, -1, 1], "max": [1, 1, 1]}
+    attributes = {"POSITION": 0, "TEXCOORD_0": 2, "NORMAL": 3}
+    look = {"baseColorTexture": {"index": 0}, "metallicFactor": 0, "roughnessFactor": 1}
+    kinds = [(5126, 8, "VEC3"), (5125, 12, "SCALAR"), (5126, 8, "VEC2"), (5126, 8, "VEC3")]
+    accessors = [
+        {"bufferView": i, "componentType": kind, "count": count, "type": shape}
+        for i, (kind, count, shape) in enumerate(kinds)
+    ]
+    accessors[0] |= bounds
+    tree = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 1]}],
+        "nodes": [{"mesh": 0}, {"camera": 0}],
+        "cameras": [{"type": "perspective", "perspective": {"yfov": 0.7, "znear": 0.1}}],
+        "meshes": [
+            {"primitives": [{"attributes": attributes, "indices": 1, "material": 0}]},
+        ],
+        "materials": [{"pbrMetallicRoughness": look}],
+        "textures": [{"source": 0}],
+        "images": [{"bufferView": 4, "mimeType": "image/png"}],
+        "accessors": accessors,
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": start, "byteLength": len(part)}
+            for start, part in zip(starts, parts, strict=False)
+        ],
+        "buffers": [{"byteLength": starts[-1]}],
+    }
+    return write_glb(tmp_path_factory.mktemp("glb") / "textured.glb", tree, b"".join(parts))
+
+
+def two_colors_png() -> bytes:
+    """8 x 8 pixels, red on the left, blue on the right."""
+    row = b"\0" + bytes((200, 30, 30)) * 4 + bytes((30, 30, 200)) * 4
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * 8)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def test_texture_is_packed_and_named_and_nothing_else_comes_along(
+    scene: bpy.types.Scene, textured_glb: Path
+) -> None:
+    obj = add_mesh(textured_glb, "a 'chair'.mesh", scene.collection)
+    (image,), (material,) = bpy.data.images, bpy.data.materials
+    assert image.packed_file is not None
+    assert image.name == material.name == "a 'chair'.mesh"
+    assert list(obj.data.materials) == [material]
+    assert list(bpy.data.objects) == [obj] and not bpy.data.cameras
+    assert not bpy.data.collections and not bpy.data.node_groups
+
+
+def test_seams_of_a_texture_do_not_open_the_skin(
+    scene: bpy.types.Scene, textured_glb: Path
+) -> None:
+    mesh = add_mesh(textured_glb, "panel", scene.collection).data
+    assert len(mesh.vertices) == 6 and len(mesh.polygons) == 4
+    assert mesh.has_custom_normals
+
+
+def test_solid_shading_knows_the_texture_and_its_mean_colour(
+    scene: bpy.types.Scene, textured_glb: Path
+) -> None:
+    (material,) = add_mesh(textured_glb, "panel", scene.collection).data.materials
+    assert material.node_tree.nodes.active.image == bpy.data.images["panel"]
+    red, green, blue, alpha = material.diffuse_color
+    assert red == pytest.approx(blue, abs=0.01) and red > 10 * green and alpha == 1
+
+
+def test_texture_is_seen(
+    scene: bpy.types.Scene, textured_glb: Path, photograph: Photograph
+) -> None:
+    add_mesh(textured_glb, "panel", scene.collection)
+    picture = photograph((0, 0, 0))
+    left, right = picture[32, 20, :3], picture[32, 44, :3]
+    assert left[0] > 5 * left[2] and right[2] > 5 * right[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"glTF\x02\0\0\0"])

@@ -10,7 +10,7 @@ from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.harmonics import basis
 from blender_addon.contract.transform import rotation_matrices
 from blender_addon.scene import datablocks
-from blender_addon.scene.splats import IS_NATIVE, add_splats, read_splats
+from blender_addon.scene.splats import IS_NATIVE, NoSplats, add_splats, read_splats
 
 RandomCloud = Callable[[int, int], GaussianCloud]
 TURN = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)  # Y up to Z up
@@ -77,7 +77,7 @@ def test_reading_another_object_says_so(scene: bpy.types.Scene) -> None:
     cube = bpy.data.objects.new("cube", bpy.data.meshes.new("cube"))
     lamp = bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))
     for obj in (cube, lamp):
-        with pytest.raises(ValueError, match="no splat object"):
+        with pytest.raises(NoSplats, match="no splat object"):
             read_splats(obj)
 
 
