@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numba
 import numpy as np
 
@@ -21,11 +23,16 @@ from .blocks import (
 )
 from .views import Views, surface_normals
 
+log = logging.getLogger(__name__)
+
 REACH = 3.0  # voxels in front of the surface in which distances are kept
 _BEHIND = np.float32(-0.4)  # and behind it, in reaches: the far side of thin parts must not count
 _SKIN = np.float32(0.1)  # reaches by which a surface lies inside: sheets get two sides
-_CHINK = np.float32(0.05)  # weight, for each camera a voxel is hidden from, that makes it free
 _EMPTY, _SOLID = np.float32(0.25), np.float32(0.5)  # alphas of background and of surface
+# Weight, for each camera that a point is hidden from, that makes it free: a look through a chink
+# between two Gaussians must not bore a hole. Hard surfaces have few chinks, soft ones many.
+_CHINKS = (0.02, 0.2)
+_SOFT = (0.35, 0.6)  # share of pixels neither full nor empty, of all that show anything
 _NEAR = np.float32(0.01)
 _PARTS = 16  # between which fusing can be cancelled
 
@@ -38,6 +45,7 @@ Evidence = tuple[Floats, Floats, Floats, Floats]
 DEPTH, ALPHA, FACING = 0, 1, 2
 NEAREST, FARTHEST, EMPTY, UNSURE = 0, 1, 2, 3
 Votes = tuple[np.float32, np.float32, np.float32]  # sum, weight, cameras that it is hidden from
+Doubt = tuple[np.float32, np.float32]  # weight for each hidden camera that makes free; else what
 _TILE = 8
 Frame = tuple[Floats, np.float32]  # the lattice's origin [3] and voxel
 
@@ -53,8 +61,8 @@ def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> Bl
     """
     evidence = _evidence(views)
     frame = (lattice.origin, np.float32(lattice.voxel))
-    unseen = -_ONE if closed else _NAN
-    index = _classify(lattice, frame, evidence, unseen)
+    doubt = (_chink(views), -_ONE if closed else _NAN)
+    index = _classify(lattice, frame, evidence, doubt)
     wanted = np.zeros(lattice.blocks, np.bool_)
     marking, filling = progress.part(progress.stage, 0, 0.3), progress.part(progress.stage, 0.3, 1)
     for i in range(len(views)):
@@ -67,10 +75,18 @@ def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> Bl
         for i, part in enumerate(part for part in parts if len(part)):
             filling.step(i, _PARTS)
             chosen = slice(part[0], part[-1] + 1)
-            _fuse_blocks(values[chosen], places[chosen], frame, evidence, unseen)
+            _fuse_blocks(values[chosen], places[chosen], frame, evidence, doubt)
         return values
 
     return grow(without_voxels(lattice, index), wanted, fill)
+
+
+def _chink(views: Views) -> np.float32:
+    alphas = views.rendering.alphas
+    half = np.count_nonzero((alphas > 0.1) & (alphas < 0.9))
+    share = half / max(np.count_nonzero(alphas > 0.1), 1)
+    log.info("%.0f %% of the pixels are neither full nor empty", 100 * share)
+    return np.float32(np.interp(share, _SOFT, _CHINKS))
 
 
 def _evidence(views: Views) -> Evidence:
@@ -104,15 +120,15 @@ def _summarise(pixels: Floats) -> Floats:
     return tiles
 
 
-def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, unseen: np.float32) -> Indices:
+def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, doubt: Doubt) -> Indices:
     """What blocks are that no surface touches, by what is seen of their centres."""
     index = np.empty(lattice.blocks, np.int32)
-    _classify_blocks(index, frame, evidence, unseen)
+    _classify_blocks(index, frame, evidence, doubt)
     return index
 
 
 @compiled(parallel=True)
-def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, unseen: np.float32) -> None:
+def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Doubt) -> None:
     origin, voxel = frame
     across, up, along = index.shape
     middle = _HALF * (SIDE - 1)
@@ -125,7 +141,7 @@ def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, unseen: n
                 pz = origin[2] + voxel * np.float32(SIDE * z + middle)
                 votes = (_NOTHING, _NOTHING, _NOTHING)
                 votes = _ask((px, py, pz), evidence, cameras, votes, np.float32(REACH) * voxel)
-                distance = _decide(votes, unseen)
+                distance = _decide(votes, doubt)
                 if distance > 0:
                     index[x, y, z] = OUTSIDE
                 else:
@@ -160,7 +176,7 @@ def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -
 
 @compiled(parallel=True)
 def _fuse_blocks(
-    values: Floats, places: Indices, frame: Frame, evidence: Evidence, unseen: np.float32
+    values: Floats, places: Indices, frame: Frame, evidence: Evidence, doubt: Doubt
 ) -> None:
     origin, voxel = frame
     reach = np.float32(REACH) * voxel
@@ -177,16 +193,15 @@ def _fuse_blocks(
                 for k in range(SIDE):
                     z = origin[2] + voxel * np.float32(places[b, 2] * SIDE + k)
                     gained = _ask((x, y, z), evidence, doubtful, votes, reach)
-                    values[b, i, j, k] = _decide(gained, unseen)
+                    values[b, i, j, k] = _decide(gained, doubt)
 
 
 @compiled()
-def _decide(votes: Votes, unseen: np.float32) -> np.float32:
+def _decide(votes: Votes, doubt: Doubt) -> np.float32:
     total, weight, hidden = votes
-    if weight > _CHINK * hidden:
-        # A look through a chink between two Gaussians must not bore a hole.
+    if weight > doubt[0] * hidden:
         return total / weight
-    return unseen if hidden > 0 else _ONE
+    return doubt[1] if hidden > 0 else _ONE
 
 
 @compiled()

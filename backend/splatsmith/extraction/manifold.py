@@ -9,6 +9,8 @@ from scipy.sparse.csgraph import connected_components
 
 from .surface import Surface, vertex_normals
 
+_DETOURS = 100  # crowded edges that are worth the trouble
+
 Pairs = NDArray[np.intp]
 
 
@@ -19,9 +21,29 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
         apart: how far vertices that were one are drawn back, so that they stay two in a file.
     """
     surface = Surface(surface.vertices, _without_doubles(surface.faces))
-    for bending in (1, -1):  # where the straightest pairs do not part the sheets, the others do
+    for bending in (1, -1):  # where the straightest pairs do not part the sheets, the others may
         surface = _split(surface, apart, bending)
+    for _ in range(_DETOURS):
+        here, there = _paired(surface.vertices, surface.faces, 1, only_crowded=True)
+        if not len(here):
+            break
+        surface = _with_detour(surface, int(here[0]), int(there[0]), apart)
     return surface
+
+
+def _with_detour(surface: Surface, here: int, there: int, apart: float) -> Surface:
+    """Two faces at a crowded edge get an edge of their own, by a vertex in its middle."""
+    vertices, faces = surface.vertices, surface.faces
+    corners = [np.roll(faces[edge // 3], -(edge % 3)) for edge in (here, there)]
+    a, b, _ = corners[0]
+    inwards = _normals(vertices, np.array(corners)).sum(axis=0)
+    middle = (vertices[a] + vertices[b]) / 2 - np.float32(apart) * inwards
+    m = len(vertices)
+    new = [face for s, e, top in corners for face in ((s, m, top), (m, e, top))]
+    kept = np.delete(faces, [here // 3, there // 3], axis=0)
+    return Surface(
+        np.concatenate([vertices, middle[None]]), np.concatenate([kept, np.array(new, np.int32)])
+    )
 
 
 def _split(surface: Surface, apart: float, bending: int) -> Surface:
@@ -59,7 +81,11 @@ def _fans(
 
 
 def _paired(
-    vertices: NDArray[np.float32], faces: NDArray[np.int32], bending: int
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    bending: int,
+    *,
+    only_crowded: bool = False,
 ) -> tuple[Pairs, Pairs]:
     """Half-edges and their opposites; where more than two faces meet, those least bent."""
     starts, ends = faces.ravel(), faces[:, [1, 2, 0]].ravel()
@@ -67,7 +93,7 @@ def _paired(
     forward = starts < ends
     order = np.lexsort((forward, keys))
     _, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
-    simple = first[counts == 2]
+    simple = first[(counts == 2) & (not only_crowded)]
     simple = simple[forward[order[simple]] != forward[order[simple + 1]]]
     here, there = [order[simple]], [order[simple + 1]]
     for start, count in zip(first[counts > 2], counts[counts > 2], strict=True):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-_LEAST_SHARE = 0.003  # of the whole area: smaller pieces are crumbs
+_CRUMBS = 0.015  # of the whole area: so much, in the smallest pieces, is dropped
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Surface:
 
 
 def without_crumbs(surface: Surface, plane: float) -> Surface:
-    """Drop pieces too small to matter, and hollows inside others.
+    """Drop hollows inside others, and the smallest pieces as long as few are lost by it.
 
     Args:
         plane: the x at which the surface may be cut open.
@@ -39,7 +39,10 @@ def without_crumbs(surface: Surface, plane: float) -> Surface:
     cross = np.cross(b - a, c - a)
     areas = np.bincount(piece, np.linalg.norm(cross, axis=1) / 2)
     volumes = np.bincount(piece, np.einsum("ij,ij->i", a, cross) / 6)
-    kept = (areas >= _LEAST_SHARE * areas.sum()) & (volumes > 0)
+    order = areas.argsort()
+    kept = np.empty(len(areas), np.bool_)
+    kept[order] = np.cumsum(areas[order]) > _CRUMBS * areas.sum()
+    kept &= volumes > 0
     return Surface(surface.vertices, surface.faces[kept[piece]]).compact()
 
 
