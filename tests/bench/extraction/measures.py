@@ -26,29 +26,42 @@ Points = NDArray[np.float32]  # [N, 3]
 
 @dataclass(frozen=True)
 class Likeness:
-    """Of two surfaces: share of one that is near the truth, share of the truth that is near it."""
+    """Of a surface to the true one, by points on both.
 
-    precision: float
-    recall: float
+    Attributes:
+        right: [N] whether a point that was found is near the true surface.
+        got: [P] whether a point of the truth is near the surface that was found.
+    """
+
+    right: NDArray[np.bool_]
+    got: NDArray[np.bool_]
+
+    @property
+    def precision(self) -> float:
+        return np.count_nonzero(self.right) / max(len(self.right), 1)
+
+    @property
+    def recall(self) -> float:
+        return np.count_nonzero(self.got) / max(len(self.got), 1)
 
     @property
     def f_score(self) -> float:
-        """Their harmonic mean (Knapitsch et al. 2017)."""
+        """The harmonic mean of both (Knapitsch et al. 2017)."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
+    def wanting(self, wanted: NDArray[np.bool_]) -> Likeness:
+        """The same when only the points `wanted` [P] of the truth need be found."""
+        return Likeness(self.right, self.got[wanted])
 
-def likeness(found: Points, truth: Points, wanted: Points, reach: float) -> Likeness:
-    """Of points on a surface that was found to points on the true one.
 
-    Args:
-        truth: where it may be.
-        wanted: where it must be.
-        reach: the distance that still counts as near.
-    """
-    near_truth = KDTree(truth).query(found, distance_upper_bound=reach)[0] <= reach
-    near_found = KDTree(found).query(wanted, distance_upper_bound=reach)[0] <= reach
-    return Likeness(float(near_truth.mean()), float(near_found.mean()))
+def likeness(found: Points, truth: Points, reach: float) -> Likeness:
+    """Of points on a surface to points on the true one; `reach` still counts as near."""
+    gaps, misses = (
+        KDTree(there).query(here, distance_upper_bound=reach)[0]
+        for here, there in ((found, truth), (truth, found))
+    )
+    return Likeness(np.isfinite(gaps), np.isfinite(misses))
 
 
 def diagonal(points: Points) -> float:
@@ -58,7 +71,8 @@ def diagonal(points: Points) -> float:
 
 def psnr(pictures: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
     """Decibels of pictures [C, H, W, 3] in 0..1, over all of them; at most 99."""
-    error = float(np.square(pictures.astype(np.float64) - truth).mean())
+    gaps = pictures.ravel() - truth.ravel()
+    error = float(np.dot(gaps, gaps)) / len(gaps)
     return min(99.0, -10 * np.log10(max(error, 1e-12)))
 
 
@@ -82,8 +96,8 @@ def uv_overlap(mesh: Mesh) -> float:
     """Share of the texels in use whose centre lies within two faces or more."""
     _, height, width = mesh.texture_shape[0]
     counts = np.zeros((height, width), np.uint16)
-    _count_covers(mesh.uv * np.float32([width, height]), mesh.faces, counts)
-    return float((counts > 1).sum() / max((counts > 0).sum(), 1))
+    _count_covers(mesh.uv * np.array([width, height], np.float32), mesh.faces, counts)
+    return np.count_nonzero(counts > 1) / max(np.count_nonzero(counts), 1)
 
 
 @compiled()
@@ -114,4 +128,5 @@ def unpainted(mesh: Mesh, pictures: MeshPictures, cloud: GaussianCloud) -> float
     explained = cloud.colors[np.minimum(around, len(cloud) - 1)]
     colors = colors_of(mesh, spots)[:, :3]
     low, high = explained.min(axis=1) - _STRAY, explained.max(axis=1) + _STRAY
-    return float(((colors < low) | (colors > high)).any(axis=1).mean())
+    strays = ((colors < low) | (colors > high)).any(axis=1)
+    return np.count_nonzero(strays) / max(len(strays), 1)

@@ -1,0 +1,40 @@
+"""Clouds as the built-in engine makes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from splatsmith.contract.cloud import read_cloud
+from splatsmith.gaussians.bounds import bounding_sphere, to_unit_sphere
+
+from .scores import Model
+
+PROMPTS = (
+    "a wooden chair",
+    "a red sports car",
+    "a stone tower",
+    "a potted plant",
+    "a medieval sword",
+    "a brown horse",
+    "a treasure chest",
+    "a slice of cake",
+    "a fishing boat",
+    "a robot",
+    "a pine tree",
+    "a blue armchair",
+)
+
+
+def generated_models(count: int) -> Iterator[Model]:
+    """Of the first `count` prompts, each in the unit sphere."""
+    with tempfile.TemporaryDirectory() as folder:
+        for prompt in PROMPTS[:count]:
+            command = [sys.executable, "-m", "splatsmith", "generate", prompt]
+            command += ["--products", "splats", "--seed", "1", "--out", folder]
+            subprocess.run(command, check=True, capture_output=True)
+            cloud = read_cloud(Path(folder) / "splats.ply")
+            yield Model(prompt.replace(" ", "-"), to_unit_sphere(cloud, bounding_sphere(cloud)))

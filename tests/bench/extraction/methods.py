@@ -1,0 +1,89 @@
+"""Ways from a cloud to a mesh: ours, and what people take otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from splatsmith.contract.cloud import GaussianCloud, read_cloud
+from splatsmith.contract.protocol import Closure
+from splatsmith.contract.transform import rotation_matrices
+
+from . import measuring
+from .measuring import Cost
+
+FACES = 50_000
+TEXTURE = 2048
+OURS = "splatsmith"
+DENSITY_VOXELS = (128, 256)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A mesh with its colours (sRGB) in the cloud's frame, and what it took to make."""
+
+    mesh: trimesh.Trimesh
+    cost: Cost
+
+
+Method = Callable[[Path, Path], Attempt]  # of a splat file, with a folder to write into
+
+
+def methods(open3d_python: str | None) -> dict[str, Method]:
+    """By name, ours first; Poisson only where a Python that has Open3D is named."""
+    found: dict[str, Method] = {OURS: extract}
+    if open3d_python:
+        found["Open3D Poisson"] = partial(_poisson, open3d_python)
+    for voxels in DENSITY_VOXELS:
+        found[f"density grid {voxels}^3"] = partial(_density_grid, voxels)
+    return found
+
+
+def extract(
+    cloud: Path, folder: Path, closure: Closure = Closure.AUTO, texture: int = TEXTURE
+) -> Attempt:
+    """Ours, as read back from the GLB file that the user gets."""
+    path = folder / "mesh.glb"
+    options = ["--faces", str(FACES), "--texture", str(texture), "--closure", closure]
+    cost = measuring.run("extracting", [str(cloud), str(path), *options])
+    return Attempt(trimesh.load_mesh(path, process=False), cost)
+
+
+def _density_grid(voxels: int, cloud: Path, folder: Path) -> Attempt:
+    path = folder / "mesh.npz"
+    cost = measuring.run("density_grid", [str(cloud), str(path), str(FACES), str(voxels)])
+    return Attempt(_read(path), cost)
+
+
+def _poisson(python: str, cloud: Path, folder: Path) -> Attempt:
+    points, path = folder / "points.npz", folder / "mesh.npz"
+    gaussians = read_cloud(cloud)
+    np.savez(
+        points,
+        points=gaussians.means,
+        normals=_shortest_axes(gaussians),
+        colors=gaussians.colors,
+    )
+    cost = measuring.run("poisson", [str(points), str(path), str(FACES)], python)
+    return Attempt(_read(path), cost)
+
+
+def _shortest_axes(cloud: GaussianCloud) -> NDArray[np.float32]:
+    axes = rotation_matrices(cloud.quats)
+    return np.take_along_axis(axes, cloud.scales.argmin(axis=1)[:, None, None], axis=2)[..., 0]
+
+
+def _read(path: Path) -> trimesh.Trimesh:
+    with np.load(path) as arrays:
+        return trimesh.Trimesh(
+            arrays["vertices"],
+            arrays["faces"],
+            vertex_colors=(255 * np.clip(arrays["colors"], 0, 1)).astype(np.uint8),
+            process=False,
+        )

@@ -1,0 +1,48 @@
+"""Open3D's screened Poisson reconstruction as its users run it; of this project it needs nothing.
+
+python -m tests.bench.extraction.poisson POINTS.npz MESH.npz FACES
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import open3d
+
+from .measuring import Cost, StageClock, peak_memory, say
+
+_DEPTH = 9  # of the octree
+_NEIGHBORS = 15  # by which the normals learn which way is out
+_FAINTEST = 0.01  # share of the vertices, those with the fewest points around, that is cut off
+
+
+def main(points: Path, mesh: Path, faces: int) -> None:
+    base = peak_memory()
+    clock = StageClock()
+    cloud = open3d.geometry.PointCloud()
+    with np.load(points) as arrays:
+        cloud.points = open3d.utility.Vector3dVector(arrays["points"])
+        cloud.normals = open3d.utility.Vector3dVector(arrays["normals"])
+        cloud.colors = open3d.utility.Vector3dVector(arrays["colors"])
+    clock.listen(0, "Orienting normals")
+    cloud.orient_normals_consistent_tangent_plane(_NEIGHBORS)
+    clock.listen(0, "Poisson")
+    poisson = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson
+    found, densities = poisson(cloud, depth=_DEPTH)
+    found.remove_vertices_by_mask(densities < np.quantile(densities, _FAINTEST))
+    clock.listen(0, "Reducing the surface")
+    found = found.simplify_quadric_decimation(faces)
+    clock.listen(1, "")
+    np.savez(
+        mesh,
+        vertices=np.asarray(found.vertices),
+        faces=np.asarray(found.triangles),
+        colors=np.asarray(found.vertex_colors),
+    )
+    say(Cost(clock.seconds, peak_memory(), base))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
