@@ -32,7 +32,7 @@ _EMPTY, _SOLID = np.float32(0.25), np.float32(0.5)  # alphas of background and o
 # Weight, for each camera that a point is hidden from, that makes it free: a look through a chink
 # between two Gaussians must not bore a hole. Hard surfaces have few chinks, soft ones many.
 _CHINKS = (0.02, 0.2)
-_SOFT = (0.35, 0.6)  # share of pixels neither full nor empty, of all that show anything
+_SOFT = (0.09, 0.15)  # share of pixels neither full nor empty, of all that show anything
 _NEAR = np.float32(0.01)
 _PARTS = 16  # between which fusing can be cancelled
 
