@@ -34,7 +34,7 @@ ADDON_LAYERS = (
 BACKEND_LAYERS = (
     "contract",
     "errors",
-    "artifacts devices faults messages pictures progress settings",
+    "artifacts devices faults memory messages pictures progress settings",
     "weights",
     "nn gaussians",
     "diffusion conditioning",

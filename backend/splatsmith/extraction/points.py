@@ -17,6 +17,7 @@ from ..contract.points import PointCloud
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractionOptions
 from ..gaussians.compiling import Floats
+from ..memory import check_memory
 from ..progress import Progress
 from .skin import Skin
 from .spacing import choose_spaced
@@ -27,6 +28,7 @@ _VIEWS, _VIEW_SIZE = 16, 192
 _REACH = 1.0  # standard deviations around a Gaussian's centre that candidates fall in
 # Candidates for each point, and how many in all before there are fewer for each.
 _MOST_EACH, _LEAST_EACH, _MANY = 6, 3, 2_000_000
+_BYTES = 80  # of memory for each candidate
 _CHUNK = 1 << 20  # candidates between two looks at whether to go on
 _SEED = 0  # the same cloud gives the same points
 
@@ -38,8 +40,11 @@ def extract_points(
 
     Raises:
         InvalidRequest: there is nothing to see in the cloud.
+        OutOfMemory: so many points do not fit into this machine's memory.
         Cancelled: between two steps.
     """
+    count = options.point_count
+    check_memory(_BYTES * _candidates(count), f"{count:,} points", "Ask for fewer points.")
     drawing = progress.part(progress.stage, 0, 0.5)
     scattering = progress.part(progress.stage, 0.5, 0.7)
     choosing = progress.part(progress.stage, 0.7, 1)
@@ -50,14 +55,18 @@ def extract_points(
         raise InvalidRequest(
             "No surface was found in this cloud.", "It may be too faint, or too thin to be seen."
         )
-    places, owners = _scatter(skin, options.point_count, pictures, scattering)
-    chosen = choose_spaced(places, skin.normals[owners], options.point_count, choosing)
+    places, owners = _scatter(skin, count, pictures, scattering)
+    chosen = choose_spaced(places, skin.normals[owners], count, choosing)
     owners = owners[chosen]
     return PointCloud(
         positions=places[chosen] * np.float32(subject.sphere.radius) + subject.sphere.center,
         colors=skin.colors[owners],
         normals=skin.normals[owners],
     )
+
+
+def _candidates(count: int) -> int:
+    return max(_LEAST_EACH * count, min(_MOST_EACH * count, _MANY))
 
 
 def _scatter(
@@ -67,7 +76,7 @@ def _scatter(
 
     What falls beside the surface, over an edge, goes back to its Gaussian's middle.
     """
-    total = max(_LEAST_EACH * count, min(_MOST_EACH * count, _MANY))
+    total = _candidates(count)
     random = np.random.default_rng(_SEED)
     places, owners = np.empty((total, 3), np.float32), np.empty(total, np.int32)
     for part, chosen in _shares(skin.weights, total, random):

@@ -42,10 +42,10 @@ class Skin:
     @staticmethod
     def of(unit: GaussianCloud, pictures: Pictures) -> Skin:
         """The skin of a cloud in the unit sphere that `pictures` show; may be empty."""
-        solid = unit.take(unit.opacities > VISIBLE_OPACITY)
-        heights = np.sqrt(2 * np.log(np.maximum(1, 2 * solid.opacities)))
-        look = look_at(solid.means, heights * solid.scales.min(axis=1), pictures)
-        cloud = solid.take(look.seen)
+        solid = np.flatnonzero(unit.opacities > VISIBLE_OPACITY)
+        heights = np.sqrt(2 * np.log(np.maximum(1, 2 * unit.opacities[solid])))
+        look = look_at(unit.means[solid], heights * unit.scales[solid].min(axis=1), pictures)
+        cloud = unit.take(solid[look.seen])
         scales = np.maximum(cloud.scales, np.float32(_LEAST_SCALE))
         rotations = rotation_matrices(cloud.quats)
         normals = _outward_normals(scales, rotations, look)
