@@ -88,7 +88,8 @@ def is_watertight(mesh: trimesh.Trimesh) -> bool:
         np.asarray(mesh.vertices, np.float32), axis=0, return_inverse=True
     )
     faces = renumbered.reshape(-1)[mesh.faces]
-    whole = trimesh.Trimesh(vertices, faces, process=False)
+    slit = (faces == np.roll(faces, 1, axis=1)).any(axis=1)  # two corners in one place: no area
+    whole = trimesh.Trimesh(vertices, faces[~slit], process=False)
     return bool(whole.is_watertight and whole.is_winding_consistent)
 
 

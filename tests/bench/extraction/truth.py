@@ -80,7 +80,7 @@ def truth_of(folder: Path, record: ObjectRecord) -> Truth:
     random = np.random.default_rng(list(record.id.encode()))
     points = scattered(mesh, _POINTS, random).of(mesh, mesh.vertices)
     size = diagonal(points)
-    return Truth(record, mesh, points, _seen(mesh, points, _AT_SURFACE * size), size)
+    return Truth(record, mesh, points, seen_from_outside(mesh, points, _AT_SURFACE * size), size)
 
 
 def all_around(count: int, size: int) -> Cameras:
@@ -90,7 +90,10 @@ def all_around(count: int, size: int) -> Cameras:
     return orbit(np.degrees(i * np.pi * (3 - 5**0.5)), elevations, _DISTANCE, _FOV, size)
 
 
-def _seen(mesh: Mesh, points: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
+def seen_from_outside(
+    mesh: Mesh, points: NDArray[np.float32], tolerance: float
+) -> NDArray[np.bool_]:
+    """Which of `points` [P, 3] on `mesh`, in the unit sphere, some camera around it sees."""
     cameras = all_around(_LOOKS, _LOOK_SIZE)
     seen = np.zeros(len(points), np.bool_)
     for view, k in zip(cameras.viewmats, cameras.Ks, strict=True):
