@@ -9,7 +9,7 @@ import bpy
 from .contract.protocol import Product
 from .importing import Asset
 from .scene.quads import add_quads
-from .scene.sight import hide
+from .scene.sight import hand_selection_on, hide
 
 _SHOWN_FIRST = (Product.MESH, Product.SPLATS, Product.POINTS)
 
@@ -35,8 +35,10 @@ def finish_asset(asset: Asset, finish: Finish, source: bpy.types.Object | None =
     mesh = asset.objects.get(Product.MESH)
     if finish.quads and mesh is not None:
         asset = replace(asset, quads=add_quads(mesh))
+    shown = next(asset.objects[p] for p in _SHOWN_FIRST if p in asset.objects)
+    if source is not None:
+        hand_selection_on(source, asset.quads or shown)
     if finish.alone:
-        shown = next(asset.objects[p] for p in _SHOWN_FIRST if p in asset.objects)
         others = [obj for obj in (*asset.objects.values(), source) if obj is not None]
         hide(obj for obj in others if obj != shown)
     return asset

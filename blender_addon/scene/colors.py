@@ -24,12 +24,12 @@ def colors_at(mesh: bpy.types.Mesh, positions: NDArray[np.float32]) -> NDArray[n
     image, layer = texture_of(mesh), mesh.uv_layers.active
     painted = mesh.color_attributes.active_color or next(iter(mesh.color_attributes), None)
     if image is not None and layer is not None:
-        uvs = _read(layer.data, "uv", 2)
+        uvs = read_all(layer.data, "uv", 2)
         return _texels(image, _interpolate(mesh, positions, uvs))
     if painted is not None:
-        colors = _read(painted.data, "color", 4)
+        colors = read_all(painted.data, "color", 4)
         if painted.domain == "POINT":
-            colors = colors[_read(mesh.loops, "vertex_index", 1, np.int32).ravel()]
+            colors = colors[read_all(mesh.loops, "vertex_index", 1, np.int32).ravel()]
         return _interpolate(mesh, positions, colors)
     return None
 
@@ -51,9 +51,9 @@ def _interpolate(
 ) -> NDArray[np.float32]:
     """`values` [corners, W] of the mesh at the points of its surface nearest to `positions`."""
     mesh.calc_loop_triangles()
-    corners = _read(mesh.loop_triangles, "loops", 3, np.int32)
-    triangles = _read(mesh.loop_triangles, "vertices", 3, np.int32)
-    places = _read(mesh.vertices, "co", 3)
+    corners = read_all(mesh.loop_triangles, "loops", 3, np.int32)
+    triangles = read_all(mesh.loop_triangles, "vertices", 3, np.int32)
+    places = read_all(mesh.vertices, "co", 3)
     tree = BVHTree.FromPolygons(places.tolist(), triangles.tolist(), all_triangles=True)
     found = [tree.find_nearest(position)[0::2] for position in positions.tolist()]
     nearest = np.array([place for place, _ in found], np.float32)
@@ -107,9 +107,10 @@ def _pixels(image: bpy.types.Image, most: int) -> NDArray[np.float32]:
     return pixels
 
 
-def _read(
+def read_all(
     items: bpy.types.bpy_prop_collection, member: str, width: int, kind: type = np.float32
 ) -> NDArray:
+    """One member of all `items`, [N, width]."""
     values = np.empty(len(items) * width, kind)
     items.foreach_get(member, values)
     return values.reshape(-1, width)

@@ -10,6 +10,7 @@ import bpy
 from ..contract.problems import SplatsmithError
 from . import appearance
 from .colors import mean_color, texture_of
+from .sight import selection_kept
 
 _SMOOTH_ANGLE = math.radians(60)  # of two faces; sharper edges stay edges
 
@@ -28,7 +29,8 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
     Raises:
         UnreadableMesh: the file is no GLB, is damaged or holds no mesh.
     """
-    imported = _import(glb)
+    with selection_kept():
+        imported = _import(glb)
     meshes = [obj for obj in imported if obj.type == "MESH"]
     if not meshes:
         _remove(imported)

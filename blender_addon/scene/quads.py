@@ -1,31 +1,38 @@
 """A mesh of triangles once more as quads, by Blender's own remeshers, in its own colours.
 
-QuadriFlow takes a second for some 700 quads, and Blender stands still meanwhile. So it makes
-coarse ones, which are then subdivided and laid onto the surface.
+QuadriFlow's quads follow the shape, but take a second for some 700 of them, while Blender stands
+still: so it makes coarse ones, which are then subdivided and laid onto the surface. Where it gives
+up, or leaves out parts that are thinner than those, voxels make squares in no time.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix
+from mathutils.bvhtree import BVHTree
 
 from ..contract.problems import SplatsmithError
 from . import appearance
-from .colors import colors_at
+from .colors import colors_at, read_all
 from .looks import SURFACE_COLOR
 from .marks import copy_mark
 from .operating import apart
-from .sight import hide
+from .sight import hand_selection_on, hide
 from .stance import stance_of
 
 MOST_COARSE_QUADS = 4_000
 # QuadriFlow refuses edges below 0.0001; at this size of the whole none are so short.
 _WORKING_SIZE = 100.0
 _WELD = 1e-5  # of the size: vertices that near are one
+_NEAR = 0.01  # of the size
+_CRUMBS = 0.01  # of the surface
+_PROBES = 2_000
+_VOXELS_PER_QUAD = 4  # where the surface must be closed first
 
 
 class NoMesh(SplatsmithError):
@@ -61,21 +68,18 @@ def add_quads(obj: bpy.types.Object, face_count: int = 0) -> bpy.types.Object:
     stance.find_collection().objects.link(quads)
     stance.give(quads)
     copy_mark(obj, quads)
+    hand_selection_on(obj, quads)
     hide([obj])
     return quads
 
 
 def _remesh(original: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
     """A mesh of some `count` quads on the surface of `original`, with its colours."""
-    positions = np.empty((len(original.vertices), 3), np.float32)
-    original.vertices.foreach_get("co", positions.reshape(-1))
-    scale = _WORKING_SIZE / (float(np.ptp(positions, axis=0).max()) or 1.0)
+    extent = np.ptp(read_all(original.vertices, "co", 3), axis=0)
+    scale = _WORKING_SIZE / (float(extent.max()) or 1.0)
     surface = _bare_triangles(original, scale)
-    levels = max(0, math.ceil(math.log(count / MOST_COARSE_QUADS, 4)))
-    coarse = _coarse_quads(surface, max(4, count // 4**levels))
-    mesh = _refined(coarse, surface, levels)
-    for used in (surface, coarse):
-        bpy.data.meshes.remove(used)
+    mesh = _flowing_quads(surface, count) or _squares(surface, count)
+    bpy.data.meshes.remove(surface)
     mesh.transform(Matrix.Scale(1 / scale, 4))
     mesh.shade_smooth()
     _color(mesh, original)
@@ -98,61 +102,78 @@ def _bare_triangles(original: bpy.types.Mesh, scale: float) -> bpy.types.Mesh:
     return mesh
 
 
-def _coarse_quads(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
-    """QuadriFlow's quads; where it refuses the surface, of a closed one, or that one's own."""
-    quads = _quadriflow(surface, count)
-    if quads is None:
-        size = math.sqrt(sum(polygon.area for polygon in surface.polygons) / count)
-        closed = _voxels(surface, size / 2)
-        quads = _quadriflow(closed, count) or _voxels(surface, size)
+def _flowing_quads(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh | None:
+    """QuadriFlow's quads, refined; None where they would not be the whole of the surface."""
+    levels = max(0, math.ceil(math.log(count / MOST_COARSE_QUADS, 4)))
+    coarse_count = max(4, count // 4**levels)
+    coarse = _quadriflow(surface, coarse_count)
+    if coarse is None:
+        closed = _voxels(surface, coarse_count * _VOXELS_PER_QUAD)
+        coarse = _quadriflow(closed, coarse_count)
         bpy.data.meshes.remove(closed)
-    return quads
+    if coarse is None:
+        return None
+    quads = _laid_onto(surface, coarse, levels)
+    if _covers(quads, surface):
+        return quads
+    bpy.data.meshes.remove(quads)
+    return None
+
+
+def _squares(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
+    return _laid_onto(surface, _voxels(surface, count), 0)
 
 
 def _quadriflow(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh | None:
     """None where QuadriFlow cannot follow the surface."""
     obj = bpy.data.objects.new("quads", surface.copy())
-    with apart(obj):
-        try:
-            done = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=count)
-        except RuntimeError:  # how an operator reports its failure
-            done = set()
+    with apart(obj), suppress(RuntimeError):  # how an operator reports its failure
+        bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=count)
     mesh = _data_of(obj)
-    if "FINISHED" in done:
+    if len(mesh.polygons) != len(surface.polygons):
         return mesh
-    bpy.data.meshes.remove(mesh)
+    bpy.data.meshes.remove(mesh)  # refused, which 4.2 calls finished as well
     return None
 
 
-def _voxels(surface: bpy.types.Mesh, size: float) -> bpy.types.Mesh:
-    """A closed skin of squares with that edge."""
+def _voxels(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
+    """A closed skin of some `count` squares, which lie along the axes."""
+    # A slanting face is crossed by more edges of the grid: by |nx| + |ny| + |nz| of its area.
+    crossed = sum(face.area * sum(map(abs, face.normal)) for face in surface.polygons)
     obj = bpy.data.objects.new("voxels", surface.copy())
-    obj.data.remesh_voxel_size = size
+    obj.data.remesh_voxel_size = math.sqrt(crossed / count)
     obj.data.remesh_voxel_adaptivity = 0
     with apart(obj):
         bpy.ops.object.voxel_remesh()
     return _data_of(obj)
 
 
-def _refined(coarse: bpy.types.Mesh, surface: bpy.types.Mesh, levels: int) -> bpy.types.Mesh:
-    """`coarse` subdivided and laid onto `surface`."""
+def _laid_onto(surface: bpy.types.Mesh, coarse: bpy.types.Mesh, levels: int) -> bpy.types.Mesh:
+    """`coarse`, which is used up, subdivided and pulled onto `surface`."""
     obj, target = (bpy.data.objects.new(m.name, m) for m in (coarse, surface))
-    finer = obj.modifiers.new("finer", "SUBSURF")
-    finer.levels = levels
-    wrapped = obj.modifiers.new("wrapped", "SHRINKWRAP")
-    wrapped.target = target
+    obj.modifiers.new("finer", "SUBSURF").levels = levels
+    obj.modifiers.new("wrapped", "SHRINKWRAP").target = target
     with apart(obj):
         graph = bpy.context.evaluated_depsgraph_get()
         mesh = bpy.data.meshes.new_from_object(obj.evaluated_get(graph), depsgraph=graph)
-    for each in (obj, target):
-        bpy.data.objects.remove(each)
+    bpy.data.objects.remove(target)
+    bpy.data.meshes.remove(_data_of(obj))
     return mesh
 
 
+def _covers(quads: bpy.types.Mesh, surface: bpy.types.Mesh) -> bool:
+    """Whether all of `surface`, but for crumbs, has quads near it."""
+    tree = BVHTree.FromPolygons(
+        [vertex.co for vertex in quads.vertices], [face.vertices for face in quads.polygons]
+    )
+    places = read_all(surface.vertices, "co", 3)
+    probes = places[:: max(1, len(places) // _PROBES)].tolist()
+    bare = sum(tree.find_nearest(probe, _NEAR * _WORKING_SIZE)[0] is None for probe in probes)
+    return bare <= _CRUMBS * len(probes)
+
+
 def _color(mesh: bpy.types.Mesh, original: bpy.types.Mesh) -> None:
-    positions = np.empty((len(mesh.vertices), 3), np.float32)
-    mesh.vertices.foreach_get("co", positions.reshape(-1))
-    colors = colors_at(original, positions)
+    colors = colors_at(original, read_all(mesh.vertices, "co", 3))
     if colors is None:
         for material in original.materials:
             mesh.materials.append(material)

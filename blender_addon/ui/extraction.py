@@ -84,7 +84,7 @@ class ExtractionFields:
         default=True,
     )
 
-    def options(self) -> ExtractionOptions:
+    def extraction(self) -> ExtractionOptions:
         """These properties as a request takes them."""
         return ExtractionOptions(
             face_budget=self.face_budget,

@@ -16,7 +16,7 @@ from .extraction import draw_mesh_fields, draw_point_fields
 from .operators import why_not
 from .pictures import icon_of
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
-from .selection import draw_operators, selected_meshes, selected_splats
+from .selection import draw_mesh_operators, draw_splat_operators
 
 SHOWN_JOBS = 6
 PIXELS_PER_LETTER = 7.2
@@ -124,12 +124,10 @@ class SPLATSMITH_PT_selection(InSidebar, bpy.types.Panel):
     bl_label = "Selection"
     bl_parent_id = "SPLATSMITH_PT_main"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(selected_splats(context) or selected_meshes(context))
-
-    def draw(self, context: bpy.types.Context) -> None:
-        draw_operators(self.layout.column(), context)
+    def draw(self, _context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        draw_splat_operators(column)
+        draw_mesh_operators(column)
 
 
 class SPLATSMITH_PT_jobs(InSidebar, bpy.types.Panel):

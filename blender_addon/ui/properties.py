@@ -85,7 +85,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             variant=group.variant if group else "",
             parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
-            extraction=self.options(),
+            extraction=self.extraction(),
         )
 
     def recall(self, request: GenerateRequest) -> None:

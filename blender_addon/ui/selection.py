@@ -45,7 +45,7 @@ class OnSplats(ExtractionFields, Attempt):
         splats = selected_splats(context)
         for obj in splats:
             api.submit_extraction(
-                obj, (self.product,), extraction=self.options(), finish=self.finish()
+                obj, (self.product,), extraction=self.extraction(), finish=self.finish()
             )
         self.report({"INFO"}, f"{_counted(splats)} sent; the list of jobs shows how far they are")
 
@@ -113,10 +113,8 @@ class SPLATSMITH_OT_quads_from_mesh(Attempt, bpy.types.Operator):
 
     def attempt(self, context: bpy.types.Context) -> None:
         with _waiting(context):
-            made = [api.make_quads(obj, self.face_count) for obj in selected_meshes(context)]
-        for obj in made:
-            obj.select_set(True)
-        context.view_layer.objects.active = made[-1]
+            for obj in selected_meshes(context):
+                api.make_quads(obj, self.face_count)
 
 
 def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -127,20 +125,25 @@ def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
     return [obj for obj in context.selected_objects if is_mesh(obj)]
 
 
-def draw_operators(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Those that can do something with what is selected."""
-    if selected_splats(context):
-        layout.operator("splatsmith.mesh_from_splats", icon="MESH_DATA")
-        layout.operator("splatsmith.points_from_splats", icon="OUTLINER_OB_POINTCLOUD")
-    if selected_meshes(context):
-        layout.operator("splatsmith.quads_from_mesh", icon="MESH_GRID")
+def draw_splat_operators(layout: bpy.types.UILayout) -> None:
+    layout.operator("splatsmith.mesh_from_splats", icon="MESH_DATA")
+    layout.operator("splatsmith.points_from_splats", icon="OUTLINER_OB_POINTCLOUD")
+
+
+def draw_mesh_operators(layout: bpy.types.UILayout) -> None:
+    layout.operator("splatsmith.quads_from_mesh", icon="MESH_GRID")
 
 
 def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    if selected_splats(context) or selected_meshes(context):
+    """What fits the selection, at the end of the menu."""
+    splats, meshes = selected_splats(context), selected_meshes(context)
+    if splats or meshes:
         menu.layout.separator()
         menu.layout.operator_context = "INVOKE_DEFAULT"
-        draw_operators(menu.layout, context)
+    if splats:
+        draw_splat_operators(menu.layout)
+    if meshes:
+        draw_mesh_operators(menu.layout)
 
 
 def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:

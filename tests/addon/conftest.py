@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
 
 from blender_addon import api, ui
+from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.link.snapshot import LinkSettings
 
 PATIENCE = 90.0
@@ -73,6 +75,26 @@ def registered(desk: None) -> Iterator[None]:
     ui.register()
     yield
     ui.unregister()
+
+
+@pytest.fixture
+def ball() -> GaussianCloud:
+    """A red ball of radius 1, its skin made of flat splats."""
+    count = 4_000
+    i = np.arange(count) + 0.5
+    z, turn = 1 - 2 * i / count, i * np.pi * (3 - 5**0.5)
+    ring = np.sqrt(1 - z * z)
+    points = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
+    quats = np.stack([1 + z, -points[:, 1], points[:, 0], 0 * z], axis=1)  # +Z to the outside
+    quats /= np.linalg.norm(quats, axis=1, keepdims=True)
+    return GaussianCloud(
+        means=points.astype(np.float32),
+        quats=quats.astype(np.float32),
+        scales=np.tile(np.array([0.03, 0.03, 0.005], np.float32), (count, 1)),
+        opacities=np.full(count, 0.95, np.float32),
+        sh0=np.tile(np.array([1.5, -1.5, -1.5], np.float32), (count, 1)),
+        shN=np.zeros((count, 0, 3), np.float32),
+    )
 
 
 @pytest.fixture

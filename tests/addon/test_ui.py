@@ -17,8 +17,10 @@ from blender_addon.contract.cards import (
     ParameterType,
     Variant,
 )
+from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.protocol import Closure, ExtractionOptions, GenerateRequest, Product
 from blender_addon.link.snapshot import BackendState, Snapshot
+from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
 from blender_addon.ui.operators import why_not
 from blender_addon.ui.properties import engine_group, show_engines
@@ -45,6 +47,15 @@ def settings_with_anvil(registered: None) -> bpy.types.PropertyGroup:
     settings = bpy.context.scene.splatsmith
     settings.engine = "anvil"
     return settings
+
+
+@pytest.fixture
+def splats(registered: None, ball: GaussianCloud) -> bpy.types.Object:
+    """The ball as the selected, active object."""
+    obj = add_splats(ball, "capture", bpy.context.scene.collection)
+    obj.select_set(True)
+    bpy.context.view_layer.objects.active = obj
+    return obj
 
 
 def test_addon_can_be_enabled_again(scene: bpy.types.Scene, shared_desk: None) -> None:
@@ -154,6 +165,49 @@ def test_generate_button_brings_an_asset_and_its_settings_back(registered: None)
     assert settings.prompt == "a bench" and engine_group(settings).parameter_seed == 5
 
 
+def test_mesh_and_points_buttons_take_all_that_is_selected(splats: bpy.types.Object) -> None:
+    twin = splats.copy()
+    bpy.context.scene.collection.objects.link(twin)
+    twin.select_set(True)
+    settings = bpy.context.scene.splatsmith
+    quick = {"resolution": 48, "automatic_detail": False, "texture": "0"}
+    assert bpy.ops.splatsmith.mesh_from_splats(face_budget=900, **quick) == {"FINISHED"}
+    assert (settings.face_budget, settings.resolution, settings.alone) == (900, 48, True)
+    await_endings(2)
+    meshes = [obj for obj in bpy.context.selected_objects if obj.type == "MESH"]
+    assert sorted(obj.name for obj in meshes) == ["capture.001.mesh", "capture.mesh"]
+    assert not splats.visible_get() and not twin.visible_get()
+
+
+def test_extraction_buttons_say_what_they_need(splats: bpy.types.Object) -> None:
+    operators = bpy.ops.splatsmith
+    assert operators.mesh_from_splats.poll() and operators.points_from_splats.poll()
+    assert not operators.quads_from_mesh.poll()
+    splats.select_set(False)
+    assert not operators.mesh_from_splats.poll() and not operators.points_from_splats.poll()
+    bpy.ops.mesh.primitive_cube_add()
+    assert operators.quads_from_mesh.poll()
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert not operators.quads_from_mesh.poll()
+
+
+def test_quads_button_remeshes_what_is_selected(registered: None) -> None:
+    bpy.ops.mesh.primitive_monkey_add()
+    assert bpy.ops.splatsmith.quads_from_mesh(face_count=1_000) == {"FINISHED"}
+    quads = bpy.context.object
+    assert quads.name == "Suzanne.quads" and 500 < len(quads.data.polygons) < 2_000
+
+
+def test_panel_recalls_the_options_of_a_capture(splats: bpy.types.Object) -> None:
+    options = ExtractionOptions(face_budget=700, texture_size=0, resolution=40)
+    mesh = api.extract(splats, extraction=options).objects[Product.MESH]
+    bpy.context.view_layer.objects.active = mesh
+    settings = bpy.context.scene.splatsmith
+    settings.prompt = "untouched"
+    assert bpy.ops.splatsmith.again() == {"FINISHED"}
+    assert settings.extraction() == options and settings.prompt == "untouched"
+
+
 def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> None:
     recipe = api.Recipe(engine="lattice", products=(Product.SPLATS,))
     asset = api.generate("a cube", recipe=recipe)
@@ -196,8 +250,8 @@ def await_preview(job: str) -> None:
         time.sleep(0.02)
 
 
-def await_endings() -> None:
+def await_endings(count: int = 1) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not api.poll():
+    while (count := count - len(api.poll())) > 0:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)

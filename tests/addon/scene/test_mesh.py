@@ -71,6 +71,18 @@ def test_mesh_arrives_alone_named_and_with_its_transform_baked_in(
     assert all(polygon.normal.y < -0.99 for polygon in obj.data.polygons)
 
 
+def test_users_selection_is_left_alone(scene: bpy.types.Scene, panel_glb: Path) -> None:
+    objects = [bpy.data.objects.new(name, None) for name in ("selected", "active", "other")]
+    for obj in objects:
+        scene.collection.objects.link(obj)
+    for obj in objects[:2]:
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = objects[1]
+    add_mesh(panel_glb, "panel", scene.collection)
+    assert set(bpy.context.selected_objects) == set(objects[:2])
+    assert bpy.context.view_layer.objects.active == objects[1]
+
+
 def test_vertex_colours_are_seen(
     scene: bpy.types.Scene, panel_glb: Path, photograph: Photograph
 ) -> None:

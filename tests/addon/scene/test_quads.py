@@ -139,6 +139,31 @@ def test_surface_that_quadriflow_refuses_is_closed_first(ball: bpy.types.Object)
     assert set(bpy.data.meshes) == {ball.data, quads.data}
 
 
+def test_parts_thinner_than_the_quads_are_not_lost(ball: bpy.types.Object) -> None:
+    shape = bmesh.new()
+    shape.from_mesh(ball.data)
+    for side in (-1, 1):
+        rod = bmesh.ops.create_cone(
+            shape, cap_ends=True, segments=6, radius1=0.02, radius2=0.02, depth=1.5
+        )
+        bmesh.ops.translate(shape, verts=rod["verts"], vec=(1.9 * side, 0, 0))
+    shape.to_mesh(ball.data)
+    shape.free()
+    quads = add_quads(ball, 20_000)
+    places = positions_of(quads)
+    for side in (-1, 1):
+        ends = places[side * places[:, 0] > 1.5][:, 2]
+        assert ends.min() < -0.7 and ends.max() > 0.7
+
+
+def test_selection_moves_on_to_the_quads(ball: bpy.types.Object) -> None:
+    ball.select_set(True)
+    bpy.context.view_layer.objects.active = ball
+    quads = add_quads(ball, 500)
+    assert bpy.context.selected_objects == [quads]
+    assert bpy.context.view_layer.objects.active == quads
+
+
 def test_open_sheet_becomes_quads(scene: bpy.types.Scene) -> None:
     mesh = bpy.data.meshes.new("sheet")
     shape = bmesh.new()
