@@ -23,7 +23,9 @@ def within_budget(surface: Surface, faces: int) -> Surface:
 
 
 def _edge(surface: Surface) -> float:
-    """The median length of the first edges of the faces."""
+    """The median length of the first edges of the faces; 0 without faces."""
+    if not len(surface.faces):
+        return 0.0
     a, b = surface.vertices[surface.faces[:, 0]], surface.vertices[surface.faces[:, 1]]
     return float(np.median(np.linalg.norm(a - b, axis=1)))
 
@@ -43,4 +45,5 @@ def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
     mirrored[:, 0] += np.float32(2 * plane)
     faces = half.faces[~at_plane[half.faces].all(axis=1)]  # in the plane they would be there twice
     both = np.concatenate([faces, numbers[faces][:, ::-1]])
-    return Surface(np.concatenate([vertices, mirrored]), both).compact()
+    whole = Surface(np.concatenate([vertices, mirrored]), both).compact()
+    return as_manifold(whole, _APART * _edge(whole))  # a chord of the rim is there twice

@@ -24,6 +24,16 @@ def random_cloud(count: int, degree: int = 0, seed: int = 0, size: float = 0.05)
     return GaussianCloud(**{name: array.astype(np.float32) for name, array in arrays.items()})
 
 
+def joined(left: GaussianCloud, right: GaussianCloud) -> GaussianCloud:
+    """The Gaussians of both."""
+    return GaussianCloud(
+        *(
+            np.concatenate([getattr(left, name), getattr(right, name)])
+            for name in ("means", "quats", "scales", "opacities", "sh0", "shN")
+        )
+    )
+
+
 def shell(count: int, radius: float = 1.0, opacity: float = 0.9, seed: int = 0) -> GaussianCloud:
     """A sphere's surface of flat Gaussians whose colour tells where they are: 0.5 + 0.4 p / |p|."""
     random = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from splatsmith.contract.protocol import ExtractionOptions
 from splatsmith.errors import Cancelled
 from splatsmith.extraction.mesh import extract_mesh
 from splatsmith.progress import Progress, silent
-from tests.backend.gaussians.clouds import random_cloud, shell
+from tests.backend.gaussians.clouds import joined, random_cloud, shell
 
 CENTER = np.array([10, -3, 2], np.float32)
 RADIUS = 4.0
@@ -82,15 +82,6 @@ def test_two_bodies_stay_two() -> None:
 
 def test_the_same_cloud_gives_the_same_mesh(ball: GaussianCloud) -> None:
     np.testing.assert_array_equal(mesh_of(ball, 500).vertices, mesh_of(ball, 500).vertices)
-
-
-def joined(left: GaussianCloud, right: GaussianCloud) -> GaussianCloud:
-    return GaussianCloud(
-        *(
-            np.concatenate([getattr(left, name), getattr(right, name)])
-            for name in ("means", "quats", "scales", "opacities", "sh0", "shN")
-        )
-    )
 
 
 def spoilt(value: float) -> GaussianCloud:
