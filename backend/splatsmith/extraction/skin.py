@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,7 @@ from ..contract.cloud import SH_C0, GaussianCloud
 from ..contract.harmonics import basis
 from ..contract.transform import rotation_matrices
 from ..gaussians.bounds import VISIBLE_OPACITY
-from ..gaussians.compiling import Floats
+from ..gaussians.compiling import Floats, compiled
 from .visibility import Pictures, Visibility, look_at
 
 _LEAST_SCALE = 1e-6  # of the bounding radius: no Gaussian is so small that it has no area
@@ -64,10 +65,7 @@ class Skin:
             disc: [M, 2] how far aside, in standard deviations; beyond the ellipsoid they lie in
                 the plane across its middle.
         """
-        aside = np.einsum("ij,ij->i", disc, disc)
-        up = np.sqrt(np.maximum(self.heights[chosen] ** 2 - aside, 0))
-        offsets = np.concatenate([disc, up[:, None]], axis=1)
-        return self.cloud.means[chosen] + np.einsum("nij,nj->ni", self.axes[chosen], offsets)
+        return _place(self.cloud.means, self.axes, self.heights, chosen, disc)
 
     @property
     def colors(self) -> NDArray[np.uint8]:
@@ -80,6 +78,19 @@ class Skin:
                 values = basis(-self.normals[part], cloud.degree)[:, 1:]
                 colors[part] += np.einsum("nk,nkc->nc", values, cloud.shN[part])
         return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+
+
+@compiled(parallel=True)
+def _place(
+    means: Floats, axes: Floats, heights: Floats, chosen: NDArray[np.intp], disc: Floats
+) -> Floats:
+    places = np.empty((len(chosen), 3), np.float32)
+    for i in numba.prange(len(chosen)):
+        j, x, y = chosen[i], disc[i, 0], disc[i, 1]
+        z = np.sqrt(max(heights[j] * heights[j] - x * x - y * y, np.float32(0)))
+        for k in range(3):
+            places[i, k] = means[j, k] + x * axes[j, k, 0] + y * axes[j, k, 1] + z * axes[j, k, 2]
+    return places
 
 
 def _outward_normals(scales: Floats, rotations: Floats, look: Visibility) -> Floats:

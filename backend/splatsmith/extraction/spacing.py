@@ -77,12 +77,23 @@ def _first_radius(points: Floats, count: int) -> float:
 
 
 @compiled()
-def _bucket(x: Number, y: Number, z: Number, mask: np.uint64) -> np.int64:
+def _cell(coordinate: Number, size: np.float32) -> int:
+    return int(np.floor(coordinate / size))
+
+
+@compiled()
+def _bucket(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
     """A number below `mask` + 1, a power of two, for the cell of whole numbers x, y, z."""
-    mixed = np.uint64(np.int64(x) * 73856093) ^ np.uint64(np.int64(y) * 19349663)
-    mixed ^= np.uint64(np.int64(z) * 83492791)
+    mixed = np.uint64(x * 73856093) ^ np.uint64(y * 19349663)
+    mixed ^= np.uint64(z * 83492791)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     return np.int64((mixed ^ (mixed >> np.uint64(32))) & mask)
+
+
+@compiled()
+def _bucket_of(points: Floats, i: int, size: np.float32, mask: np.uint64) -> np.int64:
+    x, y, z = points[i]
+    return _bucket(_cell(x, size), _cell(y, size), _cell(z, size), mask)
 
 
 @compiled()
@@ -99,8 +110,7 @@ def _count_cells(points: Floats, size: np.float32) -> np.intp:
     marked = np.zeros(_power_of_two(8 * len(points)), np.bool_)
     mask = np.uint64(len(marked) - 1)
     for i in range(len(points)):
-        x, y, z = np.floor(points[i] / size)
-        marked[_bucket(x, y, z, mask)] = True
+        marked[_bucket_of(points, i, size, mask)] = True
     return np.count_nonzero(marked)
 
 
@@ -112,8 +122,7 @@ def _sort(points: Floats, size: np.float32) -> tuple[NDArray[np.int32], Integers
     bucket = np.empty(len(points), np.int32)
     ends = np.zeros(buckets + 1, np.int64)
     for i in range(len(points)):
-        x, y, z = np.floor(points[i] / size)
-        bucket[i] = _bucket(x, y, z, mask)
+        bucket[i] = _bucket_of(points, i, size, mask)
         ends[bucket[i]] += 1
     ends = np.cumsum(ends)
     order = np.empty(len(points), np.int32)
@@ -157,11 +166,10 @@ def _tell(
     radius, size = radii
     mask = np.uint64(len(starts) - 2)
     px, py, pz = points[i, 0], points[i, 1], points[i, 2]
-    low, high = np.floor((points[i] - radius) / size), np.floor((points[i] + radius) / size)
     u, v, w = np.int32(sides[i, 0]), np.int32(sides[i, 1]), np.int32(sides[i, 2])
-    for x in range(low[0], high[0] + 1):
-        for y in range(low[1], high[1] + 1):
-            for z in range(low[2], high[2] + 1):
+    for x in range(_cell(px - radius, size), _cell(px + radius, size) + 1):
+        for y in range(_cell(py - radius, size), _cell(py + radius, size) + 1):
+            for z in range(_cell(pz - radius, size), _cell(pz + radius, size) + 1):
                 bucket = _bucket(x, y, z, mask)
                 for j in range(starts[bucket], starts[bucket + 1]):
                     dx, dy, dz = points[j, 0] - px, points[j, 1] - py, points[j, 2] - pz

@@ -121,7 +121,7 @@ def test_both_sides_of_a_thin_wall_get_points_that_look_outwards() -> None:
 
 def test_what_pokes_into_a_body_gives_points_outside_alone() -> None:
     positions = points_of(joined(shell(4000, 0.7), wall(0.0)), 3000).positions
-    assert np.linalg.norm(positions, axis=1).min() > 0.62
+    assert np.linalg.norm(positions, axis=1).min() > 0.55
 
 
 def test_colours_are_those_seen_from_outside() -> None:
@@ -189,7 +189,7 @@ def test_progress_rises_to_the_end(ball: GaussianCloud) -> None:
     assert steps[-1] == 1
 
 
-@pytest.mark.parametrize("after", [0, 1, 12, 13, 15, 16, 21])
+@pytest.mark.parametrize("after", [0, 1, 16, 17, 19, 20, 25])
 def test_cancellation_stops_in_every_stage(ball: GaussianCloud, after: int) -> None:
     steps: list[float] = []
     progress = Progress(lambda done, stage: steps.append(done), lambda: len(steps) >= after)
