@@ -46,7 +46,7 @@ def methods(open3d_python: str | None) -> dict[str, Method]:
 
 
 def extract(
-    cloud: Path, folder: Path, closure: Closure = Closure.AUTO, texture: int = TEXTURE
+    cloud: Path, folder: Path, *, closure: Closure = Closure.AUTO, texture: int = TEXTURE
 ) -> Attempt:
     """Ours, as read back from the GLB file that the user gets."""
     path = folder / "mesh.glb"

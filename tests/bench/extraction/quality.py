@@ -96,7 +96,7 @@ def _judge(model: Model, ways: dict[str, Method], scores: Scores, out: Path) -> 
 
 def _can_be_watertight(cloud: Path) -> bool:
     """Whether the mesh is, once that is asked for."""
-    attempt = extract(cloud, cloud.parent, Closure.WATERTIGHT, texture=0)
+    attempt = extract(cloud, cloud.parent, closure=Closure.WATERTIGHT, texture=0)
     return is_watertight(attempt.mesh)
 
 

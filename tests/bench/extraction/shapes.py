@@ -55,8 +55,10 @@ def _grain(points: NDArray[np.float64]) -> NDArray[np.uint8]:
     return (255 * colors).astype(np.uint8)
 
 
-def surface_area() -> float:
-    return float(face_areas(still_life()).sum())
+def extent_and_area() -> tuple[float, float]:
+    """Of the object: its longest side and its surface."""
+    mesh = still_life()
+    return float(np.ptp(mesh.vertices, axis=0).max()), float(face_areas(mesh).sum())
 
 
 def cloud_of(count: int) -> GaussianCloud:
