@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-_WIDTH, _HEIGHT = 470, 380  # of one chart, margins included
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 104, 40, 48
+_WIDTH, _HEIGHT = 512, 380  # of one chart, margins included
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 144, 48, 48
 _GREY, _FAINT = "#8a8f98", "#8a8f9840"
 _STYLE = 'font-family="system-ui, sans-serif" font-size="12" fill="none" stroke-linecap="round"'
 _SUFFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -56,7 +56,7 @@ def _chart(chart: Chart) -> Iterator[str]:
 
     yield _text(_LEFT, 22, chart.title, "#1c1e21", weight=600)
     yield _text(_LEFT + area[0] / 2, _HEIGHT - 12, chart.across, _GREY, anchor="middle")
-    yield _text(_LEFT - 8, _TOP - 2, "seconds", _GREY, anchor="end")
+    yield _text(_LEFT - 8, _TOP - 8, "seconds", _GREY, anchor="end")
     for x in _ticks(10 ** low[0], 10 ** high[0]):
         left = place(x, 10 ** low[1])[0]
         yield f'<path d="M{left} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="{_FAINT}"/>'

@@ -13,8 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from . import measuring
 from .charts import Chart, Line, drawing
 from .shapes import extent_and_area
@@ -23,8 +21,8 @@ _GAUSSIANS = [4096 * 4**i for i in range(5)]  # to 1,048,576
 _RESOLUTIONS = (64, 96, 128, 192, 256, 384, 512)
 _RESOLUTION = 256  # while the Gaussians grow
 _MANY = 262_144  # Gaussians while the resolution grows
-_COLORS = ("#d1495b", "#2e86ab", "#e3a018", "#3a7d44", "#7b5ea7", "#6b4f3a")
-_SHOWN_STAGES = 5
+_COLORS = ("#d1495b", "#2e86ab", "#d98c00", "#3a7d44", "#7b5ea7")  # of the longest stages
+_LEAST = 0.1  # seconds; less is drawn as this
 _REPEATS = 2  # of which the faster counts: other programs only slow it down
 
 Run = tuple[int, int]  # Gaussians, resolution
@@ -37,7 +35,7 @@ def main(kept: Path, plot: Path) -> None:
         measured[run] = _measure(run)
         rows = [[*key, stages] for key, stages in measured.items()]
         kept.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    plot.write_text(drawing([_over_gaussians(measured), _over_voxels(measured)]), encoding="utf-8")
+    plot.write_text(drawing(_charts(measured)), encoding="utf-8")
 
 
 def _runs() -> Iterator[Run]:
@@ -63,29 +61,28 @@ def _measure(run: Run) -> dict[str, float]:
     return best.stages
 
 
-def _over_gaussians(measured: Measured) -> Chart:
-    found = [(count, measured[count, _RESOLUTION]) for count in _GAUSSIANS]
-    return Chart(f"{_RESOLUTION} voxels along the longest side", "Gaussians", _lines(found))
-
-
-def _over_voxels(measured: Measured) -> Chart:
+def _charts(measured: Measured) -> list[Chart]:
     extent, area = extent_and_area()
-    found = [(area * (r / extent) ** 2, measured[_MANY, r]) for r in _RESOLUTIONS]
-    return Chart(f"{_MANY:,} Gaussians", "voxels at the surface", _lines(found))
+    growing = [(float(count), measured[count, _RESOLUTION]) for count in _GAUSSIANS]
+    finer = [(area * (r / extent) ** 2, measured[_MANY, r]) for r in _RESOLUTIONS]
+    stages = growing[-1][1] | finer[-1][1]
+    longest = sorted(stages, key=lambda stage: -stages[stage])[: len(_COLORS)]
+    colors: dict[str, str] = dict(zip(longest, _COLORS, strict=False))
+    return [
+        Chart(f"{_RESOLUTION} voxels along the longest side", "Gaussians", _lines(growing, colors)),
+        Chart(f"{_MANY:,} Gaussians", "voxels at the surface", _lines(finer, colors)),
+    ]
 
 
-def _lines(found: list[tuple[float, dict[str, float]]]) -> list[Line]:
-    """The total, the stages that take longest at the end, and what would be linear."""
+def _lines(found: list[tuple[float, dict[str, float]]], colors: dict[str, str]) -> list[Line]:
+    """The total beside what would be linear, and the stages that have a colour."""
     totals = [(x, sum(stages.values())) for x, stages in found]
-    last = found[-1][1]
-    longest = sorted(last, key=lambda stage: -last[stage])[:_SHOWN_STAGES]
-    (first, seconds), end = totals[0], totals[-1][0]
-    steepest = seconds * end / first
-    reach = min(1.0, np.log(4 * totals[-1][1] / seconds) / np.log(steepest / seconds))
-    ends = [(first, seconds), (first * (end / first) ** reach, seconds * (end / first) ** reach)]
-    lines = [Line("linear", "#8a8f98", ends, dashed=True), Line("in all", "#1c1e21", totals)]
-    for stage, color in zip(longest, _COLORS, strict=False):
-        points = [(x, max(stages.get(stage, 0), 1e-2)) for x, stages in found]
+    (first, _), (end, seconds) = totals[0], totals[-1]
+    start = max(first, end * _LEAST / seconds)
+    linear = [(end, seconds), (start, seconds * start / end)]
+    lines = [Line("in all", "#1c1e21", totals), Line("– – linear", "#8a8f98", linear, dashed=True)]
+    for stage, color in colors.items():
+        points = [(x, max(stages.get(stage, 0), _LEAST)) for x, stages in found]
         lines.append(Line(stage, color, points))
     return lines
 
