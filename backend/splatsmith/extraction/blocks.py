@@ -23,6 +23,7 @@ Mask = NDArray[np.bool_]
 Fill = Callable[[NDArray[np.int32], NDArray[np.int32]], NDArray[np.float32]]
 
 _NAN, _ONE = np.float32(np.nan), np.float32(1)
+_THIN = np.float32(-0.02)  # inside, but barely
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,10 @@ def _span(side: int) -> tuple[int, int]:
 
 
 def smoothed(volume: BlockVolume) -> BlockVolume:
-    """Every value blended with its neighbours', 1-2-1 along each axis; unknown ones left out."""
+    """Every value blended with its neighbours', 1-2-1 along each axis; unknown ones left out.
+
+    What is inside stays inside: a sheet is often no thicker than a voxel.
+    """
     values = np.empty_like(volume.values)
     _smooth(volume.index, volume.places, volume.values, values)
     return replace(volume, values=values)
@@ -217,4 +221,6 @@ def _blend(local: Floats, i: int, j: int, k: int) -> np.float32:
                 if not np.isnan(value):
                     total += share * value
                     weight += share
-    return here if np.isnan(here) else total / weight
+    if np.isnan(here):
+        return here
+    return min(total / weight, _THIN) if here < 0 else total / weight

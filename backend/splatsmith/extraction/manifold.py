@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .surface import Surface, vertex_normals
 
-_DETOURS = 100  # crowded edges that are worth the trouble
+_ROUNDS = 10
 
 Pairs = NDArray[np.intp]
 
@@ -23,26 +23,41 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
     surface = Surface(surface.vertices, _without_doubles(surface.faces))
     for bending in (1, -1):  # where the straightest pairs do not part the sheets, the others may
         surface = _split(surface, apart, bending)
-    for _ in range(_DETOURS):
-        here, there = _paired(surface.vertices, surface.faces, 1, only_crowded=True)
-        if not len(here):
+    for _ in range(_ROUNDS):
+        crowded = _paired(surface.vertices, surface.faces, 1, only_crowded=True)
+        if not len(crowded[0]):
             break
-        surface = _with_detour(surface, int(here[0]), int(there[0]), apart)
+        surface = _with_detours(surface, _apart(*crowded), apart)
     return surface
 
 
-def _with_detour(surface: Surface, here: int, there: int, apart: float) -> Surface:
-    """Two faces at a crowded edge get an edge of their own, by a vertex in its middle."""
+def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:
+    """Pairs of half-edges of which no two share an edge's face."""
+    chosen: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for pair in zip(here.tolist(), there.tolist(), strict=True):
+        faces = {edge // 3 for edge in pair}
+        if not faces & taken:
+            chosen.append(pair)
+            taken |= faces
+    return chosen
+
+
+def _with_detours(surface: Surface, pairs: list[tuple[int, int]], apart: float) -> Surface:
+    """Each two faces at a crowded edge get an edge of their own, by a vertex in its middle."""
     vertices, faces = surface.vertices, surface.faces
-    corners = [np.roll(faces[edge // 3], -(edge % 3)) for edge in (here, there)]
-    a, b, _ = corners[0]
-    inwards = _normals(vertices, np.array(corners)).sum(axis=0)
-    middle = (vertices[a] + vertices[b]) / 2 - np.float32(apart) * inwards
-    m = len(vertices)
-    new = [face for s, e, top in corners for face in ((s, m, top), (m, e, top))]
-    kept = np.delete(faces, [here // 3, there // 3], axis=0)
+    middles: list[NDArray[np.float32]] = []
+    new: list[tuple[int, int, int]] = []
+    for pair in pairs:
+        corners = [np.roll(faces[edge // 3], -(edge % 3)) for edge in pair]
+        inwards = _normals(vertices, np.array(corners)).sum(axis=0)
+        m = len(vertices) + len(middles)
+        middles.append(vertices[corners[0][:2]].mean(axis=0) - np.float32(apart) * inwards)
+        new += [face for s, e, top in corners for face in ((s, m, top), (m, e, top))]
+    kept = np.delete(faces, [edge // 3 for pair in pairs for edge in pair], axis=0)
     return Surface(
-        np.concatenate([vertices, middle[None]]), np.concatenate([kept, np.array(new, np.int32)])
+        np.concatenate([vertices, np.array(middles, np.float32)]),
+        np.concatenate([kept, np.array(new, np.int32)]),
     )
 
 
@@ -59,13 +74,19 @@ def _split(surface: Surface, apart: float, bending: int) -> Surface:
 
 
 def _without_doubles(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Drop faces with a vertex twice, and both of two faces that lie on one another."""
+    """Drop faces with a vertex twice, and pairs of faces that lie on one another back to back."""
     a, b, c = faces.T
     faces = faces[(a != b) & (b != c) & (c != a)]
-    _, numbers, counts = np.unique(
-        np.sort(faces, axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    return faces[counts[numbers.ravel()] == 1]
+    ordered = np.sort(faces, axis=1)
+    at_least = np.argmin(faces, axis=1)
+    rolled = np.take_along_axis(faces, (at_least[:, None] + np.arange(3)) % 3, axis=1)
+    sign = np.where((rolled == ordered).all(axis=1), 1, -1)
+    _, first, numbers = np.unique(ordered, axis=0, return_index=True, return_inverse=True)
+    net = np.bincount(numbers.ravel(), sign)
+    kept = rolled[first[net != 0]]
+    turned = sign[first] != np.sign(net)
+    kept[turned[net != 0]] = kept[turned[net != 0]][:, ::-1]
+    return kept
 
 
 def _fans(

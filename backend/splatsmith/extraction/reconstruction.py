@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from ..contract.cloud import GaussianCloud
@@ -16,7 +18,10 @@ from .fusion import fuse
 from .simplification import with_mirror_image, within_budget
 from .surface import Surface, without_crumbs
 from .symmetry import is_mirrored, mirror_plane
+from .viewpoints import Inside, look_from_inside
 from .views import Subject, Views, all_around, draw_views
+
+log = logging.getLogger(__name__)
 
 _VIEWS = 32
 _VOXELS_PER_SPREAD = 2.0  # in a typical standard deviation
@@ -36,13 +41,13 @@ def reconstruct(
         Cancelled: between two steps.
     """
     voxel = _voxel(subject.cloud, options)
-    size = round(_PIXELS_PER_VOXEL * 2 / voxel)
     drawing = progress.part("Drawing depths", 0, 0.4)
-    views = draw_views(subject, all_around(_VIEWS, size), device, drawing)
+    views, closed = _look(
+        subject, options.closure, round(_PIXELS_PER_VOXEL * 2 / voxel), device, drawing
+    )
     seen = subject.cloud.means[subject.cloud.opacities > VISIBLE_OPACITY]
     plane = mirror_plane(seen[:: 1 + len(seen) // _POINTS])
     lattice = Lattice.around(1, voxel, np.array([plane, 0, 0]))
-    closed = options.closure is not Closure.OPEN
     volume = fuse(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
     progress.part("Filling cavities", 0.8, 0.85).step(0, 1)
     if closed:
@@ -50,17 +55,47 @@ def reconstruct(
     progress.part("Finding the surface", 0.85, 0.9).step(0, 1)
     volume = smoothed(volume)
     reducing = progress.part("Reducing the surface", 0.9, 1)
-    return _surface(volume, plane, options.face_budget, reducing), views
+    surface = _clean(contour(volume), plane, closed)
+    reducing.step(0, 1)
+    return _reduced(surface, volume, (plane, closed), options.face_budget), views
 
 
-def _surface(volume: BlockVolume, plane: float, faces: int, progress: Progress) -> Surface:
-    """The clean surface of `volume`, reduced alike on both sides of x = `plane` if it is alike."""
+def _look(
+    subject: Subject, closure: Closure, size: int, device: str, progress: Progress
+) -> tuple[Views, bool]:
+    """Pictures that show the whole subject, and whether its surface is to be closed.
+
+    Scenes, unlike things, are open, and looked at from among what is in them.
+    """
+    outer = draw_views(
+        subject, all_around(_VIEWS, size), device, progress.part(progress.stage, 0, 0.5)
+    )
+    if closure is Closure.WATERTIGHT:
+        return outer, True
+    inside = Inside.of(subject.cloud, outer)
+    if closure is Closure.AUTO and not inside.is_scene:
+        return outer, True
+    if not len(inside.places):
+        return outer, False
+    log.info("looking from %d places inside the cloud", len(inside.places))
+    rest = progress.part(progress.stage, 0.5, 1)
+    inner = look_from_inside(subject, inside.places, size, device, rest)
+    return (inner if inside.is_scene else outer.joined(inner)), False
+
+
+def _reduced(
+    surface: Surface, volume: BlockVolume, shape: tuple[float, bool], faces: int
+) -> Surface:
+    """`surface` within the budget; alike on both sides of its mirror plane if it is a mirror image.
+
+    Args:
+        shape: the x of the plane, and whether the surface is closed.
+    """
+    plane, closed = shape
     voxel = volume.lattice.voxel
-    surface = _clean(contour(volume), plane)
-    progress.step(0, 1)
     if not is_mirrored(surface.vertices, plane, _SYMMETRIC * voxel):
         return within_budget(surface, faces)
-    half = _clean(contour(volume, volume.lattice.column(plane)), plane)
+    half = _clean(contour(volume, volume.lattice.column(plane)), plane, closed)
     return with_mirror_image(within_budget(half, faces // 2), plane, voxel / 100)
 
 
@@ -75,8 +110,8 @@ def _voxel(cloud: GaussianCloud, options: ExtractionOptions) -> float:
     return min(max(spread / _VOXELS_PER_SPREAD, 2 / fine), 2 / coarse)
 
 
-def _clean(surface: Surface, plane: float) -> Surface:
-    cleaned = without_crumbs(surface, plane)
+def _clean(surface: Surface, plane: float, closed: bool) -> Surface:
+    cleaned = without_crumbs(surface, plane, closed)
     if not len(cleaned.faces):
         raise InvalidRequest(
             "No surface was found in this cloud.",

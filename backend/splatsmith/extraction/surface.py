@@ -27,8 +27,8 @@ class Surface:
         return Surface(self.vertices[used], numbers[self.faces])
 
 
-def without_crumbs(surface: Surface, plane: float) -> Surface:
-    """Drop hollows inside others, and the smallest pieces as long as few are lost by it.
+def without_crumbs(surface: Surface, plane: float, closed: bool) -> Surface:
+    """Drop the smallest pieces as long as little is lost and, if `closed`, hollows inside others.
 
     Args:
         plane: the x at which the surface may be cut open.
@@ -42,7 +42,8 @@ def without_crumbs(surface: Surface, plane: float) -> Surface:
     order = areas.argsort()
     kept = np.empty(len(areas), np.bool_)
     kept[order] = np.cumsum(areas[order]) > _CRUMBS * areas.sum()
-    kept &= volumes > 0
+    if closed:
+        kept &= volumes > 0
     return Surface(surface.vertices, surface.faces[kept[piece]]).compact()
 
 

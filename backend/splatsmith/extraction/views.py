@@ -55,6 +55,19 @@ class Views:
     def __len__(self) -> int:
         return len(self.cameras)
 
+    def joined(self, other: Views) -> Views:
+        """These and others of the same cloud and picture size."""
+        cameras = replace(
+            self.cameras,
+            viewmats=np.concatenate([self.cameras.viewmats, other.cameras.viewmats]),
+            Ks=np.concatenate([self.cameras.Ks, other.cameras.Ks]),
+        )
+        layers = (
+            np.concatenate([getattr(views.rendering, name) for views in (self, other)])
+            for name in ("colors", "alphas", "depths")
+        )
+        return Views(self.sphere, cameras, Rendering(*layers))
+
     @property
     def pixel(self) -> float:
         """The width of a pixel at the unit sphere's centre."""
