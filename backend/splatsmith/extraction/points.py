@@ -8,6 +8,7 @@ nothing is rounded or thickened by voxels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from ..memory import check_memory
 from ..progress import Progress
 from .skin import Skin
 from .spacing import choose_spaced
-from .views import Subject, all_around, draw_views
+from .viewpoints import Inside, look_from_inside
+from .views import Subject, Views, all_around, draw_views
 from .visibility import Pictures, are_seen, pictures_of
 
 _VIEWS, _VIEW_SIZE = 16, 192
@@ -30,6 +32,7 @@ _REACH = 1.0  # standard deviations around a Gaussian's centre that candidates f
 _MOST_EACH, _LEAST_EACH, _MANY = 6, 3, 2_000_000
 _BYTES = 80  # of memory for each candidate
 _CHUNK = 1 << 20  # candidates between two looks at whether to go on
+_SPANS = (0, 0.5, 0.6, 0.85, 1)  # of the progress: drawing, scattering, choosing, colouring
 _SEED = 0  # the same cloud gives the same points
 
 
@@ -45,11 +48,11 @@ def extract_points(
     """
     count = options.point_count
     check_memory(_BYTES * _candidates(count), f"{count:,} points", "Ask for fewer points.")
-    drawing = progress.part(progress.stage, 0, 0.5)
-    scattering = progress.part(progress.stage, 0.5, 0.7)
-    choosing = progress.part(progress.stage, 0.7, 1)
+    drawing, scattering, choosing, coloring = (
+        progress.part(progress.stage, start, end) for start, end in pairwise(_SPANS)
+    )
     subject = Subject.of(cloud)
-    pictures = pictures_of(draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), "cpu", drawing))
+    pictures = pictures_of(_look(subject, drawing))
     skin = Skin.of(subject.cloud, pictures)
     if not len(skin.cloud):
         raise InvalidRequest(
@@ -57,12 +60,22 @@ def extract_points(
         )
     places, owners = _scatter(skin, count, pictures, scattering)
     chosen = choose_spaced(places, skin.normals[owners], count, choosing)
-    owners = owners[chosen]
+    places, owners = places[chosen], owners[chosen]
     return PointCloud(
-        positions=places[chosen] * np.float32(subject.sphere.radius) + subject.sphere.center,
-        colors=skin.colors[owners],
+        positions=places * np.float32(subject.sphere.radius) + subject.sphere.center,
+        colors=skin.colors(places, owners, coloring),
         normals=skin.normals[owners],
     )
+
+
+def _look(subject: Subject, progress: Progress) -> Views:
+    """Pictures from all around, or from within a scene."""
+    first, second = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
+    outer = draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), "cpu", first)
+    inside = Inside.of(subject.cloud, outer)
+    if not inside.is_scene:
+        return outer
+    return look_from_inside(subject, inside.places, _VIEW_SIZE, "cpu", second)
 
 
 def _candidates(count: int) -> int:

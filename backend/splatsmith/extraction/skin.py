@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -13,11 +13,16 @@ from ..contract.harmonics import basis
 from ..contract.transform import rotation_matrices
 from ..gaussians.bounds import VISIBLE_OPACITY
 from ..gaussians.compiling import Floats, compiled
-from .visibility import Pictures, Visibility, look_at
+from ..progress import Progress
+from .coloring import ColorField
+from .surface import Surface
+from .visibility import Pictures, Visibility, depths_of_centers, half_opaque, look_at
 
 _LEAST_SCALE = 1e-6  # of the bounding radius: no Gaussian is so small that it has no area
 _FLAT = 0.3  # thickness, of the middle axis, of those that know their normal better than pictures
 _SURE = 0.5  # cosine to the pictures' normal, below which even they are not believed
+_CERTAIN = 0.15  # alpha of what is seen at a point, below which it has its own Gaussian's colour
+_CELLS_ACROSS = 64  # in the sphere's radius
 _TINY = 1e-12
 _CHUNK = 1 << 18
 
@@ -44,13 +49,13 @@ class Skin:
     def of(unit: GaussianCloud, pictures: Pictures) -> Skin:
         """The skin of a cloud in the unit sphere that `pictures` show; may be empty."""
         solid = np.flatnonzero(unit.opacities > VISIBLE_OPACITY)
-        heights = np.sqrt(2 * np.log(np.maximum(1, 2 * unit.opacities[solid])))
-        look = look_at(unit.means[solid], heights * unit.scales[solid].min(axis=1), pictures)
+        look = look_at(unit.means[solid], depths_of_centers(unit)[solid], pictures)
         cloud = unit.take(solid[look.seen])
         scales = np.maximum(cloud.scales, np.float32(_LEAST_SCALE))
         rotations = rotation_matrices(cloud.quats)
         normals = _outward_normals(scales, rotations, look)
-        return Skin(cloud, normals, _facing(scales, rotations, normals), heights[look.seen])
+        axes = _facing(scales, rotations, normals)
+        return Skin(cloud, normals, axes, half_opaque(cloud.opacities))
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -67,17 +72,47 @@ class Skin:
         """
         return _place(self.cloud.means, self.axes, self.heights, chosen, disc)
 
-    @property
-    def colors(self) -> NDArray[np.uint8]:
-        """[K, 3] sRGB, as seen squarely from outside."""
+    def colors(
+        self, places: Floats, owners: NDArray[np.int32], progress: Progress
+    ) -> NDArray[np.uint8]:
+        """sRGB [M, 3] of what is seen from outside at points on the Gaussians `owners` [M].
+
+        Raises:
+            Cancelled: between two parts of the work.
+        """
+        own = self._own_colors()
+        plain = replace(
+            self.cloud,
+            sh0=(own - 0.5) / np.float32(SH_C0),
+            shN=np.empty((len(own), 0, 3), np.float32),
+        )
+        # Without harmonics, it does not matter where the outside is.
+        field = ColorField.of(plain, Surface(plain.means, np.empty((0, 3), np.int32)))
+        colors = own[owners]
+        order = np.argsort(_cells(places), kind="stable")
+        for start in range(0, len(places), _CHUNK):  # points that lie together, as the field wants
+            progress.step(start, len(places))
+            part = order[start : start + _CHUNK]
+            seen, certainty = field.at(places[part], self.normals[owners[part]])
+            colors[part] = np.where(certainty[:, None] > _CERTAIN, seen, colors[part])
+        progress.step(len(places), len(places))
+        return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+
+    def _own_colors(self) -> Floats:
+        """[K, 3] of each Gaussian alone, as seen squarely from outside."""
         cloud = self.cloud
         colors = 0.5 + np.float32(SH_C0) * cloud.sh0
-        if cloud.degree:
-            for start in range(0, len(cloud), _CHUNK):
-                part = slice(start, start + _CHUNK)
-                values = basis(-self.normals[part], cloud.degree)[:, 1:]
-                colors[part] += np.einsum("nk,nkc->nc", values, cloud.shN[part])
-        return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+        for start in range(0, len(cloud) if cloud.degree else 0, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            values = basis(-self.normals[part], cloud.degree)[:, 1:]
+            colors[part] += np.einsum("nk,nkc->nc", values, cloud.shN[part])
+        return np.clip(colors, 0, 1, out=colors)
+
+
+def _cells(places: Floats) -> NDArray[np.int64]:
+    """A number for each place of the unit sphere, the same for those that lie together."""
+    x, y, z = np.floor(_CELLS_ACROSS * places.T).astype(np.int64)
+    return (x << 40) + (y << 20) + z
 
 
 @compiled(parallel=True)

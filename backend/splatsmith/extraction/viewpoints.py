@@ -17,7 +17,7 @@ from ..gaussians.bounds import VISIBLE_OPACITY
 from ..gaussians.cameras import Cameras
 from ..progress import Progress
 from .views import Subject, Views, draw_views
-from .visibility import are_seen, pictures_of
+from .visibility import pictures_of, seen_gaussians
 
 _CELLS = 32  # along the unit sphere's diameter
 _CLEARANCE = 0.12  # of the radius: what a camera needs around it
@@ -38,12 +38,11 @@ class Inside:
     @classmethod
     def of(cls, cloud: GaussianCloud, outer: Views) -> Inside:
         """Of a cloud in the unit sphere that `outer` shows from all around."""
-        solid = cloud.means[cloud.opacities > VISIBLE_OPACITY]
+        solid = np.flatnonzero(cloud.opacities > VISIBLE_OPACITY)
         random = np.random.default_rng(_SEED)
-        sample = solid[random.choice(len(solid), min(_SAMPLE, len(solid)), replace=False)]
-        pictures = pictures_of(outer)
-        hidden = 1 - float(are_seen(sample, pictures).mean())
-        places = _roomy_places(solid, outer)
+        sample = random.choice(solid, min(_SAMPLE, len(solid)), replace=False)
+        hidden = 1 - float(seen_gaussians(cloud.take(sample), pictures_of(outer)).mean())
+        places = _roomy_places(cloud.means[solid], outer)
         return cls(places, hidden > _HIDDEN and len(places) > 0)
 
 

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.cloud import GaussianCloud
 from ..gaussians.compiling import Floats, Number, compiled
 from ..gaussians.rendering import NEAR_PLANE
 from .views import Views
@@ -60,13 +61,33 @@ def look_at(points: Floats, depths: Floats, pictures: Pictures) -> Visibility:
     return Visibility(seen, normals, towards)
 
 
-@compiled(parallel=True)
 def are_seen(points: Floats, pictures: Pictures) -> NDArray[np.bool_]:
     """[N] whether any picture shows the point."""
-    seen = np.zeros(len(points), np.bool_)
-    for i in numba.prange(len(points)):
+    return _are_seen((points, np.zeros(len(points), np.float32)), pictures)
+
+
+def seen_gaussians(cloud: GaussianCloud, pictures: Pictures) -> NDArray[np.bool_]:
+    """[N] whether any picture shows the Gaussian: not its centre, but what is opaque around it."""
+    return _are_seen((cloud.means, depths_of_centers(cloud)), pictures)
+
+
+def depths_of_centers(cloud: GaussianCloud) -> Floats:
+    """[N] how far below the half-opaque ellipsoid a Gaussian's centre lies, squarely seen."""
+    return half_opaque(cloud.opacities) * cloud.scales.min(axis=1)
+
+
+def half_opaque(opacities: Floats) -> Floats:
+    """Radii of the half-opaque ellipsoids, in standard deviations; 0 where there is none."""
+    return np.sqrt(2 * np.log(np.maximum(1, 2 * opacities)))
+
+
+@compiled(parallel=True)
+def _are_seen(points: tuple[Floats, Floats], pictures: Pictures) -> NDArray[np.bool_]:
+    places, below = points
+    seen = np.zeros(len(places), np.bool_)
+    for i in numba.prange(len(places)):
         for c in range(len(pictures[0])):
-            if _look(points[i], _ZERO, pictures, c)[0]:
+            if _look(places[i], below[i], pictures, c)[0]:
                 seen[i] = True
                 break
     return seen

@@ -89,6 +89,23 @@ def test_what_is_inside_gives_no_points(ball: GaussianCloud) -> None:
     assert np.linalg.norm(points.positions - CENTER, axis=1).min() > 0.9 * RADIUS
 
 
+def test_a_room_has_points_on_what_is_in_it() -> None:
+    room = shell(4000)
+    for x in (-0.5, 0.5):
+        thing = shell(6000, 0.15)
+        thing.means[:, 0] += x
+        room = joined(room, thing)
+    points = points_of(room, 4000)
+    radii = np.linalg.norm(points.positions, axis=1)
+    walls = radii > 0.9
+    assert walls.mean() == pytest.approx(1 / 1.045, abs=0.05)
+    outwards = np.einsum("ij,ij->i", points.normals, points.positions / radii[:, None])
+    assert (outwards[walls] < -0.9).mean() > 0.99
+    middles = np.sign(points.positions[~walls]) * np.array([0.5, 0, 0])
+    from_middle = points.positions[~walls] - middles
+    assert (np.einsum("ij,ij->i", points.normals[~walls], from_middle) > 0).mean() > 0.95
+
+
 def test_faint_haze_gives_no_points(ball: GaussianCloud) -> None:
     haze = shell(2000, 1.2 * RADIUS, opacity=0.05, seed=1)
     haze.means[:] += CENTER
@@ -134,6 +151,12 @@ def test_colours_are_those_seen_from_outside() -> None:
     assert np.abs(0.5 + SH_C0 * cloud.sh0).max() == 0.5
     colors = points_of(cloud).colors / 255
     assert np.abs(colors - (0.2, 0.5, 0.5)).max() < 0.03
+
+
+def test_colours_are_those_of_what_lies_in_front() -> None:
+    white, black = shell(3000), shell(3000, 0.985, seed=1)
+    white.sh0[:], black.sh0[:] = 0.5 / SH_C0, -0.5 / SH_C0
+    assert points_of(joined(white, black)).colors.mean() > 235
 
 
 def test_the_same_cloud_gives_the_same_points(ball: GaussianCloud) -> None:
