@@ -61,7 +61,7 @@ def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> Bl
     """
     evidence = _evidence(views)
     frame = (lattice.origin, np.float32(lattice.voxel))
-    doubt = (_chink(views), -_ONE) if closed else (np.float32(_CHINKS[0]), _NAN)
+    doubt = (_chink(views), -_ONE) if closed else (_NOTHING, _NAN)
     index = _classify(lattice, frame, evidence, doubt)
     wanted = np.zeros(lattice.blocks, np.bool_)
     marking, filling = progress.part(progress.stage, 0, 0.3), progress.part(progress.stage, 0.3, 1)

@@ -14,6 +14,7 @@ from ..progress import Progress
 from .blocks import BlockVolume, Lattice, smoothed
 from .cavities import without_cavities
 from .contouring import contour
+from .density import condense, is_faint
 from .fusion import fuse
 from .simplification import with_mirror_image, within_budget
 from .surface import Surface, without_crumbs
@@ -48,7 +49,11 @@ def reconstruct(
     seen = subject.cloud.means[subject.cloud.opacities > VISIBLE_OPACITY]
     plane = mirror_plane(seen[:: 1 + len(seen) // _POINTS])
     lattice = Lattice.around(1, voxel, np.array([plane, 0, 0]))
-    volume = fuse(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
+    if is_faint(views):
+        log.info("the cloud is faint: its surface is taken from its density, not from depths")
+        volume = condense(subject.cloud, lattice, progress.part("Summing densities", 0.4, 0.8))
+    else:
+        volume = fuse(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
     progress.part("Filling cavities", 0.8, 0.85).step(0, 1)
     if closed:
         volume = without_cavities(volume, options.close_bottom)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+_CRUMB = 0.003  # of the whole area: more is no crumb
 _CRUMBS = 0.015  # of the whole area: so much, in the smallest pieces, is dropped
 
 
@@ -42,6 +43,7 @@ def without_crumbs(surface: Surface, plane: float, closed: bool) -> Surface:
     order = areas.argsort()
     kept = np.empty(len(areas), np.bool_)
     kept[order] = np.cumsum(areas[order]) > _CRUMBS * areas.sum()
+    kept |= areas > _CRUMB * areas.sum()
     if closed:
         kept &= volumes > 0
     return Surface(surface.vertices, surface.faces[kept[piece]]).compact()

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-_SAMPLES = 4000
-_SHARE = 97  # per cent of the surface that must have its counterpart
+_SAMPLES = 20_000
+_SHARE = 99.9  # per cent of the surface that must have its counterpart: details count
 _SEED = 0
 
 
