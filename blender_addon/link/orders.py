@@ -34,12 +34,14 @@ class OrderBook:
         self._keys: dict[str, str] = {}  # by job: the order's key, until it is delivered
         self._listed: tuple[JobStatus, ...] = ()
         self._previews: dict[str, Path] = {}
+        self._stopping: set[str] = set()  # jobs that the service was told to cancel
 
     @property
     def jobs(self) -> tuple[JobStatus, ...]:
         """Newest first, drafts among them."""
         drafts = [job for _, job in list(self._drafts.values())]
-        return tuple(sorted([*drafts, *self._listed], key=lambda job: -job.created))
+        listed = map(self._as_told, self._listed)
+        return tuple(sorted([*drafts, *listed], key=lambda job: -job.created))
 
     @property
     def previews(self) -> dict[str, Path]:
@@ -87,7 +89,9 @@ class OrderBook:
         """Stop the job of that id, or the order of that key."""
         draft = self._drafts.pop(name, None)
         if draft is None:
-            client.cancel(self._jobs.get(name, name))
+            job = self._jobs.get(name, name)
+            self._stopping.add(job)
+            client.cancel(job)
         else:
             self._deliver(Outcome(name, replace(draft[1], state=JobState.CANCELLED)))
 
@@ -130,6 +134,11 @@ class OrderBook:
                 self._finish(client, job)
             elif job.state is JobState.SUCCEEDED and job.id not in self._previews:
                 self._fetch_preview(client, job)
+
+    def _as_told(self, job: JobStatus) -> JobStatus:
+        """`job`, and that it is being cancelled: a worker in the midst of a step takes a while."""
+        stopping = job.id in self._stopping and not job.state.is_final
+        return replace(job, stage="Cancelling") if stopping else job
 
     def _finish(self, client: Client, job: JobStatus) -> None:
         folder = None

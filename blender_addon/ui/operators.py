@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import bpy
 from bpy.props import StringProperty
@@ -51,7 +52,19 @@ class SPLATSMITH_OT_generate(Attempt, bpy.types.Operator):
         )
 
 
-class SPLATSMITH_OT_batch(Attempt, bpy.types.Operator):
+class OnPath(Attempt):
+    """An operator that asks for a file or a folder."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        # A folder: without, the browser proposes the name of the .blend, and takes no folder.
+        self.filepath = bpy.path.abspath("//") or f"{Path.home()}/"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class SPLATSMITH_OT_batch(OnPath, bpy.types.Operator):
     bl_idname = "splatsmith.batch"
     bl_label = "Generate Batch"
     bl_description = (
@@ -59,12 +72,7 @@ class SPLATSMITH_OT_batch(Attempt, bpy.types.Operator):
         "folder, and lay them out from the 3D cursor on"
     )
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.txt;*.csv", options={"HIDDEN"})
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def attempt(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
@@ -74,18 +82,13 @@ class SPLATSMITH_OT_batch(Attempt, bpy.types.Operator):
         )
 
 
-class SPLATSMITH_OT_import_asset(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_import_asset(OnPath, bpy.types.Operator):
     bl_idname = "splatsmith.import_asset"
     bl_label = "Import Splats"
     bl_description = "Import a splat file, or a folder of results, to the 3D cursor"
     bl_options = {"UNDO"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.ply;*.glb", options={"HIDDEN"})
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def attempt(self, context: bpy.types.Context) -> None:
         api.import_asset(self.filepath, placing=api.Placing(size=_settings(context).size))

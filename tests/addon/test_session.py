@@ -75,6 +75,16 @@ def test_cancel_stops_between_steps(desk: None) -> None:
     assert newest().state is JobState.CANCELLED
 
 
+def test_cancelling_is_told_while_the_worker_finishes_its_step(desk: None) -> None:
+    slow = api.Recipe("lattice", parameters={"steps": 50, "pause": 1.0}, products=SPLATS)
+    key = submit_and_await_work(slow)
+    api.cancel(key)
+    await_true(lambda: newest().stage == "Cancelling")
+    with pytest.raises(Cancelled):
+        api.wait_for(key)
+    assert newest().stage != "Cancelling"
+
+
 def test_second_order_waits_for_the_first(desk: None) -> None:
     first = submit_and_await_work(ENDLESS, "first")
     second = api.submit("second", recipe=SHORT)

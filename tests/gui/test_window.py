@@ -1,4 +1,4 @@
-"""Blender's own window, driven by mouse and keyboard: a prompt typed, Generate pressed, undone.
+"""Blender's own window, driven by mouse and keyboard, as artist.py tells.
 
 Needs Blender (SPLATSMITH_BLENDER, or on the PATH), xdotool, ImageMagick's `import`, and an X
 display or Xvfb. SPLATSMITH_GUI_PICTURES names a folder to keep the pictures in.
@@ -10,18 +10,22 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import build_addon
+from splatsmith.contract.cloud import GaussianCloud, write_cloud
 
 ARTIST = Path(__file__).with_name("artist.py")
 SECONDS = 280
 SCREEN = "1600x900x24"
 PROMPT = "a wooden chair"
+
+Told = dict[str, object]
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow, pytest.mark.timeout(SECONDS + 20)]
 
@@ -48,9 +52,9 @@ def display() -> Iterator[str]:
             yield name
 
 
-def test_artist_makes_a_chair_and_undoes_it(
-    blender: str, display: str, project: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def tell(blender: str, display: str, project: Path, tmp_path: Path) -> Callable[..., Told]:
+    """Has the artist act out a story, with the files it needs, in an installed extension."""
     environment = {
         **os.environ,
         "DISPLAY": display,
@@ -58,13 +62,75 @@ def test_artist_makes_a_chair_and_undoes_it(
         "BLENDER_USER_RESOURCES": str(tmp_path / "resources"),
     }
     _install(blender, environment, tmp_path)
-    orders = _orders(project, tmp_path)
-    told = _run_artist(blender, environment, orders)
-    assert "error" not in told, told["error"]
+
+    def run(story: str, **files: Path) -> Told:
+        orders = _orders(project, tmp_path, story, files)
+        told = _run_artist(blender, environment, orders)
+        assert "error" not in told, told["error"]
+        return told
+
+    return run
+
+
+@pytest.fixture
+def work_folder(tmp_path: Path) -> Path:
+    """An empty folder for the artist's own files."""
+    folder = tmp_path / "my work"
+    folder.mkdir()
+    return folder
+
+
+def test_chair_is_made_and_undone(tell: Callable[..., Told]) -> None:
+    told = tell("make_a_chair")
     assert told["prompt"] == PROMPT
     assert told["made"] == [f"{PROMPT}.mesh", f"{PROMPT}.splats"]
     assert told["after undo"] == []
     assert told["after redo"] == told["made"]
+
+
+def test_splats_become_a_mesh_and_the_mesh_quads(
+    tell: Callable[..., Told], work_folder: Path
+) -> None:
+    write_cloud(work_folder / "ball.ply", _ball())
+    told = tell("make_a_mesh_of_splats", cloud=work_folder / "ball.ply")
+    assert told["made"] == ["ball.mesh", "ball.splats"]
+    assert told["seen"] == ["ball.mesh"]
+    assert told["after undo"] == ["ball.splats"]
+    assert told["after redo"] == told["made"]
+    assert told["seen with quads"] == ["ball.quads"]
+    assert told["seen without quads"] == ["ball.mesh"]
+
+
+def test_picture_is_chosen_and_its_job_cancelled(
+    tell: Callable[..., Told], project: Path, work_folder: Path
+) -> None:
+    picture = work_folder / "a mushroom.png"
+    shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
+    told = tell("choose_a_picture_and_cancel", picture=picture)
+    assert told == {"picture": "a mushroom.png", "ended": "cancelled", "made": []}
+
+
+def test_batch_of_prompts_is_ordered(tell: Callable[..., Told], work_folder: Path) -> None:
+    prompts = work_folder / "prompts.txt"
+    prompts.write_text("a red apple\na stone bench\n", encoding="utf-8")
+    assert tell("order_a_batch", prompts=prompts) == {"ordered": ["a red apple", "a stone bench"]}
+
+
+def _ball() -> GaussianCloud:
+    """A red ball of round splats."""
+    count = 2_000
+    i = np.arange(count) + 0.5
+    z, turn = 1 - 2 * i / count, i * np.pi * (3 - 5**0.5)
+    ring = np.sqrt(1 - z * z)
+    points = np.stack([ring * np.cos(turn), z, ring * np.sin(turn)], axis=1)
+    return GaussianCloud(
+        means=points.astype(np.float32),
+        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
+        scales=np.full((count, 3), 0.04, np.float32),
+        opacities=np.full(count, 0.95, np.float32),
+        sh0=np.tile(np.array([1.5, -1.5, -1.5], np.float32), (count, 1)),
+        shN=np.zeros((count, 0, 3), np.float32),
+    )
 
 
 def _install(blender: str, environment: dict[str, str], folder: Path) -> None:
@@ -74,22 +140,24 @@ def _install(blender: str, environment: dict[str, str], folder: Path) -> None:
     subprocess.run(command, env=environment, check=True, timeout=SECONDS)
 
 
-def _orders(project: Path, folder: Path) -> Path:
+def _orders(project: Path, folder: Path, story: str, files: dict[str, Path]) -> Path:
     pictures = Path(os.environ.get("SPLATSMITH_GUI_PICTURES", folder))
     orders = {
         "module": "bl_ext.user_default.splatsmith",
         "folder": str(folder / "home"),
         "environment": str(project / ".venv"),
+        "story": story,
         "prompt": PROMPT,
         "pictures": str(pictures),
         "report": str(folder / "report.json"),
+        **{role: str(path) for role, path in files.items()},
     }
     path = folder / "orders.json"
     path.write_text(json.dumps(orders), encoding="utf-8")
     return path
 
 
-def _run_artist(blender: str, environment: dict[str, str], orders: Path) -> dict[str, object]:
+def _run_artist(blender: str, environment: dict[str, str], orders: Path) -> Told:
     command = [blender, "--gpu-backend", "opengl", "--window-geometry", "0", "0", "1600", "900"]
     command += ["--python", str(ARTIST), "--", str(orders)]
     subprocess.run(command, env=environment, timeout=SECONDS)
