@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, compiled
+from ..gaussians.compiling import Floats, Number, compiled
 
 Indices = NDArray[np.int32]
 Doubles = NDArray[np.float64]
-_TINY = np.float32(1e-20)
+_TINY = np.float32(1e-30)
 
 
 def face_neighbors(faces: Indices) -> Indices:
@@ -57,11 +57,24 @@ def grouped_sums(groups: NDArray[np.integer], vectors: Floats, count: int) -> Do
 
 
 @compiled()
-def spread(vectors: Floats, neighbors: Indices) -> Floats:
-    """Each face's vector [F, 3] with those of its neighbours added."""
+def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
+    """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.
+
+    What lies across a right angle adds nothing, so that edges stay.
+    """
     out = vectors.copy()
     for face in range(len(neighbors)):
+        own = vectors[face]
         for other in neighbors[face]:
             if other >= 0:
-                out[face] += vectors[other]
+                theirs = vectors[other]
+                cosine = (own * theirs).sum() / max(_length(own) * _length(theirs), _TINY)
+                # A face without an area takes all that its neighbours have.
+                weight = max(cosine, np.float32(0)) if _length(own) > 0 else np.float32(1)
+                out[face] += weight * theirs
     return out
+
+
+@compiled()
+def _length(vector: Floats) -> Number:
+    return np.sqrt((vector * vector).sum())

@@ -1,49 +1,57 @@
-"""A texture painted from the Gaussians themselves."""
+"""A texture painted with a cloud's colours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
 from .adjacency import Indices, unit
-from .coloring import SURE, ColorField, nearest_colors, to_bytes
+from .coloring import SEEN, Answers, Coloring, nearest_colors, to_bytes
+from .sharpening import Bytes, sharpened
 from .texels import corner_weights, cover, nearest_owned, painted
 from .unwrapping import Atlas
 
 _BAND = 256  # rows of texels that are painted at once: bounds the memory
-_ANCHORS = 5_000  # sure texels kept of each band, to colour unsure ones by
+_ANCHORS = 5_000  # known texels kept of each band, to colour unknown ones by
+_BLUR = 0.75  # of a pixel of the pictures, to either side, that they are taken to be blurred by
+_MOST_BLUR = 1 / 512  # of the side: the distance between charts, beyond which another one begins
 
 
-def bake(
-    atlas: Atlas, color_field: ColorField, texture_size: int, progress: Progress
-) -> NDArray[np.uint8]:
+def bake(atlas: Atlas, coloring: Coloring, texture_size: int, progress: Progress) -> Bytes:
     """Paint the texture [S, S, 3], sRGB, upper row first; no texel of it stays empty.
 
-    Texels that show nothing take the colour of the nearest on the surface that does; those beyond
-    the charts take the nearest texel's.
+    Its colours are those that are seen, with the detail that only the Gaussians have. Texels that
+    nothing is known about take the colour of the nearest on the surface, those beyond the charts
+    the nearest texel's.
 
     Raises:
         Cancelled: between two bands of rows.
     """
     owner = cover(atlas.uvs, atlas.surface.faces, texture_size)
-    picture = np.zeros((texture_size, texture_size, 3), np.uint8)
-    flat = picture.reshape(-1, 3)
-    doubts = _Doubts()
+    layers = _Layers.of(texture_size)
     for top in range(0, texture_size, _BAND):
         progress.step(top, texture_size)
         texels = painted(owner, top, min(top + _BAND, texture_size))
         points, normals = _places(atlas, owner, texels)
-        colors, certainty = color_field.at(points, normals)
-        flat[texels] = to_bytes(colors)
-        doubts.note(texels, points, colors, certainty)
-    doubts.settle(flat)
+        layers.add(texels, points, coloring.at(points, normals))
+    layers.fill()
+    picture = sharpened(layers.sharp, layers.seen, layers.known, _blur(atlas, coloring, owner))
+    flat = picture.reshape(-1, 3)
     flat[:] = flat[np.maximum(nearest_owned(owner), 0).reshape(-1)]
     progress.step(1, 1)
     return picture
+
+
+def _blur(atlas: Atlas, coloring: Coloring, owner: Indices) -> int:
+    """How many texels to either side the pictures are blurred, at most the charts' distance."""
+    a, b, c = (atlas.surface.vertices[atlas.surface.faces[:, i]] for i in range(3))
+    area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+    texel = np.sqrt(area / max(np.count_nonzero(owner >= 0), 1))
+    blur = _BLUR * coloring.views.pixel / max(texel, 1e-9)
+    return round(min(blur, _MOST_BLUR * len(owner)))
 
 
 def _places(atlas: Atlas, owner: Indices, texels: Integers) -> tuple[Floats, Floats]:
@@ -66,21 +74,33 @@ def _blend(values: Floats, corners: Indices, weights: Floats) -> Floats:
 
 
 @dataclass
-class _Doubts:
-    """Texels that showed too little, and a choice of those that showed enough to colour them by."""
+class _Layers:
+    """Pictures of what is known, and the places of some texels with colours and of all without."""
 
-    unsure: list[tuple[Integers, Floats]] = field(default_factory=list)  # texels, points
-    sure: list[tuple[Floats, Floats]] = field(default_factory=list)  # points, colors
+    sharp: Bytes  # [S, S, 3]
+    seen: Bytes  # [S, S, 3]
+    known: Bytes  # [S, S]
+    unknown: list[tuple[Integers, Floats]] = field(default_factory=list)  # texels, points
+    anchors: list[tuple[Floats, Floats]] = field(default_factory=list)  # points, colors
 
-    def note(self, texels: Integers, points: Floats, colors: Floats, certainty: Floats) -> None:
-        sure = certainty >= SURE
-        self.unsure.append((texels[~sure], points[~sure]))
-        chosen = np.flatnonzero(sure)[:: 1 + len(texels) // _ANCHORS]
-        self.sure.append((points[chosen], colors[chosen]))
+    @staticmethod
+    def of(size: int) -> _Layers:
+        pictures = np.zeros((2, size, size, 3), np.uint8)
+        return _Layers(pictures[0], pictures[1], np.zeros((size, size), np.uint8))
 
-    def settle(self, picture: NDArray[np.uint8]) -> None:
-        """Colour the unsure texels of `picture` [texels, 3] as the nearest sure place is."""
-        texels, points = (np.concatenate(part) for part in zip(*self.unsure, strict=True))
-        places, colors = (np.concatenate(part) for part in zip(*self.sure, strict=True))
+    def add(self, texels: Integers, points: Floats, answers: Answers) -> None:
+        self.sharp.reshape(-1, 3)[texels] = to_bytes(answers.sharp)
+        self.seen.reshape(-1, 3)[texels] = to_bytes(answers.seen)
+        self.known.reshape(-1)[texels] = answers.known
+        known = answers.known > 0
+        self.unknown.append((texels[~known], points[~known]))
+        chosen = np.flatnonzero(known)[:: 1 + len(texels) // _ANCHORS]
+        self.anchors.append((points[chosen], answers.best[chosen]))
+
+    def fill(self) -> None:
+        """Have unknown texels seen as the nearest anchor is."""
+        texels, points = (np.concatenate(part) for part in zip(*self.unknown, strict=True))
+        places, colors = (np.concatenate(part) for part in zip(*self.anchors, strict=True))
         if len(texels) and len(places):
-            picture[texels] = to_bytes(nearest_colors(points, places, colors))
+            self.seen.reshape(-1, 3)[texels] = to_bytes(nearest_colors(points, places, colors))
+            self.known.reshape(-1)[texels] = SEEN

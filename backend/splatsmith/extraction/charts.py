@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
-from .adjacency import Indices, area_vectors, face_neighbors, grouped_sums, spread, unit
+from .adjacency import Indices, area_vectors, face_neighbors, grouped_sums, smoothed, unit
 from .surface import Surface
 
 _PATCHES = 500  # that a surface is cut into at first, about
@@ -24,6 +24,7 @@ _CHART_CONE = np.float32(np.cos(np.radians(52)))  # of the smoothed normals arou
 _STEEPEST = np.float32(np.cos(np.radians(78)))  # of every single face: it must not fold over
 _BENDING = np.float32(8)  # how much longer a way is when it leaves its seed's plane
 _CRUMB = 0.004  # of the area: smaller charts are joined wherever nothing folds over
+_LARGEST, _FLAT = 0.06, 0.1  # of the area: charts beyond it pack badly, unless their cone is flat
 _ROUNDNESS = 0.4  # what a ragged outline counts for, beside a wide cone
 _BORDER_ROUNDS = 6
 _TINY = np.float32(1e-20)
@@ -51,7 +52,7 @@ class FaceGraph:
         areas = np.linalg.norm(vectors, axis=1)
         smooth = vectors
         for _ in range(_SMOOTHING):
-            smooth = spread(smooth, neighbors)
+            smooth = smoothed(smooth, neighbors)
         smooth = unit(smooth)
         normals = np.where(areas[:, None] > 0, unit(vectors), smooth)
         corners = surface.vertices[surface.faces]
@@ -165,6 +166,8 @@ def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> I
         shared = borders.shared[small[borders.pairs].any(axis=1)]
         members = _members(chart, len(borders.areas))
         widths = _union_widths(pairs, borders.vectors, members, (graph.normals, graph.smooth), cone)
+        large = borders.areas[pairs].sum(axis=1) > _LARGEST * borders.areas.sum()
+        widths[large & (widths > _FLAT)] = np.inf
         costs = widths + _ROUNDNESS * borders.raggedness(pairs, shared)
         allowed = np.flatnonzero(np.isfinite(costs))
         if not allowed.size:

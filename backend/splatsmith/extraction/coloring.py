@@ -1,8 +1,4 @@
-"""The colour of a cloud at points of its surface, seen squarely from outside.
-
-Along the normal, from a little outside inwards, every Gaussian counts with its peak on the ray, as
-in splatting; what lies further off, floaters and the far side, does not.
-"""
+"""What colour a surface has, asked of the Gaussians at it and of the pictures that show it."""
 
 from __future__ import annotations
 
@@ -12,70 +8,66 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..contract.cloud import SH_C0, GaussianCloud
-from ..contract.harmonics import basis
+from ..contract.cloud import GaussianCloud
 from ..gaussians.compiling import Floats
-from .gaussian_grid import GaussianGrid
-from .inward_looks import group_points, look_inwards
-from .surface import Surface, vertex_normals
+from .color_field import ColorField
+from .surface import Surface
+from .view_colors import view_colors
 from .views import Views
 
+SHARP, SEEN = (
+    np.uint8(1),
+    np.uint8(2),
+)  # flags: the Gaussians know a point's colour; the pictures do
+
+_SURE = 0.15  # alpha of the Gaussians at a point from which on they know its colour
 _TOLERANCE = 0.03  # of the bounding radius, between a point and the pixel's depth
 _LEAST_WEIGHT = 1e-3
-SURE = 0.15  # certainty below which a point takes the colour of the nearest sure one
-
-_OUTSIDE, _INSIDE = 1.5, 2.5  # the window, in typical standard deviations
-_LEAST_WINDOW, _MOST_WINDOW = 0.01, 0.1
-_GROUP = 1.0  # of the window: points that look together lie within so much
 
 
 @dataclass(frozen=True)
-class ColorField:
-    """Colours of Gaussians around a surface.
+class Answers:
+    """Of N points: sharp and seen [N, 3], sRGB 0..1; known [N], which of them may be believed."""
 
-    Attributes:
-        colors: [N, 3] sRGB, of every Gaussian as seen from outside.
-        opacities: [N].
-        window: how far outside and inside of a point Gaussians count for it.
+    sharp: Floats
+    seen: Floats
+    known: NDArray[np.uint8]
+
+    @property
+    def best(self) -> Floats:
+        """[N, 3] what is seen, else what the Gaussians at the point say, else black."""
+        return np.where((self.known & SEEN)[:, None] > 0, self.seen, self.sharp)
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """Both sources of colours.
+
+    The Gaussians around a point are as sharp as they can be, but know nothing where the surface
+    has missed them; the pictures tell what is seen from outside, but are blurred.
     """
 
-    grid: GaussianGrid
-    colors: Floats
-    opacities: Floats
-    window: tuple[float, float]
+    field: ColorField
+    views: Views
 
     @staticmethod
-    def of(cloud: GaussianCloud, surface: Surface) -> ColorField:
-        """The field of a cloud in the unit sphere; `surface` tells where its outside is.
+    def of(cloud: GaussianCloud, surface: Surface, views: Views) -> Coloring:
+        """The colours of a cloud in the unit sphere, of which `views` are."""
+        return Coloring(ColorField.of(cloud, surface), views)
 
-        Colours that depend on the direction are taken once per Gaussian, along the normal of the
-        surface where it is nearest.
-        """
-        grid = GaussianGrid.of(cloud)
-        kept = cloud.take(grid.kept)
-        size = float(np.median(np.sort(kept.scales, axis=1)[:, 1])) if len(kept) else 0.0
-        outside = float(np.clip(_OUTSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
-        inside = float(np.clip(_INSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
-        return ColorField(grid, _outer_colors(kept, surface), kept.opacities, (outside, inside))
-
-    def at(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
-        """sRGB colours [N, 3] and certainty [N], the alpha of what was found, both 0..1."""
-        colors = np.zeros((len(points), 3), np.float32)
-        certainty = np.zeros(len(points), np.float32)
-        grid, (outside, inside) = self.grid, self.window
-        starts = group_points(points, normals, np.float32(_GROUP * (outside + inside)))
-        blobs = (grid.means, grid.reaches, grid.shapes, self.opacities, self.colors)
-        window = (np.float32(outside), np.float32(inside))
-        look_inwards((points, normals, starts), grid.lists, blobs, window, (colors, certainty))
-        return colors, certainty
+    def at(self, points: Floats, normals: Floats) -> Answers:
+        """Ask both at points [N, 3] of the unit sphere with unit normals [N, 3]."""
+        sharp, alphas = self.field.at(points, normals)
+        seen, weights = view_colors(points, normals, self.views)
+        return Answers(sharp, seen, SHARP * (alphas >= _SURE) | SEEN * (weights > 0))
 
 
-def field_colors(points: Floats, normals: Floats, field: ColorField) -> NDArray[np.uint8]:
-    """sRGB bytes [N, 3] of points; the unsure ones take the colour of the nearest sure one."""
-    colors, certainty = field.at(points, normals)
-    sure = certainty >= SURE
-    if sure.any() and not sure.all():
-        colors[~sure] = nearest_colors(points[~sure], points[sure], colors[sure])
+def vertex_colors(points: Floats, normals: Floats, coloring: Coloring) -> NDArray[np.uint8]:
+    """sRGB bytes [N, 3]; a point that nothing is known about takes the nearest other's colour."""
+    answers = coloring.at(points, normals)
+    colors, known = answers.best, answers.known > 0
+    if known.any() and not known.all():
+        colors[~known] = nearest_colors(points[~known], points[known], colors[known])
     return to_bytes(colors)
 
 
@@ -85,18 +77,8 @@ def nearest_colors(points: Floats, known: Floats, colors: Floats) -> Floats:
 
 
 def to_bytes(colors: Floats) -> NDArray[np.uint8]:
+    """sRGB bytes of colours 0..1."""
     return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
-
-
-def _outer_colors(cloud: GaussianCloud, surface: Surface) -> Floats:
-    colors = 0.5 + np.float32(SH_C0) * cloud.sh0
-    if cloud.degree:
-        nearest = KDTree(surface.vertices).query(cloud.means, workers=-1)[1]
-        inwards = -vertex_normals(surface)[nearest]
-        values = basis(inwards, cloud.degree)[:, 1:]
-        for k in range(values.shape[1]):  # each coefficient is a plane in memory
-            colors += values[:, k, None] * cloud.shN[:, k]
-    return np.clip(colors, 0, 1, out=colors)
 
 
 def colors_at(

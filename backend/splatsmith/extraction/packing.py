@@ -19,7 +19,7 @@ CELLS = 1024  # a side of the sheet
 _GAPS = (2, 1, 0)  # cells between charts: fewer only where there are too many charts
 _FILLING = 0.8  # of the sheet, by the charts: where the search for the scale begins
 _ENOUGH = 0.985  # of the sheet's height in use ends the search
-_TRIES = 7
+_TRIES = 5
 _LEAST_SCALE = 1e-3  # of what the area alone would allow: not even points fit then
 
 
@@ -51,6 +51,8 @@ def pack(charts: FlatCharts) -> Floats:
     extents = _extents(charts)
     order = np.argsort(-extents.prod(axis=1), kind="stable")
     for gap in _GAPS:
+        if len(order) * (1 + gap) ** 2 > CELLS * CELLS:
+            continue
         scale, places = _largest(charts, order, gap)
         if scale:
             return _lay(charts, scale, places, extents)

@@ -10,16 +10,16 @@ from trimesh.visual.texture import TextureVisuals
 
 from ..progress import Progress
 from .baking import bake
-from .coloring import ColorField, field_colors
+from .coloring import Coloring, vertex_colors
 from .shading import shade
 from .surface import Surface
 from .unwrapping import unwrap
 
 
 def paint(
-    surface: Surface, field: ColorField, texture_size: int, progress: Progress
+    surface: Surface, coloring: Coloring, texture_size: int, progress: Progress
 ) -> trimesh.Trimesh:
-    """`surface` with smooth normals and the colours of `field`.
+    """`surface` with smooth normals and the colours of `coloring`.
 
     Args:
         texture_size: pixels a side; 0 for colours at the vertices.
@@ -29,9 +29,9 @@ def paint(
         Cancelled: between two steps.
     """
     if not texture_size:
-        return _with_vertex_colors(surface, field, progress.part("Painting vertices", 0, 1))
+        return _with_vertex_colors(surface, coloring, progress.part("Painting vertices", 0, 1))
     atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
-    picture = bake(atlas, field, texture_size, progress.part("Painting the texture", 0.4, 1))
+    picture = bake(atlas, coloring, texture_size, progress.part("Painting the texture", 0.4, 1))
     material = PBRMaterial(
         baseColorTexture=Image.fromarray(picture), metallicFactor=0.0, roughnessFactor=1.0
     )
@@ -45,10 +45,12 @@ def paint(
     )
 
 
-def _with_vertex_colors(surface: Surface, field: ColorField, progress: Progress) -> trimesh.Trimesh:
+def _with_vertex_colors(
+    surface: Surface, coloring: Coloring, progress: Progress
+) -> trimesh.Trimesh:
     progress.step(0, 1)
     shaded = shade(surface)
-    colors = field_colors(shaded.surface.vertices, shaded.normals, field)
+    colors = vertex_colors(shaded.surface.vertices, shaded.normals, coloring)
     progress.step(1, 1)
     return trimesh.Trimesh(
         vertices=shaded.surface.vertices,

@@ -1,0 +1,75 @@
+"""The colour of a cloud at points of its surface, seen squarely from outside.
+
+Along the normal, from a little outside inwards, every Gaussian counts with its peak on the ray, as
+in splatting; what lies further off, floaters and the far side, does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from ..contract.cloud import SH_C0, GaussianCloud
+from ..contract.harmonics import basis
+from ..gaussians.compiling import Floats
+from .gaussian_grid import GaussianGrid
+from .inward_looks import group_points, look_inwards
+from .surface import Surface, vertex_normals
+
+_OUTSIDE, _INSIDE = 1.5, 2.5  # the window, in typical standard deviations
+_LEAST_WINDOW, _MOST_WINDOW = 0.01, 0.1
+_GROUP = 1.0  # of the window: points that look together lie within so much
+
+
+@dataclass(frozen=True)
+class ColorField:
+    """Colours of Gaussians around a surface.
+
+    Attributes:
+        colors: [N, 3] sRGB, of every Gaussian as seen from outside.
+        opacities: [N].
+        window: how far outside and inside of a point Gaussians count for it.
+    """
+
+    grid: GaussianGrid
+    colors: Floats
+    opacities: Floats
+    window: tuple[float, float]
+
+    @staticmethod
+    def of(cloud: GaussianCloud, surface: Surface) -> ColorField:
+        """The field of a cloud in the unit sphere; `surface` tells where its outside is.
+
+        Colours that depend on the direction are taken once per Gaussian, along the normal of the
+        surface where it is nearest.
+        """
+        grid = GaussianGrid.of(cloud)
+        kept = cloud.take(grid.kept)
+        size = float(np.median(np.sort(kept.scales, axis=1)[:, 1])) if len(kept) else 0.0
+        outside = float(np.clip(_OUTSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
+        inside = float(np.clip(_INSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
+        return ColorField(grid, _outer_colors(kept, surface), kept.opacities, (outside, inside))
+
+    def at(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
+        """sRGB colours [N, 3] and certainty [N], the alpha of what was found, both 0..1."""
+        colors = np.zeros((len(points), 3), np.float32)
+        certainty = np.zeros(len(points), np.float32)
+        grid, (outside, inside) = self.grid, self.window
+        starts = group_points(points, normals, np.float32(_GROUP * (outside + inside)))
+        blobs = (grid.means, grid.reaches, grid.shapes, self.opacities, self.colors)
+        window = (np.float32(outside), np.float32(inside))
+        look_inwards((points, normals, starts), grid.lists, blobs, window, (colors, certainty))
+        return colors, certainty
+
+
+def _outer_colors(cloud: GaussianCloud, surface: Surface) -> Floats:
+    colors = 0.5 + np.float32(SH_C0) * cloud.sh0
+    if cloud.degree:
+        nearest = KDTree(surface.vertices).query(cloud.means, workers=-1)[1]
+        inwards = -vertex_normals(surface)[nearest]
+        values = basis(inwards, cloud.degree)[:, 1:]
+        for k in range(values.shape[1]):  # each coefficient is a plane in memory
+            colors += values[:, k, None] * cloud.shN[:, k]
+    return np.clip(colors, 0, 1, out=colors)
