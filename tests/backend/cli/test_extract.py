@@ -112,6 +112,16 @@ def test_a_failing_file_is_told_and_the_rest_is_made(run: CommandLine, ball: Pat
     assert {path.name for path in Path("o").iterdir()} == {"ball", "summary.json"}
 
 
+def test_a_cloud_that_shows_nothing_leaves_nothing(run: CommandLine) -> None:
+    write_cloud(Path("haze.ply"), shell(100, opacity=0.01))
+
+    answer = run("extract", "haze.ply", "--products", "points", "mesh")
+
+    assert answer.code == 2
+    assert "The cloud is transparent" in answer.err
+    assert not Path("out").exists()
+
+
 def test_an_asset_s_splats_are_named_by_their_folder(run: CommandLine) -> None:
     for name in ("chair", "boat"):
         Path(name).mkdir()
