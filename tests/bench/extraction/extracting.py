@@ -19,7 +19,7 @@ from tests.backend.gaussians.clouds import shell
 
 from .measuring import Cost, StageClock, peak_memory, say
 
-_WARM_UP = ExtractionOptions(face_budget=500, texture_size=512)
+_WARM_UP = ExtractionOptions(face_budget=500, texture_size=512, resolution=48)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
