@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.gaussians.compiling import Floats, compiled
+from splatsmith.gaussians.compiling import Floats, Number, compiled
 from training.objects import Mesh
 
 from .mesh_pictures import MeshPictures
@@ -19,6 +19,7 @@ from .painting import colors_of
 _NEIGHBORS = 24  # Gaussians around a texel among whose colours its own must lie
 _STRAY = 24 / 255  # beyond their range
 _PROBES = 50_000
+_EDGE = 0.01  # of a texel along a face's border, where float32 no longer tells the sides apart
 _SEED = 0
 
 Points = NDArray[np.float32]  # [N, 3]
@@ -109,7 +110,8 @@ def _count_covers(uv: Floats, faces: NDArray[np.int32], counts: NDArray[np.uint1
         area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
         if area == 0:
             continue
-        edge = 1e-3 / max(1.0, abs(area))
+        longest = max(_length(a, b), _length(b, c), _length(c, a))
+        edge = _EDGE * longest / abs(area)
         left, right = int(max(0, min(a[0], b[0], c[0]))), int(max(a[0], b[0], c[0]))
         top, bottom = int(max(0, min(a[1], b[1], c[1]))), int(max(a[1], b[1], c[1]))
         for y in range(top, min(bottom + 1, counts.shape[0])):
@@ -118,6 +120,11 @@ def _count_covers(uv: Floats, faces: NDArray[np.int32], counts: NDArray[np.uint1
                 second = (dx * (c[1] - a[1]) - (c[0] - a[0]) * dy) / area
                 third = ((b[0] - a[0]) * dy - dx * (b[1] - a[1])) / area
                 counts[y, x] += min(second, third, 1 - second - third) > edge
+
+
+@compiled()
+def _length(a: Floats, b: Floats) -> Number:
+    return np.sqrt((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2)
 
 
 def unpainted(mesh: Mesh, pictures: MeshPictures, cloud: GaussianCloud) -> float:
