@@ -72,7 +72,7 @@ def _blobs(cloud: GaussianCloud) -> Blobs:
     kept &= sizes <= _HAZE * np.median(sizes)
     cloud = cloud.take(kept)
     axes = rotation_matrices(cloud.quats)
-    scales = np.maximum(cloud.scales, 0.05 * sizes[kept][:, None])
+    scales = np.maximum(cloud.scales, np.maximum(0.05 * sizes[kept], 1e-6)[:, None])
     inverse = axes / scales[:, None, :]
     boxes = _REACH * np.sqrt(((axes * scales[:, None, :]) ** 2).sum(axis=2))
     precisions = (inverse @ inverse.transpose(0, 2, 1)).astype(np.float32)

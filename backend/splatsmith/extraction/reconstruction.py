@@ -28,6 +28,8 @@ _VIEWS = 32
 _VOXELS_PER_SPREAD = 2.0  # in a typical standard deviation
 _RESOLUTIONS = (128, 320)  # chosen by itself, voxels along the sphere's diameter
 _PIXELS_PER_VOXEL = 1.2
+_LEAST_EXTENT = 0.5  # of the unit sphere, by the centres: the rest are the Gaussians' own bodies
+_FEW = 64  # faces too few for two halves
 _SYMMETRIC = 1.5  # voxels between a point and its mirror image
 _POINTS = 20_000  # Gaussians by which the mirror plane is found
 
@@ -98,7 +100,7 @@ def _reduced(
     """
     plane, closed = shape
     voxel = volume.lattice.voxel
-    if not is_mirrored(surface.vertices, plane, _SYMMETRIC * voxel):
+    if faces < _FEW or not is_mirrored(surface.vertices, plane, _SYMMETRIC * voxel):
         return within_budget(surface, faces)
     half = _clean(contour(volume, volume.lattice.column(plane)), plane, closed)
     return with_mirror_image(within_budget(half, faces // 2), plane, voxel / 100)
@@ -109,7 +111,8 @@ def _voxel(cloud: GaussianCloud, options: ExtractionOptions) -> float:
     seen = cloud.opacities > VISIBLE_OPACITY
     if options.resolution:
         low, high = np.percentile(cloud.means[seen], (0.5, 99.5), axis=0)
-        return float((high - low).max()) / options.resolution
+        longest = max(float((high - low).max()), _LEAST_EXTENT)
+        return longest / options.resolution
     spread = float(np.median(np.sort(cloud.scales[seen], axis=1)[:, 1]))
     coarse, fine = _RESOLUTIONS
     return min(max(spread / _VOXELS_PER_SPREAD, 2 / fine), 2 / coarse)

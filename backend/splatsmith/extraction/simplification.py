@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import fast_simplification
 import numpy as np
+import trimesh
 
 from .manifold import as_manifold
 from .surface import Surface
 
+_AGGRESSION = (7, 9, 11)  # how fast the bound on the error grows, tried until the budget is met
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
 _APART = 0.01  # edges' lengths between two vertices that were one
 
 
 def within_budget(surface: Surface, faces: int) -> Surface:
-    """The same surface with at most about `faces` triangles; open rims keep their course."""
-    if len(surface.faces) <= faces:
-        return surface
+    """The same surface with at most `faces` triangles; open rims keep their course."""
+    reduced = surface
+    for aggression in _AGGRESSION:
+        if len(reduced.faces) <= faces:
+            break
+        reduced = _collapsed(reduced, faces, aggression)
+    if len(reduced.faces) > faces or not len(reduced.faces):
+        return _hull(surface, faces)
+    return reduced
+
+
+def _collapsed(surface: Surface, faces: int, aggression: int) -> Surface:
     vertices, triangles = fast_simplification.simplify(
-        surface.vertices.astype(np.float64), surface.faces, target_count=faces
+        surface.vertices.astype(np.float64), surface.faces, target_count=faces, agg=aggression
     )[:2]
     reduced = Surface(vertices.astype(np.float32), triangles.astype(np.int32))
     return as_manifold(reduced, _APART * _edge(reduced))
+
+
+def _hull(surface: Surface, faces: int) -> Surface:
+    """The convex hull of so few points, far apart, that it has at most `faces` triangles."""
+    points = surface.vertices - surface.vertices.mean(axis=0)
+    points /= np.maximum(points.std(axis=0), 1e-6)  # or the points of a flat thing lie in a plane
+    chosen = (points @ _TETRAHEDRON.T).argmax(axis=0).tolist()
+    gaps = np.linalg.norm(points[:, None] - points[chosen], axis=2).min(axis=1)
+    for _ in range(faces // 2 - 2):  # a hull of n points has at most 2 n - 4 faces
+        chosen.append(int(gaps.argmax()))
+        gaps = np.minimum(gaps, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    hull = trimesh.convex.convex_hull(surface.vertices[chosen])
+    return Surface(hull.vertices.astype(np.float32), hull.faces.astype(np.int32))
 
 
 def _edge(surface: Surface) -> float:
