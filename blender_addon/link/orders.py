@@ -101,8 +101,8 @@ class OrderBook:
         if self._drafts.pop(job.id, None) is None and client is not None:
             client.delete(job.id)
         self._previews.pop(job.id, None)
-        self._listed = tuple(each for each in self._listed if each.id != job.id)
         shutil.rmtree(self._results / job.id, ignore_errors=True)
+        self._listed = tuple(each for each in self._listed if each.id != job.id)
         if job.id in self._keys:
             self._deliver(Outcome(self._keys.pop(job.id), replace(job, state=JobState.CANCELLED)))
 
