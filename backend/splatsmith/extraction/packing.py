@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..gaussians.compiling import Floats, Integers
 from .adjacency import Indices
 
-_RESOLUTION = 2048  # texels a side by which outlines are compared
-_GAP = 7  # of these between charts: at least 1/512 of the side, since the sheet comes out larger
+_RESOLUTION = 1024  # texels a side by which outlines are compared
+_GAP = 4  # of these between charts: at least 1/512 of the side, since the sheet comes out larger
 
 
 @dataclass(frozen=True)
