@@ -14,7 +14,7 @@ import bpy
 
 PULSE = 0.05
 HUMAN_PAUSE = 1.0
-PATIENCE = 200.0
+PATIENCE = 400.0  # a new installation compiles its code first
 # The first row of a file browser's list, in pixels from the left and from the top.
 FIRST_FILE = (440, 114)
 

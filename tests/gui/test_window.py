@@ -21,7 +21,7 @@ import build_addon
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
 
 ARTIST = Path(__file__).with_name("artist.py")
-SECONDS = 280
+SECONDS = 600
 SCREEN = "1600x900x24"
 PROMPT = "a wooden chair"
 
