@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ..gaussians.compiling import Floats, Integers, compiled
 from .adjacency import Doubles, Indices, unit
 
-_ANGLES = 45  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
-_EDGE = 1e-9  # cells: a face does not claim what lies on its very edge
+_ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
+_EDGE = 1e-6  # cells
 
 
 def plane_axes(normals: Floats) -> Floats:
@@ -68,20 +68,28 @@ def overlaps(points: Floats, faces: Indices, starts: Integers, fineness: float) 
 @compiled()
 def _claim(triangle: Floats | Doubles, owner: Indices, face: int) -> int:
     """Enter `face` in the cells whose centres lie in it; the face that had one before, or -1."""
-    x, y = triangle[:, 0], triangle[:, 1]
-    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    y = triangle[:, 1]
     for row in range(int(y.min()), min(int(y.max()) + 1, len(owner))):
-        for column in range(int(x.min()), min(int(x.max()) + 1, owner.shape[1])):
-            inside = True
-            for i in range(3):
-                j = (i + 1) % 3
-                edge = (x[j] - x[i]) * (row + 0.5 - y[i]) - (y[j] - y[i]) * (column + 0.5 - x[i])
-                inside = inside and edge * area > _EDGE * abs(area)
-            if inside:
-                if owner[row, column] >= 0:
-                    return owner[row, column]
-                owner[row, column] = face
+        left, right = _stretch(triangle, row + 0.5)
+        # A face does not claim what lies on its very edge, for that is its neighbour's too.
+        first, last = int(np.floor(left + _EDGE + 0.5)), int(np.ceil(right - _EDGE - 0.5))
+        for column in range(max(first, 0), min(last, owner.shape[1])):
+            if owner[row, column] >= 0:
+                return owner[row, column]
+            owner[row, column] = face
     return -1
+
+
+@compiled()
+def _stretch(triangle: Floats | Doubles, level: float) -> tuple[float, float]:
+    """From where to where a triangle reaches at some height; the first is more if it does not."""
+    left, right = np.inf, -np.inf
+    for i in range(3):
+        a, b = triangle[i], triangle[(i + 1) % 3]
+        if (a[1] <= level) != (b[1] <= level):
+            across = a[0] + (level - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
+            left, right = min(left, across), max(right, across)
+    return left, right
 
 
 @compiled()

@@ -26,5 +26,7 @@ def extract_mesh(
     surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
     coloring = Coloring.of(subject.cloud, surface, views)
     mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
-    mesh.vertices = mesh.vertices * subject.sphere.radius + subject.sphere.center
+    # Given new vertices, trimesh would forget the normals.
+    mesh.apply_scale(subject.sphere.radius)
+    mesh.apply_translation(subject.sphere.center)
     return mesh

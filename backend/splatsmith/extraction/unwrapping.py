@@ -15,7 +15,7 @@ from .packing import FlatCharts, pack
 from .shading import shade
 from .surface import Surface
 
-_FINENESS = 4096  # cells a side, for the area of all charts, at which overlaps are looked for
+_FINENESS = 8192  # cells a side, for the area of all charts, at which overlaps are looked for
 _LEAST_FACING = 0.02  # cosine: a face seen flatter than that gets a chart of its own
 
 

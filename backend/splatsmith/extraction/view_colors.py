@@ -13,6 +13,7 @@ _TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and its
 _SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 # Cosines: looks as square as the first are taken; where there is none, as the second.
 _SQUARE, _GRAZING = np.float32(0.4), np.float32(0.05)
+_LEAST = np.float32(1e-3)  # weight of all looks together that tells something
 _CHUNK = 1024  # points that one thread takes at once
 _NEAR = np.float32(NEAR_PLANE)
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
@@ -49,11 +50,11 @@ def _look(
             for least in (_SQUARE, _GRAZING):
                 total[:] = 0
                 _sum_up(points[i], normals[i], cameras, pictures, (least, seen, total))
-                if total[3] > 0:
+                if total[3] > _LEAST:
+                    out[1][i] = total[3]
+                    for channel in range(3):
+                        out[0][i, channel] = total[channel] / total[3]
                     break
-            for channel in range(3):
-                out[0][i, channel] = total[channel] / max(total[3], np.float32(1e-6))
-            out[1][i] = total[3]
 
 
 @compiled()
