@@ -1,18 +1,26 @@
-"""Flat charts laid side by side on a square, by their true outlines: xatlas packs them."""
+"""Flat charts laid side by side on a square sheet, by their true outlines.
+
+Every chart becomes a mask of cells; the largest first, each goes to the lowest free place in the
+best of four quarter turns, and the scale is sought at which the last one just fits.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import xatlas
-from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers
+from ..contract.problems import InvalidRequest
+from ..gaussians.compiling import Floats, Integers, compiled
 from .adjacency import Indices
+from .sheet import covered_cells, dilated, empty_sheet, first_fit, occupy, runs, turned
 
-_RESOLUTION = 1024  # texels a side by which outlines are compared
-_GAP = 4  # of these between charts: at least 1/512 of the side, since the sheet comes out larger
+CELLS = 512  # a side of the sheet
+_GAPS = (1, 0)  # cells between charts: fewer only where there are too many charts
+_FILLING = 0.8  # of the sheet, by the charts: where the search for the scale begins
+_ENOUGH = 0.985  # of the sheet's height in use ends the search
+_TRIES = 5
+_LEAST_SCALE = 1e-3  # of what the area alone would allow: not even points fit then
 
 
 @dataclass(frozen=True)
@@ -29,36 +37,105 @@ class FlatCharts:
 
     @property
     def area(self) -> float:
-        return max(float(self.areas.sum()), 1e-30)
-
-    @property
-    def areas(self) -> NDArray[np.float64]:
-        """[F] of the faces."""
         a, b, c = (self.points[self.faces[:, i]].astype(np.float64) for i in range(3))
         u, v = b - a, c - a
-        return np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
+        return max(float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() / 2), 1e-30)
 
 
 def pack(charts: FlatCharts) -> Floats:
-    """The place [M, 2] of every point, 0..1 to the right and downwards, all charts at one scale."""
-    # xatlas passes over what has no area at all, whatever the units.
-    points = charts.points / np.float32(np.sqrt(charts.area))
-    atlas = xatlas.Atlas()
-    chart = np.repeat(np.arange(len(charts.starts) - 1, dtype=np.uint32), np.diff(charts.starts))
-    atlas.add_uv_mesh(points, charts.faces.astype(np.uint32), chart[:, None])
-    atlas.generate(pack_options=_options())
-    _, faces, uvs = atlas.get_mesh(0)
-    uvs = uvs * (np.array([atlas.width, atlas.height]) / max(atlas.width, atlas.height, 1))
-    places = np.zeros((len(points), 2), np.float32)
-    largest_last = np.argsort(charts.areas, kind="stable")
-    places[charts.faces[largest_last]] = uvs[faces[largest_last]]
-    return places
+    """The place [M, 2] of every point, 0..1 to the right and downwards, all charts at one scale.
+
+    Raises:
+        InvalidRequest: there are too many charts for any sheet.
+    """
+    extents = _extents(charts)
+    order = np.argsort(-extents.prod(axis=1), kind="stable")
+    for gap in _GAPS:
+        if len(order) * (1 + gap) ** 2 > CELLS * CELLS:
+            continue
+        scale, places = _largest(charts, order, gap)
+        if scale:
+            return _lay(charts, scale, places, extents)
+    raise InvalidRequest(
+        "The mesh has too many separate pieces for a texture.",
+        "Take colours at the vertices instead, or allow fewer faces.",
+    )
 
 
-def _options() -> xatlas.PackOptions:
-    options = xatlas.PackOptions()
-    options.resolution = _RESOLUTION
-    options.padding = _GAP
-    options.bilinear = True
-    options.rotate_charts = True
-    return options
+def _extents(charts: FlatCharts) -> Floats:
+    """The width and height [C, 2] of every chart."""
+    corners = charts.points[charts.faces].max(axis=1)
+    return np.maximum.reduceat(corners, charts.starts[:-1], axis=0)
+
+
+def _largest(charts: FlatCharts, order: Integers, gap: int) -> tuple[float, Integers]:
+    """The largest scale found at which all charts fit, in cells per unit, and their places.
+
+    The scale is 0 if they never do.
+    """
+    first = scale = float(np.sqrt(_FILLING / charts.area)) * CELLS
+    fits, fails, best = 0.0, np.inf, np.empty((0, 3), np.int64)
+    for attempt in range(10 * _TRIES):
+        places, height = _place(charts.points, charts.faces, charts.starts, order, (scale, gap))
+        if height <= CELLS:
+            fits, best = scale, places
+        else:
+            fails = scale
+        settled = fits and (attempt >= _TRIES or _ENOUGH * CELLS <= height <= CELLS)
+        if settled or scale < _LEAST_SCALE * first:
+            break
+        # Heights grow with the square of the scale.
+        scale *= 0.995 * float(np.clip(np.sqrt(CELLS / height), 0.5, 1.2))
+        if not fits < scale < fails:
+            scale = (fits + fails) / 2
+    return fits, best
+
+
+@compiled()
+def _place(
+    points: Floats,
+    faces: Indices,
+    starts: Integers,
+    order: Integers,
+    manner: tuple[float, int],
+) -> tuple[Integers, int]:
+    """Of every chart column, row and quarter turns [C, 3]; and the height that all take.
+
+    The height is twice the sheet's if they do not even fit there.
+    """
+    scale, gap = manner
+    sheet = empty_sheet(2 * CELLS, CELLS)
+    places = np.zeros((len(order), 3), np.int64)
+    height = 0
+    for chart in order:
+        mask = covered_cells(points, faces[starts[chart] : starts[chart + 1]], scale)
+        best = 2 * CELLS + 1
+        for turns in range(4):
+            shape = turned(mask, turns)
+            wide = dilated(shape, gap)
+            x, y = first_fit(sheet, runs(wide), wide.shape, best)
+            if x >= 0:
+                best = y + wide.shape[0]
+                places[chart] = x + gap, y + gap, turns
+        if best > 2 * CELLS:
+            return places, 2 * CELLS
+        occupy(sheet, runs(turned(mask, places[chart, 2])), places[chart, 0], places[chart, 1])
+        height = max(height, best)
+    return places, height
+
+
+def _lay(charts: FlatCharts, scale: float, places: Integers, extents: Floats) -> Floats:
+    """Scale, turn and move the points to their charts' places."""
+    chart = np.zeros(len(charts.points), np.int64)
+    chart[charts.faces] = np.repeat(np.arange(len(extents)), np.diff(charts.starts))[:, None]
+    cells = np.floor(extents * np.float64(scale))[chart] + 1
+    x, y = (charts.points * np.float64(scale)).T
+    turns = places[chart, 2]
+    across = np.select(
+        [turns == 0, turns == 1, turns == 2], [x, cells[:, 1] - y, cells[:, 0] - x], y
+    )
+    up = np.select([turns == 0, turns == 1, turns == 2], [y, x, cells[:, 1] - y], cells[:, 0] - x)
+    corner = places[chart, :2]
+    uvs = (np.stack([across, up], axis=1) + corner) / CELLS
+    uvs[:, 1] = 1 - uvs[:, 1]  # rows of pictures run downwards
+    return uvs.astype(np.float32)
