@@ -144,9 +144,9 @@ def test_the_mirror_plane_is_found() -> None:
 
 def test_a_mirror_image_closes_a_half() -> None:
     box = trimesh.creation.box((2, 2, 2)).subdivide().subdivide()
-    half = box.submesh([np.flatnonzero(box.triangles_center[:, 0] > 0.5)])[0]
-    vertices, faces = np.asarray(half.vertices, np.float32), np.asarray(half.faces, np.int32)
-    whole = with_mirror_image(Surface(vertices, faces), 0.5, 1e-4)
+    right = np.asarray(box.faces, np.int32)[box.triangles_center[:, 0] > 0.5]
+    half = Surface(np.asarray(box.vertices, np.float32), right).compact()
+    whole = with_mirror_image(half, 0.5, 1e-4)
     mesh = trimesh.Trimesh(whole.vertices, whole.faces, process=False)
     assert mesh.is_watertight
     assert mesh.volume == pytest.approx(1 * 2 * 2, rel=1e-5)
@@ -156,7 +156,11 @@ def test_two_boxes_that_share_an_edge_are_parted() -> None:
     one = trimesh.creation.box((1, 1, 1))
     other = one.copy()
     other.apply_translation((1, 1, 0))
-    joined = trimesh.util.concatenate([one, other])
+    joined = trimesh.Trimesh(
+        np.concatenate([one.vertices, other.vertices]),
+        np.concatenate([one.faces, other.faces + len(one.vertices)]),
+        process=False,
+    )
     joined.merge_vertices()
     assert not joined.is_watertight
     surface = Surface(np.asarray(joined.vertices, np.float32), np.asarray(joined.faces, np.int32))
