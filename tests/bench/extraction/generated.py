@@ -33,8 +33,8 @@ def generated_models(count: int) -> Iterator[Model]:
     """Of the first `count` prompts, each in the unit sphere."""
     with tempfile.TemporaryDirectory() as folder:
         for prompt in PROMPTS[:count]:
-            command = [sys.executable, "-m", "splatsmith", "generate", prompt]
+            command = [sys.executable, "-m", "splatsmith", "generate", "--prompt", prompt]
             command += ["--products", "splats", "--seed", "1", "--out", folder]
-            subprocess.run(command, check=True, capture_output=True)
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             cloud = read_cloud(Path(folder) / "splats.ply")
             yield Model(prompt.replace(" ", "-"), to_unit_sphere(cloud, bounding_sphere(cloud)))
