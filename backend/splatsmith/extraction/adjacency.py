@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Number, compiled
+from ..gaussians.compiling import Floats, Integers, Number, compiled
 
 Indices = NDArray[np.int32]
 Doubles = NDArray[np.float64]
@@ -54,6 +54,11 @@ def grouped_sums(groups: NDArray[np.integer], vectors: Floats, count: int) -> Do
     for axis in range(3):
         sums[:, axis] = np.bincount(groups, vectors[:, axis], count)
     return sums
+
+
+def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
+    """Where in sorted `groups` [N] each of 0 to count - 1 begins, and the end, [count + 1]."""
+    return np.searchsorted(groups, np.arange(count + 1)).astype(np.int64)
 
 
 @compiled()

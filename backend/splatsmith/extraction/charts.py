@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
-from .adjacency import Indices, area_vectors, face_neighbors, grouped_sums, smoothed, unit
+from .adjacency import (
+    Indices,
+    area_vectors,
+    face_neighbors,
+    grouped_sums,
+    smoothed,
+    starts_of,
+    unit,
+)
 from .surface import Surface
 
 _PATCHES = 500  # that a surface is cut into at first, about
@@ -221,9 +229,8 @@ class _Borders:
 
 def _members(chart: Indices, count: int) -> tuple[Integers, Integers]:
     """The faces of every chart: faces[starts[c]:starts[c + 1]]."""
-    starts = np.zeros(count + 1, np.int64)
-    np.cumsum(np.bincount(chart, minlength=count), out=starts[1:])
-    return starts, np.argsort(chart, kind="stable").astype(np.int64)
+    order = np.argsort(chart, kind="stable").astype(np.int64)
+    return starts_of(chart[order], count), order
 
 
 @compiled(parallel=True)

@@ -6,11 +6,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers, compiled
+from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .adjacency import Doubles, Indices, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 _EDGE = 1e-6  # cells
+
+Mask = NDArray[np.bool_]
 
 
 def plane_axes(normals: Floats) -> Floats:
@@ -20,38 +22,63 @@ def plane_axes(normals: Floats) -> Floats:
     return np.stack([right, np.cross(normals, right)], axis=1)
 
 
-def narrow_frames(points: Floats, chart: Indices, count: int) -> Floats:
-    """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up."""
-    best = np.full(count, np.inf, np.float32)
+@compiled(parallel=True)
+def narrow_frames(points: Floats, starts: Integers) -> Floats:
+    """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up.
+
+    Those of chart c are points[starts[c]:starts[c + 1]].
+    """
     out = np.empty_like(points)
-    starts, order = _by_chart(chart, count)
-    chart = chart[order]
-    for angle in np.arange(_ANGLES) * np.pi / 2 / _ANGLES:
-        c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        turned = points[order] @ np.array([[c, s], [-s, c]])
-        low = np.minimum.reduceat(turned, starts, axis=0)
-        size = np.maximum.reduceat(turned, starts, axis=0) - low
-        better = size.prod(axis=1) < best
-        best[better] = size.prod(axis=1)[better]
-        moved = better[chart]
-        out[order[moved]] = turned[moved] - low[chart[moved]]
+    for chart in numba.prange(len(starts) - 1):
+        own = points[starts[chart] : starts[chart + 1]]
+        smallest, best = np.inf, 0.0
+        for step in range(_ANGLES):
+            angle = step * np.pi / 2 / _ANGLES
+            width, height = _extent(own, angle)
+            if width * height < smallest:
+                smallest, best = width * height, angle
+        _turn(own, best, out[starts[chart] : starts[chart + 1]])
     return out
 
 
-def _by_chart(chart: Indices, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    order = np.argsort(chart, kind="stable")
-    return np.searchsorted(chart[order], np.arange(count)), order
+@compiled()
+def _turn(points: Floats, angle: float, out: Floats) -> None:
+    """Turn points clockwise and move them into the corner of the first quadrant."""
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    low = np.full(2, np.inf, np.float32)
+    for i in range(len(points)):
+        out[i, 0] = c * points[i, 0] + s * points[i, 1]
+        out[i, 1] = c * points[i, 1] - s * points[i, 0]
+        low[0], low[1] = min(low[0], out[i, 0]), min(low[1], out[i, 1])
+    for i in range(len(points)):
+        out[i, 0] -= low[0]
+        out[i, 1] -= low[1]
+
+
+@compiled()
+def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
+    """Width and height of points once they are turned clockwise by an angle."""
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    left, right, low, high = np.inf, -np.inf, np.inf, -np.inf
+    for point in points:
+        x, y = c * point[0] + s * point[1], c * point[1] - s * point[0]
+        left, right, low, high = min(left, x), max(right, x), min(low, y), max(high, y)
+    return right - left, high - low
 
 
 @compiled(parallel=True)
-def overlaps(points: Floats, faces: Indices, starts: Integers, fineness: float) -> Integers:
-    """For every chart two of its faces that lie over each other, or -1, [C, 2].
+def overlaps(
+    points: Floats, faces: Indices, starts: Integers, suspect: Mask, fineness: float
+) -> Integers:
+    """For every `suspect` chart two of its faces that lie over each other, or -1, [C, 2].
 
     Found on a raster of `fineness` cells per unit; faces are those of chart c in
     faces[starts[c]:starts[c + 1]].
     """
     found = np.full((len(starts) - 1, 2), -1, np.int64)
     for chart in numba.prange(len(found)):
+        if not suspect[chart]:
+            continue
         width, height = 1, 1
         for corner in faces[starts[chart] : starts[chart + 1]].reshape(-1):
             width = max(width, int(points[corner, 0] * fineness) + 1)

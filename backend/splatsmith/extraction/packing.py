@@ -13,13 +13,23 @@ import numpy as np
 from ..contract.problems import InvalidRequest
 from ..gaussians.compiling import Floats, Integers, compiled
 from .adjacency import Indices
-from .sheet import covered_cells, dilated, empty_sheet, first_fit, occupy, runs, turned
+from .sheet import (
+    Mask,
+    Sheet,
+    covered_cells,
+    dilated,
+    empty_sheet,
+    first_fit,
+    occupy,
+    runs,
+    turned,
+)
 
 CELLS = 512  # a side of the sheet
 _GAPS = (1, 0)  # cells between charts: fewer only where there are too many charts
-_FILLING = 0.8  # of the sheet, by the charts: where the search for the scale begins
-_ENOUGH = 0.985  # of the sheet's height in use ends the search
-_TRIES = 5
+_FILLING = 0.65  # of the sheet, by the charts: where the search for the scale begins
+_ENOUGH = 0.97  # of the sheet's height in use ends the search
+_TRIES = 4
 _LEAST_SCALE = 1e-3  # of what the area alone would allow: not even points fit then
 
 
@@ -105,23 +115,38 @@ def _place(
     """
     scale, gap = manner
     sheet = empty_sheet(2 * CELLS, CELLS)
+    lowest = np.zeros((CELLS + 1, CELLS + 1), np.int64)
     places = np.zeros((len(order), 3), np.int64)
     height = 0
     for chart in order:
         mask = covered_cells(points, faces[starts[chart] : starts[chart + 1]], scale)
-        best = 2 * CELLS + 1
-        for turns in range(4):
-            shape = turned(mask, turns)
-            wide = dilated(shape, gap)
-            x, y = first_fit(sheet, runs(wide), wide.shape, best)
-            if x >= 0:
-                best = y + wide.shape[0]
-                places[chart] = x + gap, y + gap, turns
-        if best > 2 * CELLS:
+        place, top = _seat(sheet, mask, gap, lowest)
+        if top > 2 * CELLS:
             return places, 2 * CELLS
-        occupy(sheet, runs(turned(mask, places[chart, 2])), places[chart, 0], places[chart, 1])
-        height = max(height, best)
+        places[chart] = place
+        occupy(sheet, runs(turned(mask, place[2])), place[0], place[1])
+        height = max(height, top)
     return places, height
+
+
+@compiled()
+def _seat(sheet: Sheet, mask: Mask, gap: int, lowest: Integers) -> tuple[Integers, int]:
+    """The best column, row and quarter turns [3] for a chart, and where its top then lies.
+
+    `lowest` knows for every height and width of a shape in which row the last such one found its
+    place: there is hardly room for another one below, so the search begins there.
+    """
+    place = np.zeros(3, np.int64)
+    best = 2 * CELLS + 1
+    for turns in range(4):
+        wide = dilated(turned(mask, turns), gap)
+        tall, broad = min(wide.shape[0], CELLS), min(wide.shape[1], CELLS)
+        x, y = first_fit(sheet, runs(wide), wide.shape, (lowest[tall, broad], best))
+        lowest[tall, broad] = y if x >= 0 else max(best - wide.shape[0], 0)
+        if x >= 0:
+            best = y + wide.shape[0]
+            place[0], place[1], place[2] = x + gap, y + gap, turns
+    return place, best
 
 
 def _lay(charts: FlatCharts, scale: float, places: Integers, extents: Floats) -> Floats:

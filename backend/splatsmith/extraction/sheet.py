@@ -110,8 +110,10 @@ def runs(mask: Mask) -> Integers:
 
 
 @compiled()
-def first_fit(sheet: Sheet, shape: Integers, size: tuple[int, int], below: int) -> tuple[int, int]:
-    """The lowest, then leftmost free corner of a shape of runs whose top stays under `below`.
+def first_fit(
+    sheet: Sheet, shape: Integers, size: tuple[int, int], between: tuple[int, int]
+) -> tuple[int, int]:
+    """The lowest, then leftmost free corner of a shape of runs, its rows within `between`.
 
     -1 if there is none.
     """
@@ -120,7 +122,7 @@ def first_fit(sheet: Sheet, shape: Integers, size: tuple[int, int], below: int) 
     shape = shape[np.argsort(shape[:, 1] - shape[:, 2])]  # the longest first: it fits the least
     longest = shape[0, 2] - shape[0, 1]
     count, last = len(shape), 0
-    for y in range(min(below, len(next_taken) + 1) - height):
+    for y in range(between[0], min(between[1], len(next_taken) + 1) - height):
         x = 0 if widest[y + shape[0, 0]] >= longest else next_taken.shape[1]
         while x + width <= next_taken.shape[1]:
             moved = False

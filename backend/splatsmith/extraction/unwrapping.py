@@ -8,7 +8,7 @@ import numpy as np
 
 from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
-from .adjacency import Indices
+from .adjacency import Indices, starts_of
 from .charts import FaceGraph, chart_axes, cut_into_charts, renumbered
 from .flattening import divide, narrow_frames, overlaps, plane_axes
 from .packing import FlatCharts, pack
@@ -63,16 +63,23 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
 def _lay_flat(
     surface: Surface, graph: FaceGraph, chart: Indices
 ) -> tuple[Indices, FlatCharts, Indices]:
-    """Charts in the plane, divided until none overlaps itself; and each point's vertex."""
+    """Charts in the plane, divided until none overlaps itself; and each point's vertex.
+
+    Dividing one chart changes no other: only the parts are looked at again.
+    """
     fineness = _FINENESS / np.sqrt(max(float(graph.areas.sum()), 1e-30))
+    suspect = np.ones(len(chart), bool)
     while True:
         chart = _without_folds(graph, chart)
         order = np.argsort(chart, kind="stable")
         flat, source = _project(surface, graph, chart, order)
-        found = overlaps(flat.points, flat.faces, flat.starts, fineness)
+        looked_at = np.bincount(chart, suspect) > 0
+        found = overlaps(flat.points, flat.faces, flat.starts, looked_at, fineness)
         if (found < 0).all():
             return chart, flat, source
+        count = len(found)
         divide(graph.neighbors, chart, np.where(found < 0, -1, order[found]))
+        suspect = chart >= count
         chart = renumbered(chart)
 
 
@@ -106,7 +113,7 @@ def _project(
     )
     growth = np.sqrt(np.bincount(chart, graph.areas, count) / np.maximum(seen, 1e-30))
     points *= np.clip(growth, 1, 2)[of_chart, None].astype(np.float32)
-    starts = np.zeros(count + 1, np.int64)
-    np.cumsum(np.bincount(chart, minlength=count), out=starts[1:])
-    frames = narrow_frames(points.astype(np.float32), of_chart, count)
-    return FlatCharts(frames, corners.reshape(-1, 3).astype(np.int32), starts), source
+    frames = narrow_frames(points.astype(np.float32), starts_of(of_chart, count))
+    return FlatCharts(
+        frames, corners.reshape(-1, 3).astype(np.int32), starts_of(chart[order], count)
+    ), source
