@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL import Image
 
 from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
@@ -14,6 +15,7 @@ from .sharpening import Bytes, sharpened
 from .texels import corner_weights, cover, nearest_owned, painted
 from .unwrapping import Atlas
 
+_SMALLEST = 1024  # texels a side: in fewer, charts lie too close to be enlarged
 _BAND = 256  # rows of texels that are painted at once: bounds the memory
 _ANCHORS = 5_000  # known texels kept of each band, to colour unknown ones by
 _BLUR = 0.75  # of a pixel of the pictures, to either side, that they are taken to be blurred by
@@ -25,33 +27,58 @@ def bake(atlas: Atlas, coloring: Coloring, texture_size: int, progress: Progress
 
     Its colours are those that are seen, with the detail that only the Gaussians have. Texels that
     nothing is known about take the colour of the nearest on the surface, those beyond the charts
-    the nearest texel's.
+    the nearest texel's. Where the Gaussians are coarser than its texels, it is painted smaller and
+    enlarged.
 
     Raises:
         Cancelled: between two bands of rows.
     """
-    owner = cover(atlas.uvs, atlas.surface.faces, texture_size)
-    layers = _Layers.of(texture_size)
-    for top in range(0, texture_size, _BAND):
-        progress.step(top, texture_size)
-        texels = painted(owner, top, min(top + _BAND, texture_size))
-        points, normals = _places(atlas, owner, texels)
-        layers.add(texels, points, coloring.at(points, normals))
-    layers.fill()
-    picture = sharpened(layers.sharp, layers.seen, layers.known, _blur(atlas, coloring, owner))
-    flat = picture.reshape(-1, 3)
-    flat[:] = flat[np.maximum(nearest_owned(owner), 0).reshape(-1)]
+    texel = _texel(atlas, texture_size)
+    size = texture_size
+    while size > _SMALLEST and 2 * texel <= coloring.field.grain:
+        size, texel = size // 2, 2 * texel
+    picture = _paint(atlas, coloring, (size, _blur(coloring, texel, size)), progress)
+    if size < texture_size:
+        enlarged = Image.fromarray(picture).resize((texture_size,) * 2, Image.Resampling.BICUBIC)
+        picture = np.asarray(enlarged)
     progress.step(1, 1)
     return picture
 
 
-def _blur(atlas: Atlas, coloring: Coloring, owner: Indices) -> int:
+def _paint(atlas: Atlas, coloring: Coloring, scale: tuple[int, int], progress: Progress) -> Bytes:
+    size, blur = scale
+    owner = cover(atlas.uvs, atlas.surface.faces, size)
+    layers = _Layers.of(size)
+    for top in range(0, size, _BAND):
+        progress.step(top, size)
+        texels = painted(owner, top, min(top + _BAND, size))
+        points, normals = _places(atlas, owner, texels)
+        layers.add(texels, points, coloring.at(points, normals))
+    layers.fill()
+    picture = sharpened(layers.sharp, layers.seen, layers.known, blur)
+    flat = picture.reshape(-1, 3)
+    flat[:] = flat[np.maximum(nearest_owned(owner), 0).reshape(-1)]
+    return picture
+
+
+def _texel(atlas: Atlas, size: int) -> float:
+    """How long the side of a texel is on the surface."""
+    corners = atlas.surface.vertices[atlas.surface.faces], atlas.uvs[atlas.surface.faces]
+    on_surface, on_sheet = (_area(triangles) for triangles in corners)
+    return float(np.sqrt(on_surface / max(on_sheet, 1e-12))) / size
+
+
+def _area(triangles: Floats) -> float:
+    """Of triangles [F, 3, 2 or 3] together."""
+    sides = (triangles[:, 1:] - triangles[:, :1]).astype(np.float64)
+    squares = np.einsum("fid,fjd->fij", sides, sides)
+    return float(np.sqrt(np.maximum(np.linalg.det(squares), 0)).sum() / 2)
+
+
+def _blur(coloring: Coloring, texel: float, size: int) -> int:
     """How many texels to either side the pictures are blurred, at most the charts' distance."""
-    a, b, c = (atlas.surface.vertices[atlas.surface.faces[:, i]] for i in range(3))
-    area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
-    texel = np.sqrt(area / max(np.count_nonzero(owner >= 0), 1))
     blur = _BLUR * coloring.views.pixel / max(texel, 1e-9)
-    return round(min(blur, _MOST_BLUR * len(owner)))
+    return round(min(blur, _MOST_BLUR * size))
 
 
 def _places(atlas: Atlas, owner: Indices, texels: Integers) -> tuple[Floats, Floats]:

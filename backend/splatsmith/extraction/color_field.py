@@ -31,12 +31,14 @@ class ColorField:
         colors: [N, 3] sRGB, of every Gaussian as seen from outside.
         opacities: [N].
         window: how far outside and inside of a point Gaussians count for it.
+        grain: the standard deviation of the smallest tenth: finer detail they cannot hold.
     """
 
     grid: GaussianGrid
     colors: Floats
     opacities: Floats
     window: tuple[float, float]
+    grain: float
 
     @staticmethod
     def of(cloud: GaussianCloud, surface: Surface) -> ColorField:
@@ -47,10 +49,12 @@ class ColorField:
         """
         grid = GaussianGrid.of(cloud)
         kept = cloud.take(grid.kept)
-        size = float(np.median(np.sort(kept.scales, axis=1)[:, 1])) if len(kept) else 0.0
+        sizes = np.sort(kept.scales, axis=1)[:, 1] if len(kept) else np.zeros(1, np.float32)
+        grain, size = (float(value) for value in np.percentile(sizes, (10, 50)))
         outside = float(np.clip(_OUTSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
         inside = float(np.clip(_INSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))
-        return ColorField(grid, _outer_colors(kept, surface), kept.opacities, (outside, inside))
+        window = outside, inside
+        return ColorField(grid, _outer_colors(kept, surface), kept.opacities, window, grain)
 
     def at(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
         """sRGB colours [N, 3] and certainty [N], the alpha of what was found, both 0..1."""
