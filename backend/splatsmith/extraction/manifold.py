@@ -28,7 +28,7 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
         if not len(crowded[0]):
             break
         surface = _with_detours(surface, _apart(*crowded), apart)
-    return surface
+    return _with_own_places(surface, apart)
 
 
 def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:
@@ -59,6 +59,27 @@ def _with_detours(surface: Surface, pairs: list[tuple[int, int]], apart: float) 
         np.concatenate([vertices, np.array(middles, np.float32)]),
         np.concatenate([kept, np.array(new, np.int32)]),
     )
+
+
+def _with_own_places(surface: Surface, apart: float) -> Surface:
+    """No two vertices in one place: those that are drawn towards the middle of their own faces."""
+    _, numbers, counts = np.unique(
+        surface.vertices, axis=0, return_inverse=True, return_counts=True
+    )
+    crowded = np.flatnonzero(counts[numbers.ravel()] > 1)
+    if not len(crowded):
+        return surface
+    vertices = surface.vertices.copy()
+    sums, corners = np.zeros_like(vertices), np.zeros(len(vertices), np.float32)
+    for i in range(3):
+        np.add.at(sums, surface.faces[:, i], vertices[surface.faces].mean(axis=1))
+        np.add.at(corners, surface.faces[:, i], 1)
+    inwards = sums[crowded] / np.maximum(corners[crowded], 1)[:, None] - vertices[crowded]
+    # Where the faces have no middle of their own either, the order tells the vertices apart.
+    ranks = np.arange(1, len(crowded) + 1, dtype=np.float32)[:, None] / len(crowded)
+    length = np.linalg.norm(inwards, axis=1, keepdims=True)
+    vertices[crowded] += np.float32(apart) * (inwards / np.maximum(length, 1e-20) + 0.5 * ranks)
+    return Surface(vertices, surface.faces)
 
 
 def _split(surface: Surface, apart: float, bending: int) -> Surface:

@@ -186,3 +186,14 @@ def test_reducing_keeps_a_torus_closed() -> None:
         assert len(reduced.faces) <= budget
         if len(reduced.faces):
             assert trimesh.Trimesh(reduced.vertices, reduced.faces, process=False).is_watertight
+
+
+def test_no_two_vertices_of_a_manifold_lie_in_one_place() -> None:
+    box = trimesh.creation.box()
+    twice = Surface(
+        np.tile(box.vertices, (2, 1)).astype(np.float32),
+        np.concatenate([box.faces, box.faces + len(box.vertices)]).astype(np.int32),
+    )
+    parted = as_manifold(twice, 0.01)
+    assert len(np.unique(parted.vertices, axis=0)) == len(twice.vertices)
+    np.testing.assert_allclose(parted.vertices, twice.vertices, atol=0.02)
