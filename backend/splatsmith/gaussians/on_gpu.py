@@ -141,9 +141,9 @@ def _depths(splats: _Splats, camera: _Camera, lists: dict[str, Any]) -> Tensor:
     alphas = _alphas(spots - lists["means2d"][0, which], which, lists)
     halving = _is_halving(torch.log1p(-alphas), pixels)
     which, spots, pixels = which[halving], spots[halving], pixels[halving]
-    gaussians = (splats.means, splats.covariances, splats.skins)
+    gaussians = (splats.means[which], splats.covariances[which], splats.skins[which])
     planes = depth_planes(gaussians, camera.viewmat, camera.k, (width, height), camera.eps2d)
-    constant, across, down = planes[0, which].T
+    constant, across, down = planes[0].T
     x, y = (spots - camera.k[0, :2, 2]).T
     depths = torch.zeros(height * width, device=splats.means.device)
     depths[pixels] = constant + across * x + down * y

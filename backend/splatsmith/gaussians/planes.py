@@ -51,7 +51,7 @@ def depth_planes(
     ahead = viewmats[:, None, 2, :3, None]
     across = (linear @ covariances @ ahead)[..., 0]
     along = (ahead.mT @ covariances @ ahead)[..., 0, 0]
-    slopes = torch.linalg.solve(flat, across)
+    slopes = _solve(flat, across)
     left = (along - (slopes * across).sum(-1)).clamp(min=0)
     points = centres[..., :2] / centres[..., 2:] * ks[:, None, [0, 1], [0, 1]]
     constant = centres[..., 2] - skins * left.sqrt() - (slopes * points).sum(-1)
@@ -59,3 +59,10 @@ def depth_planes(
     seen = centres[..., 2:] > NEAR_PLANE
     planes = torch.cat([constant[..., None], slopes], dim=-1)
     return torch.where(seen & planes.isfinite().all(-1, keepdim=True), planes, 0.0)
+
+
+def _solve(matrices: Tensor, sides: Tensor) -> Tensor:
+    """[..., 2]: x of matrices [..., 2, 2] x = sides [..., 2]. Thousands at once, faster than LU."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrices.unbind(-2))
+    x, y = sides.unbind(-1)
+    return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / (a * d - b * c)[..., None]
