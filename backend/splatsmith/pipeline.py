@@ -147,7 +147,8 @@ def _write_products(
         write_cloud(job.folder / "splats.ply", cloud)
     if Product.POINTS in job.products:
         with job.timings.measure("extract points"):
-            points = extract_points(cloud, job.options, progress.part("Sampling points", 0, 0.2))
+            part = progress.part("Sampling points", 0, 0.2)
+            points = extract_points(cloud, job.options, part, job.device)
             write_points(job.folder / "points.ply", points)
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,14 +62,14 @@ def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
     return np.searchsorted(groups, np.arange(count + 1)).astype(np.int64)
 
 
-@compiled()
+@compiled(parallel=True)
 def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
     """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.
 
     What lies across a right angle adds nothing, so that edges stay.
     """
     out = vectors.copy()
-    for face in range(len(neighbors)):
+    for face in numba.prange(len(neighbors)):
         own = vectors[face]
         for other in neighbors[face]:
             if other >= 0:

@@ -12,7 +12,7 @@ from ..progress import Progress
 from .adjacency import Indices, unit
 from .coloring import SEEN, Answers, Coloring, nearest_colors, to_bytes
 from .sharpening import Bytes, sharpened
-from .texels import corner_weights, cover, nearest_owned, painted
+from .texels import corner_weights, cover, interpolated, nearest_owned, painted
 from .unwrapping import Atlas
 
 _SMALLEST = 1024  # texels a side: in fewer, charts lie too close to be enlarged
@@ -87,17 +87,9 @@ def _places(atlas: Atlas, owner: Indices, texels: Integers) -> tuple[Floats, Flo
     weights = corner_weights(texels, owner, atlas.uvs, faces)
     corners = faces[owner.reshape(-1)[texels]]
     return (
-        _blend(atlas.surface.vertices, corners, weights),
-        unit(_blend(atlas.normals, corners, weights)),
+        interpolated(atlas.surface.vertices, corners, weights),
+        unit(interpolated(atlas.normals, corners, weights)),
     )
-
-
-def _blend(values: Floats, corners: Indices, weights: Floats) -> Floats:
-    """Values [V, 3] at three corners each [T, 3], by weight."""
-    out = values[corners[:, 0]] * weights[:, :1]
-    for i in (1, 2):
-        out += values[corners[:, i]] * weights[:, i : i + 1]
-    return out
 
 
 @dataclass

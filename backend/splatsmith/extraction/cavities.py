@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from scipy.ndimage import binary_dilation, label
+from scipy.ndimage import label
 
 from ..gaussians.compiling import Floats, Integers, compiled
 from .blocks import INSIDE, OUTSIDE, SIDE, BlockVolume, Indices, Mask, split
@@ -73,9 +73,29 @@ def _enclosed_by_ground(free: Mask, rows: Integers) -> Mask:
 def _with_lining(cavities: Mask, outside: Mask) -> Mask:
     """The cavities, grown into cells that are neither free nor nearer to the outside."""
     for _ in range(_LINING):
-        outside = np.asarray(binary_dilation(outside), np.bool_) & ~cavities
-        cavities = np.asarray(binary_dilation(cavities), np.bool_) & ~outside
+        outside = _grown(outside) & ~cavities
+        cavities = _grown(cavities) & ~outside
     return cavities
+
+
+@compiled(parallel=True)
+def _grown(cells: Mask) -> Mask:
+    """With all cells that share a side with one of `cells`."""
+    out = cells.copy()
+    across, up, along = cells.shape
+    for x in numba.prange(across):
+        for y in range(up):
+            for z in range(along):
+                out[x, y, z] = (
+                    cells[x, y, z]
+                    or (x > 0 and cells[x - 1, y, z])
+                    or (x + 1 < across and cells[x + 1, y, z])
+                    or (y > 0 and cells[x, y - 1, z])
+                    or (y + 1 < up and cells[x, y + 1, z])
+                    or (z > 0 and cells[x, y, z - 1])
+                    or (z + 1 < along and cells[x, y, z + 1])
+                )
+    return out
 
 
 def _inside_by_row(volume: BlockVolume) -> Integers:

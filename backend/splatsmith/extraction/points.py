@@ -37,7 +37,7 @@ _SEED = 0  # the same cloud gives the same points
 
 
 def extract_points(
-    cloud: GaussianCloud, options: ExtractionOptions, progress: Progress
+    cloud: GaussianCloud, options: ExtractionOptions, progress: Progress, device: str
 ) -> PointCloud:
     """`options.point_count` points in the cloud's frame, with sRGB colours and outward normals.
 
@@ -52,7 +52,7 @@ def extract_points(
         progress.part(progress.stage, start, end) for start, end in pairwise(_SPANS)
     )
     subject = Subject.of(cloud)
-    pictures = pictures_of(_look(subject, drawing))
+    pictures = pictures_of(_look(subject, device, drawing))
     skin = Skin.of(subject.cloud, pictures)
     if not len(skin.cloud):
         raise InvalidRequest(
@@ -68,14 +68,14 @@ def extract_points(
     )
 
 
-def _look(subject: Subject, progress: Progress) -> Views:
+def _look(subject: Subject, device: str, progress: Progress) -> Views:
     """Pictures from all around, or from within a scene."""
     first, second = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
-    outer = draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), "cpu", first)
+    outer = draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), device, first)
     inside = Inside.of(subject.cloud, outer)
     if not inside.is_scene:
         return outer
-    return look_from_inside(subject, inside.places, _VIEW_SIZE, "cpu", second)
+    return look_from_inside(subject, inside.places, _VIEW_SIZE, device, second)
 
 
 def _candidates(count: int) -> int:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 _SAMPLES = 20_000
+_PLANE_SAMPLES = 5_000
 _SHARE = 99.9  # per cent of the surface that must have its counterpart: details count
 _SEED = 0
 
@@ -14,23 +15,23 @@ _SEED = 0
 def mirror_plane(points: NDArray[np.float32]) -> float:
     """The x of the plane in which `points` [N, 3] come closest to their mirror image."""
     tree, plane = KDTree(points), float(np.median(points[:, 0]))
-    sample = _sample(points)
+    sample = _sample(points, _PLANE_SAMPLES)
     for _ in range(6):  # iterated closest points in one dimension
         mirrored = sample * np.array([-1, 1, 1], np.float32)
         mirrored[:, 0] += np.float32(2 * plane)
-        nearest = points[tree.query(mirrored)[1]]
+        nearest = points[tree.query(mirrored, workers=-1)[1]]
         plane += 0.5 * float(np.median(nearest[:, 0] - mirrored[:, 0]))
     return plane
 
 
 def is_mirrored(points: NDArray[np.float32], plane: float, tolerance: float) -> bool:
     """Whether nearly all of `points` [N, 3] have a counterpart across x = `plane`."""
-    mirrored = _sample(points) * np.array([-1, 1, 1], np.float32)
+    mirrored = _sample(points, _SAMPLES) * np.array([-1, 1, 1], np.float32)
     mirrored[:, 0] += np.float32(2 * plane)
-    distances = KDTree(points).query(mirrored)[0]
+    distances = KDTree(points).query(mirrored, workers=-1)[0]
     return bool(np.percentile(distances, _SHARE) <= tolerance)
 
 
-def _sample(points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sample(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     random = np.random.default_rng(_SEED)
-    return points[random.choice(len(points), min(_SAMPLES, len(points)), replace=False)]
+    return points[random.choice(len(points), min(count, len(points)), replace=False)]

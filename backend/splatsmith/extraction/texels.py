@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from ..gaussians.compiling import Floats, Integers, compiled
@@ -9,6 +10,7 @@ from .adjacency import Doubles, Indices
 
 TILE = 8  # texels a side that are painted one after another, since they lie together
 NOBODY = -1
+_STRIP = 64  # columns that one thread takes at once
 _RIM = 0.75  # texels outside of a face that are still its own where no face is at home
 
 
@@ -69,12 +71,12 @@ def painted(owner: Indices, top: int, bottom: int) -> Integers:
     return texels[owner.reshape(-1)[texels] != NOBODY]
 
 
-@compiled()
+@compiled(parallel=True)
 def corner_weights(texels: Integers, owner: Indices, uvs: Floats, faces: Indices) -> Floats:
     """What the corners of its face count for, [T, 3], on every texel; none below 0, 1 in sum."""
     size = owner.shape[1]
     weights = np.empty((len(texels), 3), np.float32)
-    for i in range(len(texels)):
+    for i in numba.prange(len(texels)):
         row, column = texels[i] // size, texels[i] % size
         x, y = (column + 0.5) / size, (row + 0.5) / size
         corners = faces[owner[row, column]]
@@ -91,47 +93,52 @@ def corner_weights(texels: Integers, owner: Indices, uvs: Floats, faces: Indices
     return weights
 
 
-@compiled()
-def nearest_owned(owner: Indices) -> Indices:
-    """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has.
+@compiled(parallel=True)
+def interpolated(values: Floats, corners: Indices, weights: Floats) -> Floats:
+    """Values [V, 3] between three of them each, corners [T, 3], by weight [T, 3]."""
+    out = np.zeros((len(corners), 3), np.float32)
+    for i in numba.prange(len(corners)):
+        for corner in range(3):
+            for axis in range(3):
+                out[i, axis] += weights[i, corner] * values[corners[i, corner], axis]
+    return out
 
-    Each tells its neighbours in two sweeps, down and up (Danielsson 1980): what they end with is
-    almost always the very nearest.
-    """
+
+@compiled(parallel=True)
+def nearest_owned(owner: Indices) -> Indices:
+    """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has."""
     size = len(owner)
+    in_column = _nearest_rows(owner)
     nearest = np.full((size, size), -1, np.int32)
-    for row in range(size):
+    for row in numba.prange(size):
         for column in range(size):
-            if owner[row, column] != NOBODY:
-                nearest[row, column] = row * size + column
-    for row in range(size):
-        _sweep(nearest, row, row - 1)
-    for row in range(size - 1, -1, -1):
-        _sweep(nearest, row, row + 1)
+            least = 2 * size * size
+            for away in range(size):
+                if away * away >= least:
+                    break
+                for other in (column - away, column + away):
+                    if 0 <= other < size and in_column[row, other] >= 0:
+                        far = away * away + (in_column[row, other] - row) ** 2
+                        if far < least:
+                            least = far
+                            nearest[row, column] = in_column[row, other] * size + other
     return nearest
 
 
-@compiled()
-def _sweep(nearest: Indices, row: int, before: int) -> None:
-    """Tell a row what the one before knows, then what its own texels know, to either side."""
-    size = len(nearest)
-    if 0 <= before < size:
-        for column in range(size):
-            for side in range(max(0, column - 1), min(size, column + 2)):
-                _offer(nearest, row, column, nearest[before, side])
-    for column in range(1, size):
-        _offer(nearest, row, column, nearest[row, column - 1])
-    for column in range(size - 2, -1, -1):
-        _offer(nearest, row, column, nearest[row, column + 1])
-
-
-@compiled()
-def _offer(nearest: Indices, row: int, column: int, candidate: int) -> None:
-    """Take `candidate` for a texel if it is nearer than what that has."""
-    size = nearest.shape[1]
-    held = nearest[row, column]
-    if candidate < 0 or held == row * size + column:
-        return
-    far = (candidate // size - row) ** 2 + (candidate % size - column) ** 2
-    if held < 0 or far < (held // size - row) ** 2 + (held % size - column) ** 2:
-        nearest[row, column] = candidate
+@compiled(parallel=True)
+def _nearest_rows(owner: Indices) -> Indices:
+    """For every texel [S, S] the nearest row in which its column has an owner; -1 if none is."""
+    size = len(owner)
+    rows = np.full((size, size), -1, np.int32)
+    for strip in numba.prange((size + _STRIP - 1) // _STRIP):
+        columns = range(strip * _STRIP, min((strip + 1) * _STRIP, size))
+        for row in range(size):
+            for column in columns:
+                above = rows[row - 1, column] if row else -1
+                rows[row, column] = row if owner[row, column] != NOBODY else above
+        for row in range(size - 2, -1, -1):
+            for column in columns:
+                above, below = rows[row, column], rows[row + 1, column]
+                if below >= 0 and (above < 0 or below - row < row - above):
+                    rows[row, column] = below
+    return rows

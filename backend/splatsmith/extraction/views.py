@@ -89,14 +89,15 @@ class Views:
         return Sight(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
 
     def normals(self) -> Iterator[NDArray[np.float32]]:
-        """For each camera [H * W, 3]: the surface's normals in the world, towards the camera.
+        """For each camera [H, W, 3]: the surface's normals in the world, towards the camera.
 
         Zero where there is no surface or its depth jumps.
         """
         drawn = self.rendering
         for i in range(len(self)):
             normals = surface_normals(drawn.depths[i], drawn.alphas[i], self.cameras.Ks[i])
-            yield normals.reshape(-1, 3) @ self.cameras.viewmats[i, :3, :3]
+            _turn_to_world(normals, self.cameras.viewmats[i])
+            yield normals
 
 
 @compiled(parallel=True)
@@ -124,6 +125,17 @@ def surface_normals(depths: Floats, alphas: Floats, k: Floats) -> Floats:
             normals[row, column, 1] = along / length
             normals[row, column, 2] = nz / length
     return normals
+
+
+@compiled(parallel=True)
+def _turn_to_world(normals: Floats, view: Floats) -> None:
+    """From the camera's axes to the world's, in place."""
+    for row in numba.prange(len(normals)):
+        for column in range(normals.shape[1]):
+            x, y, z = normals[row, column]
+            for axis in range(3):
+                turned = x * view[0, axis] + y * view[1, axis] + z * view[2, axis]
+                normals[row, column, axis] = turned
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Visibility:
 def pictures_of(views: Views) -> Pictures:
     """All of `views` with the normals of what they show."""
     drawn, cameras = views.rendering, views.cameras
-    normals = np.stack([one.reshape(*drawn.alphas.shape[1:], 3) for one in views.normals()])
+    normals = np.stack(list(views.normals()))
     places = cameras.positions.astype(np.float32)
     return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas, normals
 

@@ -23,7 +23,7 @@ RADIUS = 4.0
 
 
 def points_of(cloud: GaussianCloud, count: int = 2000) -> PointCloud:
-    return extract_points(cloud, ExtractionOptions(point_count=count), silent())
+    return extract_points(cloud, ExtractionOptions(point_count=count), silent(), "cpu")
 
 
 def evenness(positions: NDArray[np.floating], area: float) -> float:
@@ -207,7 +207,7 @@ def test_clouds_that_show_nothing_are_refused(cloud: GaussianCloud, message: str
 def test_progress_rises_to_the_end(ball: GaussianCloud) -> None:
     steps: list[float] = []
     progress = Progress(lambda done, stage: steps.append(done), lambda: False)
-    extract_points(ball, ExtractionOptions(point_count=300), progress)
+    extract_points(ball, ExtractionOptions(point_count=300), progress, "cpu")
     assert steps == sorted(steps)
     assert steps[-1] == 1
 
@@ -217,5 +217,5 @@ def test_cancellation_stops_in_every_stage(ball: GaussianCloud, after: int) -> N
     steps: list[float] = []
     progress = Progress(lambda done, stage: steps.append(done), lambda: len(steps) >= after)
     with pytest.raises(Cancelled):
-        extract_points(ball, ExtractionOptions(point_count=300), progress)
+        extract_points(ball, ExtractionOptions(point_count=300), progress, "cpu")
     assert len(steps) == after
