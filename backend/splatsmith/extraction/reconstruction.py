@@ -24,7 +24,7 @@ from .views import Subject, Views, all_around, draw_views
 
 log = logging.getLogger(__name__)
 
-_VIEWS = 32
+_VIEWS, _VIEWS_FROM_ABOVE = 32, 4
 _VOXELS_PER_SPREAD = 2.0  # in a typical standard deviation
 _RESOLUTIONS = (128, 320)  # chosen by itself, voxels along the sphere's diameter
 _PIXELS_PER_VOXEL = 1.2
@@ -74,9 +74,9 @@ def _look(
 
     Scenes, unlike things, are open, and looked at from among what is in them.
     """
-    outer = draw_views(
-        subject, all_around(_VIEWS, size), device, progress.part(progress.stage, 0, 0.5)
-    )
+    first, rest = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
+    cameras = all_around(_VIEWS, size, _VIEWS_FROM_ABOVE)
+    outer = draw_views(subject, cameras, device, first)
     if closure is Closure.WATERTIGHT:
         return outer, True
     inside = Inside.of(subject.cloud, outer)
@@ -85,7 +85,6 @@ def _look(
     if not len(inside.places):
         return outer, False
     log.info("looking from %d places inside the cloud", len(inside.places))
-    rest = progress.part(progress.stage, 0.5, 1)
     inner = look_from_inside(subject, inside.places, size, device, rest)
     return (inner if inside.is_scene else outer.joined(inner)), False
 

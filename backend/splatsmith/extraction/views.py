@@ -20,6 +20,7 @@ from ..progress import Progress
 
 _FOV = 40.0
 _DISTANCE = 1.03 / np.sin(np.radians(_FOV / 2))  # the unit sphere with a little room
+_STEEP_ELEVATION = 80.0
 _AT_ONCE = 16  # pictures from one copy of the cloud on a GPU
 _SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 _STEEP = np.float32(4)  # pixels' widths of depth in a pixel: two surfaces, not one
@@ -207,9 +208,15 @@ def check_cloud(cloud: GaussianCloud) -> None:
         )
 
 
-def all_around(count: int, size: int) -> Cameras:
-    """Fibonacci's spiral: no two cameras near each other, none exactly above."""
+def all_around(count: int, size: int, above: int = 0) -> Cameras:
+    """Fibonacci's spiral: no two cameras near each other, none exactly above.
+
+    Args:
+        above: so many more cameras look steeply down, into vessels.
+    """
     i = np.arange(count) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * i / count))
     azimuths = np.degrees(i * np.pi * (3 - 5**0.5))
+    elevations = np.append(elevations, np.full(above, _STEEP_ELEVATION))
+    azimuths = np.append(azimuths, np.linspace(45, 405, above, endpoint=False))
     return orbit(azimuths, elevations, float(_DISTANCE), _FOV, size)
