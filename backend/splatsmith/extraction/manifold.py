@@ -28,7 +28,7 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
         if not len(crowded[0]):
             break
         surface = _with_detours(surface, _apart(*crowded), apart)
-    return _with_own_places(surface, apart)
+    return _with_own_places(_without_gaps(surface), apart)
 
 
 def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:
@@ -59,6 +59,24 @@ def _with_detours(surface: Surface, pairs: list[tuple[int, int]], apart: float) 
         np.concatenate([vertices, np.array(middles, np.float32)]),
         np.concatenate([kept, np.array(new, np.int32)]),
     )
+
+
+def _without_gaps(surface: Surface) -> Surface:
+    """With a triangle in every hole that three faces leave between them."""
+    starts, ends = surface.faces.ravel(), surface.faces[:, [1, 2, 0]].ravel()
+    keys = np.sort(np.stack([starts, ends], axis=1), axis=1)
+    _, numbers, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    rims = np.flatnonzero(counts[numbers.ravel()] == 1)
+    # A hole's rim runs the other way round than its faces'.
+    after = {int(ends[edge]): (int(starts[edge]), int(edge) // 3) for edge in rims}
+    gaps: set[tuple[int, ...]] = set()
+    for a, (b, first) in after.items():
+        c, second = after.get(b, (a, first))
+        back, third = after.get(c, (b, first))
+        if back == a and len({first, second, third}) == 3:
+            gaps.add(min((a, b, c), (b, c, a), (c, a, b)))
+    new = np.array(sorted(gaps), np.int32).reshape(-1, 3)
+    return Surface(surface.vertices, np.concatenate([surface.faces, new]))
 
 
 def _with_own_places(surface: Surface, apart: float) -> Surface:

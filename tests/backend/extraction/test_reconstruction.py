@@ -188,6 +188,18 @@ def test_reducing_keeps_a_torus_closed() -> None:
             assert trimesh.Trimesh(reduced.vertices, reduced.faces, process=False).is_watertight
 
 
+def test_a_missing_face_is_put_back_but_a_single_one_stays_single() -> None:
+    ball = trimesh.creation.icosphere(1)
+    holed = Surface(
+        ball.vertices.astype(np.float32), np.delete(ball.faces, [5, 40], axis=0).astype(np.int32)
+    )
+    whole = as_manifold(holed, 0.01)
+    assert trimesh.Trimesh(whole.vertices, whole.faces).is_watertight
+    assert trimesh.Trimesh(whole.vertices, whole.faces).is_winding_consistent
+    alone = as_manifold(Surface(holed.vertices, holed.faces[:1]), 0.01)
+    assert len(alone.faces) == 1
+
+
 def test_no_two_vertices_of_a_manifold_lie_in_one_place() -> None:
     box = trimesh.creation.box()
     twice = Surface(
