@@ -1,0 +1,8 @@
+"""Where each checkpoint is on this machine, whether it is whole, and how it gets here."""
+
+from __future__ import annotations
+
+from .bundled import bundled_file
+from .here import files_of, fingerprints, folder_of, require, status_of
+
+__all__ = ["bundled_file", "files_of", "fingerprints", "folder_of", "require", "status_of"]
