@@ -1,4 +1,7 @@
-"""Where each checkpoint is on this machine, whether it is whole, and how it gets here."""
+"""Where each checkpoint is on this machine, whether it is whole, and how it gets here.
+
+`download`, `adopt` and `verify` are modules of their own, and load the hub's library or read much.
+"""
 
 from __future__ import annotations
 
