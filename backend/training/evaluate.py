@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--detail", type=float, default=0.0)
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
-    denoiser, decoder = read_networks(FOLDER / WEIGHTS.file)
+    denoiser, decoder = read_networks(FOLDER / WEIGHTS.files[0].path)
     estimator = (
         Resampler(denoiser, arguments.detail, arguments.steps) if arguments.detail else denoiser
     )

