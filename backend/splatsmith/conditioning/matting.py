@@ -60,7 +60,7 @@ def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (picture[..., 3] < 255).any():
         return picture
     colours = picture[..., :3].astype(np.float32) / 255
-    alpha = _sharpened(_refined(_coarse_mask(picture), colours))
+    alpha = _sharpened(_refined(coarse_mask(picture), colours))
     if (alpha > MIN_CONFIDENCE).mean() < MIN_AREA:
         raise UnreadablePicture(
             "No object was found in the picture.",
@@ -69,7 +69,7 @@ def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([picture[..., :3], np.rint(alpha * 255).astype(np.uint8)])
 
 
-def _coarse_mask(picture: NDArray[np.uint8]) -> Map:
+def coarse_mask(picture: NDArray[np.uint8]) -> Map:
     """The network's answer, 0..1, float32 [H, W]."""
     image = Image.fromarray(picture[..., :3])
     height, width = picture.shape[:2]

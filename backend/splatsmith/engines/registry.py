@@ -18,7 +18,7 @@ from ..contract.problems import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from .base import Engine
 
-BUILT_IN = ("splatsmith.engines.sprout",)
+BUILT_IN = ("splatsmith.engines.sprout", "splatsmith.engines.diffsplat")
 MORE_VARIABLE = "SPLATSMITH_ENGINES"
 
 

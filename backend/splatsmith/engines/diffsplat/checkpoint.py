@@ -7,7 +7,7 @@ surplus is an error that tells it, but for parts that are known not to be used.
 from __future__ import annotations
 
 import json
-import re
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from ...contract.cards import Checkpoint
 from ...errors import WeightsDamaged, WeightsMissing
+from ...weights import files_of
 
 Sizes = dict[str, tuple[int, ...]]
 Names = tuple[str, ...]  # beginnings of parameters' names
@@ -35,6 +37,11 @@ class TensorFiles:
         """The file as people know it."""
         return str(self.files[0])
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers they hold."""
+        return sum(math.prod(size) for size in self.sizes().values())
+
     def sizes(self) -> Sizes:
         """Shapes by name, from the headers alone.
 
@@ -47,12 +54,15 @@ class TensorFiles:
             for name in file.keys()  # noqa: SIM118  (it is no dictionary)
         }
 
-    def tensors(self, wanted: Callable[[str], bool], device: str) -> Iterator[tuple[str, Tensor]]:
-        """Those that are `wanted`, one by one, so that no second copy of all is held."""
+    def tensors(self, device: str) -> Iterator[tuple[str, Tensor]]:
+        """One by one, so that no second copy of all is held.
+
+        Raises:
+            WeightsDamaged: a file is cut off or of another kind.
+        """
         for file in self._opened(device):
             for name in file.keys():  # noqa: SIM118
-                if wanted(name):
-                    yield name, file.get_tensor(name)
+                yield name, file.get_tensor(name)
 
     def _opened(self, device: str) -> Iterator[safe_open]:
         for path in self.files:
@@ -63,17 +73,28 @@ class TensorFiles:
                 raise WeightsDamaged(f"The weights {path} cannot be read.", REMEDY) from error
 
 
-def find_tensors(folder: Path, stem: str) -> TensorFiles:
-    """`stem`.safetensors in `folder`, or its shards.
+def tensor_files(checkpoint: Checkpoint) -> TensorFiles:
+    """The weights of a checkpoint that holds those of one network.
 
     Raises:
-        WeightsMissing: neither is there.
+        WeightsMissing, WeightsDamaged: see weights.files_of.
     """
-    whole = folder / f"{stem}.safetensors"
-    shards = sorted(folder.glob(f"{stem}-*-of-*.safetensors"))
-    if not whole.is_file() and not shards:
-        raise WeightsMissing(f"There are no weights {whole}.", REMEDY)
-    return TensorFiles((whole,) if whole.is_file() else tuple(shards))
+    patterns = [file.path for file in checkpoint.files if file.path.endswith(".safetensors")]
+    return TensorFiles(tuple(path for p in patterns for path in files_of(checkpoint, p)))
+
+
+def config_file(checkpoint: Checkpoint) -> Path:
+    """The configuration beside a checkpoint's weights.
+
+    Raises:
+        WeightsMissing, WeightsDamaged: see weights.files_of.
+    """
+    patterns = [file.path for file in checkpoint.files if file.path.endswith(".json")]
+    found = [path for p in patterns for path in files_of(checkpoint, p)]
+    for path in found:
+        if path.name == "config.json":
+            return path
+    raise WeightsMissing(f"{checkpoint.title} has no configuration.", REMEDY)
 
 
 def read_config(file: Path) -> dict[str, object]:
@@ -93,25 +114,12 @@ def read_config(file: Path) -> dict[str, object]:
     return config
 
 
-def last_step(folder: Path) -> Path:
-    """Of training steps' folders ("013020") the last one.
-
-    Raises:
-        WeightsMissing: there is none.
-    """
-    steps = sorted(each for each in folder.glob("*") if re.fullmatch(r"\d+", each.name))
-    if not steps:
-        raise WeightsMissing(f"There is no checkpoint in {folder}.", REMEDY)
-    return steps[-1]
-
-
 @dataclass(frozen=True)
 class Loading:
-    """How a network's parameters are held. `unused`: beginnings of surplus names to pass over."""
+    """How a network's parameters are to be held."""
 
     device: str
-    dtype: torch.dtype
-    unused: Names = ()
+    dtype: torch.dtype = torch.float32
 
 
 def load_network(
@@ -119,23 +127,24 @@ def load_network(
     files: TensorFiles,
     loading: Loading,
     rename: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict,
+    unused: Names = (),
 ) -> None:
-    """Give `network`, built on the meta device, the checkpoint's tensors.
+    """Give `network`, built on the meta device, the checkpoint's tensors, ready to infer.
+
+    unused: beginnings of names in the checkpoint to pass over.
 
     Raises:
         WeightsDamaged: the checkpoint is cut off, or another network's.
     """
-    chosen = files.tensors(lambda name: not name.startswith(loading.unused or "\0"), loading.device)
     tensors = {
-        name: tensor.to(loading.dtype) if tensor.is_floating_point() else tensor
-        for name, tensor in chosen
+        name: tensor.to(loading.dtype)
+        for name, tensor in files.tensors(loading.device)
+        if not (unused and name.startswith(unused))
     }
     fill(network, rename(tensors), title=files.title)
-    for name, buffer in network.named_buffers():
-        if buffer.device.type != torch.device(loading.device).type:
-            owner, _, own = name.rpartition(".")
-            moved = buffer.to(loading.device, loading.dtype)
-            setattr(network.get_submodule(owner), own, moved)
+    for module in network.modules():  # what is computed and in no checkpoint
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.to(loading.device))
     network.eval().requires_grad_(False)
 
 

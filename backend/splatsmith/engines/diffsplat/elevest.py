@@ -6,7 +6,6 @@ elevations and one that places the answer inside it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ from transformers.models.dinov2_with_registers.modeling_dinov2_with_registers im
 )
 
 INPUT = 224  # pixels along the network's picture
-HEAD_WIDTH = 64  # of DINOv2's attention, in every size
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
 
 
@@ -85,14 +83,6 @@ class ElevEst(nn.Module):
         logits = self.cls_head(features)
         offset = self.offset_head(features)[:, 0].clamp(0, self._shape.bin_degrees)
         return Estimate(features, logits, self.lower_bounds[logits.argmax(-1)] + offset)
-
-
-def shape_of(sizes: Mapping[str, tuple[int, ...]]) -> Shape:
-    """The shape of a checkpoint by its parameters' sizes."""
-    width = sizes["backbone.cls_token"][-1]
-    blocks = {found[1] for name in sizes if (found := re.match(r"backbone\.blocks\.(\d+)\.", name))}
-    bins = sizes["lower_bounds"][0]
-    return Shape(width=width, depth=len(blocks), heads=max(1, width // HEAD_WIDTH), bins=bins)
 
 
 def own_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vae import DecoderTiny
 from torch import Tensor, nn
@@ -40,6 +41,15 @@ class GSVAE(nn.Module):
         """Denoised latents [V, C, h, w] to splat images [V, 12, 8 h, 8 w], not yet clamped."""
         z = self.scale.to_autoencoder(latents)
         return self.vae.decode(z, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
+
+    @property
+    def latent_channels(self) -> int:
+        return self.vae.config["latent_channels"]
+
+    def decode_views(self, latents: Tensor, together: bool) -> Tensor:
+        """As `decode`, all views at once or, in a quarter of the memory, one by one."""
+        parts = [latents] if together else latents.split(1)
+        return torch.cat([self.decode(part) for part in parts])
 
     def encode(self, images: Tensor) -> Tensor:
         """Splat images to the autoencoder's own latents, unscaled: the posterior's mode."""

@@ -217,6 +217,15 @@ def build_control_net(
     return MultiViewControlNet(stock, unet.views)
 
 
+def trim_positions(denoiser: MultiViewDenoiser) -> None:
+    """Keep of SD3's positions, made for pictures of any size, the middle ones that are used."""
+    if not isinstance(denoiser.stock, SD3Transformer2DModel):
+        return
+    embed, size = denoiser.stock.pos_embed, denoiser.latent_size
+    embed.pos_embed = embed.cropped_pos_embed(size, size).clone()
+    embed.pos_embed_max_size = size // embed.patch_size
+
+
 def _per_view(features: Tensor, sample: Tensor) -> Tensor:
     """[B, ...] to [B V, ...]; what is there for every view already stays."""
     return features.repeat_interleave(len(sample) // len(features), 0)

@@ -18,12 +18,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...conditioning.framing import frame_cutout
+from ...conditioning.matting import coarse_mask
 from ...errors import UnreadablePicture
 
 BORDER = 0.2  # of the square's side is left free by the object's longer side
 
 Matte = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """A picture [H, W, 3] to the object's alpha [H, W]."""
+
+
+def show_picture(cutout: NDArray[np.uint8], size: int, preparation: str) -> Tensor:
+    """RGBA [H, W, 4], its colours whole and its background transparent, to [1, 3, size, size] in
+    0..1; `preparation` is "fine" or "published".
+
+    Raises:
+        UnreadablePicture: there is no object in it.
+    """
+    if preparation == "published":
+        return show_published(cutout, size, _published_matte)
+    return show_fine(cutout, size)
 
 
 def show_fine(cutout: NDArray[np.uint8], size: int) -> Tensor:
@@ -92,3 +105,10 @@ def on_white(rgba: NDArray[np.uint8], size: int) -> Tensor:
 def show_control(picture: Tensor, views: int) -> Tensor:
     """A map seen by the front camera [1, 3, H, W] for all views [V, 3, H, W]: the others white."""
     return torch.cat([picture, torch.ones_like(picture).repeat(views - 1, 1, 1, 1)])
+
+
+def _published_matte(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The network's answer, stretched to its full range."""
+    mask = coarse_mask(picture)
+    spread = float(np.ptp(mask)) or 1.0
+    return ((mask - mask.min()) / spread * 255).astype(np.uint8)
