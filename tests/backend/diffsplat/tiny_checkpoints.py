@@ -1,4 +1,5 @@
-"""Small random checkpoints of all that DiffSplat's variants need, in their repositories' layout.
+"""Random checkpoints of all that DiffSplat's variants need, in their repositories' layout: small
+ones, unless other sizes are given.
 
     python -m tests.backend.diffsplat.tiny_checkpoints FOLDER
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from diffusers.models.autoencoders.vae import DecoderTiny
@@ -40,7 +43,12 @@ from tests.backend.diffsplat.tiny_tokenizers import write_clip_tokenizer, write_
 
 VIEWS = 4
 STEP = "000010"  # where the published one is not known
+MORE_CHANNELS = 6  # Plücker
 CLIP_WIDTHS = {"text_encoder": 24, "text_encoder_2": 40}
+BUILDERS = {"unet": build_unet, "pixart": build_pixart, "sd3": build_sd3}
+
+Config = dict[str, Any]
+Network = TypeVar("Network", bound=nn.Module)
 
 UNET = {
     "_class_name": "UNetMV2DConditionModel",
@@ -90,7 +98,6 @@ SD3 = {
     "dual_attention_layers": [0, 1],
     "qk_norm": "rms_norm",
 }
-DENOISERS = {"unet": (build_unet, UNET), "pixart": (build_pixart, PIXART), "sd3": (build_sd3, SD3)}
 SCHEDULERS: dict[str, dict[str, object]] = {
     "unet": {
         "_class_name": "PNDMScheduler",
@@ -112,14 +119,60 @@ SCHEDULERS: dict[str, dict[str, object]] = {
     },
     "sd3": {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0},
 }
-MORE_CHANNELS = 6  # Plücker
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the networks; their parameters are made on `device`.
+
+    denoisers: configurations by the families' network.
+    clip, t5: configurations by the encoders' folder, by the families' network.
+    gsvae, pictures: widths of the autoencoders, and how many layers each level has.
+    """
+
+    denoisers: dict[str, Config]
+    clip: dict[str, Config]
+    t5: dict[str, Config]
+    embedding: tuple[int, ...]
+    gsvae: tuple[int, ...]
+    pictures: tuple[int, ...]
+    layers: int
+    picture_groups: int
+    device: str = "cpu"
+    text_dtype: torch.dtype = torch.float32
+
+
+def _tiny_clip(width: int) -> Config:
+    return {
+        "hidden_size": width,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": width,
+    }
+
+
+def _tiny_t5(width: int) -> Config:
+    return {"d_model": width, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 1}
+
+
+TINY = Sizes(
+    denoisers={"unet": UNET, "pixart": PIXART, "sd3": SD3},
+    clip={name: _tiny_clip(width) for name, width in CLIP_WIDTHS.items()},
+    t5={"pixart": _tiny_t5(24), "sd3": _tiny_t5(4096)},
+    embedding=(8, 8, 16, 16),
+    gsvae=(32,) * 4,
+    pictures=(8,) * 4,
+    layers=1,
+    picture_groups=4,
+)
 
 
 def write_repositories(folder: Path) -> None:
     """All of them, each as `folder`/owner/name."""
     torch.manual_seed(0)
     for family in FAMILIES.values():
-        _write_family(folder, family)
+        write_family(folder, family, TINY)
     place = weights_file(folder, published.ELEVATION)
     elevest = ElevEst(Shape(width=64, depth=1, heads=1))
     elevest.lower_bounds.copy_(torch.linspace(-40, 10, 26)[:-1])
@@ -133,23 +186,26 @@ def weights_file(folder: Path, checkpoint: Checkpoint) -> Path:
     return folder / checkpoint.repository / path
 
 
-def _write_family(folder: Path, family: Family) -> None:
+def write_family(folder: Path, family: Family, sizes: Sizes) -> None:
+    """What one variant needs, but for ElevEst."""
     channels = 16 if family.network == "sd3" else 4
-    _write_denoiser(folder, family.from_text, family.network, channels + MORE_CHANNELS)
-    _write_denoiser(folder, family.from_picture, family.network, channels + MORE_CHANNELS + 1)
-    for checkpoint in family.control_nets.values():
-        unet = build_unet({**UNET, "in_channels": channels + MORE_CHANNELS}, VIEWS)
-        control_net = build_control_net(unet, (8, 8, 16, 16))
-        _save(_lively(control_net.stock).state_dict(), weights_file(folder, checkpoint))
-    _save(_gsvae(channels), weights_file(folder, family.gsvae))
-    _write_picture_encoder(folder, family.picture_encoder, channels)
-    _write_text_encoders(folder, family)
+    with torch.device(sizes.device):
+        for checkpoint, more in ((family.from_text, 0), (family.from_picture, 1)):
+            _write_denoiser(folder, checkpoint, family.network, channels + more, sizes)
+        for checkpoint in family.control_nets.values():
+            unet = build_unet({**sizes.denoisers["unet"], "in_channels": 10}, VIEWS)
+            stock = _lively(build_control_net(unet, sizes.embedding).stock)
+            _save(stock.state_dict(), weights_file(folder, checkpoint))
+        _save(_gsvae(channels, sizes), weights_file(folder, family.gsvae))
+        _write_picture_encoder(folder, family.picture_encoder, channels, sizes)
+    _write_text_encoders(folder, family, sizes)
 
 
-def _write_denoiser(folder: Path, checkpoint: Checkpoint, network: str, channels: int) -> None:
-    build, config = DENOISERS[network]
-    config = {**config, "in_channels": channels}
-    tensors = _lively(build(config, VIEWS).stock).state_dict()
+def _write_denoiser(
+    folder: Path, checkpoint: Checkpoint, network: str, channels: int, sizes: Sizes
+) -> None:
+    config = {**sizes.denoisers[network], "in_channels": channels + MORE_CHANNELS}
+    tensors = _lively(BUILDERS[network](config, VIEWS).stock).state_dict()
     place = weights_file(folder, checkpoint)
     if network == "sd3":  # as large ones are published: in two shards
         _save_shards(tensors, place)
@@ -158,40 +214,37 @@ def _write_denoiser(folder: Path, checkpoint: Checkpoint, network: str, channels
     _write_json(place.parent / "config.json", config)
 
 
-def _gsvae(channels: int) -> dict[str, Tensor]:
-    config = {
-        "in_channels": 12,
-        "out_channels": 12,
-        "down_block_types": ["DownEncoderBlock2D"] * 4,
-        "up_block_types": ["UpDecoderBlock2D"] * 4,
-        "block_out_channels": [32] * 4,
-        "layers_per_block": 1,
-        "latent_channels": channels,
-        "use_quant_conv": channels == 4,
-        "use_post_quant_conv": channels == 4,
-    }
-    tiny = DecoderTiny(channels, 12, (1,) * 4, (8,) * 4, 2, "relu", "nearest")
-    gsvae = GSVAE(config, LatentScale(1.0))
+def _autoencoder(channels: int, latents: int, widths: tuple[int, ...], layers: int) -> Config:
     return {
-        **gsvae.state_dict(),
+        "in_channels": channels,
+        "out_channels": channels,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "block_out_channels": widths,
+        "layers_per_block": layers,
+        "latent_channels": latents,
+        "use_quant_conv": latents == 4,
+        "use_post_quant_conv": latents == 4,
+    }
+
+
+def _gsvae(channels: int, sizes: Sizes) -> dict[str, Tensor]:
+    config = _autoencoder(12, channels, sizes.gsvae, sizes.layers)
+    tiny = DecoderTiny(channels, 12, (1,) * 4, (8,) * 4, 2, "relu", "nearest")
+    return {
+        **GSVAE(config, LatentScale(1.0)).state_dict(),
         **{f"tiny_decoder.{name}": tensor for name, tensor in tiny.state_dict().items()},
     }
 
 
-def _write_picture_encoder(folder: Path, checkpoint: Checkpoint, channels: int) -> None:
+def _write_picture_encoder(
+    folder: Path, checkpoint: Checkpoint, channels: int, sizes: Sizes
+) -> None:
     config = {
         "_class_name": "AutoencoderKL",
-        "in_channels": 3,
-        "out_channels": 3,
-        "down_block_types": ["DownEncoderBlock2D"] * 4,
-        "up_block_types": ["UpDecoderBlock2D"] * 4,
-        "block_out_channels": [8] * 4,
-        "layers_per_block": 1,
-        "latent_channels": channels,
-        "norm_num_groups": 4,
+        "norm_num_groups": sizes.picture_groups,
         "scaling_factor": 0.18215,
-        "use_quant_conv": channels == 4,
-        "use_post_quant_conv": channels == 4,
+        **_autoencoder(3, channels, sizes.pictures, sizes.layers),
     }
     tensors = make_picture_encoder(config).state_dict()
     if channels == 4:  # as Stable Diffusion 1.5's is
@@ -201,45 +254,38 @@ def _write_picture_encoder(folder: Path, checkpoint: Checkpoint, channels: int) 
     _write_json(place.parent / "config.json", config)
 
 
-def _write_text_encoders(folder: Path, family: Family) -> None:
+def _write_text_encoders(folder: Path, family: Family, sizes: Sizes) -> None:
     for spec in family.text_encoders:
         place = folder / spec.checkpoint.repository
         if spec.is_t5:
             words = write_t5_tokenizer(place / spec.tokenizer)
-            width = 24 if family.network == "pixart" else 4096
-            encoder = _t5(words, width)
+            with torch.device(sizes.device):
+                encoder = _t5(words, sizes.t5[family.network])
         else:
             words = write_clip_tokenizer(place / spec.tokenizer)
-            width = CLIP_WIDTHS[spec.encoder]
-            encoder = _clip(words, width, spec.kind == "projected clip")
+            with torch.device(sizes.device):
+                encoder = _clip(words, sizes.clip[spec.encoder], "projected" in spec.kind)
         # T5 is published in shards, CLIP is not.
-        size = 200 * width if spec.is_t5 else 10**9
+        size = encoder.num_parameters() * 2 if spec.is_t5 else 10**10
+        encoder.to(dtype=sizes.text_dtype)  # pyright: ignore[reportCallIssue]
         encoder.save_pretrained(place / spec.encoder, variant=spec.variant, max_shard_size=size)
     base = folder / family.text_encoders[0].checkpoint.repository
     _write_json(base / "scheduler" / "scheduler_config.json", SCHEDULERS[family.network])
 
 
-def _t5(words: int, width: int) -> T5EncoderModel:
-    return T5EncoderModel(
-        T5Config(vocab_size=words, d_model=width, d_kv=4, d_ff=8, num_layers=1, num_heads=1)
-    )
+def _t5(words: int, config: Config) -> T5EncoderModel:
+    return T5EncoderModel(T5Config(**{"vocab_size": words, **config}))
 
 
-def _clip(words: int, width: int, projected: bool) -> CLIPTextModel | CLIPTextModelWithProjection:
-    config = CLIPTextConfig(
-        vocab_size=words,
-        hidden_size=width,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        projection_dim=width,
-        bos_token_id=words - 2,
-        eos_token_id=words - 1,
-    )
-    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+def _clip(
+    words: int, config: Config, projected: bool
+) -> CLIPTextModel | CLIPTextModelWithProjection:
+    ends = {"bos_token_id": words - 2, "eos_token_id": words - 1}
+    made = CLIPTextConfig(**{"vocab_size": words, **ends, **config})
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(made)
 
 
-def _lively(network: nn.Module) -> nn.Module:
+def _lively(network: Network) -> Network:
     """Without the zeros that stock networks begin training with: every condition is to count."""
     for parameter in network.parameters():
         if not parameter.any():

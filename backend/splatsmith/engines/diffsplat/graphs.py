@@ -48,6 +48,10 @@ class RecordedDenoiser:
         self._recordings: dict[Signature, _Recording | None] = {}
 
     def __call__(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
+        with torch.cuda.device(latents.device):
+            return self._evaluate(latents, time, told)
+
+    def _evaluate(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
         signature = _signature(latents, time, told)
         if signature not in self._recordings:
             if len(self._recordings) == MOST_RECORDINGS:
