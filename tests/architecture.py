@@ -24,7 +24,7 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
-    "importing pictures",
+    "importing permission pictures",
     "finishing",
     "desk",
     "api",
