@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..contract.cards import Checkpoint, Condition, Variant
 from ..contract.jsonable import to_json
@@ -62,12 +62,13 @@ def run_list(options: argparse.Namespace, screen: Screen) -> int:
     if options.json:
         screen.show_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
         return DONE
-    table = Table("checkpoint", "what it is", "GB", "state", "licence", "from", box=None)
+    name = Column("checkpoint", no_wrap=True)  # to be typed: whole, however narrow the screen
+    table = Table(name, "what it is", "GB", "state", "licence", box=None)
     for each in known:
         status = status_of(each)
         size = f"{status.size_bytes / GIGABYTE:.2f}"
-        source = f"{each.repository}{' (gated)' if each.gated else ''}"
-        table.add_row(each.id, each.title, size, _state(each), each.licence.name, source)
+        terms = f"{each.licence.name}{', gated' if each.gated else ''}"
+        table.add_row(each.id, each.title, size, _state(each), terms)
     screen.show(table)
     return DONE
 

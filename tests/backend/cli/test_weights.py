@@ -48,7 +48,7 @@ def test_every_checkpoint_is_listed_with_size_state_and_licence(run: CommandLine
     answer = run("weights", "list")
 
     assert answer.code == 0
-    for word in ("mosaic-small", "absent", "Mosaic Licence", "vault/locked", "gated"):
+    for word in ("mosaic-small", "absent", "Mosaic Licence", "MIT, gated"):
         assert word in answer.out
 
 
