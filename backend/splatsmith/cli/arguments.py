@@ -23,6 +23,7 @@ from .extract import run_extract
 from .generate import run_generate
 from .products import add_products
 from .serve import run_serve
+from .weights import add_weights
 
 PARAMETER = "parameter:"  # marks an engine's parameters among the parsed options
 
@@ -66,6 +67,7 @@ def _parser(card: EngineCard) -> Parser:
     _add_batch(commands, card)
     _add_extract(commands)
     _add_engines(commands)
+    add_weights(commands)
     return parser
 
 

@@ -20,6 +20,7 @@ from ..engines import registry
 from ..errors import StorageFull
 from ..pictures import read_picture
 from ..progress import Progress, Report
+from ..weights import require
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,18 @@ def order_generation(request: GenerateRequest, image: Path | None) -> Generation
     """Check `request`, of a picture or none, against its engine's card.
 
     Raises:
-        InvalidRequest, NotFound, UnreadablePicture: what the names say.
+        InvalidRequest, NotFound, UnreadablePicture, WeightsMissing, WeightsDamaged: what the
+            names say.
     """
     pictures: dict[Condition, Path] = {}
     if image is not None:
         read_picture(image)
         pictures[Condition.IMAGE] = image
         request.pictures[Condition.IMAGE] = file_digest(image)
-    return Generation(request.completed(registry.card(request.engine)), pictures)
+    card = registry.card(request.engine)
+    completed = request.completed(card)
+    require(card.variant(completed.variant).needed(completed.conditions, completed.parameters))
+    return Generation(completed, pictures)
 
 
 def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extraction:

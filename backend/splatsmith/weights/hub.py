@@ -13,19 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import httpx2
 from filelock import FileLock, Timeout
 from huggingface_hub import constants
-from huggingface_hub.errors import (
-    FileMetadataError,
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.file_download import (
     hf_hub_download,
     hf_hub_url,
@@ -36,13 +26,11 @@ from huggingface_hub.hf_api import HfApi, RepoSibling
 from huggingface_hub.utils import build_hf_headers, get_token
 
 from ..contract.cards import Checkpoint
-from ..errors import HubRefused, HubUnreachable, WeightsDamaged
+from ..errors import HubUnreachable, WeightsDamaged
 from .hashing import has_digest
+from .refusals import explained
 
 Arrived = Callable[[int], None]
-
-GO_ON = "What has arrived is kept: try again, and it goes on."
-UNAUTHORIZED, FORBIDDEN, SERVER_FAULTS = 401, 403, 500
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ class Hub:
         Raises:
             HubRefused, HubUnreachable: what the names say.
         """
-        with self._explained(checkpoint):
+        with explained(checkpoint, self.endpoint, self.token):
             self._refuse_offline()
             info = HfApi(self.endpoint, token=self.token or False).model_info(
                 checkpoint.repository, revision=checkpoint.revision, files_metadata=True
@@ -124,7 +112,7 @@ class Hub:
         target.unlink(missing_ok=True)
         blob = self._blob(checkpoint, file.digest)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        with self._explained(checkpoint), _alone(self._lock(checkpoint, file)):
+        with explained(checkpoint, self.endpoint, self.token), _alone(self._lock(checkpoint, file)):
             self._refuse_offline()
             if not (blob.is_file() and _is(blob, file)):
                 blob.unlink(missing_ok=True)
@@ -186,58 +174,6 @@ class Hub:
     def _refuse_offline(self) -> None:
         if self.is_offline:
             raise OfflineModeIsEnabled
-
-    @contextmanager
-    def _explained(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """The library's errors as those that a user can act on."""
-        try:
-            yield
-        except OfflineModeIsEnabled:
-            raise HubUnreachable(
-                "Downloads are switched off: Blender or HF_HUB_OFFLINE says to stay offline.",
-                "Go online, or bring the files from elsewhere: `splatsmith weights import FOLDER`.",
-            ) from None
-        except HfHubHTTPError as error:
-            raise self._refusal(checkpoint, error) from None
-        except (httpx2.TransportError, FileMetadataError, LocalEntryNotFoundError) as error:
-            raise HubUnreachable(
-                f"The hub at {self.endpoint} does not answer as one ({type(error).__name__}).",
-                f"Check the connection and HF_ENDPOINT. {GO_ON}",
-            ) from None
-
-    def _refusal(
-        self, checkpoint: Checkpoint, error: HfHubHTTPError
-    ) -> HubRefused | HubUnreachable:
-        status = error.response.status_code
-        place = f"{checkpoint.repository} at {self.endpoint}"
-        if status >= SERVER_FAULTS:
-            return HubUnreachable(f"The hub answered {status} for {place}.", GO_ON)
-        if isinstance(error, (RevisionNotFoundError, RemoteEntryNotFoundError)):
-            return HubRefused(
-                f"{place} does not have all of {checkpoint.title}.",
-                "Its owner may have moved it; a newer Splatsmith may know where.",
-            )
-        if isinstance(error, GatedRepoError) or checkpoint.gated:
-            return self._locked(checkpoint)
-        if isinstance(error, RepositoryNotFoundError):  # with a 401, as private ones
-            return HubRefused(f"There is no {place}.", "Check HF_ENDPOINT, or give a token.")
-        if status in (UNAUTHORIZED, FORBIDDEN):
-            return self._locked(checkpoint)
-        return HubRefused(f"The hub answered {status} for {place}.", "Try again later.")
-
-    def _locked(self, checkpoint: Checkpoint) -> HubRefused:
-        page = f"{self.endpoint}/{checkpoint.repository}"
-        if self.token is None:
-            return HubRefused(
-                f"{checkpoint.title} is handed out only to users with access, and there is no"
-                " token.",
-                f"Ask for access at {page}, and give your token in the add-on's preferences or in"
-                " HF_TOKEN.",
-            )
-        return HubRefused(
-            f"The hub does not hand out {checkpoint.title} to the owner of the token.",
-            f"Ask for access at {page}, and check the token.",
-        )
 
 
 def _described(sibling: RepoSibling) -> HubFile:

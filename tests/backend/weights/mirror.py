@@ -16,7 +16,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COMMIT = "1f" * 20
 LARGE_FROM = 1_000  # bytes: what the hub keeps in its store of large files
-PIECE = 1_000
 RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 LISTING = re.compile(r"/api/models/([^/]+/[^/]+)/revision/([^/?]+)(\?.*)?")
 
@@ -32,7 +31,8 @@ class Mirror:
     altered: other contents than the announced ones, by path.
     asked: method, path and range of each request.
     status: of every answer.
-    holds: the path of the file whose answer comes to a stop, until `held` is set.
+    holds: after how many bytes the answer with a file waits for ever, by the file's path; it says
+        so by `reached`, and `released` ends it.
     """
 
     repositories: dict[str, dict[str, bytes]]
@@ -42,8 +42,9 @@ class Mirror:
     altered: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     status: int = 200
-    held: threading.Event = field(default_factory=threading.Event)
-    holds: str = ""
+    holds: dict[str, int] = field(default_factory=dict)
+    reached: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
     url: str = ""
     store_url: str = ""
     tokens_at_store: list[str] = field(default_factory=list)
@@ -66,7 +67,7 @@ def running(mirror: Mirror) -> Iterator[Mirror]:
     try:
         yield mirror
     finally:
-        mirror.held.set()
+        mirror.released.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -160,9 +161,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin(206 if start else 200, {**headers, "Content-Length": str(len(rest))})
         if self.command == "HEAD":
             return
-        if path == self.mirror.holds:
-            self.wfile.write(rest[:PIECE])
-            self.mirror.held.wait()
+        if (stop := self.mirror.holds.get(path)) is not None:
+            self.wfile.write(rest[:stop])
+            self.mirror.reached.set()
+            self.mirror.released.wait()
+            self.close_connection = True
             return
         cut = self.mirror.cuts.pop(path, None)
         self.wfile.write(rest[: cut if cut is None else max(0, cut - start)])

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 
 from tests.backend.engines.mosaic.card import BASE, TILES, VAULT
 from tests.backend.weights.mirror import Mirror
@@ -15,12 +14,22 @@ TOKEN = "hf_a-secret-token"
 
 
 def weights(name: str, rows: int, bulk: int = 0) -> bytes:
-    """A safetensors file with the tensor `name` [rows, 4], and `bulk` random numbers."""
+    """A safetensors file with the tensor `name` [rows, 4], and `bulk` random numbers.
+
+    Written out: Blender's Python, which runs some of these tests, has no safetensors.
+    """
     chance = np.random.default_rng(rows)
     tensors = {name: chance.random((rows, 4), np.float32)}
     if bulk:
         tensors["bulk"] = chance.random(bulk, np.float32)
-    return save(tensors)
+    header: dict[str, object] = {}
+    end = 0
+    for key, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        header[key] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    parts = (len(text).to_bytes(8, "little"), text, *(t.tobytes() for t in tensors.values()))
+    return b"".join(parts)
 
 
 def published() -> dict[str, dict[str, bytes]]:
