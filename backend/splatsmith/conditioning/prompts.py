@@ -17,11 +17,13 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 from transformers.models.t5.modeling_t5 import T5EncoderModel
 from transformers.models.t5.tokenization_t5 import T5Tokenizer
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
+from transformers.utils.logging import disable_progress_bar
 
 from ..errors import WeightsDamaged
 
 Stock = TypeVar("Stock", bound=PreTrainedModel)
 
+REMEDY = "Download it again, or import the checkpoint that belongs here."
 WORDS_SHOWN = 5  # before the place where a prompt is cut
 
 
@@ -93,9 +95,7 @@ class ClipEncoder(nn.Module):
         super().__init__()
         kind = CLIPTextModelWithProjection if projected else CLIPTextModel
         self._projected = projected
-        self.tokenizer = PromptTokenizer(
-            CLIPTokenizer.from_pretrained(files.folder, subfolder=files.tokenizer), length
-        )
+        self.tokenizer = PromptTokenizer(_load_tokenizer(CLIPTokenizer, files), length)
         self.stock = _load(kind, files, dtype)
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
@@ -118,9 +118,7 @@ class T5Encoder(nn.Module):
         """
         super().__init__()
         self._masked = masked
-        self.tokenizer = PromptTokenizer(
-            T5Tokenizer.from_pretrained(files.folder, subfolder=files.tokenizer), length
-        )
+        self.tokenizer = PromptTokenizer(_load_tokenizer(T5Tokenizer, files), length)
         self.stock = _load(T5EncoderModel, files, dtype)
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
@@ -129,10 +127,18 @@ class T5Encoder(nn.Module):
         return EncodedPrompts(answer.last_hidden_state, mask)
 
 
+def _load_tokenizer(kind: type[TokenizersBackend], files: EncoderFiles) -> TokenizersBackend:
+    try:
+        return kind.from_pretrained(files.folder, subfolder=files.tokenizer, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        place = files.folder / files.tokenizer
+        raise WeightsDamaged(f"The vocabulary {place} cannot be read.", REMEDY) from error
+
+
 def _load(kind: type[Stock], files: EncoderFiles, dtype: torch.dtype) -> Stock:
     """A network of transformers, on the CPU; what the files lack or have too much is an error."""
-    remedy = "Download it again, or import the checkpoint that belongs here."
     place = files.folder / files.encoder
+    disable_progress_bar()
     try:
         network, found = kind.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
             files.folder,
@@ -143,7 +149,7 @@ def _load(kind: type[Stock], files: EncoderFiles, dtype: torch.dtype) -> Stock:
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsDamaged(f"The text encoder {place} cannot be read.", remedy) from error
+        raise WeightsDamaged(f"The text encoder {place} cannot be read.", REMEDY) from error
     if missing := sorted(found["missing_keys"]):
-        raise WeightsDamaged(f"The text encoder {place} lacks {missing[0]}.", remedy)
+        raise WeightsDamaged(f"The text encoder {place} lacks {missing[0]}.", REMEDY)
     return network.eval().requires_grad_(False)

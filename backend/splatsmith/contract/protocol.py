@@ -13,7 +13,7 @@ from .problems import InvalidRequest, NotFound, Problem
 
 PROTOCOL_VERSION = 1
 DEFAULT_ENGINE = "sprout"
-MAX_PROMPT_CHARACTERS = 20_000
+MAX_PROMPT_CHARACTERS = 200_000  # engines read far less, and say where they stop
 MAX_NAME_CHARACTERS = 200
 
 

@@ -109,5 +109,15 @@ def test_a_text_encoder_without_a_tensor_is_refused(copies: Path) -> None:
         generate("sd15")
 
 
+@pytest.mark.parametrize("file", ["vocab.json", "merges.txt"])
+def test_a_damaged_vocabulary_is_refused(copies: Path, file: str) -> None:
+    place = copies / published.SD15_WORDS.repository / "tokenizer" / file
+    place.write_bytes(b"\x00{")
+    for checkpoint in all_checkpoints():
+        install(checkpoint, copies)
+    with pytest.raises(WeightsDamaged, match="vocabulary"):
+        generate("sd15")
+
+
 def _some_name(place: Path) -> str:
     return min(load_file(place / "model.fp16.safetensors"))
