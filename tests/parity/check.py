@@ -13,12 +13,13 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-if __package__ in (None, ""):  # run as a file
+if find_spec("splatsmith") is None or not __package__:  # run as a file, or uninstalled
     sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
 
 from tests.parity.case import Case, Registry, read_case  # noqa: E402

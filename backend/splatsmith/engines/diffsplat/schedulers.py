@@ -15,8 +15,6 @@ from torch import Tensor
 
 from .configuration import Config, from_config
 
-DIFFUSION_SOLVERS = ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")
-FLOW_SOLVERS = ("flow", "dpmsolver++", "sde-dpmsolver++")
 ETA = 1.0  # DDIM with as much noise as the ancestral sampler
 
 Stock = (
