@@ -13,14 +13,13 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-if find_spec("splatsmith") is None or not __package__:  # run as a file, or uninstalled
-    sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
+# This checkout's own code, whatever is installed.
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "backend")) if path not in sys.path]
 
 from tests.parity.case import Case, Registry, read_case  # noqa: E402
 from tests.parity.comparing import Verdict, judge  # noqa: E402
