@@ -22,22 +22,24 @@ from pathlib import Path
 
 import bpy
 
-from .contract import find_backend
 from .contract.batches import BatchItem, read_batch
 from .contract.cards import Condition, ParameterValue
 from .contract.jsonable import from_json, to_json
 from .contract.problems import SplatsmithError
 from .contract.protocol import (
     DEFAULT_ENGINE,
+    DownloadRequest,
     ExtractionOptions,
     ExtractRequest,
     GenerateRequest,
+    JobKind,
     Product,
 )
 from .desk import Desk, Ending, Wish
 from .finishing import Finish
-from .importing import Asset, Placing, grid, import_files, read_origin, title_of_splats
+from .importing import Asset, Placing, grid, import_files, read_origin, request_of, title_of_splats
 from .link.snapshot import LinkSettings, Snapshot
+from .permission import check_online, default_settings
 from .pictures import Picture, name_of, read_picture
 from .scene.marks import mark_asset, read_mark
 from .scene.quads import add_quads
@@ -45,14 +47,6 @@ from .scene.splats import cloud_of, copy_splats
 from .scene.stance import stance_of
 
 POLL_SECONDS = 0.05
-
-
-class OnlineAccessDenied(SplatsmithError):
-    """Raised when a download is wanted and Blender is set to stay offline."""
-
-    code = "online-access-denied"
-    title = "Blender is offline"
-    status = 403
 
 
 @dataclass(frozen=True)
@@ -190,16 +184,9 @@ def wait_for(key: str) -> Asset:
     Raises:
         SplatsmithError: why there is no asset; `Cancelled` if somebody stopped it.
     """
-    try:
-        while (ending := _the_desk().take(key)) is None:
-            time.sleep(POLL_SECONDS)
-            poll()
-    except KeyboardInterrupt:
-        cancel(key)
-        raise
-    if ending.error is not None:
-        raise ending.error
-    assert ending.asset is not None
+    ending = _await(key)
+    if ending.asset is None:
+        raise KeyError(f"The order {key!r} was a download, which makes no asset.")
     return ending.asset
 
 
@@ -297,7 +284,14 @@ def remove(job: str) -> None:
 
 
 def retry(job: str) -> str:
-    """Order a job's request again; returns the new order's key."""
+    """Order a job's request again; returns the new order's key.
+
+    Raises:
+        OnlineAccessDenied: it is a download, and Blender is set to stay offline.
+    """
+    for each in snapshot().jobs:
+        if each.id == job and each.kind is JobKind.DOWNLOAD:
+            return submit_download(from_json(DownloadRequest, each.request))
     return _the_desk().retry(job)
 
 
@@ -312,12 +306,27 @@ def install() -> None:
     Raises:
         OnlineAccessDenied: Blender is set to stay offline.
     """
-    if not bpy.app.online_access:
-        raise OnlineAccessDenied(
-            "Blender is set to stay offline.",
-            "Allow online access in Preferences > System, then install.",
-        )
+    check_online()
     _the_desk().session.install()
+
+
+def download(request: DownloadRequest) -> None:
+    """Fetch checkpoints and wait for them.
+
+    Raises:
+        SplatsmithError: what was wrong, and what to do.
+    """
+    _await(submit_download(request))
+
+
+def submit_download(request: DownloadRequest) -> str:
+    """Order checkpoints and return at once with the order's key.
+
+    Raises:
+        OnlineAccessDenied: Blender is set to stay offline.
+    """
+    check_online()
+    return _the_desk().submit_download(request)
 
 
 def start() -> None:
@@ -345,28 +354,7 @@ def shutdown() -> None:
     _desk.close()
 
 
-def default_settings() -> LinkSettings:
-    """The settings of a fresh installation."""
-    if __package__.startswith("bl_ext."):
-        folder = bpy.utils.extension_path_user(__package__, create=True)
-    else:
-        folder = bpy.utils.user_resource("DATAFILES", path="splatsmith", create=True)
-    return LinkSettings(folder=Path(folder), backend=find_backend())
-
-
 # Assets in the scene
-
-
-def request_of(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
-    """The request that `obj` was made from; None if Splatsmith did not make it.
-
-    What was extracted from a generated object remembers that one's request, with its own options.
-    """
-    known = read_mark(obj)
-    if known is None or not known.request:
-        return None
-    members = json.loads(known.request)
-    return from_json(ExtractRequest if "cloud" in members else GenerateRequest, members)
 
 
 def offer_as_asset(obj: bpy.types.Object) -> None:
@@ -381,6 +369,19 @@ def picture_of(request: GenerateRequest) -> Path | None:
     """The file of the picture in `request`, if it was ordered from this machine."""
     upload = request.pictures.get(Condition.IMAGE)
     return _the_desk().kept_picture(upload) if upload else None
+
+
+def _await(key: str) -> Ending:
+    try:
+        while (ending := _the_desk().take(key)) is None:
+            time.sleep(POLL_SECONDS)
+            poll()
+    except KeyboardInterrupt:
+        cancel(key)
+        raise
+    if ending.error is not None:
+        raise ending.error
+    return ending
 
 
 def _the_desk() -> Desk:

@@ -13,7 +13,13 @@ from .contract.cards import Condition
 from .contract.cloud import GaussianCloud
 from .contract.jsonable import from_json
 from .contract.problems import SplatsmithError
-from .contract.protocol import ExtractRequest, GenerateRequest, JobStatus
+from .contract.protocol import (
+    DownloadRequest,
+    ExtractRequest,
+    GenerateRequest,
+    JobKind,
+    JobStatus,
+)
 from .contract.wire import REQUEST_TYPES
 from .finishing import Finish, finish_asset
 from .importing import Asset, Origin, Placing, import_beside, import_files
@@ -33,7 +39,7 @@ class Cancelled(SplatsmithError):
 
 @dataclass(frozen=True)
 class Ending:
-    """How an order ended: with an asset in the scene, or with an error."""
+    """How an order ended: with an asset in the scene, with an error, or, a download, well."""
 
     key: str
     asset: Asset | None = None
@@ -105,6 +111,17 @@ class Desk:
         self.session.submit(Order(key, request, cloud=cloud))
         return key
 
+    def submit_download(self, request: DownloadRequest) -> str:
+        """Order checkpoints, now that Blender is online; returns the order's key at once.
+
+        A backend that was started to stay offline is started anew.
+        """
+        if self._settings is not None and self._settings.offline:
+            self.configure(replace(self._settings, offline=False))
+        key = self._note(Wish(Placing()))
+        self.session.submit(Order(key, request))
+        return key
+
     def retry(self, job: str) -> str:
         """Order the request of `job` again, to rest where its splats are, or at the cursor."""
         key = self._note(self._extractions.get(job, Wish(Placing())))
@@ -171,6 +188,8 @@ class Desk:
             self._extractions[outcome.job.id] = wish
         if outcome.job.problem is not None:
             return Ending(outcome.key, error=ServiceError(outcome.job.problem))
+        if outcome.job.kind is JobKind.DOWNLOAD and outcome.folder is not None:
+            return Ending(outcome.key)
         if outcome.folder is None:
             return Ending(outcome.key, error=Cancelled("The job was cancelled."))
         try:

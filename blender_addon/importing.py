@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract.cloud import GaussianCloud, read_cloud
+from .contract.jsonable import from_json
 from .contract.ply import open_vertices
 from .contract.points import read_points
 from .contract.problems import InvalidRequest
-from .contract.protocol import Product
+from .contract.protocol import ExtractRequest, GenerateRequest, Product
 from .scene.appearance import raise_transparent_bounces
-from .scene.marks import Mark, write_mark
+from .scene.marks import Mark, read_mark, write_mark
 from .scene.mesh import add_mesh
 from .scene.placement import asset_collection, place
 from .scene.points import add_points
@@ -106,6 +107,18 @@ def read_origin(source: Path, title: str = "") -> Origin:
     request = json.loads(record.read_text(encoding="utf-8")).get("request", {})
     title = title or request.get("name") or request.get("prompt") or source.stem
     return Origin(title, json.dumps(request, ensure_ascii=False), request.get("engine", ""))
+
+
+def request_of(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
+    """The request that `obj` was made from; None if Splatsmith did not make it.
+
+    What was extracted from a generated object remembers that one's request, with its own options.
+    """
+    known = read_mark(obj)
+    if known is None or not known.request:
+        return None
+    members = json.loads(known.request)
+    return from_json(ExtractRequest if "cloud" in members else GenerateRequest, members)
 
 
 def import_files(

@@ -24,7 +24,7 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
-    "importing pictures",
+    "importing permission pictures",
     "finishing",
     "desk",
     "api",
@@ -35,13 +35,13 @@ BACKEND_LAYERS = (
     "contract",
     "errors",
     "artifacts devices faults memory messages pictures progress settings",
-    "weights",
+    "line weights",
     "nn gaussians",
     "diffusion conditioning",
     "engines extraction",
     "record shelf showcase",
     "pipeline",
-    "worker service",
+    "downloader worker service",
     "cli",
     "__main__",
 )
@@ -202,7 +202,9 @@ def wrong_way(project: Project, top: str, layers: tuple[str, ...]) -> Iterator[s
 
 
 def service_starts_the_worker_by_name_only(project: Project) -> Iterator[str]:
-    beyond = ("splatsmith.worker", "splatsmith.pipeline", "splatsmith.extraction")
+    beyond = tuple(
+        f"splatsmith.{name}" for name in ("worker", "downloader", "pipeline", "extraction")
+    )
     for module in project.under("splatsmith.service"):
         for name in sorted(module.imports):
             if any(is_under(name, package) for package in beyond):
@@ -210,8 +212,9 @@ def service_starts_the_worker_by_name_only(project: Project) -> Iterator[str]:
 
 
 def torch_stays_right_of_the_worker(project: Project) -> Iterator[str]:
-    """Neither the service nor the command line nor the contract loads torch, however far."""
-    for package in ("service", "cli", "contract", "settings", "engines.registry"):
+    """Nothing but the worker, and what is right of it, loads torch, however far."""
+    light = ("service", "cli", "contract", "settings", "engines.registry", "weights", "downloader")
+    for package in light:
         for module in project.under(f"splatsmith.{package}"):
             for name in sorted(project.loaded_with(module.name)):
                 if name.split(".")[0] in {"torch", "diffusers", "gsplat", "transformers"}:

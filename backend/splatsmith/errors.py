@@ -4,6 +4,9 @@
     |- UnreadablePicture     not a picture, or one that cannot be used
     |- WeightsMissing        a checkpoint is not on this machine
     |- WeightsDamaged        a checkpoint is cut off, altered or of another model
+    |- LicenceNotAccepted    a checkpoint's licence is still to be accepted
+    |- HubRefused            the hub does not hand out a checkpoint
+    |- HubUnreachable        the hub does not answer, or must not be asked
     |- OutOfMemory           the device's memory did not suffice
     |- StorageFull           no room, or no permission, to write results
     '- WorkerDied            the worker process ended in the middle of a job
@@ -42,6 +45,30 @@ class WeightsDamaged(SplatsmithError):
     code = "weights-damaged"
     title = "The engine's weights are damaged"
     status = 500
+
+
+class LicenceNotAccepted(SplatsmithError):
+    """Raised when a checkpoint is to be downloaded whose licence nobody has accepted yet."""
+
+    code = "licence-not-accepted"
+    title = "A licence is to be accepted first"
+    status = 409
+
+
+class HubRefused(SplatsmithError):
+    """Raised when the hub wants a token, grants no access, or does not have a file."""
+
+    code = "hub-refused"
+    title = "The hub refuses the download"
+    status = 502
+
+
+class HubUnreachable(SplatsmithError):
+    """Raised when the hub does not answer, or when downloads are switched off."""
+
+    code = "hub-unreachable"
+    title = "The hub cannot be reached"
+    status = 503
 
 
 class OutOfMemory(SplatsmithError):

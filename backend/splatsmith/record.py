@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from .contract.cards import EngineCard
+from .contract.cards import EngineCard, Variant
 from .contract.jsonable import to_json
 from .contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
 from .engines.base import Generation
+from .weights import fingerprints
 
 RECORDED_PACKAGES = ("torch", "numpy", "gsplat", "diffusers")
 
@@ -28,7 +29,7 @@ def describe_generation(
         "request": to_json(request),
         "engine": card.id,
         "variant": variant.id,
-        "checkpoints": {c.file: c.sha256 for c in variant.checkpoints},
+        "checkpoints": _checkpoints(variant, request),
         "conditioning_camera": to_json(generation.camera),
         "gaussians": len(generation.cloud),
         "notes": list(generation.notes),
@@ -50,6 +51,11 @@ def write_record(folder: Path, record: Mapping[str, object]) -> None:
     """Write `record` as `folder`/job.json."""
     text = json.dumps(record, indent=2, ensure_ascii=False)
     (folder / "job.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _checkpoints(variant: Variant, request: GenerateRequest) -> dict[str, dict[str, str]]:
+    used = variant.needed(request.conditions, request.parameters)
+    return {checkpoint.id: fingerprints(checkpoint) for checkpoint in used}
 
 
 def _versions() -> dict[str, str]:

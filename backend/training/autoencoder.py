@@ -15,12 +15,12 @@ from splatsmith.engines.sprout.model import (
     ELEVATION,
     SPLATS,
     VIEWS,
-    Gaussians,
     Shape,
     SplatDecoder,
     view_rays,
     view_rotation,
 )
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
 from training.render_views import RING

@@ -19,9 +19,10 @@ from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from splatsmith.engines.sprout.model import Condition, Gaussians, LatentDenoiser
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.measures import measure_estimates
 from training.objects import read_index
 from training.render_views import DISTANCE, FOV, SIZE, render_all
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--detail", type=float, default=0.0)
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
-    denoiser, decoder = read_networks(FOLDER / WEIGHTS.file)
+    denoiser, decoder = read_networks(FOLDER / WEIGHTS.files[0].path)
     estimator = (
         Resampler(denoiser, arguments.detail, arguments.steps) if arguments.detail else denoiser
     )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.engines.sprout.model import Condition, Gaussians, SplatDecoder
+from splatsmith.engines.sprout.model import Condition, SplatDecoder
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.render_views import RING, VIEWS
 from training.views import Sample, ViewBank, plain_sample, take_pictures, take_views
 

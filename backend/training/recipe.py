@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from splatsmith.engines.sprout.checkpoint import save_networks
-from splatsmith.engines.sprout.model import Gaussians, LatentDenoiser, Shape, SplatDecoder
+from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.autoencoder import encode, train_autoencoder
 from training.denoiser import Batches, train_denoiser
 from training.encoder import ViewEncoder

@@ -9,7 +9,7 @@ import torch
 from gsplat import rasterization
 from torch import Tensor
 
-from splatsmith.engines.sprout.model import Gaussians
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.render_views import DISTANCE, FOV, SIZE
 
 

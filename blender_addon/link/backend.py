@@ -85,7 +85,8 @@ class Backend:
         if self._launcher is None:
             folder = self._ready_made or self.environment.folder
             home = self._settings.folder / "service"
+            chosen = self._settings
             self._launcher = Launcher(
-                python_in(folder), self._settings.backend, home, self._settings.device
+                python_in(folder), chosen.backend, home, chosen.device, chosen.hub_variables
             )
         return self._launcher

@@ -22,6 +22,7 @@ from ..contract.protocol import (
     JobKind,
     JobStatus,
 )
+from ..contract.weights import CheckpointStatus
 from ..contract.wire import REQUEST_TYPES, AnyRequest
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -84,6 +85,11 @@ class Client:
 
     def engines(self) -> tuple[EngineCard, ...]:
         return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
+
+    def weights(self) -> tuple[CheckpointStatus, ...]:
+        """What the backend's machine has of the engines' checkpoints."""
+        kind = tuple[CheckpointStatus, ...]
+        return from_json(kind, self._json("GET", "/weights"), "weights")
 
     def jobs(self) -> tuple[JobStatus, ...]:
         """The newest jobs, newest first."""

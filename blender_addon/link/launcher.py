@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 
@@ -42,13 +43,22 @@ class Launcher:
     home: where the service keeps its jobs. Two Blenders with one home see one list of jobs; each
         has a service of its own.
     device: "auto", "cpu" or "cuda".
+    variables: of the environment, for the service beside our own.
     """
 
-    def __init__(self, python: Path, backend: Path, home: Path, device: str = "auto") -> None:
+    def __init__(
+        self,
+        python: Path,
+        backend: Path,
+        home: Path,
+        device: str = "auto",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._python = python
         self._backend = backend
         self._home = home
         self._device = device
+        self._variables = dict(variables or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -132,7 +142,7 @@ class Launcher:
             return subprocess.Popen(
                 command,
                 cwd=self._home,
-                env=_clean_environment(self._backend),
+                env={**_clean_environment(self._backend), **self._variables},
                 stdin=subprocess.PIPE,  # its end tells the service that Blender is gone
                 stdout=output,
                 stderr=subprocess.STDOUT,

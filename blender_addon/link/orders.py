@@ -13,7 +13,7 @@ from ..contract.cloud import write_cloud
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import NotFound, Problem, SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest, JobState, JobStatus
-from ..contract.wire import REQUEST_TYPES
+from ..contract.wire import REQUEST_TYPES, AnyRequest
 from .client import Client, kind_of
 from .snapshot import Order, Outcome
 
@@ -153,7 +153,7 @@ class OrderBook:
                 self._previews[job.id] = client.download(job.id, artifact, self._results / job.id)
 
 
-def _upload(client: Client, order: Order) -> GenerateRequest | ExtractRequest:
+def _upload(client: Client, order: Order) -> AnyRequest:
     """The order's request with the ids of what it needs."""
     match order.request:
         case GenerateRequest() as request:

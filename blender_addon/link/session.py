@@ -14,6 +14,7 @@ from threading import Event, Thread
 from ..contract.cards import EngineCard
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import Health
+from ..contract.weights import CheckpointStatus
 from .backend import Backend
 from .client import Client, ServiceGone
 from .environment import InstallCancelled
@@ -46,6 +47,7 @@ class Session:
         self._problem: Problem | None = None
         self._health: Health | None = None
         self._engines: tuple[EngineCard, ...] = ()
+        self._weights: tuple[CheckpointStatus, ...] = ()
         self._flavour = ""
         self._thread = Thread(target=self._run, name="splatsmith", daemon=True)
         self._commands.put(self._look_around)
@@ -62,6 +64,7 @@ class Session:
             problem=self._problem,
             health=self._health,
             engines=self._engines,
+            weights=self._weights,
             jobs=self._orders.jobs,
             previews=self._orders.previews,
         )
@@ -206,6 +209,7 @@ class Session:
         if self._client is None:
             return
         self._orders.update(self._client)
+        self._weights = self._client.weights()
         self._health = self._client.health()
         if self._state is BackendState.FAILED:  # a remote one that answers again
             self._state, self._problem = BackendState.RUNNING, None

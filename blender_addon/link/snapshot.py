@@ -10,7 +10,9 @@ from pathlib import Path
 from ..contract.cards import Condition, EngineCard
 from ..contract.cloud import GaussianCloud
 from ..contract.problems import Problem
-from ..contract.protocol import ExtractRequest, GenerateRequest, Health, JobStatus
+from ..contract.protocol import Health, JobStatus
+from ..contract.weights import CheckpointStatus
+from ..contract.wire import AnyRequest
 from .client import Address
 
 
@@ -38,6 +40,8 @@ class LinkSettings:
     accelerator: which lock is installed: "auto", "cpu" or "cuda".
     device: what the backend computes on: "auto", "cpu" or "cuda".
     remote: a service on another machine, used in place of one started here.
+    hub_token: lets the backend fetch checkpoints that a hub hands out to some users only.
+    offline: whatever the backend is asked for, it fetches nothing.
     """
 
     folder: Path
@@ -47,6 +51,14 @@ class LinkSettings:
     accelerator: str = "auto"
     device: str = "auto"
     remote: Address | None = None
+    hub_token: str = field(default="", repr=False)
+    offline: bool = False
+
+    @property
+    def hub_variables(self) -> dict[str, str]:
+        """What the backend's process is told of the hub, by environment variables."""
+        token = {"HF_TOKEN": self.hub_token} if self.hub_token else {}
+        return {**token, "HF_HUB_OFFLINE": "1"} if self.offline else token
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class Order:
     """
 
     key: str
-    request: GenerateRequest | ExtractRequest
+    request: AnyRequest
     pictures: Mapping[Condition, bytes] = field(default_factory=dict)
     cloud: Callable[[], GaussianCloud] | None = None
 
@@ -78,6 +90,7 @@ class Snapshot:
 
     flavour: which lock is or would be installed, such as "linux-x86_64-cpu".
     message: what is going on while the backend is busy.
+    weights: what is there of the engines' checkpoints.
     jobs: newest first. previews: by job id, pictures of finished ones.
     """
 
@@ -87,5 +100,6 @@ class Snapshot:
     problem: Problem | None = None
     health: Health | None = None
     engines: tuple[EngineCard, ...] = ()
+    weights: tuple[CheckpointStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     previews: Mapping[str, Path] = field(default_factory=dict)

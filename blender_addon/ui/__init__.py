@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from . import operators, panels, pictures, preferences, properties, selection, timer
+from . import (
+    checkpoints,
+    operators,
+    panels,
+    pictures,
+    preferences,
+    properties,
+    selection,
+    timer,
+)
 
-PARTS = (preferences, properties, operators, selection, panels, pictures, timer)
+PARTS = (preferences, properties, operators, selection, panels, checkpoints, pictures, timer)
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from .. import api
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
+from .needs import missing_checkpoints
 from .properties import PREFIX, SplatsmithSettings, engine_group
 
 NEW_SEEDS = 1_000_000  # short enough to read out
@@ -248,6 +249,8 @@ def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
         return "Type a prompt or choose a picture"
     if not settings.products:
         return "Choose splats, mesh or points"
+    if missing_checkpoints(settings, now):
+        return "Download its checkpoints first: see Engine, Checkpoints"
     return ""
 
 

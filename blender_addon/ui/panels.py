@@ -234,9 +234,9 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
     if not job.state.is_final:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.id
         return
-    if job.state is JobState.SUCCEEDED:
+    if job.state is JobState.SUCCEEDED and job.kind is not JobKind.DOWNLOAD:
         row.operator("splatsmith.import_job", text="", icon="IMPORT", emboss=False).job = job.id
-    else:
+    elif job.state is not JobState.SUCCEEDED:
         row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
 

@@ -71,6 +71,13 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         subtype="PASSWORD",
         update=_apply,
     )
+    hub_token: StringProperty(
+        name="Hub Token",
+        description="Your access token at the model hub, for checkpoints that it hands out only to "
+        "users who asked for access. Empty: the one in HF_TOKEN, or none",
+        subtype="PASSWORD",
+        update=_apply,
+    )
     auto_start: BoolProperty(
         name="Start the backend with Blender",
         description="Have it ready before the first Generate; it keeps its memory all the while",
@@ -87,6 +94,7 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
             accelerator=self.accelerator,
             device=self.device,
             remote=Address(self.remote_url, self.remote_token) if self.remote_url else None,
+            hub_token=self.hub_token.strip(),
         )
 
     def draw(self, _context: bpy.types.Context) -> None:
@@ -97,6 +105,7 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         here.active = not self.remote_url
         for name in ("auto_start", "device", "accelerator", "folder", "python", "environment"):
             here.prop(self, name)
+        here.prop(self, "hub_token")
         layout.separator()
         there = layout.column(heading="On another machine")
         there.prop(self, "remote_url")

@@ -13,7 +13,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import api
-from ..contract.cards import EngineCard, ParameterSpec, ParameterType, ParameterValue
+from ..contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
 from .extraction import ExtractionFields
 
@@ -87,6 +87,11 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
         )
+
+    def conditions(self) -> frozenset[Condition]:
+        """What the next Generate tells the engine."""
+        text = {Condition.TEXT} if self.prompt.strip() else set()
+        return frozenset(text | ({Condition.IMAGE} if self.picture is not None else set()))
 
     def recall(self, request: GenerateRequest) -> None:
         """Take over all of `request` but its picture."""

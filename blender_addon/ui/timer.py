@@ -30,7 +30,7 @@ def pulse() -> float:
         for ending in api.poll():
             if ending.asset is not None:
                 push_undo_step(f"Splatsmith: {ending.asset.name}")
-            else:
+            elif ending.error is not None:
                 log.info("an order ended without an asset: %s", ending.error)
     now = api.snapshot()
     show_engines(now.engines)

@@ -1,4 +1,4 @@
-"""The add-on against a real service with the quick test engine, in Blender's Python."""
+"""The add-on against a real service with the test engines, in Blender's Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.link.snapshot import LinkSettings
 
 PATIENCE = 90.0
-LATTICE = "tests.backend.engines.lattice"
+ENGINES = "tests.backend.engines.lattice,tests.backend.engines.mosaic"
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,8 @@ def settings(
 ) -> Iterator[LinkSettings]:
     home = tmp_path_factory.mktemp("addon") / "artist's files ü"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPLATSMITH_ENGINES", LATTICE)
+        patch.setenv("SPLATSMITH_ENGINES", ENGINES)
+        patch.setenv("SPLATSMITH_DATA", str(home / "data"))
         yield LinkSettings(folder=home, backend=backend, environment=environment, device="cpu")
 
 

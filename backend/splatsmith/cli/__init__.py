@@ -1,4 +1,4 @@
-"""The command line: splatsmith serve · generate · batch · extract · engines."""
+"""The command line: splatsmith serve · generate · batch · extract · engines · weights."""
 
 from __future__ import annotations
 

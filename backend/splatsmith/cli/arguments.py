@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..contract.cards import EngineCard, ParameterSpec, ParameterType
+from ..contract.cards import (
+    PICTURE_CONDITIONS,
+    Condition,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+)
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, Product
 from ..engines import registry
@@ -23,6 +29,7 @@ from .extract import run_extract
 from .generate import run_generate
 from .products import add_products
 from .serve import run_serve
+from .weights import add_weights
 
 PARAMETER = "parameter:"  # marks an engine's parameters among the parsed options
 
@@ -66,6 +73,7 @@ def _parser(card: EngineCard) -> Parser:
     _add_batch(commands, card)
     _add_extract(commands)
     _add_engines(commands)
+    add_weights(commands)
     return parser
 
 
@@ -101,6 +109,13 @@ def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard
     command.set_defaults(run=run_generate, log_level=logging.WARNING)
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--image", type=Path, metavar="FILE")
+    for role in sorted({*PICTURE_CONDITIONS} - {Condition.IMAGE}):
+        meaning = (
+            "picture whose edges lead" if role is Condition.CANNY else f"{role} map that leads"
+        )
+        command.add_argument(
+            f"--{role}", type=Path, metavar="FILE", help=f"{meaning} the engine, if it takes one"
+        )
     command.add_argument("--name", default="", help="what to call the asset")
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for its files (default: its name)"

@@ -28,7 +28,7 @@ def _variants(card: EngineCard) -> Table:
     table = Table("variant", "title", "takes", "weights", box=None)
     for variant in card.variants:
         size = sum(checkpoint.size_bytes for checkpoint in variant.checkpoints)
-        licences = ", ".join(sorted({c.licence for c in variant.checkpoints}))
+        licences = ", ".join(sorted({c.licence.name for c in variant.checkpoints}))
         weights = f"{size / 1e6:,.0f} MB {licences}" if size else "none"
         table.add_row(variant.id, variant.title, ", ".join(variant.conditions), weights)
     return table

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from ..contract.batches import file_name
+from ..contract.cards import PICTURE_CONDITIONS, Condition
 from ..contract.jsonable import to_json
 from ..contract.protocol import Artifact, GenerateRequest
 from .products import extraction_of
@@ -16,14 +18,14 @@ from .workshop import Workshop, order_generation
 def run_generate(options: argparse.Namespace, screen: Screen) -> int:
     """Make the asset and name its files."""
     request = request_of(options, options.prompt, options.name or _stem(options.image))
-    order = order_generation(request, options.image)
+    order = order_generation(request, pictures_of(options))
     folder: Path = options.out or Path(file_name(request.title))
     with screen.progress(request.title) as report:
         artifacts = Workshop(options.device).make(order, folder, report)
     if options.json:
         screen.show_json({"folder": str(folder), "artifacts": to_json(artifacts)})
     else:
-        screen.show(listed(folder, artifacts))
+        screen.show("\n".join([listed(folder, artifacts), *_notes(folder)]))
     return 0
 
 
@@ -40,10 +42,21 @@ def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateR
     )
 
 
+def pictures_of(options: argparse.Namespace) -> dict[Condition, Path]:
+    """The pictures and maps that were given, by their roles."""
+    given = {role: getattr(options, role) for role in sorted(PICTURE_CONDITIONS)}
+    return {role: path for role, path in given.items() if path}
+
+
 def listed(folder: Path, artifacts: tuple[Artifact, ...]) -> str:
     """The artifacts with their sizes, a line each."""
     lines = (f"{folder / a.name}  {a.size_bytes / 1e6:.2f} MB" for a in artifacts)
     return "\n".join(lines)
+
+
+def _notes(folder: Path) -> list[str]:
+    """What the engine has to say of the asset."""
+    return json.loads((folder / "job.json").read_text(encoding="utf-8"))["notes"]
 
 
 def _stem(image: Path | None) -> str:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..engines import registry
 from ..errors import StorageFull
 from ..pictures import read_picture
 from ..progress import Progress, Report
+from ..weights import require
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,20 @@ class Workshop:
             pipeline.extract(order.request, order.cloud, folder, self._shelf.device, progress)
 
 
-def order_generation(request: GenerateRequest, image: Path | None) -> Generation:
-    """Check `request`, of a picture or none, against its engine's card.
+def order_generation(request: GenerateRequest, pictures: Mapping[Condition, Path]) -> Generation:
+    """Check `request`, with `pictures` by role, against its engine's card.
 
     Raises:
-        InvalidRequest, NotFound, UnreadablePicture: what the names say.
+        InvalidRequest, NotFound, UnreadablePicture, WeightsMissing, WeightsDamaged: what the
+            names say.
     """
-    pictures: dict[Condition, Path] = {}
-    if image is not None:
-        read_picture(image)
-        pictures[Condition.IMAGE] = image
-        request.pictures[Condition.IMAGE] = file_digest(image)
-    return Generation(request.completed(registry.card(request.engine)), pictures)
+    for role, picture in pictures.items():
+        read_picture(picture)
+        request.pictures[role] = file_digest(picture)
+    card = registry.card(request.engine)
+    completed = request.completed(card)
+    require(card.variant(completed.variant).needed(completed.conditions, completed.parameters))
+    return Generation(completed, dict(pictures))
 
 
 def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extraction:

@@ -8,20 +8,21 @@ from PIL import Image
 
 from ..errors import UnreadablePicture
 
-FILL = 0.85  # of the square's side is taken by the object's longer side
+FILL = 0.85
 OPAQUE = 128
 
 
-def frame_cutout(picture: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+def frame_cutout(picture: NDArray[np.uint8], size: int, fill: float = FILL) -> NDArray[np.float32]:
     """RGBA [H, W, 4], straight alpha, to [4, size, size]: RGB on white and alpha, -1..1.
 
-    The middle of the opaque pixels' bounding box comes to the middle of the square.
+    The middle of the opaque pixels' bounding box comes to the middle of the square, and its
+    longer side takes `fill` of the square's.
 
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
     left, top, right, bottom = _bounds(picture[..., 3] >= OPAQUE)
-    half = max(right - left, bottom - top) / FILL / 2
+    half = max(right - left, bottom - top) / fill / 2
     x, y = (left + right) / 2, (top + bottom) / 2
     return _resample(picture, (x - half, y - half, x + half, y + half), size)
 

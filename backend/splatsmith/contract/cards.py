@@ -93,16 +93,89 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """One weight file: inside the package (`bundled`), or on a hub, with what is known of it."""
+class Licence:
+    """The terms of a checkpoint; those with `must_accept` are agreed to once, before a download."""
 
-    file: str
+    name: str
+    url: str = ""
+    must_accept: bool = False
+
+
+@dataclass(frozen=True)
+class TensorMark:
+    """A tensor that tells one checkpoint's file from another's by its shape."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A file, or several by a pattern, of a checkpoint.
+
+    path: inside the repository; `*` stands for any part of a name. Where it stands for a folder,
+        as training steps do, the last one counts.
+    size_bytes: of all that `path` matches: exact if `sha256` is given, else an estimate, until
+        the hub says.
+    marks: of which every file of weights holds all, or their shards do together.
+    """
+
+    path: str
     size_bytes: int
-    licence: str
     sha256: str = ""
-    bundled: bool = False
+    marks: tuple[TensorMark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Need:
+    """Which requests use a checkpoint: all, unless something is said here.
+
+    given: needed with any of these conditions alone.
+    without: not needed with any of these.
+    parameter: needed only if the engine's parameter of that name has this `value`.
+    """
+
+    given: tuple[Condition, ...] = ()
+    without: tuple[Condition, ...] = ()
+    parameter: str = ""
+    value: object = True
+
+    def applies(self, given: frozenset[Condition], parameters: Mapping[str, object]) -> bool:
+        """Whether a request with these conditions and (complete) parameters needs it."""
+        if self.given and not given & set(self.given):
+            return False
+        if given & set(self.without):
+            return False
+        return not self.parameter or parameters[self.parameter] == self.value
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Files that are fetched and used together: of one repository, or inside the package.
+
+    id: its name on the command line, in messages and records; unique among all engines'.
+    repository: "owner/name" on the hub; empty if the files travel with the package.
+    revision: a commit, tag or branch; of a branch, the commit is recorded at the download.
+    gated: the hub asks for a token of a user who was granted access there.
+    """
+
+    id: str
+    title: str
+    files: tuple[CheckpointFile, ...]
+    licence: Licence
     repository: str = ""
-    revision: str = ""
+    revision: str = "main"
+    gated: bool = False
+    need: Need = Need()
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files; an estimate unless all have a known hash."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def is_bundled(self) -> bool:
+        return not self.repository
 
 
 @dataclass(frozen=True)
@@ -114,6 +187,12 @@ class Variant:
     conditions: tuple[Condition, ...]
     required: tuple[Condition, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+
+    def needed(
+        self, given: frozenset[Condition], parameters: Mapping[str, object]
+    ) -> tuple[Checkpoint, ...]:
+        """The checkpoints that a request with these conditions and parameters uses."""
+        return tuple(c for c in self.checkpoints if c.need.applies(given, parameters))
 
 
 @dataclass(frozen=True)

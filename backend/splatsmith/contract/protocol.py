@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .cards import PICTURE_CONDITIONS, Condition, EngineCard
-from .problems import InvalidRequest, Problem
+from .problems import InvalidRequest, NotFound, Problem
 
 PROTOCOL_VERSION = 1
 DEFAULT_ENGINE = "sprout"
-MAX_PROMPT_CHARACTERS = 20_000
+MAX_PROMPT_CHARACTERS = 200_000  # engines read far less, and say where they stop
 MAX_NAME_CHARACTERS = 200
 
 
@@ -155,15 +155,38 @@ class ExtractRequest:
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """Fetch the checkpoints of an engine's variant from their hub."""
+    """Fetch checkpoints of an engine's variant, by their ids: all of them if none is named.
+
+    accept_licence: the user has read and accepted their licences.
+    """
 
     engine: str
     variant: str = ""
+    checkpoints: tuple[str, ...] = ()
     accept_licence: bool = False
 
     @property
     def title(self) -> str:
         return f"Download {self.engine} {self.variant}".strip()
+
+    def completed(self, card: EngineCard) -> DownloadRequest:
+        """This request with its variant and all checkpoints by name.
+
+        Raises:
+            NotFound: the variant has no such checkpoint.
+            InvalidRequest: it has none that could be downloaded.
+        """
+        variant = card.variant(self.variant)
+        known = tuple(c.id for c in variant.checkpoints if not c.is_bundled)
+        if not known:
+            raise InvalidRequest(
+                f"There is nothing to download for {variant.title}.", "It is ready to be used."
+            )
+        if unknown := [name for name in self.checkpoints if name not in known]:
+            raise NotFound(
+                f"{variant.title} has no checkpoint {unknown[0]!r}.", f"It has: {', '.join(known)}."
+            )
+        return replace(self, variant=variant.id, checkpoints=self.checkpoints or known)
 
 
 @dataclass(frozen=True)

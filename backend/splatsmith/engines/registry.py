@@ -12,13 +12,13 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..contract.cards import EngineCard
+from ..contract.cards import Checkpoint, EngineCard
 from ..contract.problems import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from .base import Engine
 
-BUILT_IN = ("splatsmith.engines.sprout",)
+BUILT_IN = ("splatsmith.engines.sprout", "splatsmith.engines.diffsplat")
 MORE_VARIABLE = "SPLATSMITH_ENGINES"
 
 
@@ -34,6 +34,13 @@ def card(engine: str) -> EngineCard:
         NotFound: there is no such engine.
     """
     return _find(engine)[0]
+
+
+def checkpoints() -> dict[str, Checkpoint]:
+    """All engines' checkpoints that come from a hub, by their ids."""
+    variants = (variant for each in cards() for variant in each.variants)
+    found = (checkpoint for variant in variants for checkpoint in variant.checkpoints)
+    return {checkpoint.id: checkpoint for checkpoint in found if not checkpoint.is_bundled}
 
 
 def load(engine: str, variant: str, device: str) -> Engine:

@@ -2,6 +2,7 @@
 
     GET    /v1/health                      who answers, and the worker's state
     GET    /v1/engines                     the engines' cards
+    GET    /v1/weights                     which of their checkpoints are on this machine
     POST   /v1/images  /v1/clouds          the file itself as the body -> 201 {"id", "size_bytes"}
     POST   /v1/jobs                        {"kind", "request"} -> 202 + Location; Idempotency-Key
     GET    /v1/jobs                        newest first; ?limit= &before= &state=, Link

@@ -16,9 +16,11 @@ from ..contract.cards import EngineCard
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound
 from ..contract.protocol import PROTOCOL_VERSION, Health, JobState, JobStatus
+from ..contract.weights import CheckpointStatus
 from ..contract.wire import Upload
 from ..engines import registry
 from ..settings import MAX_JSON_BYTES
+from ..weights import status_of
 from .documents import install_handlers
 from .files import DataFolder
 from .jobs import JobStore
@@ -38,16 +40,19 @@ class House:
     store: JobStore
     files: DataFolder
     supervisor: Supervisor
+    downloads: Supervisor
 
 
 def create_app(house: House, guard: Guard) -> FastAPI:
-    """The service's ASGI application; the supervisor lives as long as it does."""
+    """The service's ASGI application; the supervisors live as long as it does."""
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        house.supervisor.start()
+        for each in (house.supervisor, house.downloads):
+            each.start()
         yield
-        await run_in_threadpool(house.supervisor.stop)
+        for each in (house.downloads, house.supervisor):
+            await run_in_threadpool(each.stop)
 
     app = FastAPI(
         title="Splatsmith",
@@ -81,6 +86,11 @@ def _about(house: House) -> APIRouter:
     def engines() -> Response:
         """What the engines can do."""
         return _json(registry.cards())
+
+    @routes.get("/weights", response_model=list[CheckpointStatus])
+    def weights() -> Response:
+        """Which of the engines' checkpoints are on this machine."""
+        return _json([status_of(each) for each in registry.checkpoints().values()])
 
     return routes
 

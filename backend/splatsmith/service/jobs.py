@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,17 +130,22 @@ class JobStore:
         rows = self._all("SELECT id, kind, request FROM jobs")
         return {r["id"]: JobOrder(JobKind(r["kind"]), json.loads(r["request"])) for r in rows}
 
-    def claim(self, owner: ProcessMark) -> JobStatus | None:
-        """Take the oldest queued job for `owner`, who has none now; those of the dead go first."""
-        self._give_back_orphans(owner)
+    def claim(
+        self, owner: ProcessMark, kinds: Collection[JobKind] = tuple(JobKind)
+    ) -> JobStatus | None:
+        """Take the oldest queued job of these kinds for `owner`, who has none of them now; those
+        of the dead go first."""
+        wanted = json.dumps([kind.value for kind in kinds])
+        self._give_back_orphans(owner, wanted)
         row = self._one(
             "UPDATE jobs SET state = 'running', started = ?, owner_pid = ?, owner_started = ?,"
             " attempts = attempts + 1 WHERE number ="
-            " (SELECT min(number) FROM jobs WHERE state = 'queued') AND state = 'queued'"
-            " RETURNING *",
+            " (SELECT min(number) FROM jobs WHERE state = 'queued'"
+            " AND kind IN (SELECT value FROM json_each(?))) AND state = 'queued' RETURNING *",
             time.time(),
             owner.pid,
             owner.started,
+            wanted,
         )
         return _status(row) if row else None
 
@@ -229,9 +235,13 @@ class JobStore:
         )
         return row is not None
 
-    def _give_back_orphans(self, free: ProcessMark) -> None:
+    def _give_back_orphans(self, free: ProcessMark, kinds: str) -> None:
         """Give back the running jobs of services that are dead, or `free` and so not on them."""
-        for row in self._all("SELECT * FROM jobs WHERE state = 'running'"):
+        for row in self._all(
+            "SELECT * FROM jobs WHERE state = 'running'"
+            " AND kind IN (SELECT value FROM json_each(:kinds))",
+            {"kinds": kinds},
+        ):
             owner = ProcessMark(row["owner_pid"], row["owner_started"])
             if owner != free and owner.is_alive():
                 continue

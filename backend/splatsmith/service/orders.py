@@ -9,6 +9,8 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
 from ..contract.wire import AnyRequest, JobOrder
 from ..engines import registry
+from ..weights import require
+from ..weights.licences import accept, check_accepted
 from .files import DataFolder
 from .jobs import NewJob
 
@@ -20,7 +22,9 @@ def new_job(body: bytes, key: str | None, files: DataFolder) -> NewJob:
 
     Raises:
         InvalidRequest: it is not a job order, or asks for what cannot be done.
-        NotFound: it names an engine, variant or upload that does not exist.
+        NotFound: it names an engine, variant, checkpoint or upload that does not exist.
+        WeightsMissing, WeightsDamaged: it needs a checkpoint that is not here, or not whole.
+        LicenceNotAccepted: it is to download one whose licence is still to be accepted.
     """
     order = from_json(JobOrder, _parsed(body), "body")
     request = _completed(order.decoded())
@@ -39,16 +43,30 @@ def new_job(body: bytes, key: str | None, files: DataFolder) -> NewJob:
 def _completed(request: AnyRequest) -> AnyRequest:
     match request:
         case GenerateRequest():
-            return request.completed(registry.card(request.engine))
+            return _possible(request.completed(registry.card(request.engine)))
         case ExtractRequest():
             if not request.products:
                 raise InvalidRequest("No result was asked for.", "Choose mesh or points.")
             return request
         case DownloadRequest():
-            variant = registry.card(request.engine).variant(request.variant)
-            raise InvalidRequest(
-                f"There is nothing to download for {variant.title}.", "It is ready to be used."
-            )
+            return _permitted(request.completed(registry.card(request.engine)))
+
+
+def _possible(request: GenerateRequest) -> GenerateRequest:
+    """Refuse now what would fail for want of weights once the engine is loaded."""
+    variant = registry.card(request.engine).variant(request.variant)
+    require(variant.needed(request.conditions, request.parameters))
+    return request
+
+
+def _permitted(request: DownloadRequest) -> DownloadRequest:
+    """Refuse a download under licences that are not accepted; remember those that now are."""
+    variant = registry.card(request.engine).variant(request.variant)
+    wanted = [each for each in variant.checkpoints if each.id in request.checkpoints]
+    if request.accept_licence:
+        accept(each.licence for each in wanted)
+    check_accepted(wanted)
+    return request
 
 
 def _parsed(body: bytes) -> object:

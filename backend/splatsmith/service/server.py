@@ -29,7 +29,7 @@ from .files import DataFolder
 from .jobs import JobStore
 from .processes import ProcessMark
 from .security import LOOPBACK_NAMES, Guard
-from .supervisor import Supervisor
+from .supervisor import Supervisor, computing, downloading
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,12 @@ def _house(options: ServeOptions) -> Iterator[House]:
         orders = store.orders()
         uploads = {upload for order in orders.values() for upload in order.uploads().values()}
         files.sweep(orders.keys(), uploads)
-        yield House(store, files, Supervisor(store, files, options.device))
+        yield House(
+            store,
+            files,
+            Supervisor(store, files, computing(options.device)),
+            Supervisor(store, files, downloading()),
+        )
     finally:
         store.close()
 

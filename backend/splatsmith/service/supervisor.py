@@ -6,9 +6,10 @@ import logging
 import sqlite3
 import threading
 import time
+from dataclasses import dataclass
 
 from ..contract.problems import Problem, SplatsmithError
-from ..contract.protocol import JobStatus
+from ..contract.protocol import JobKind, JobStatus
 from ..contract.wire import JobOrder
 from ..faults import explain
 from ..messages import CancelJob, Failed, Finished, Moved, Ready, RunJob, Stopped
@@ -21,18 +22,45 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds between two looks at the queue, the worker and a job's cancellation
 PAUSE_AFTER_FAULT = 2.0
-CANCEL_GRACE = 10.0  # seconds that a worker has to stop a job before it is killed
+
+
+@dataclass(frozen=True)
+class Role:
+    """A kind of worker.
+
+    kinds: the jobs that it takes.
+    program: its module, and its arguments.
+    is_kept: while there is nothing to do.
+    grace: seconds that it has to stop a job before it is killed.
+    """
+
+    kinds: tuple[JobKind, ...]
+    program: tuple[str, ...]
+    is_kept: bool
+    grace: float
+
+
+def computing(device: str) -> Role:
+    """The worker proper, on `device`: kept, because its engine is warm."""
+    kinds = (JobKind.GENERATE, JobKind.EXTRACT)
+    return Role(kinds, ("splatsmith.worker", "--device", device), is_kept=True, grace=10.0)
+
+
+def downloading() -> Role:
+    """The one that fetches checkpoints beside it: it may wait for a silent hub, and be killed
+    without a loss."""
+    return Role((JobKind.DOWNLOAD,), ("splatsmith.downloader",), is_kept=False, grace=0.5)
 
 
 class Supervisor:
-    """Takes jobs from the store, one at a time, in a thread of its own."""
+    """Takes jobs of one role from the store, one at a time, in a thread of its own."""
 
-    def __init__(self, store: JobStore, files: DataFolder, device: str) -> None:
+    def __init__(self, store: JobStore, files: DataFolder, role: Role) -> None:
         self.device = ""
         self.worker_state = "stopped"
         self._store = store
         self._files = files
-        self._asked_device = device
+        self._role = role
         self._owner = ProcessMark.of()
         self._worker: WorkerProcess | None = None
         self._stopping = threading.Event()
@@ -47,7 +75,8 @@ class Supervisor:
         self._thread.join()
 
     def _run(self) -> None:
-        self._start_worker()
+        if self._role.is_kept:
+            self._start_worker()
         while not self._stopping.is_set():
             try:
                 self._take_a_job()
@@ -61,14 +90,16 @@ class Supervisor:
 
     def _take_a_job(self) -> None:
         self._notice_idle_worker()
-        if job := self._store.claim(self._owner):
+        if job := self._store.claim(self._owner, self._role.kinds):
             self._carry_out(job)
         else:
+            if self._worker and not self._role.is_kept:
+                self._bury()
             self._stopping.wait(POLL)
 
     def _start_worker(self) -> None:
         self.worker_state = "starting"
-        self._worker = WorkerProcess(self._asked_device)
+        self._worker = WorkerProcess(self._role.program)
 
     def _notice_idle_worker(self) -> None:
         """Hear that the worker is ready, or that it died with nothing to do."""
@@ -113,7 +144,7 @@ class Supervisor:
             if asked_to_stop is None and not self._store.is_wanted(job.id):
                 asked_to_stop = time.monotonic()
                 worker.send(CancelJob(job.id))
-            elif asked_to_stop and time.monotonic() - asked_to_stop > CANCEL_GRACE:
+            elif asked_to_stop and time.monotonic() - asked_to_stop > self._role.grace:
                 log.warning("worker %d does not stop; killing it", worker.pid)
                 worker.kill()
         self._kill_worker()
@@ -153,7 +184,8 @@ class Supervisor:
             self._fail(job, reason.problem)
         else:
             self._store.give_back(job.id)
-        self._start_worker()
+        if self._role.is_kept:
+            self._start_worker()
 
     def _fail(self, job: JobStatus, problem: Problem) -> None:
         log.warning("job %s failed: %s", job.id, problem.sentence)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import IO
 
 from ..contract.problems import SplatsmithError
@@ -16,7 +17,6 @@ from ..messages import Message, decode, encode
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "splatsmith.worker")
 END_WAIT = 5.0  # seconds between asking the process to end and killing it
 
 
@@ -27,10 +27,11 @@ class Exited(Exception):
 class WorkerProcess:
     """One worker, started at once. It ends when its standard input is closed."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, program: Sequence[str]) -> None:
+        """`program`: a module of ours that speaks splatsmith.messages, and its arguments."""
         # Its log goes where ours goes: standard error.
         self._process = subprocess.Popen(
-            [*COMMAND, "--device", device],
+            [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

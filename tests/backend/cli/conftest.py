@@ -1,4 +1,4 @@
-"""The command line in this process, with the test engine."""
+"""The command line in this process, with the test engines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from splatsmith.cli import main
 from splatsmith.engines import registry
-from tests.backend.service.running import LATTICE
+from tests.backend.service.running import LATTICE, MOSAIC
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CommandLine:
         return Answer(code, captured.out, captured.err)
 
     def generate(self, *arguments: object) -> Answer:
-        """Make splats with the test engine."""
+        """Make splats with the test engines."""
         return self("generate", "--engine", "lattice", "--products", "splats", *arguments)
 
 
@@ -48,7 +48,7 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(registry.MORE_VARIABLE, LATTICE)
+    monkeypatch.setenv(registry.MORE_VARIABLE, f"{LATTICE},{MOSAIC}")
     registry.forget()
     yield CommandLine(capsys)
     registry.forget()

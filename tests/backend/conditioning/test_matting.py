@@ -12,7 +12,7 @@ from skimage import data
 from splatsmith.conditioning import matting
 from splatsmith.conditioning.matting import remove_background
 from splatsmith.errors import UnreadablePicture, WeightsDamaged, WeightsMissing
-from splatsmith.weights import checkpoint_path
+from splatsmith.weights import bundled_file
 
 
 def opaque(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -57,11 +57,11 @@ def test_a_picture_without_an_object_is_refused() -> None:
 
 
 def test_a_damaged_network_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / matting.U2NETP.file
+    path = tmp_path / matting.U2NETP.files[0].path
     with pytest.raises(WeightsMissing):
-        checkpoint_path(tmp_path, matting.U2NETP)
+        bundled_file(tmp_path, matting.U2NETP)
     path.parent.mkdir()
     path.write_bytes(bytes(matting.U2NETP.size_bytes))
 
     with pytest.raises(WeightsDamaged, match="not the file its card names"):
-        checkpoint_path(tmp_path, matting.U2NETP)
+        bundled_file(tmp_path, matting.U2NETP)

@@ -65,7 +65,7 @@ def test_a_wrong_parameter_is_explained(parameters: dict[str, object], complaint
         (GenerateRequest(), "neither a prompt nor a picture"),
         (GenerateRequest(prompt=" \n"), "neither a prompt nor a picture"),
         (GenerateRequest(prompt="x", products=()), "No result was asked for"),
-        (GenerateRequest(prompt="x" * 20_001), "20,001 characters"),
+        (GenerateRequest(prompt="x" * 200_001), "200,001 characters"),
         (GenerateRequest(prompt="x", name="n" * 201), "name has 201 characters"),
         (GenerateRequest(prompt="x", pictures={Condition.DEPTH: "i"}), "takes no depth"),
         (GenerateRequest(prompt="x", variant="edged"), "needs canny"),

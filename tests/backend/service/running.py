@@ -26,14 +26,15 @@ T = TypeVar("T")
 BACKEND = Path(splatsmith.__file__).parents[1]
 ROOT = Path(__file__).parents[3]
 LATTICE = "tests.backend.engines.lattice"
+MOSAIC = "tests.backend.engines.mosaic"
 PATIENCE = 90.0  # seconds; only a broken service is waited for so long
 POLL = 0.02
 
 
 def environment() -> dict[str, str]:
-    """The environment of a backend that also has the test engine."""
+    """The environment of a backend that also has the test engines."""
     path = os.pathsep.join(map(str, (BACKEND, ROOT)))
-    return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": LATTICE}
+    return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": f"{LATTICE},{MOSAIC}"}
 
 
 @dataclass

@@ -96,6 +96,6 @@ def test_progress_ends_at_one(sprout: Sprout) -> None:
 
 def test_damaged_weights_are_named(tmp_path) -> None:  # noqa: ANN001
     cut = tmp_path / "sprout.safetensors"
-    cut.write_bytes((FOLDER / WEIGHTS.file).read_bytes()[:100_000])
+    cut.write_bytes((FOLDER / WEIGHTS.files[0].path).read_bytes()[:100_000])
     with pytest.raises(WeightsDamaged):
         read_networks(cut)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from ...contract.cards import (
     Checkpoint,
+    CheckpointFile,
     Condition,
     EngineCard,
+    Licence,
     ParameterSpec,
     ParameterType,
     Variant,
 )
 
 WEIGHTS = Checkpoint(
-    file="weights/sprout.safetensors",
-    size_bytes=58_648_512,
-    licence="CC0-1.0 and CC-BY-3.0 training objects; see ATTRIBUTION.md beside the weights",
-    sha256="d3da473b8ee9e1f43653778abca6edb59716fd14b6ff2fc25d957665757c3c3b",
-    bundled=True,
+    id="sprout",
+    title="Sprout",
+    files=(
+        CheckpointFile(
+            "weights/sprout.safetensors",
+            58_648_512,
+            "d3da473b8ee9e1f43653778abca6edb59716fd14b6ff2fc25d957665757c3c3b",
+        ),
+    ),
+    licence=Licence(
+        "CC0-1.0 and CC-BY-3.0 training objects; see ATTRIBUTION.md beside the weights"
+    ),
 )
 
 CARD = EngineCard(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...conditioning.framing import frame_cutout
 from ...conditioning.text import TextEncoder
 from ...contract.cards import Condition as Kind
-from ...contract.cloud import SH_C0, GaussianCloud
 from ...diffusion.flow import add_noise, guided, sample, sampling_times
+from ...gaussians.splat_grid import to_cloud
 from ...progress import Progress
-from ...weights import checkpoint_path
+from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
@@ -27,7 +26,6 @@ from .model import (
     TEXT_WIDTH,
     TOKENS,
     Condition,
-    Gaussians,
     LatentDenoiser,
     SplatDecoder,
 )
@@ -54,7 +52,7 @@ class Sprout:
         Raises:
             WeightsMissing, WeightsDamaged: what the names say.
         """
-        networks = read_networks(checkpoint_path(FOLDER, WEIGHTS))
+        networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._denoiser: LatentDenoiser = networks[0].to(device)
         self._decoder: SplatDecoder = networks[1].to(device)
         self._texts = TextEncoder()
@@ -81,7 +79,7 @@ class Sprout:
         progress.step(0, steps + 1)
         if steps:
             latents = sample(predict, latents, times, lambda done: progress.step(done, steps + 1))
-        cloud = _cloud(self._decoder(latents))
+        cloud = to_cloud(self._decoder(latents), FAINTEST)
         progress.step(steps + 1, steps + 1)
         return Generation(cloud, ConditioningCamera(settings.elevation, DISTANCE, FOV))
 
@@ -116,20 +114,3 @@ class Sprout:
 def load(variant: str, device: str) -> Sprout:
     """The engine on `device`; there is one variant."""
     return Sprout(device)
-
-
-def _cloud(gaussians: Gaussians) -> GaussianCloud:
-    """The first of a batch, without Gaussians too faint to see."""
-    kept = gaussians.opacities[0] > FAINTEST
-
-    def array(values: Tensor) -> np.ndarray:
-        return np.ascontiguousarray(values[0][kept].float().cpu().numpy())
-
-    return GaussianCloud(
-        means=array(gaussians.means),
-        quats=array(gaussians.quats),
-        scales=array(gaussians.scales),
-        opacities=array(gaussians.opacities),
-        sh0=array((gaussians.colors - 0.5) / SH_C0),
-        shN=np.zeros((int(kept.sum()), 0, 3), np.float32),
-    )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...gaussians.splat_grid import Gaussians, pixel_rays
 from ...nn.transformer import Block, ModulatedBlock, sinusoids
 
 VIEWS = 4
@@ -43,17 +44,6 @@ class Shape:
     width: int = 448
     blocks: int = 8
     head: int = 64  # width of an attention head
-
-
-@dataclass(frozen=True)
-class Gaussians:
-    """A batch of clouds of N Gaussians, as the rasteriser takes them."""
-
-    means: Tensor  # [B, N, 3]
-    quats: Tensor  # [B, N, 4], wxyz, unit
-    scales: Tensor  # [B, N, 3], linear
-    opacities: Tensor  # [B, N], 0..1
-    colors: Tensor  # [B, N, 3], sRGB 0..1
 
 
 @dataclass(frozen=True)
@@ -182,12 +172,9 @@ def view_rays() -> tuple[Tensor, Tensor]:
     """Camera centres [4, 1, 1, 3] and rays [4, 64, 64, 3] of depth 1 of the four views."""
     tangent = math.tan(math.radians(FOV / 2))
     pixel = ((torch.arange(SPLATS) + 0.5) / SPLATS * 2 - 1) * tangent
-    rows, columns = torch.meshgrid(pixel, pixel, indexing="ij")
-    in_camera = torch.stack([columns, rows, torch.ones_like(rows)], -1)
-    views = [view_rotation(90.0 * view, ELEVATION) for view in range(VIEWS)]
-    rays = torch.stack([in_camera @ rotation for rotation in views])
-    origins = torch.stack([-DISTANCE * rotation[2] for rotation in views])
-    return origins[:, None, None], rays
+    rotations = torch.stack([view_rotation(90.0 * view, ELEVATION) for view in range(VIEWS)])
+    rays = pixel_rays(pixel.expand(VIEWS, -1), pixel.expand(VIEWS, -1), rotations.mT)
+    return (-DISTANCE * rotations[:, 2])[:, None, None], rays
 
 
 def view_rotation(azimuth: float, elevation: float) -> Tensor:

@@ -1,0 +1,191 @@
+"""splatsmith weights list · download · verify · import: the checkpoints of the engines."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.table import Column, Table
+
+from ..contract.cards import Checkpoint, Condition, Variant
+from ..contract.jsonable import to_json
+from ..contract.problems import NotFound, SplatsmithError
+from ..contract.weights import CheckpointState
+from ..engines import registry
+from ..errors import Cancelled
+from ..progress import Progress
+from ..weights import status_of
+from ..weights.licences import accept
+from .screen import Screen
+from .workshop import stopped_by_interrupt
+
+DONE, FAILED, STOPPED = 0, 1, 130
+GIGABYTE = 1e9
+NAMES = "an engine, one of its variants (engine/variant), or a checkpoint"
+
+
+def add_weights(commands: argparse._SubParsersAction) -> None:
+    """Add the command `weights` with its own commands."""
+    command = commands.add_parser("weights", help="list, fetch, check and import checkpoints")
+    own = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    listing = _add(own, "list", run_list, "list the checkpoints and what is here of them")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    getting = _add(own, "download", run_download, "fetch checkpoints from their hub")
+    getting.add_argument("names", nargs="+", metavar="NAME", help=NAMES)
+    getting.add_argument(
+        "--for",
+        dest="conditions",
+        nargs="+",
+        type=Condition,
+        choices=tuple(Condition),
+        metavar="CONDITION",
+        help=f"only what a request with these needs: {' '.join(Condition)}",
+    )
+    getting.add_argument(
+        "--accept-licence", action="store_true", help="say that you accept their licences"
+    )
+    checking = _add(own, "verify", run_verify, "read checkpoints that are here again, and compare")
+    checking.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES} (default: all here)")
+    importing = _add(own, "import", run_import, "take over checkpoints that are on the disk")
+    importing.add_argument("folder", type=Path, metavar="FOLDER")
+    importing.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES} (default: any)")
+    importing.add_argument(
+        "--link", action="store_true", help="use the files where they are, instead of copies"
+    )
+
+
+def run_list(options: argparse.Namespace, screen: Screen) -> int:
+    """List every checkpoint with its state, size and licence."""
+    known = registry.checkpoints().values()
+    if options.json:
+        screen.show_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
+        return DONE
+    name = Column("checkpoint", no_wrap=True)  # to be typed: whole, however narrow the screen
+    table = Table(name, "what it is", "GB", "state", "licence", box=None)
+    for each in known:
+        status = status_of(each)
+        size = f"{status.size_bytes / GIGABYTE:.2f}"
+        terms = f"{each.licence.name}{', gated' if each.gated else ''}"
+        table.add_row(each.id, each.title, size, _state(each), terms)
+    screen.show(table)
+    return DONE
+
+
+def run_download(options: argparse.Namespace, screen: Screen) -> int:
+    """Fetch the named checkpoints; what is here already is left alone."""
+    # The hub's library takes a while to load: whoever only lists shall not wait for it.
+    from ..weights.download import download
+    from ..weights.hub import Hub
+
+    wanted = chosen(options.names, options.conditions)
+    if options.accept_licence:
+        accept(each.licence for each in wanted)
+    with stopped_by_interrupt() as stop, screen.progress("Downloading") as report:
+        try:
+            download(wanted, Hub.of_environment(), Progress(report, stop.is_set))
+        except Cancelled:
+            screen.say("Stopped; what has arrived is kept.")
+            return STOPPED
+    screen.show("\n".join(f"{each.id}: {_state(each)}" for each in wanted))
+    return DONE
+
+
+def run_verify(options: argparse.Namespace, screen: Screen) -> int:
+    """Check the named checkpoints, or all that are here; goes on past damaged ones."""
+    from ..weights.verify import verify  # reads safetensors; as above
+
+    wanted = chosen(options.names) if options.names else _all_begun()
+    failures = 0
+    with stopped_by_interrupt() as stop:
+        for each in wanted:
+            try:
+                with screen.progress(each.id) as report:
+                    verify(each, Progress(report, stop.is_set))
+                screen.show(f"{each.id}: verified")
+            except SplatsmithError as error:
+                failures += 1
+                screen.show(f"{each.id}: {error}")
+    return FAILED if failures else DONE
+
+
+def run_import(options: argparse.Namespace, screen: Screen) -> int:
+    """Import what is recognised in the folder, or only the named checkpoints."""
+    from ..weights.adopt import adopt  # reads safetensors; as above
+
+    wanted = chosen(options.names) if options.names else list(registry.checkpoints().values())
+    with stopped_by_interrupt() as stop, screen.progress("Importing") as report:
+        adoption = adopt(options.folder, wanted, options.link, Progress(report, stop.is_set))
+    for doubt in adoption.doubts:
+        screen.say(f"Left out: {doubt}")
+    for each in adoption.imported:
+        screen.show(f"{each.id}: imported")
+    for each in adoption.kept:
+        screen.show(f"{each.id}: was here already")
+    return DONE
+
+
+def chosen(names: Sequence[str], given: Iterable[Condition] | None = None) -> list[Checkpoint]:
+    """The checkpoints that `names` stand for, each once; of variants, those that requests with
+    the conditions `given` need, or all.
+
+    Raises:
+        NotFound: a name stands for nothing that could be downloaded.
+    """
+    found: dict[str, Checkpoint] = {}
+    for name in names:
+        found |= {each.id: each for each in _named(name, given) if not each.is_bundled}
+    return list(found.values())
+
+
+def _named(name: str, given: Iterable[Condition] | None) -> list[Checkpoint]:
+    known = registry.checkpoints()
+    if name in known:
+        return [known[name]]
+    engine, _, variant = name.partition("/")
+    cards = {card.id: card for card in registry.cards()}
+    if engine not in cards:
+        raise NotFound(
+            f"There is no checkpoint, and no engine, called {name!r}.",
+            "`splatsmith weights list` shows them.",
+        )
+    card = cards[engine]
+    variants = [card.variant(variant)] if variant else card.variants
+    parameters = card.check_parameters({})
+    return [c for v in variants for c in _needed(v, given, parameters)]
+
+
+def _needed(
+    variant: Variant, given: Iterable[Condition] | None, parameters: dict
+) -> tuple[Checkpoint, ...]:
+    if given is None:
+        return variant.checkpoints
+    return variant.needed(frozenset(given), parameters)
+
+
+def _all_begun() -> list[Checkpoint]:
+    known = registry.checkpoints().values()
+    return [each for each in known if status_of(each).state is not CheckpointState.ABSENT]
+
+
+def _state(checkpoint: Checkpoint) -> str:
+    status = status_of(checkpoint)
+    if status.state is CheckpointState.PARTIAL:
+        return f"{status.present_bytes / max(status.size_bytes, 1):.0%} here"
+    return status.state.value
+
+
+def _members(checkpoint: Checkpoint) -> dict[str, object]:
+    members = to_json(checkpoint)
+    assert isinstance(members, dict)
+    return members
+
+
+def _add(
+    commands: argparse._SubParsersAction, name: str, run: object, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text)
+    command.set_defaults(run=run, log_level=logging.ERROR)
+    command.add_argument("--debug", action="store_true", help="show tracebacks and the log")
+    return command

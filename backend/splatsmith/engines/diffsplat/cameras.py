@@ -1,0 +1,72 @@
+"""The four cameras of DiffSplat, and the maps that tell the networks of them.
+
+World: right-handed, Y up, the front on +Z: the asset frame. Intrinsics are fx, fy, cx, cy divided
+by the picture's side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...gaussians.cameras import orbit
+from ...gaussians.splat_grid import pixel_rays
+
+AZIMUTHS = (0.0, 90.0, 180.0, 270.0)  # degrees, of the four views
+DISTANCE = 1.4
+FOCAL = 1422.222 / 1024  # of the picture's side
+FOV = math.degrees(2 * math.atan(0.5 / FOCAL))
+
+
+def camera_to_world(
+    elevation: float, azimuths: Sequence[float] = AZIMUTHS, distance: float = DISTANCE
+) -> Tensor:
+    """[V, 4, 4] of cameras that look at the origin; degrees, elevation > 0 looks down."""
+    viewmats = torch.from_numpy(orbit(azimuths, elevation, distance, FOV, 1).viewmats)
+    return torch.linalg.inv(viewmats.double()).float()
+
+
+def intrinsics(views: int) -> Tensor:
+    """[V, 4]: the same for every view."""
+    return torch.tensor([FOCAL, FOCAL, 0.5, 0.5]).expand(views, -1)
+
+
+def plucker_maps(c2w: Tensor, fxfycxcy: Tensor, height: int, width: int) -> Tensor:
+    """Rays as [V, 6, H, W]: the moment o x d, then the unit direction d.
+
+    The published networks learned from rays that are half a picture off, as 0.5 was added to
+    coordinates already divided by the picture's side: the same is done here.
+    """
+    x, y = _plane(fxfycxcy, height, width, shift=0.5)
+    directions = F.normalize(pixel_rays(x, y, c2w[:, :3, :3]), dim=-1)
+    origins = c2w[:, None, None, :3, 3].expand_as(directions)
+    moments = torch.linalg.cross(origins, directions)
+    return torch.cat([moments, directions], -1).permute(0, 3, 1, 2)
+
+
+def shrink_maps(maps: Tensor, size: int) -> Tensor:
+    """[V, C, H, W] to the latents' [V, C, size, size], bilinear without antialiasing."""
+    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+
+
+def unproject(depth: Tensor, c2w: Tensor, fxfycxcy: Tensor) -> Tensor:
+    """z-depths [V, H, W] to world points [V, 3, H, W].
+
+    The outermost pixels' centres lie on the picture's border, as the networks learned it.
+    """
+    x, y = _plane(fxfycxcy, *depth.shape[1:], shift=0.0)
+    rays = pixel_rays(x, y, c2w[:, :3, :3])
+    points = c2w[:, None, None, :3, 3] + rays * depth[..., None]
+    return points.permute(0, 3, 1, 2)
+
+
+def _plane(fxfycxcy: Tensor, height: int, width: int, shift: float) -> tuple[Tensor, Tensor]:
+    """Pixels' places on the image plane at z-depth 1: x [V, W] and y [V, H]."""
+    fx, fy, cx, cy = fxfycxcy.T[..., None]
+    columns = torch.linspace(0, 1, width, device=fxfycxcy.device)
+    rows = torch.linspace(0, 1, height, device=fxfycxcy.device)
+    return (columns + shift - cx) / fx, (rows + shift - cy) / fy

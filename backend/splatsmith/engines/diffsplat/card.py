@@ -1,0 +1,188 @@
+"""What DiffSplat can do."""
+
+from __future__ import annotations
+
+from ...contract.cards import (
+    Condition,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
+from .checkpoints import (
+    ELEVATION_PARAMETER,
+    PIXART_CHECKPOINTS,
+    SD15_CHECKPOINTS,
+    SD35_CHECKPOINTS,
+    T5_PARAMETER,
+)
+from .families import DIFFUSION_SOLVERS, FLOW_SOLVERS
+
+OWN = "default"  # the variant's own choice
+SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+MEMORIES = ("auto", "fast", "small")
+PREPARATIONS = ("fine", "published")
+
+WORDS_AND_PICTURES = (Condition.TEXT, Condition.IMAGE)
+MAPS = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+
+SAMPLING = (
+    ParameterSpec(
+        "seed",
+        ParameterType.INT,
+        0,
+        "Another number gives another asset of the same prompt.",
+        "Seed",
+        minimum=0,
+        maximum=2**31 - 1,
+    ),
+    ParameterSpec(
+        "negative_prompt", ParameterType.TEXT, "", "What is not wanted.", "Negative Prompt"
+    ),
+    ParameterSpec(
+        "steps",
+        ParameterType.INT,
+        0,
+        "Sampling steps; 0 takes the variant's own number, 20 or 28.",
+        "Steps",
+        minimum=0,
+        maximum=200,
+    ),
+    ParameterSpec(
+        "guidance",
+        ParameterType.FLOAT,
+        0.0,
+        "How strictly the prompt is followed; 1 not more than it must be. 0 takes the variant's "
+        "own: 7.5, 4.5 or 5 for text, 2 with a picture.",
+        "Guidance",
+        minimum=0.0,
+        maximum=30.0,
+    ),
+    ParameterSpec(
+        "triangle",
+        ParameterType.BOOL,
+        False,
+        "Guide the front least and the back most, so that the front keeps to the picture.",
+        "Triangle Guidance",
+    ),
+    ParameterSpec(
+        "least_guidance",
+        ParameterType.FLOAT,
+        1.0,
+        "With triangle guidance: that of the front.",
+        "Front Guidance",
+        minimum=0.0,
+        maximum=30.0,
+    ),
+    ParameterSpec(
+        "scheduler",
+        ParameterType.CHOICE,
+        OWN,
+        "The solver of the diffusion equations. SD3.5 takes flow and both dpmsolver++, the others "
+        "all but flow.",
+        "Scheduler",
+        choices=SOLVERS,
+    ),
+)
+VIEWING = (
+    ParameterSpec(
+        "elevation",
+        ParameterType.FLOAT,
+        10.0,
+        "How far above the object's middle the views, and a picture, are taken from. Learned from "
+        "-10 to 40.",
+        "Elevation",
+        minimum=-90.0,
+        maximum=90.0,
+        unit="degrees",
+    ),
+    ParameterSpec(
+        ELEVATION_PARAMETER,
+        ParameterType.BOOL,
+        False,
+        "With a picture: estimate its elevation. Often wrong; by hand is better.",
+        "Estimate Elevation",
+    ),
+    ParameterSpec(
+        "preparation",
+        ParameterType.CHOICE,
+        PREPARATIONS[0],
+        "How a picture is prepared: with nothing lost, or as the published program did.",
+        "Picture Preparation",
+        choices=PREPARATIONS,
+    ),
+    ParameterSpec(
+        "control_strength",
+        ParameterType.FLOAT,
+        1.0,
+        "With a depth, normal or edge map: how strictly it is followed.",
+        "Map Strength",
+        minimum=0.0,
+        maximum=2.0,
+    ),
+    ParameterSpec(
+        "guess",
+        ParameterType.BOOL,
+        False,
+        "With a map: let the network guess what the map shows, with a short or no prompt.",
+        "Guess from Map",
+    ),
+    ParameterSpec(
+        "opacity_threshold",
+        ParameterType.FLOAT,
+        0.0,
+        "Gaussians of this opacity or less are left out.",
+        "Opacity Threshold",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+)
+COMPUTING = (
+    ParameterSpec(
+        T5_PARAMETER,
+        ParameterType.BOOL,
+        False,
+        "SD3.5: read the prompt with T5 as well. Long prompts are understood better; 9.5 GB more.",
+        "Use T5",
+    ),
+    ParameterSpec(
+        "precision",
+        ParameterType.CHOICE,
+        PRECISIONS[0],
+        "Of the networks' arithmetic: auto takes bfloat16 on a GPU that has it.",
+        "Precision",
+        choices=PRECISIONS,
+    ),
+    ParameterSpec(
+        "memory",
+        ParameterType.CHOICE,
+        MEMORIES[0],
+        "Fast keeps all networks on the GPU; small only the one at work.",
+        "Memory",
+        choices=MEMORIES,
+    ),
+)
+
+CARD = EngineCard(
+    id="diffsplat",
+    title="DiffSplat",
+    description="Image diffusion models that draw splats in four views. Wants a GPU.",
+    quality="good",
+    variants=(
+        Variant(
+            "sd15",
+            "Stable Diffusion 1.5",
+            (*WORDS_AND_PICTURES, *MAPS),
+            checkpoints=SD15_CHECKPOINTS,
+        ),
+        Variant("pixart-sigma", "PixArt-Sigma", WORDS_AND_PICTURES, checkpoints=PIXART_CHECKPOINTS),
+        Variant(
+            "sd35-medium",
+            "Stable Diffusion 3.5 Medium",
+            WORDS_AND_PICTURES,
+            checkpoints=SD35_CHECKPOINTS,
+        ),
+    ),
+    parameters=(*SAMPLING, *VIEWING, *COMPUTING),
+)

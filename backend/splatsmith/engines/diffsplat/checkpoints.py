@@ -1,0 +1,337 @@
+"""DiffSplat's published checkpoints and the parts of the base models that it runs with.
+
+Sizes are estimates from the numbers of parameters; the hub says the true ones. Networks derived
+from a base model stand under that model's licence beside their own, MIT.
+"""
+
+from __future__ import annotations
+
+from ...contract.cards import (
+    Checkpoint,
+    CheckpointFile,
+    Condition,
+    Licence,
+    Need,
+    TensorMark,
+)
+
+DIFFSPLAT = "chenguolin/DiffSplat"
+SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+PIXART_SIGMA = "PixArt-alpha/pixart_sigma_sdxlvae_T5_diffusers"
+SD35_MEDIUM = "stabilityai/stable-diffusion-3.5-medium"
+
+T5_PARAMETER = "t5"
+ELEVATION_PARAMETER = "estimate_elevation"
+
+MIT = Licence("MIT", "https://github.com/chenguolin/DiffSplat/blob/main/LICENSE")
+OPENRAIL_M = Licence(
+    "CreativeML Open RAIL-M",
+    "https://github.com/CompVis/stable-diffusion/blob/main/LICENSE",
+    must_accept=True,
+)
+OPENRAIL_PLUS_PLUS_M = Licence(
+    "CreativeML Open RAIL++-M",
+    "https://github.com/Stability-AI/generative-models/blob/main/model_licenses/LICENSE-SDXL1.0",
+    must_accept=True,
+)
+STABILITY_COMMUNITY = Licence(
+    "Stability AI Community License",
+    "https://stability.ai/community-license-agreement",
+    must_accept=True,
+)
+
+TEXT_ALONE = Need(without=(Condition.IMAGE,))
+WITH_PICTURE = Need(given=(Condition.IMAGE,))
+
+SMALL = 2_000  # bytes of a config.json
+CLIP_TOKENIZER = 1_600_000
+T5_TOKENIZER = 800_000
+
+
+def _denoiser(tag: str, kind: str, size: int, mark: TensorMark) -> tuple[CheckpointFile, ...]:
+    """A U-Net or a transformer of the official repository, in one file or in shards."""
+    folder = f"{tag}/checkpoints/013020/{kind}_ema"
+    return (
+        CheckpointFile(f"{folder}/*.json", SMALL),
+        CheckpointFile(f"{folder}/diffusion_pytorch_model*.safetensors", size, marks=(mark,)),
+    )
+
+
+def _control_net(condition: Condition) -> Checkpoint:
+    folder = f"gsdiff_gobj83k_sd15__render__{condition}/checkpoints/065100/controlnet"
+    marks = (
+        TensorMark("conv_in.weight", (320, 10, 3, 3)),
+        TensorMark("controlnet_cond_embedding.conv_in.weight", (16, 3, 3, 3)),
+    )
+    return Checkpoint(
+        id=f"diffsplat-sd15-{condition}",
+        title=f"DiffSplat SD1.5 ControlNet, {condition}",
+        # Its config.json is that of another network: it is left where it is.
+        files=(
+            CheckpointFile(
+                f"{folder}/diffusion_pytorch_model.safetensors", 1_445_000_000, marks=marks
+            ),
+        ),
+        licence=OPENRAIL_M,
+        repository=DIFFSPLAT,
+        need=Need(given=(condition,)),
+    )
+
+
+def _decoder(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint:
+    """A GSVAE; its encoder and its tiny decoder are in the file, and not used."""
+    marks = (
+        TensorMark("vae.decoder.conv_in.weight", (512, latent_channels, 3, 3)),
+        TensorMark("vae.decoder.conv_out.weight", (12, 128, 3, 3)),
+    )
+    return Checkpoint(
+        id=f"diffsplat-gsvae-{name}",
+        title=f"DiffSplat GSVAE, {name}",
+        files=(
+            CheckpointFile(f"{tag}/checkpoints/{step}/model.safetensors", 345_000_000, marks=marks),
+        ),
+        licence=MIT,
+        repository=DIFFSPLAT,
+    )
+
+
+def _encoder_files(latent_channels: int, size: int) -> tuple[CheckpointFile, ...]:
+    """A base model's image VAE, of which pictures need the encoder."""
+    marks = (
+        TensorMark("encoder.conv_in.weight", (128, 3, 3, 3)),
+        TensorMark("decoder.conv_in.weight", (512, latent_channels, 3, 3)),
+    )
+    return (
+        CheckpointFile("vae/config.json", SMALL),
+        CheckpointFile("vae/diffusion_pytorch_model.safetensors", size, marks=marks),
+    )
+
+
+SD15_TEXT = Checkpoint(
+    id="diffsplat-sd15-text",
+    title="DiffSplat SD1.5, from text",
+    files=_denoiser(
+        "gsdiff_gobj83k_sd15__render",
+        "unet",
+        3_440_000_000,
+        TensorMark("conv_in.weight", (320, 10, 3, 3)),
+    ),
+    licence=OPENRAIL_M,
+    repository=DIFFSPLAT,
+    need=TEXT_ALONE,
+)
+SD15_IMAGE = Checkpoint(
+    id="diffsplat-sd15-image",
+    title="DiffSplat SD1.5, from a picture",
+    files=_denoiser(
+        "gsdiff_gobj83k_sd15_image__render",
+        "unet",
+        3_440_000_000,
+        TensorMark("conv_in.weight", (320, 11, 3, 3)),
+    ),
+    licence=OPENRAIL_M,
+    repository=DIFFSPLAT,
+    need=WITH_PICTURE,
+)
+SD15_CONTROLS = {
+    condition: _control_net(condition)
+    for condition in (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+}
+SD15_GSVAE = _decoder("sd", "gsvae_gobj265k_sd", "*", 4)
+SD15_WORDS = Checkpoint(
+    id="sd15-text-encoder",
+    title="Stable Diffusion 1.5 text encoder (CLIP-L)",
+    files=(
+        CheckpointFile("tokenizer/*", CLIP_TOKENIZER),
+        CheckpointFile("scheduler/scheduler_config.json", SMALL),
+        CheckpointFile("text_encoder/config.json", SMALL),
+        CheckpointFile(
+            "text_encoder/model.fp16.safetensors",
+            246_000_000,
+            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 768)),),
+        ),
+    ),
+    licence=OPENRAIL_M,
+    repository=SD15,
+)
+SD15_PICTURES = Checkpoint(
+    id="sd15-vae",
+    title="Stable Diffusion 1.5 image encoder",
+    files=_encoder_files(4, 335_000_000),
+    licence=OPENRAIL_M,
+    repository=SD15,
+    need=WITH_PICTURE,
+)
+
+PIXART_TEXT = Checkpoint(
+    id="diffsplat-pixart-sigma-text",
+    title="DiffSplat PixArt-Sigma, from text",
+    files=_denoiser(
+        "gsdiff_gobj83k_pas_fp16__render",
+        "transformer",
+        2_440_000_000,
+        TensorMark("pos_embed.proj.weight", (1152, 10, 2, 2)),
+    ),
+    licence=OPENRAIL_PLUS_PLUS_M,
+    repository=DIFFSPLAT,
+    need=TEXT_ALONE,
+)
+PIXART_IMAGE = Checkpoint(
+    id="diffsplat-pixart-sigma-image",
+    title="DiffSplat PixArt-Sigma, from a picture",
+    files=_denoiser(
+        "gsdiff_gobj83k_pas_fp16_image__render",
+        "transformer",
+        2_440_000_000,
+        TensorMark("pos_embed.proj.weight", (1152, 11, 2, 2)),
+    ),
+    licence=OPENRAIL_PLUS_PLUS_M,
+    repository=DIFFSPLAT,
+    need=WITH_PICTURE,
+)
+PIXART_GSVAE = _decoder("sdxl", "gsvae_gobj265k_sdxl_fp16", "*", 4)
+PIXART_WORDS = Checkpoint(
+    id="pixart-sigma-text-encoder",
+    title="PixArt-Sigma text encoder (T5-XXL)",
+    files=(
+        CheckpointFile("tokenizer/*", T5_TOKENIZER),
+        CheckpointFile("scheduler/scheduler_config.json", SMALL),
+        CheckpointFile("text_encoder/*.json", 4 * SMALL),
+        CheckpointFile(
+            "text_encoder/model-*.safetensors",
+            19_050_000_000,
+            marks=(TensorMark("shared.weight", (32128, 4096)),),
+        ),
+    ),
+    licence=OPENRAIL_PLUS_PLUS_M,
+    repository=PIXART_SIGMA,
+)
+PIXART_PICTURES = Checkpoint(
+    id="pixart-sigma-vae",
+    title="PixArt-Sigma image encoder",
+    files=_encoder_files(4, 335_000_000),
+    licence=OPENRAIL_PLUS_PLUS_M,
+    repository=PIXART_SIGMA,
+    need=WITH_PICTURE,
+)
+
+SD35_TEXT = Checkpoint(
+    id="diffsplat-sd35-medium-text",
+    title="DiffSplat SD3.5 medium, from text",
+    files=_denoiser(
+        "gsdiff_gobj83k_sd35m__render",
+        "transformer",
+        9_880_000_000,
+        TensorMark("pos_embed.proj.weight", (1536, 22, 2, 2)),
+    ),
+    licence=STABILITY_COMMUNITY,
+    repository=DIFFSPLAT,
+    need=TEXT_ALONE,
+)
+SD35_IMAGE = Checkpoint(
+    id="diffsplat-sd35-medium-image",
+    title="DiffSplat SD3.5 medium, from a picture",
+    files=_denoiser(
+        "gsdiff_gobj83k_sd35m_image__render",
+        "transformer",
+        9_880_000_000,
+        TensorMark("pos_embed.proj.weight", (1536, 23, 2, 2)),
+    ),
+    licence=STABILITY_COMMUNITY,
+    repository=DIFFSPLAT,
+    need=WITH_PICTURE,
+)
+SD35_GSVAE = _decoder("sd3", "gsvae_gobj265k_sd3", "039030", 16)
+SD35_WORDS = Checkpoint(
+    id="sd35-medium-text-encoders",
+    title="Stable Diffusion 3.5 medium text encoders (CLIP-L, CLIP-G)",
+    files=(
+        CheckpointFile("tokenizer/*", CLIP_TOKENIZER),
+        CheckpointFile("tokenizer_2/*", CLIP_TOKENIZER),
+        CheckpointFile("scheduler/scheduler_config.json", SMALL),
+        CheckpointFile("text_encoder/config.json", SMALL),
+        CheckpointFile(
+            "text_encoder/model.safetensors",
+            247_000_000,
+            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 768)),),
+        ),
+        CheckpointFile("text_encoder_2/config.json", SMALL),
+        CheckpointFile(
+            "text_encoder_2/model.safetensors",
+            1_390_000_000,
+            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 1280)),),
+        ),
+    ),
+    licence=STABILITY_COMMUNITY,
+    repository=SD35_MEDIUM,
+    gated=True,
+)
+SD35_T5 = Checkpoint(
+    id="sd35-medium-t5",
+    title="Stable Diffusion 3.5 medium text encoder (T5-XXL)",
+    files=(
+        CheckpointFile("tokenizer_3/*", T5_TOKENIZER),
+        CheckpointFile("text_encoder_3/config.json", SMALL),
+        CheckpointFile("text_encoder_3/model.safetensors.index.json", 10 * SMALL),
+        CheckpointFile(
+            "text_encoder_3/model-*.safetensors",
+            9_520_000_000,
+            marks=(TensorMark("shared.weight", (32128, 4096)),),
+        ),
+    ),
+    licence=STABILITY_COMMUNITY,
+    repository=SD35_MEDIUM,
+    gated=True,
+    need=Need(parameter=T5_PARAMETER),
+)
+SD35_PICTURES = Checkpoint(
+    id="sd35-medium-vae",
+    title="Stable Diffusion 3.5 medium image encoder",
+    files=_encoder_files(16, 168_000_000),
+    licence=STABILITY_COMMUNITY,
+    repository=SD35_MEDIUM,
+    gated=True,
+    need=WITH_PICTURE,
+)
+
+ELEVATION = Checkpoint(
+    id="diffsplat-elevest",
+    title="DiffSplat ElevEst, a picture's elevation",
+    files=(
+        CheckpointFile(
+            "elevest_gobj265k_b_C25/checkpoints/062160/model.safetensors",
+            351_000_000,
+            marks=(TensorMark("lower_bounds", (25,)),),
+        ),
+    ),
+    licence=MIT,
+    repository=DIFFSPLAT,
+    need=Need(given=(Condition.IMAGE,), parameter=ELEVATION_PARAMETER),
+)
+
+SD15_CHECKPOINTS = (
+    SD15_WORDS,
+    SD15_TEXT,
+    SD15_IMAGE,
+    SD15_PICTURES,
+    SD15_GSVAE,
+    *SD15_CONTROLS.values(),
+    ELEVATION,
+)
+PIXART_CHECKPOINTS = (
+    PIXART_WORDS,
+    PIXART_TEXT,
+    PIXART_IMAGE,
+    PIXART_PICTURES,
+    PIXART_GSVAE,
+    ELEVATION,
+)
+SD35_CHECKPOINTS = (
+    SD35_WORDS,
+    SD35_T5,
+    SD35_TEXT,
+    SD35_IMAGE,
+    SD35_PICTURES,
+    SD35_GSVAE,
+    ELEVATION,
+)

@@ -1,0 +1,138 @@
+"""Text, a picture or a map to Gaussians, by way of the latents of four views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...contract.cards import Condition
+from ...contract.cloud import GaussianCloud
+from ...gaussians.splat_grid import to_cloud
+from ...memory import check_memory
+from ...progress import Progress
+from ...weights import require
+from ..base import ConditioningCamera, Conditions, Generation
+from .cameras import DISTANCE, FOV, camera_to_world, intrinsics
+from .card import CARD
+from .families import FAMILIES, Family
+from .graphs import RecordedDenoiser
+from .loading import VIEWS, Networks, bytes_needed
+from .networks import MultiViewUNet
+from .residence import choose_residence
+from .sampling import GuidedDenoiser, Told, draws_needed, sample
+from .schedulers import Solver, make_solver
+from .seeing import look, tell
+from .settings import Settings, choose_precision, chosen_map, read_settings
+from .splats import read_gaussians
+from .telling import Reading, read_prompts
+
+Denoise = Callable[[Tensor, Tensor, Told], Tensor]
+
+
+class DiffSplat:
+    """One variant; see the card. Its networks are loaded when a job first needs them."""
+
+    def __init__(self, family: Family, device: str) -> None:
+        self._family = family
+        self._device = device
+        self._networks: Networks | None = None
+        self._guided: tuple[GuidedDenoiser, Denoise] | None = None
+        self._reading: Reading | None = None
+
+    @torch.inference_mode()
+    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+        """Read the prompt, look at the picture, sample the views' latents, decode them.
+
+        Raises:
+            InvalidRequest, UnreadablePicture: what was given does not go together.
+            WeightsMissing, WeightsDamaged, OutOfMemory: what the names say.
+        """
+        settings = read_settings(conditions, self._family)
+        networks = self._loaded(conditions, settings)
+        steps = settings.steps + 2
+        progress.step(0, steps)
+        reading = self._read(conditions.prompt, settings, networks)
+        progress.step(1, steps)
+        guided, denoise = self._denoiser(conditions, networks)
+        size = guided.network.latent_size
+        seen = look(conditions, settings, networks, size)
+        told = tell(reading.text, seen, settings, size)
+        solver = self._solver(settings, networks, has_picture=seen.picture is not None)
+        noise = self._noise(settings.seed, draws_needed(solver), networks, size)
+        with networks.residence.at_work(guided):
+            latents = sample(
+                denoise, told, solver, noise, lambda done: progress.step(1 + done, steps)
+            )
+        cloud = self._decode(latents, seen.elevation, settings.opacity_threshold, networks)
+        progress.step(steps, steps)
+        camera = ConditioningCamera(seen.elevation, DISTANCE, FOV)
+        return Generation(cloud, camera, notes=reading.notes)
+
+    def _loaded(self, conditions: Conditions, settings: Settings) -> Networks:
+        """The networks, or the place for them, in the precision and memory that were chosen."""
+        given = frozenset({*conditions.pictures, Condition.TEXT})
+        checkpoints = CARD.variant(self._family.id).needed(given, conditions.parameters)
+        require(checkpoints)
+        dtype = choose_precision(settings.precision, self._device)
+        needed = bytes_needed(checkpoints, dtype)
+        residence = choose_residence(settings.memory, self._device, needed)
+        kept = self._networks
+        if kept is None or (kept.dtype, kept.residence) != (dtype, residence):
+            self._networks = self._guided = self._reading = None
+            if residence.home == "cpu":
+                check_memory(needed, "The networks", "Use bfloat16, or a smaller variant.")
+            self._networks = kept = Networks(self._family, dtype, residence)
+        return kept
+
+    def _read(self, prompt: str, settings: Settings, networks: Networks) -> Reading:
+        """The last prompt's reading is kept: a batch may try it with many seeds."""
+        prompts = (settings.negative_prompt, prompt)[settings.guidance <= 1 :]
+        kept = self._reading
+        if kept is None or (kept.prompts, kept.t5) != (prompts, settings.t5):
+            self._reading = kept = read_prompts(prompts, settings.t5, self._family, networks)
+        return kept
+
+    def _denoiser(
+        self, conditions: Conditions, networks: Networks
+    ) -> tuple[GuidedDenoiser, Denoise]:
+        """The network that is sampled, and how it is called: where it stays, from a recording."""
+        network = networks.denoiser(Condition.IMAGE in conditions.pictures)
+        kind, control_net = chosen_map(conditions), None
+        if kind and isinstance(network, MultiViewUNet):
+            control_net = networks.control_net(kind, network)
+        kept = self._guided
+        if kept is None or (kept[0].network, kept[0].control_net) != (network, control_net):
+            guided = GuidedDenoiser(network, control_net)
+            stays = networks.residence.stays and self._device != "cpu"
+            self._guided = kept = guided, RecordedDenoiser(guided) if stays else guided
+        return kept
+
+    def _solver(self, settings: Settings, networks: Networks, has_picture: bool) -> Solver:
+        prediction = self._family.predictions[has_picture]
+        base = networks.scheduler_config()
+        return make_solver(settings.scheduler, base, prediction, settings.steps)
+
+    def _noise(self, seed: int, draws: int, networks: Networks, size: int) -> Tensor:
+        """[draws, V, C, h, w], drawn on the CPU: a seed gives the same on every device."""
+        channels = networks.gsvae().latent_channels
+        randomness = torch.Generator().manual_seed(seed)
+        return torch.randn(draws, VIEWS, channels, size, size, generator=randomness).to(
+            self._device
+        )
+
+    def _decode(
+        self, latents: Tensor, elevation: float, threshold: float, networks: Networks
+    ) -> GaussianCloud:
+        gsvae = networks.gsvae()
+        with networks.residence.at_work(gsvae):
+            images = gsvae.decode_views(latents, together=networks.residence.stays)
+        cameras = camera_to_world(elevation).to(images.device)
+        splats = read_gaussians(images, cameras, intrinsics(VIEWS).to(images.device), threshold)
+        return to_cloud(splats, threshold)
+
+
+def load(variant: str, device: str) -> DiffSplat:
+    """The engine's variant on `device`."""
+    return DiffSplat(FAMILIES[variant], device)

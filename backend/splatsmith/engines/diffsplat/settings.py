@@ -1,0 +1,98 @@
+"""A request's parameters, with the variant's own choices filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ...contract.cards import Condition
+from ...contract.problems import InvalidRequest
+from ..base import Conditions
+from .card import MAPS, OWN
+from .families import Family
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See the card for what each means."""
+
+    seed: int
+    negative_prompt: str
+    steps: int
+    guidance: float
+    triangle: bool
+    least_guidance: float
+    scheduler: str
+    elevation: float
+    estimate_elevation: bool
+    preparation: str
+    control_strength: float
+    guess: bool
+    opacity_threshold: float
+    t5: bool
+    precision: str
+    memory: str
+
+    def completed(self, family: Family, has_picture: bool) -> Settings:
+        """With the family's own steps, guidance and scheduler where none was chosen.
+
+        Raises:
+            InvalidRequest: the scheduler does not fit the family.
+        """
+        own = family.picture_guidance if has_picture else family.guidance
+        scheduler = family.solvers[0] if self.scheduler == OWN else self.scheduler
+        if scheduler not in family.solvers:
+            raise InvalidRequest(
+                f"{family.id} has no scheduler {scheduler}.",
+                f"It has: {', '.join(family.solvers)}.",
+            )
+        return replace(
+            self,
+            steps=self.steps or family.steps,
+            guidance=self.guidance or own,
+            scheduler=scheduler,
+        )
+
+
+def read_settings(conditions: Conditions, family: Family) -> Settings:
+    """The completed settings of a request.
+
+    Raises:
+        InvalidRequest: they contradict each other or the variant.
+    """
+    settings = Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
+    return settings.completed(family, Condition.IMAGE in conditions.pictures)
+
+
+def chosen_map(conditions: Conditions) -> Condition | None:
+    """Which map is given: depth, normal, canny or none.
+
+    Raises:
+        InvalidRequest: several are, or one beside a picture.
+    """
+    given = [each for each in MAPS if each in conditions.pictures]
+    if given and Condition.IMAGE in conditions.pictures:
+        raise InvalidRequest(
+            f"A picture and a {given[0]} map cannot be used together.", "Give one of them."
+        )
+    if len(given) > 1:
+        raise InvalidRequest(
+            f"A {given[0]} and a {given[1]} map cannot be used together.", "Give one of them."
+        )
+    return given[0] if given else None
+
+
+def choose_precision(wanted: str, device: str) -> torch.dtype:
+    """The networks' type on `device`.
+
+    Raises:
+        InvalidRequest: the CPU is asked for half precision of the kind it computes slowly.
+    """
+    if wanted != "auto":
+        if wanted == "float16" and device == "cpu":
+            raise InvalidRequest("A CPU cannot use float16 here.", "Use float32 or bfloat16.")
+        return getattr(torch, wanted)
+    if device == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16

@@ -1,0 +1,41 @@
+"""Hashes of large files, with a way to stop."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..progress import Progress, silent
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+CHUNK = 8 << 20
+GIT_DIGEST_LETTERS = 40
+
+
+def digest_of(path: Path, progress: Progress | None = None) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        Cancelled: from `progress`.
+    """
+    return _digest(path, hashlib.sha256(), progress or silent())
+
+
+def has_digest(path: Path, digest: str) -> bool:
+    """Whether the file has this SHA-256, or this SHA-1 as a blob of git."""
+    if len(digest) != GIT_DIGEST_LETTERS:
+        return digest_of(path) == digest
+    header = f"blob {path.stat().st_size}\0".encode()
+    return _digest(path, hashlib.sha1(header, usedforsecurity=False), silent()) == digest
+
+
+def _digest(path: Path, digest: _Hash, progress: Progress) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            progress.step(file.tell(), size)
+    return digest.hexdigest()

@@ -1,0 +1,30 @@
+"""Which paths of a repository a checkpoint's patterns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from ..contract.cards import CheckpointFile
+
+ANY = "*"
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether the repository's `path` fits `pattern`, whose `*` never crosses a slash."""
+    parts, wanted = path.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def matching(paths: Iterable[str], file: CheckpointFile) -> list[str]:
+    """The paths that `file` means, sorted: of those in folders named by `*`, the last folder's."""
+    found = sorted(path for path in paths if matches(path, file.path))
+    if ANY not in folder_in(file.path):
+        return found
+    last = max(map(folder_in, found), default="")
+    return [path for path in found if folder_in(path) == last]
+
+
+def folder_in(path: str) -> str:
+    """The folder of a path inside a repository."""
+    return path.rpartition("/")[0]

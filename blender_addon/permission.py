@@ -1,0 +1,42 @@
+"""What Blender is set to: whether the add-on may go online, and where it keeps its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .contract import find_backend
+from .contract.problems import SplatsmithError
+from .link.snapshot import LinkSettings
+
+
+class OnlineAccessDenied(SplatsmithError):
+    """Raised when a download is wanted and Blender is set to stay offline."""
+
+    code = "online-access-denied"
+    title = "Blender is offline"
+    status = 403
+
+
+def check_online() -> None:
+    """Refuse to go on if Blender is to stay offline.
+
+    Raises:
+        OnlineAccessDenied: it is.
+    """
+    if not bpy.app.online_access:
+        raise OnlineAccessDenied(
+            "Blender is set to stay offline.",
+            "Allow online access in Preferences > System, and try again.",
+        )
+
+
+def default_settings() -> LinkSettings:
+    """The settings of a fresh installation."""
+    if __package__.startswith("bl_ext."):
+        folder = bpy.utils.extension_path_user(__package__, create=True)
+    else:
+        folder = bpy.utils.user_resource("DATAFILES", path="splatsmith", create=True)
+    offline = not bpy.app.online_access
+    return LinkSettings(folder=Path(folder), backend=find_backend(), offline=offline)

@@ -1,0 +1,157 @@
+"""The checkpoints of the chosen engine: what is there, what it costs to fetch, on what terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from .. import api
+from ..contract.cards import Checkpoint, Licence
+from ..contract.problems import InvalidRequest
+from ..contract.protocol import DownloadRequest
+from ..contract.weights import CheckpointState, CheckpointStatus
+from ..link.snapshot import Snapshot
+from .attempts import Attempt, why_no_backend
+from .needs import hub_checkpoints, missing_checkpoints
+from .panels import InSidebar
+from .properties import engine_group
+
+WIDTH = 420
+GIGABYTE = 1e9
+OFFLINE = "Allow online access in Preferences > System first"
+STATE_ICONS = {
+    CheckpointState.ABSENT: "IMPORT",
+    CheckpointState.PARTIAL: "SORTTIME",
+    CheckpointState.HERE: "CHECKMARK",
+    CheckpointState.DAMAGED: "ERROR",
+}
+
+
+class SPLATSMITH_OT_download(Attempt, bpy.types.Operator):
+    bl_idname = "splatsmith.download"
+    bl_label = "Download Checkpoints"
+    bl_description = "Fetch from the model hub what the engine needs for the panel's settings"
+
+    checkpoint: StringProperty(
+        description="The id of one checkpoint. Empty: all that is missing",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    accept: BoolProperty(
+        name="I have read and accept",
+        description="Remembered: each licence is asked about once",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        reason = why_no_backend(api.snapshot()) or ("" if bpy.app.online_access else OFFLINE)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(
+            self, width=WIDTH, title=self.bl_label, confirm_text="Download"
+        )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        wanted, now = self._wanted(context), api.snapshot()
+        column = self.layout.column(align=True)
+        for each in wanted:
+            column.label(text=f"{each.title}, {_size(each, now)}")
+            column.label(text=f"{each.repository}, {each.licence.name}", icon="BLANK1")
+        pending = open_licences(wanted, now)
+        for licence in pending:
+            self.layout.operator("wm.url_open", text=f"Read: {licence.name}").url = licence.url
+        if pending:
+            self.layout.prop(self, "accept")
+
+    def attempt(self, context: bpy.types.Context) -> None:
+        wanted = self._wanted(context)
+        if not wanted:
+            raise InvalidRequest("Nothing is missing.")
+        if not self.accept and (pending := open_licences(wanted, api.snapshot())):
+            raise InvalidRequest(
+                f"The licence {pending[0].name} has not been accepted.",
+                f"Read it at {pending[0].url}, and tick that you accept it.",
+            )
+        settings = context.scene.splatsmith
+        ids = tuple(each.id for each in wanted)
+        variant = engine_group(settings).variant
+        api.submit_download(DownloadRequest(settings.engine, variant, ids, self.accept))
+
+    def _wanted(self, context: bpy.types.Context) -> tuple[Checkpoint, ...]:
+        settings = context.scene.splatsmith
+        if not self.checkpoint:
+            return missing_checkpoints(settings, api.snapshot())
+        return tuple(c for c in hub_checkpoints(settings) if c.id == self.checkpoint)
+
+
+class SPLATSMITH_PT_checkpoints(InSidebar, bpy.types.Panel):
+    bl_label = "Checkpoints"
+    bl_parent_id = "SPLATSMITH_PT_engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(hub_checkpoints(context.scene.splatsmith))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, now = context.scene.splatsmith, api.snapshot()
+        statuses = {status.id: status for status in now.weights}
+        column = self.layout.column(align=True)
+        for each in hub_checkpoints(settings):
+            _draw_checkpoint(column, each, statuses.get(each.id))
+        missing = missing_checkpoints(settings, now)
+        if missing:
+            total = sum(_left(each, statuses.get(each.id)) for each in missing)
+            text = f"Download What Is Needed ({total / GIGABYTE:.1f} GB)"
+            self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
+        if not bpy.app.online_access:
+            self.layout.label(text=f"{OFFLINE}.", icon="INFO")
+
+
+def open_licences(checkpoints: Iterable[Checkpoint], now: Snapshot) -> list[Licence]:
+    """The licences of these that are still to be accepted, each once."""
+    accepted = {status.id for status in now.weights if status.is_licence_accepted}
+    pending = [c.licence for c in checkpoints if c.licence.must_accept and c.id not in accepted]
+    return list({licence.url: licence for licence in pending}.values())
+
+
+def _draw_checkpoint(
+    column: bpy.types.UILayout, checkpoint: Checkpoint, status: CheckpointStatus | None
+) -> None:
+    row = column.row(align=True)
+    state = status.state if status else CheckpointState.ABSENT
+    row.label(text=checkpoint.title, icon=STATE_ICONS[state])
+    if status is None or state is CheckpointState.HERE:
+        return
+    share = status.present_bytes / max(status.size_bytes, 1)
+    if state is CheckpointState.PARTIAL:
+        row.label(text=f"{share:.0%}")
+    button = row.operator("splatsmith.download", text="", icon="IMPORT", emboss=False)
+    button.checkpoint = checkpoint.id
+
+
+def _size(checkpoint: Checkpoint, now: Snapshot) -> str:
+    status = next((each for each in now.weights if each.id == checkpoint.id), None)
+    return f"{_left(checkpoint, status) / GIGABYTE:.2f} GB"
+
+
+def _left(checkpoint: Checkpoint, status: CheckpointStatus | None) -> int:
+    """How many bytes are still to be fetched."""
+    return status.size_bytes - status.present_bytes if status else checkpoint.size_bytes
+
+
+CLASSES = (SPLATSMITH_OT_download, SPLATSMITH_PT_checkpoints)
+
+
+def register() -> None:
+    for part in CLASSES:
+        bpy.utils.register_class(part)
+
+
+def unregister() -> None:
+    for part in reversed(CLASSES):
+        bpy.utils.unregister_class(part)

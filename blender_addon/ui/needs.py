@@ -1,0 +1,35 @@
+"""Which checkpoints the next Generate needs, and which of them are not there."""
+
+from __future__ import annotations
+
+from ..contract.cards import Checkpoint, Condition, Variant
+from ..contract.weights import CheckpointState
+from ..link.snapshot import Snapshot
+from .properties import SplatsmithSettings, engine_card, engine_group
+
+
+def chosen_variant(settings: SplatsmithSettings) -> Variant | None:
+    """The variant in the panel; None until the backend has told of its engine."""
+    card, group = engine_card(settings), engine_group(settings)
+    return card.variant(group.variant) if card and group else None
+
+
+def hub_checkpoints(settings: SplatsmithSettings) -> tuple[Checkpoint, ...]:
+    """All checkpoints of the chosen variant that come from a hub."""
+    variant = chosen_variant(settings)
+    return tuple(c for c in variant.checkpoints if not c.is_bundled) if variant else ()
+
+
+def missing_checkpoints(settings: SplatsmithSettings, now: Snapshot) -> tuple[Checkpoint, ...]:
+    """Those that the panel's prompt, picture and parameters need, and that are not there.
+
+    Without prompt and picture: what a prompt needs. Empty while the backend has not told.
+    """
+    variant = chosen_variant(settings)
+    if variant is None:
+        return ()
+    given = settings.conditions() or frozenset({Condition.TEXT})
+    needed = variant.needed(given, settings.recipe().parameters)
+    states = {status.id: status.state for status in now.weights}
+    here = CheckpointState.HERE
+    return tuple(c for c in needed if states.get(c.id, here) is not here)

@@ -1,0 +1,183 @@
+"""Checkpoints from Blender: shown, asked about, fetched from a hub on localhost, and used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon import api, ui
+from blender_addon.contract.problems import SplatsmithError
+from blender_addon.contract.protocol import DownloadRequest, JobKind, JobState, Product
+from blender_addon.contract.weights import CheckpointState
+from blender_addon.link.snapshot import LinkSettings
+from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
+from blender_addon.ui.needs import hub_checkpoints, missing_checkpoints
+from blender_addon.ui.operators import why_not
+from blender_addon.ui.properties import engine_group, show_engines
+from tests.backend.weights.mirror import Mirror, running
+from tests.backend.weights.published import TOKEN, new_mirror
+
+PATIENCE = 90.0
+MOSAIC = api.Recipe("mosaic", products=(Product.SPLATS,))
+BOTH = DownloadRequest("mosaic", "small", ("mosaic-words", "mosaic-small"), accept_licence=True)
+LOCKED = DownloadRequest("mosaic", "small", ("mosaic-locked",))
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    with running(new_mirror()) as serving:
+        monkeypatch.setenv("HF_ENDPOINT", serving.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        monkeypatch.setenv("SPLATSMITH_DATA", str(tmp_path / "data"))
+        for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
+            monkeypatch.delenv(name, raising=False)
+        yield serving
+
+
+@pytest.fixture
+def fresh(settings: LinkSettings, tmp_path: Path, mirror: Mirror) -> LinkSettings:
+    """Settings of a backend that has fetched nothing yet."""
+    return replace(settings, folder=tmp_path / "files")
+
+
+@pytest.fixture
+def own_desk(scene: bpy.types.Scene, fresh: LinkSettings) -> Iterator[None]:
+    api.configure(fresh)
+    yield
+    api.shutdown()
+
+
+@pytest.fixture
+def panel(own_desk: None) -> Iterator[bpy.types.PropertyGroup]:
+    """The panel's settings with the mosaic chosen and a prompt typed."""
+    ui.register()
+    api.start()
+    await_true(lambda: bool(api.snapshot().weights))
+    show_engines(api.snapshot().engines)
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.prompt = "mosaic", "a wall"
+    yield settings
+    ui.unregister()
+
+
+@pytest.fixture
+def online(scene: bpy.types.Scene) -> Iterator[None]:
+    system = bpy.context.preferences.system
+    system.use_online_access = True
+    yield
+    system.use_online_access = False
+
+
+def await_true(condition) -> None:  # noqa: ANN001
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, api.snapshot()
+        time.sleep(0.02)
+
+
+def states() -> dict[str, CheckpointState]:
+    return {status.id: status.state for status in api.snapshot().weights}
+
+
+def test_missing_weights_are_told_then_fetched_then_used(online: None, own_desk: None) -> None:
+    with pytest.raises(SplatsmithError, match="Mosaic's words is not here"):
+        api.generate("a wall", recipe=MOSAIC)
+
+    api.download(BOTH)
+
+    assert list(api.generate("a wall", recipe=MOSAIC).objects) == [Product.SPLATS]
+
+
+def test_nothing_is_fetched_while_blender_is_offline(own_desk: None, mirror: Mirror) -> None:
+    assert not bpy.app.online_access
+    with pytest.raises(SplatsmithError, match="stay offline"):
+        api.submit_download(BOTH)
+    assert mirror.asked == []
+
+
+def test_a_backend_that_was_started_offline_goes_online_when_asked(
+    online: None, own_desk: None, fresh: LinkSettings
+) -> None:
+    api.configure(replace(fresh, offline=True))
+    api.start()
+    await_true(lambda: bool(api.snapshot().weights))
+
+    api.download(BOTH)
+
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)
+
+
+def test_the_token_of_the_preferences_opens_the_gate(
+    online: None, own_desk: None, fresh: LinkSettings, tmp_path: Path
+) -> None:
+    with pytest.raises(SplatsmithError, match="there is no token"):
+        api.download(LOCKED)
+    chosen = replace(fresh, hub_token=TOKEN)
+    api.configure(chosen)
+
+    api.download(LOCKED)
+
+    assert TOKEN not in repr(chosen)
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
+
+
+def test_the_panel_says_what_the_settings_need(panel: bpy.types.PropertyGroup) -> None:
+    now = api.snapshot()
+    assert SPLATSMITH_PT_checkpoints.poll(bpy.context)
+    assert [c.id for c in hub_checkpoints(panel)] == [
+        "mosaic-words",
+        "mosaic-small",
+        "mosaic-locked",
+    ]
+    assert [c.id for c in missing_checkpoints(panel, now)] == ["mosaic-words", "mosaic-small"]
+    assert [each.name for each in open_licences(hub_checkpoints(panel), now)] == ["Mosaic Licence"]
+    assert "Download its checkpoints" in why_not(panel, now)
+    engine_group(panel).variant = "large"
+    assert "mosaic-large" in [c.id for c in missing_checkpoints(panel, now)]
+    panel.picture = bpy.data.images.new("picture", 8, 8)
+    assert "mosaic-locked" in [c.id for c in missing_checkpoints(panel, now)]
+    panel.engine = "sprout"
+    assert not SPLATSMITH_PT_checkpoints.poll(bpy.context)
+    assert missing_checkpoints(panel, now) == ()
+
+
+def test_the_button_is_off_while_blender_is_offline(panel: bpy.types.PropertyGroup) -> None:
+    assert not bpy.ops.splatsmith.download.poll()
+
+
+def test_the_button_asks_for_the_licence_once(online: None, panel: bpy.types.PropertyGroup) -> None:
+    with pytest.raises(RuntimeError, match="Mosaic Licence has not been accepted"):
+        bpy.ops.splatsmith.download()
+
+    assert bpy.ops.splatsmith.download(accept=True) == {"FINISHED"}
+
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)
+    assert why_not(panel, api.snapshot()) == ""
+    engine_group(panel).variant = "large"
+    assert bpy.ops.splatsmith.download(checkpoint="mosaic-large") == {"FINISHED"}
+    await_true(lambda: states()["mosaic-large"] is CheckpointState.HERE)
+    with pytest.raises(RuntimeError, match="Nothing is missing"):
+        bpy.ops.splatsmith.download()
+
+
+def test_a_download_in_the_list_can_be_cancelled_and_tried_again(
+    online: None, own_desk: None, mirror: Mirror
+) -> None:
+    mirror.holds["encoder/model.safetensors"] = 100
+    key = api.submit_download(BOTH)
+    assert mirror.reached.wait(PATIENCE)
+    (job,) = api.snapshot().jobs
+    assert job.kind is JobKind.DOWNLOAD
+    api.cancel(key)
+    await_true(lambda: api.snapshot().jobs[0].state is JobState.CANCELLED)
+    mirror.holds.clear()
+
+    api.retry(api.snapshot().jobs[0].id)
+
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)

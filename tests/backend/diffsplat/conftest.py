@@ -1,0 +1,53 @@
+"""Tiny checkpoints that count as downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from splatsmith.contract.cards import Checkpoint
+from splatsmith.engines.diffsplat.card import CARD
+from splatsmith.settings import DATA_VARIABLE
+from splatsmith.weights.patterns import matching
+from splatsmith.weights.records import KnownFile, Record, write_record
+from tests.backend.diffsplat.tiny_checkpoints import write_repositories
+
+
+def install(checkpoint: Checkpoint, repositories: Path) -> None:
+    """Let `checkpoint` be here as it lies under `repositories`."""
+    folder = repositories / checkpoint.repository
+    paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    wanted = sorted({path for file in checkpoint.files for path in matching(paths, file)})
+    files = tuple(
+        KnownFile(path, (folder / path).stat().st_size, _digest(folder / path)) for path in wanted
+    )
+    write_record(Record(checkpoint.id, checkpoint.repository, "", str(folder), files, True))
+
+
+def all_checkpoints() -> list[Checkpoint]:
+    return [checkpoint for variant in CARD.variants for checkpoint in variant.checkpoints]
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their folder; not to be changed."""
+    folder = tmp_path_factory.mktemp("repositories")
+    write_repositories(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoints(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """All checkpoints are here; yields their repositories' folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))
+        for checkpoint in all_checkpoints():
+            install(checkpoint, repositories)
+        yield repositories
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,224 @@
+"""Whole jobs with small random networks of every variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from splatsmith import pipeline
+from splatsmith.contract.cards import Condition
+from splatsmith.contract.cloud import GaussianCloud, read_cloud
+from splatsmith.contract.problems import InvalidRequest
+from splatsmith.contract.protocol import GenerateRequest, Product
+from splatsmith.engines.base import Conditions, Generation
+from splatsmith.engines.diffsplat.card import CARD, MAPS
+from splatsmith.engines.diffsplat.engine import DiffSplat, load
+from splatsmith.engines.diffsplat.families import FAMILIES
+from splatsmith.errors import Cancelled, UnreadablePicture
+from splatsmith.progress import Progress, silent
+from splatsmith.shelf import EngineShelf
+
+VARIANTS = [variant.id for variant in CARD.variants]
+PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents
+
+Picture = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def engines(checkpoints: Path) -> Mapping[str, DiffSplat]:
+    return {variant: load(variant, "cpu") for variant in VARIANTS}
+
+
+def make(
+    engine: DiffSplat,
+    prompt: str = "",
+    progress: Progress | None = None,
+    pictures: Mapping[Condition, Picture] | None = None,
+    **parameters: object,
+) -> Generation:
+    complete = CARD.check_parameters({"steps": 2, **parameters})
+    conditions = Conditions(prompt, "", pictures or {}, complete)
+    return engine.generate(conditions, progress or silent())
+
+
+def red_square() -> Picture:
+    picture = np.zeros((60, 90, 4), np.uint8)
+    picture[10:40, 50:80] = (220, 30, 30, 255)
+    return picture
+
+
+def grey_ramp() -> Picture:
+    picture = np.full((64, 64, 4), 255, np.uint8)
+    picture[..., :3] = np.linspace(0, 255, 64, dtype=np.uint8)[:, None]
+    return picture
+
+
+def same(first: GaussianCloud, second: GaussianCloud) -> bool:
+    return len(first) == len(second) and np.array_equal(first.means, second.means)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_text_becomes_a_cloud_of_four_views(engines: Mapping[str, DiffSplat], variant: str) -> None:
+    made = make(engines[variant], "a red chair")
+    assert 0.9 * 4 * PIXELS < len(made.cloud) <= 4 * PIXELS
+    assert np.isfinite(made.cloud.means).all()
+    assert np.allclose(np.linalg.norm(made.cloud.quats, axis=1), 1, atol=1e-4)
+    assert 0.0005 <= made.cloud.scales.min() <= made.cloud.scales.max() <= 0.02 + 1e-6
+    assert (made.camera.elevation, made.camera.distance) == (10.0, 1.4)
+    assert made.notes == ()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_prompt_picture_and_seed_all_count(engines: Mapping[str, DiffSplat], variant: str) -> None:
+    engine, picture = engines[variant], {Condition.IMAGE: red_square()}
+    both = make(engine, "a box", pictures=picture).cloud
+    assert same(both, make(engine, "a box", pictures=picture).cloud)
+    assert not same(both, make(engine, "a ball", pictures=picture).cloud)
+    assert not same(both, make(engine, "a box", pictures=picture, seed=1).cloud)
+    other = red_square()
+    other[10:40, 50:80, :3] = (0, 200, 0)
+    assert not same(both, make(engine, "a box", pictures={Condition.IMAGE: other}).cloud)
+    assert not same(both, make(engine, "a box").cloud)
+
+
+@pytest.mark.parametrize(
+    ("variant", "scheduler"),
+    [("sd15", name) for name in ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")]
+    + [("sd35-medium", name) for name in ("flow", "dpmsolver++", "sde-dpmsolver++")],
+)
+def test_every_scheduler_has_a_result_of_its_own(
+    engines: Mapping[str, DiffSplat], variant: str, scheduler: str
+) -> None:
+    engine = engines[variant]
+    own = make(engine, "a box", steps=3).cloud
+    chosen = make(engine, "a box", steps=3, scheduler=scheduler).cloud
+    assert same(own, chosen) == (scheduler == FAMILIES[variant].solvers[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"negative_prompt": "blue"},
+        {"guidance": 2.0},
+        {"guidance": 1.0},
+        {"triangle": True},
+        {"triangle": True, "least_guidance": 3.0},
+        {"elevation": 25.0},
+        {"precision": "bfloat16"},
+    ],
+)
+def test_every_option_counts(engines: Mapping[str, DiffSplat], change: dict[str, Any]) -> None:
+    plain = make(engines["sd15"], "a box").cloud
+    assert not same(plain, make(engines["sd15"], "a box", **change).cloud)
+
+
+def test_t5_reads_along_if_asked_to(engines: Mapping[str, DiffSplat]) -> None:
+    plain = make(engines["sd35-medium"], "a box").cloud
+    assert not same(plain, make(engines["sd35-medium"], "a box", t5=True).cloud)
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_a_map_leads_the_denoiser(engines: Mapping[str, DiffSplat], kind: Condition) -> None:
+    engine, given = engines["sd15"], {kind: red_square()}
+    led = make(engine, "a box", pictures=given).cloud
+    assert not same(led, make(engine, "a box").cloud)
+    assert not same(led, make(engine, "a box", pictures=given, control_strength=0.3).cloud)
+    assert not same(led, make(engine, "a box", pictures=given, guess=True).cloud)
+
+
+def test_no_strength_is_no_map(engines: Mapping[str, DiffSplat]) -> None:
+    given = {Condition.DEPTH: grey_ramp()}
+    led = make(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
+    assert same(led, make(engines["sd15"], "a box").cloud)
+
+
+def test_the_elevation_of_a_picture_can_be_estimated(engines: Mapping[str, DiffSplat]) -> None:
+    made = make(engines["sd15"], pictures={Condition.IMAGE: red_square()}, estimate_elevation=True)
+    assert -10 <= made.camera.elevation <= 40
+    assert made.camera.elevation != 10.0
+
+
+def test_faint_gaussians_are_left_out(engines: Mapping[str, DiffSplat]) -> None:
+    cloud = make(engines["sd15"], "a box", opacity_threshold=0.5).cloud
+    assert 0 < len(cloud) < 4 * PIXELS
+    assert cloud.opacities.min() > 0.5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_long_prompt_is_said_to_be_cut(engines: Mapping[str, DiffSplat], variant: str) -> None:
+    (note,) = make(engines[variant], "a chair " * 2_000).notes
+    assert "cut after" in note
+    assert "chair" in note
+
+
+def test_several_maps_are_refused(engines: Mapping[str, DiffSplat]) -> None:
+    maps = {Condition.DEPTH: grey_ramp(), Condition.NORMAL: grey_ramp()}
+    with pytest.raises(InvalidRequest, match="depth and a normal"):
+        make(engines["sd15"], "a box", pictures=maps)
+
+
+def test_a_map_beside_a_picture_is_refused(engines: Mapping[str, DiffSplat]) -> None:
+    given = {Condition.IMAGE: red_square(), Condition.CANNY: red_square()}
+    with pytest.raises(InvalidRequest, match="canny"):
+        make(engines["sd15"], "a box", pictures=given)
+
+
+def test_a_scheduler_of_another_variant_is_refused(engines: Mapping[str, DiffSplat]) -> None:
+    with pytest.raises(InvalidRequest, match="ddim"):
+        make(engines["sd35-medium"], "a box", scheduler="ddim")
+
+
+def test_an_elevation_beyond_the_zenith_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="95 degrees"):
+        CARD.check_parameters({"elevation": 95})
+
+
+def test_a_picture_without_an_object_is_refused(engines: Mapping[str, DiffSplat]) -> None:
+    empty = np.zeros((64, 64, 4), np.uint8)
+    with pytest.raises(UnreadablePicture):
+        make(engines["sd15"], pictures={Condition.IMAGE: empty})
+
+
+def test_a_picture_can_be_prepared_as_published(engines: Mapping[str, DiffSplat]) -> None:
+    given = {Condition.IMAGE: red_square()}
+    fine = make(engines["sd15"], pictures=given).cloud
+    assert not same(fine, make(engines["sd15"], pictures=given, preparation="published").cloud)
+
+
+def test_cancel_stops_between_steps(engines: Mapping[str, DiffSplat]) -> None:
+    heard: list[float] = []
+    progress = Progress(lambda at, _stage: heard.append(at), lambda: len(heard) >= 4)
+    with pytest.raises(Cancelled):
+        make(engines["sd15"], "a box", progress, steps=50)
+    assert len(heard) == 4
+
+
+def test_progress_rises_to_one(engines: Mapping[str, DiffSplat]) -> None:
+    heard: list[float] = []
+    make(engines["sd15"], "a box", Progress(lambda at, _: heard.append(at), lambda: False))
+    assert heard == sorted(heard)
+    assert (heard[0], heard[-1]) == (0.0, 1.0)
+
+
+def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "box.png"
+    Image.fromarray(red_square()).save(picture)
+    request = GenerateRequest(
+        engine="diffsplat",
+        variant="pixart-sigma",
+        pictures={Condition.IMAGE: "given"},
+        parameters={"steps": 1},
+        products=(Product.SPLATS,),
+    ).completed(CARD)
+    out = tmp_path / "out"
+    out.mkdir()
+    shelf = EngineShelf("cpu")
+    made = pipeline.generate(request, {Condition.IMAGE: picture}, out, shelf, silent())
+    assert len(read_cloud(out / "splats.ply")) == len(made.cloud)
+    assert (out / "turntable.webp").is_file()

@@ -1,0 +1,72 @@
+"""Prompts reach the denoisers as the base models' own pipelines would hand them over."""
+
+# pyright: reportArgumentType=false, reportCallIssue=false, reportPrivateUsage=false
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import PixArtSigmaPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
+    StableDiffusion3Pipeline,
+)
+
+from splatsmith.engines.diffsplat.families import FAMILIES, Family
+from splatsmith.engines.diffsplat.loading import Networks
+from splatsmith.engines.diffsplat.networks import Text
+from splatsmith.engines.diffsplat.residence import Residence
+from splatsmith.engines.diffsplat.telling import read_prompts
+
+PROMPT, NEGATIVE = "A Red chair, by the sea", "blue"
+
+
+def read(family: Family, t5: bool = False) -> tuple[Text, dict[str, object]]:
+    """What we make of both prompts, and the same encoders for the stock pipeline."""
+    networks = Networks(family, torch.float32, Residence("cpu", stays=True))
+    parts: dict[str, object] = {}
+    for spec, encoder in networks.text_encoders(t5):
+        parts[spec.encoder] = encoder.stock
+        parts[spec.tokenizer] = encoder.tokenizer._stock  # noqa: SLF001
+    with torch.inference_mode():
+        return read_prompts((NEGATIVE, PROMPT), t5, family, networks).text, parts
+
+
+@torch.inference_mode()
+def test_stable_diffusion(checkpoints: Path) -> None:
+    text, parts = read(FAMILIES["sd15"])
+    rest = dict.fromkeys(("vae", "unet", "scheduler", "safety_checker", "feature_extractor"))
+    stock = StableDiffusionPipeline(**rest, **parts, requires_safety_checker=False)
+    told, untold = stock.encode_prompt(PROMPT, "cpu", 1, True, NEGATIVE)
+    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
+
+
+@torch.inference_mode()
+def test_pixart_sigma(checkpoints: Path) -> None:
+    text, parts = read(FAMILIES["pixart-sigma"])
+    stock = PixArtSigmaPipeline(**dict.fromkeys(("vae", "transformer", "scheduler")), **parts)
+    told, mask, untold, other_mask = stock.encode_prompt(
+        PROMPT, True, NEGATIVE, device=torch.device("cpu")
+    )
+    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
+    assert text.mask is not None
+    assert torch.equal(text.mask, torch.cat([other_mask, mask]).float())
+
+
+@torch.inference_mode()
+def test_stable_diffusion_3(checkpoints: Path) -> None:
+    text, parts = read(FAMILIES["sd35-medium"], t5=True)
+    stock = StableDiffusion3Pipeline(**dict.fromkeys(("vae", "transformer", "scheduler")), **parts)
+    told, untold, pooled, other_pooled = stock.encode_prompt(
+        PROMPT, PROMPT, PROMPT, torch.device("cpu"), negative_prompt=NEGATIVE
+    )
+    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
+    torch.testing.assert_close(text.pooled, torch.cat([other_pooled, pooled]))
+
+
+def test_without_t5_zeros_stand_for_its_tokens(checkpoints: Path) -> None:
+    plain, _ = read(FAMILIES["sd35-medium"])
+    whole, _ = read(FAMILIES["sd35-medium"], t5=True)
+    torch.testing.assert_close(plain.tokens[:, :77], whole.tokens[:, :77])
+    assert plain.tokens.shape == (2, 77 + 77, 4096)
+    assert not plain.tokens[:, 77:].any()

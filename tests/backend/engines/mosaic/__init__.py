@@ -1,0 +1,1 @@
+"""A test engine whose checkpoints are on a hub."""

@@ -1,0 +1,79 @@
+"""What the mosaic can do: two variants that share a part, one checkpoint behind a gate."""
+
+from __future__ import annotations
+
+from splatsmith.contract.cards import (
+    Checkpoint,
+    CheckpointFile,
+    Condition,
+    EngineCard,
+    Licence,
+    Need,
+    ParameterSpec,
+    ParameterType,
+    TensorMark,
+    Variant,
+)
+
+TILES = "studio/tiles"
+BASE = "studio/base"
+VAULT = "vault/locked"
+
+FREE = Licence("MIT", "https://example.org/mit")
+ASKED = Licence("Mosaic Licence", "https://example.org/mosaic", must_accept=True)
+
+
+def tiles(size: str, width: int) -> Checkpoint:
+    folder = f"{size}__render/checkpoints/*/net"
+    mark = TensorMark("body.weight", (width, 4))
+    return Checkpoint(
+        id=f"mosaic-{size}",
+        title=f"Mosaic, {size}",
+        files=(
+            CheckpointFile(f"{folder}/*.json", 30),
+            CheckpointFile(f"{folder}/weights*.safetensors", 40_000, marks=(mark,)),
+        ),
+        licence=ASKED,
+        repository=TILES,
+    )
+
+
+SMALL = tiles("small", 8)
+LARGE = tiles("large", 16)
+WORDS = Checkpoint(
+    id="mosaic-words",
+    title="Mosaic's words",
+    files=(
+        CheckpointFile("tokenizer/*", 100),
+        CheckpointFile(
+            "encoder/model.safetensors", 10_000, marks=(TensorMark("words.weight", (32, 4)),)
+        ),
+    ),
+    licence=FREE,
+    repository=BASE,
+)
+LOCKED = Checkpoint(
+    id="mosaic-locked",
+    title="Mosaic's locked part",
+    files=(
+        CheckpointFile("model.safetensors", 10_000, marks=(TensorMark("locked.weight", (4, 4)),)),
+    ),
+    licence=FREE,
+    repository=VAULT,
+    gated=True,
+    need=Need(given=(Condition.IMAGE,)),
+)
+BOTH = (Condition.TEXT, Condition.IMAGE)
+
+CARD = EngineCard(
+    id="mosaic",
+    title="Mosaic",
+    description="Lays tiles.",
+    variants=(
+        Variant("small", "Small", BOTH, checkpoints=(WORDS, SMALL, LOCKED)),
+        Variant("large", "Large", BOTH, checkpoints=(WORDS, LARGE, LOCKED)),
+    ),
+    parameters=(
+        ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=9),
+    ),
+)

@@ -1,0 +1,202 @@
+"""Downloads as jobs: refused, carried out, stopped and taken up again, beside other work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from splatsmith.contract.jsonable import from_json, to_json
+from splatsmith.contract.protocol import (
+    DownloadRequest,
+    GenerateRequest,
+    JobState,
+    JobStatus,
+    Product,
+)
+from splatsmith.contract.weights import CheckpointState, CheckpointStatus
+from splatsmith.settings import DATA_VARIABLE
+from tests.backend.engines.mosaic.card import SMALL
+from tests.backend.service.running import (
+    RunningService,
+    await_value,
+    is_gone,
+    lattice,
+    running_service,
+)
+from tests.backend.weights.mirror import Mirror, running
+from tests.backend.weights.published import TOKEN, new_mirror, weights
+
+WEIGHTS = "small__render/checkpoints/000020/net/weights.safetensors"
+BULK = 6_000_000  # numbers: more than the library's pieces of 10 MiB
+BOTH = DownloadRequest("mosaic", "small", ("mosaic-words", "mosaic-small"), accept_licence=True)
+LOCKED = DownloadRequest("mosaic", "small", ("mosaic-locked",))
+MOSAIC = GenerateRequest("a wall", engine="mosaic", products=(Product.SPLATS,))
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    with running(new_mirror()) as serving:
+        monkeypatch.setenv("HF_ENDPOINT", serving.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
+        for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
+            monkeypatch.delenv(name, raising=False)
+        yield serving
+
+
+def order(service: RunningService, request: DownloadRequest) -> JobStatus:
+    body = {"kind": "download", "request": to_json(request)}
+    response = service.http.post("/v1/jobs", json=body)
+    assert response.status_code == 202, response.text
+    return from_json(JobStatus, response.json())
+
+
+def states(service: RunningService) -> dict[str, CheckpointState]:
+    answer = service.http.get("/v1/weights").json()
+    return {s.id: s.state for s in from_json(tuple[CheckpointStatus, ...], answer)}
+
+
+def downloader(service: RunningService) -> psutil.Process:
+    def find() -> list[psutil.Process]:
+        children = psutil.Process(service.process.pid).children()
+        return [child for child in children if "splatsmith.downloader" in child.cmdline()]
+
+    return await_value(find, bool)[0]
+
+
+def test_what_is_missing_is_told_at_once_then_fetched_then_used(mirror: Mirror, data: Path) -> None:
+    with running_service(data) as service:
+        body = {"kind": "generate", "request": to_json(MOSAIC)}
+        refused = service.http.post("/v1/jobs", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "weights-missing")
+        assert "splatsmith weights download mosaic-words" in refused.json()["remedy"]
+
+        done = service.wait(order(service, BOTH).id)
+
+        assert done.state is JobState.SUCCEEDED, done
+        assert done.artifacts == ()
+        assert states(service)["mosaic-small"] is CheckpointState.HERE
+        assert service.run(MOSAIC).state is JobState.SUCCEEDED
+
+
+def test_a_licence_is_accepted_once(mirror: Mirror, data: Path) -> None:
+    asked = DownloadRequest("mosaic", "small", ("mosaic-small",))
+    with running_service(data) as service:
+        body = {"kind": "download", "request": to_json(asked)}
+        refused = service.http.post("/v1/jobs", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "licence-not-accepted")
+
+        service.wait(order(service, BOTH).id)
+
+        large = DownloadRequest("mosaic", "large", ("mosaic-large",))
+        assert service.wait(order(service, large).id).state is JobState.SUCCEEDED
+
+
+def test_an_unknown_checkpoint_is_refused_with_the_known_ones(mirror: Mirror, data: Path) -> None:
+    with running_service(data) as service:
+        body = {"kind": "download", "request": {"engine": "mosaic", "checkpoints": ["x"]}}
+        refused = service.http.post("/v1/jobs", json=body)
+
+        assert refused.status_code == 404
+        assert "mosaic-words, mosaic-small, mosaic-locked" in refused.json()["remedy"]
+
+
+def test_other_work_goes_on_beside_a_download_that_can_be_cancelled(
+    mirror: Mirror, data: Path
+) -> None:
+    mirror.holds[WEIGHTS] = 1_000
+    with running_service(data) as service:
+        job = order(service, BOTH)
+        assert mirror.reached.wait(60)
+
+        assert service.run(lattice()).state is JobState.SUCCEEDED
+        assert service.job(job.id).state is JobState.RUNNING
+
+        service.http.post(f"/v1/jobs/{job.id}/cancel")
+        assert service.wait(job.id).state is JobState.CANCELLED
+        assert states(service)["mosaic-small"] is CheckpointState.PARTIAL
+        assert states(service)["mosaic-words"] is CheckpointState.HERE
+
+
+def test_a_killed_downloader_fails_its_job_and_the_next_one_goes_on(
+    mirror: Mirror, data: Path
+) -> None:
+    hold_in_the_midst(mirror)
+    with running_service(data) as service:
+        job = order(service, BOTH)
+        assert mirror.reached.wait(60)
+        downloader(service).kill()
+        assert service.wait(job.id).state is JobState.FAILED
+        mirror.holds.clear()
+        mirror.asked.clear()
+
+        assert service.wait(order(service, BOTH).id).state is JobState.SUCCEEDED
+        assert went_on(mirror)
+
+
+def test_a_download_goes_on_when_its_service_was_killed(mirror: Mirror, data: Path) -> None:
+    hold_in_the_midst(mirror)
+    with running_service(data) as service:
+        job = order(service, BOTH)
+        assert mirror.reached.wait(60)
+        process = downloader(service)
+        service.process.kill()
+        await_value(lambda: is_gone(process), bool)
+    mirror.holds.clear()
+    mirror.asked.clear()
+
+    with running_service(data) as service:
+        assert service.wait(job.id).state is JobState.SUCCEEDED
+        assert went_on(mirror)
+
+
+def test_the_downloader_is_gone_when_there_is_nothing_to_fetch(mirror: Mirror, data: Path) -> None:
+    with running_service(data) as service:
+        service.wait(order(service, BOTH).id)
+
+        def programs() -> list[str]:
+            children = psutil.Process(service.process.pid).children()
+            return [" ".join(child.cmdline()) for child in children]
+
+        await_value(programs, lambda found: not any("downloader" in each for each in found))
+
+
+def test_a_gate_opens_to_the_token_which_is_written_nowhere(
+    mirror: Mirror, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_service(data) as service:
+        refused = service.wait(order(service, LOCKED).id)
+        assert refused.problem is not None
+        assert "there is no token" in refused.problem.detail
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+    with running_service(data) as service:
+        assert service.wait(order(service, LOCKED).id).state is JobState.SUCCEEDED
+
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
+
+
+def test_offline_nothing_is_fetched(
+    mirror: Mirror, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with running_service(data) as service:
+        failed = service.wait(order(service, BOTH).id)
+
+    assert failed.problem is not None
+    assert failed.problem.code == "hub-unreachable"
+    assert mirror.asked == []
+
+
+def hold_in_the_midst(mirror: Mirror) -> None:
+    mirror.repositories[SMALL.repository][WEIGHTS] = weights("body.weight", 8, BULK)
+    mirror.holds[WEIGHTS] = 4 * BULK - 1_000
+
+
+def went_on(mirror: Mirror) -> bool:
+    starts = [extent for _, path, extent in mirror.asked if path.endswith(WEIGHTS) and extent]
+    return bool(starts) and all(int(each[6:-1]) >= 10 * 2**20 for each in starts)

@@ -1,0 +1,21 @@
+"""DiffSplat at full size with random weights, on a GPU: times, and memory at its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from tests.bench.figure import Figure
+
+from .measuring import measure_variant
+from .sizes import FULL
+
+VARIANTS = ("sd15", "pixart-sigma", "sd35-medium")
+
+
+def figures() -> Iterator[Figure]:
+    """Nothing where there is no GPU: a CPU takes minutes for each."""
+    if torch.cuda.is_available():
+        for variant in VARIANTS:
+            yield from measure_variant(variant, FULL, "cuda")

@@ -1,0 +1,114 @@
+"""From random checkpoints on the disk to splats: cold, warm, and beside the plain loop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from splatsmith.contract.cards import Condition
+from splatsmith.engines.base import Conditions
+from splatsmith.engines.diffsplat.card import CARD
+from splatsmith.engines.diffsplat.engine import DiffSplat, load
+from splatsmith.engines.diffsplat.families import FAMILIES
+from splatsmith.progress import silent
+from splatsmith.settings import DATA_VARIABLE
+from tests.backend.diffsplat.conftest import install
+from tests.backend.diffsplat.tiny_checkpoints import Sizes, write_family
+from tests.bench.figure import Figure
+
+REPEATS = 5
+TARGETS = {"sd15": 0.30, "pixart-sigma": 0.30, "sd35-medium": 0.90}  # seconds, on an H100
+PEAKS = {"sd15": 4.0, "sd35-medium": 9.0}  # GB, with `memory` small
+GIGABYTE = 1e9
+
+
+def measure_variant(
+    variant: str, sizes: Sizes, device: str, dtypes: Sequence[str] = ("bfloat16",)
+) -> Iterator[Figure]:
+    """Times and memory of text to splats in each of `dtypes`, the first of them in detail."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, repositories = Path(folder, "data"), Path(folder, "repositories")
+        with patch.dict(os.environ, {DATA_VARIABLE: str(data)}):
+            _write(variant, repositories, sizes)
+            for dtype in dtypes:
+                yield from _measure_dtype(variant, device, dtype)
+        shutil.rmtree(repositories)
+
+
+def _write(variant: str, repositories: Path, sizes: Sizes) -> None:
+    torch.manual_seed(0)
+    write_family(repositories, FAMILIES[variant], sizes)
+    given = frozenset({Condition.TEXT})
+    for checkpoint in CARD.variant(variant).needed(given, CARD.check_parameters({})):
+        install(checkpoint, repositories)
+    if sizes.device != "cpu":
+        torch.cuda.empty_cache()
+
+
+def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:
+    name = f"{variant} {dtype}"
+    engine = load(variant, device)
+    yield Figure(f"{name}, weights on disk to first splats", _run(engine, dtype, 0), "s")
+    yield from _peak(f"{name}, all networks kept", device)
+    warm = _median(engine, dtype)
+    yield Figure(f"{name}, text to splats, warm", warm, "s", TARGETS[variant])
+    _make_plain(engine)
+    plain = _median(engine, dtype)
+    yield Figure(f"{name}, plain eager loop, warm", plain, "s")
+    yield Figure(f"{name}, times faster than the plain loop", plain / warm, "x")
+    del engine
+    yield from _smallest(name, variant, device, dtype)
+
+
+def _smallest(name: str, variant: str, device: str, dtype: str) -> Iterator[Figure]:
+    if device == "cpu":
+        return
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    engine = load(variant, device)
+    _run(engine, dtype, 0, memory="small")
+    yield Figure(
+        f"{name}, one network at a time, warm", _run(engine, dtype, 1, memory="small"), "s"
+    )
+    yield from _peak(f"{name}, one network at a time", device, PEAKS.get(variant))
+    del engine
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+
+
+def _median(engine: DiffSplat, dtype: str) -> float:
+    """Each time another prompt, which is read anew; the first runs are not counted."""
+    _run(engine, dtype, 100)
+    return statistics.median(_run(engine, dtype, 1 + repeat) for repeat in range(REPEATS))
+
+
+def _run(engine: DiffSplat, dtype: str, number: int, memory: str = "fast") -> float:
+    """Seconds of one job, to the cloud in the host's memory."""
+    given: dict[str, Any] = {"seed": number, "precision": dtype, "memory": memory}
+    conditions = Conditions(f"chair number {number}", "", {}, CARD.check_parameters(given))
+    start = time.perf_counter()
+    engine.generate(conditions, silent())
+    return time.perf_counter() - start
+
+
+def _make_plain(engine: DiffSplat) -> None:
+    """The same networks as they come: no recording, no channels last."""
+    kept = engine._guided  # noqa: SLF001
+    assert kept is not None
+    guided = kept[0].to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    engine._guided = guided, guided  # noqa: SLF001
+
+
+def _peak(name: str, device: str, target: float | None = None) -> Iterator[Figure]:
+    if device != "cpu":
+        peak = torch.cuda.max_memory_allocated() / GIGABYTE
+        yield Figure(f"{name}, peak memory", peak, "GB", target)

@@ -1,0 +1,327 @@
+"""DiffSplat's cases, recomputed by the engine's own code."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splatsmith.engines.diffsplat import elevest, gsrecon
+from splatsmith.engines.diffsplat.cameras import (
+    FOV,
+    camera_to_world,
+    plucker_maps,
+    shrink_maps,
+    unproject,
+)
+from splatsmith.engines.diffsplat.checkpoint import fill
+from splatsmith.engines.diffsplat.encoding import encode_picture, make_picture_encoder
+from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale, TinyDecoder
+from splatsmith.engines.diffsplat.networks import (
+    MultiViewPixArt,
+    Text,
+    build_control_net,
+    build_pixart,
+    build_sd3,
+    build_unet,
+)
+from splatsmith.engines.diffsplat.pictures import (
+    center_object,
+    on_white,
+    show_control,
+    shrink_picture,
+)
+from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights, sample
+from splatsmith.engines.diffsplat.schedulers import make_solver
+from splatsmith.engines.diffsplat.splats import read_gaussians, write_published_ply
+from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.rasterize import WHITE
+
+from .case import Case, Outputs, Registry
+
+CHECKS = Registry()
+
+BUILDERS = {"unet": build_unet, "pixart": build_pixart, "sd3": build_sd3}
+NEAR, FAR = 0.01, 100.0  # of the published rasteriser
+
+
+@CHECKS("camera_c2w")
+def check_cameras(case: Case) -> Outputs:
+    given = case.inputs
+    c2w = camera_to_world(given["elevation_deg"], given["azimuths_deg"], given["radius"])
+    return {"c2w": c2w}
+
+
+@CHECKS("camera_plucker")
+def check_plucker(case: Case) -> Outputs:
+    given = case.inputs
+    maps = plucker_maps(given["c2w"], given["fxfycxcy"], given["height"], given["width"])
+    return {"plucker": maps, "plucker_latent": shrink_maps(maps, given["latent_size"])}
+
+
+@CHECKS("camera_unproject")
+def check_unproject(case: Case) -> Outputs:
+    given = case.inputs
+    return {"xyz": unproject(given["depth"], given["c2w"], given["fxfycxcy"])}
+
+
+@CHECKS("unet_mv")
+@CHECKS("pixart_mv")
+@CHECKS("sd3_mv")
+def check_denoiser(case: Case) -> Outputs:
+    given = case.inputs
+    network = BUILDERS[case.part.removesuffix("_mv")](case.config, given["num_views"])
+    fill(network.stock, case.weights())
+    text = Text(
+        given["encoder_hidden_states"],
+        given.get("encoder_attention_mask"),
+        given.get("pooled_projections"),
+    )
+    evaluate = network.eval()
+    if isinstance(network, MultiViewPixArt):  # the engine leaves the variance out
+        evaluate = network.with_variance
+    return {"out": evaluate(given["sample"], torch.tensor(given["timestep"]), text)}
+
+
+@CHECKS("controlnet_mv")
+def check_control_net(case: Case) -> Outputs:
+    given = case.inputs
+    views = given["num_views"]
+    unet = build_unet(case.config["unet"], views).eval()
+    control_net = build_control_net(unet, _embedding_channels(case)).eval()
+    fill(unet.stock, case.weights("unet"))
+    fill(control_net.stock, case.weights("controlnet"))
+    text = Text(given["encoder_hidden_states"])
+    time, strength = torch.tensor(given["timestep"]), torch.tensor(given["conditioning_scale"])
+    plain, guess = (
+        control_net(given["sample"], time, text, given["controlnet_cond"], strength, guess)
+        for guess in (False, True)
+    )
+    outputs = {"unet_out": unet(given["sample"], time, text, plain)}
+    for residuals, ending in ((plain, ""), (guess, "_guess")):
+        named = {f"down{i}{ending}": each for i, each in enumerate(residuals.down)}
+        outputs |= {**named, f"mid{ending}": residuals.middle}
+    return outputs
+
+
+@CHECKS("gsvae_decode")
+def check_gsvae_decode(case: Case) -> Outputs:
+    gsvae = _gsvae(case)
+    fill(gsvae, case.state_dict, dropped=("tiny_decoder.",))
+    latents = case.inputs["diffusion_latents"]
+    decoded = gsvae.decode(latents)
+    return {
+        "gsvae_latents": gsvae.scale.to_autoencoder(latents),
+        "decoded_raw": decoded,
+        "decoded": decoded.clamp(-1, 1),
+    }
+
+
+@CHECKS("gsvae_encode")
+def check_gsvae_encode(case: Case) -> Outputs:
+    gsvae = _gsvae(case)
+    fill(gsvae, case.state_dict, absent=("vae.decoder.", "vae.post_quant_conv."))
+    return {"latents": gsvae.encode(case.inputs["gaussian_images"])}
+
+
+@CHECKS("gsvae_tiny_decode")
+def check_tiny_decode(case: Case) -> Outputs:
+    config = case.config["tiny_autoencoder"]
+    decoder = TinyDecoder(
+        config["latent_channels"],
+        config["decoder_block_out_channels"],
+        config["num_decoder_blocks"],
+    )
+    fill(decoder, case.state_dict, dropped=("vae.",))
+    post_quant_conv = None
+    if case.config["vae"]["use_post_quant_conv"]:
+        vae = _gsvae(case).vae
+        fill(vae, case.weights("vae"), absent=("encoder.", "decoder.", "quant_conv."))
+        post_quant_conv = vae.post_quant_conv
+    decoded = decoder.eval()(case.inputs["diffusion_latents"], post_quant_conv)
+    return {"decoded": decoded.clamp(-1, 1)}
+
+
+@CHECKS("decode_to_gaussians")
+def check_decode_to_gaussians(case: Case) -> Outputs:
+    given = case.inputs
+    gsvae = _gsvae(case)
+    fill(gsvae, case.state_dict, absent=("vae.encoder.", "vae.quant_conv."))
+    images = gsvae.decode(given["diffusion_latents"])
+    gaussians = read_gaussians(images, given["c2w"], given["fxfycxcy"], given["opacity_threshold"])
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for index, threshold in enumerate(given["ply_opacity_thresholds"]):
+            path = Path(folder, f"{index}.ply")
+            write_published_ply(path, gaussians, threshold)
+            files[f"ply_bytes_{index}"] = torch.from_numpy(np.fromfile(path, np.uint8))
+    return {
+        "decoded": images.clamp(-1, 1),
+        "xyz": gaussians.means[0],
+        "rgb": gaussians.colors[0],
+        "opacity": gaussians.opacities[0, :, None],
+        "scale": gaussians.scales[0],
+        "rotation": gaussians.quats[0],
+        **_raster_arguments(given["c2w"], given["fxfycxcy"], given["render_res"]),
+        **files,
+    }
+
+
+@CHECKS("gsrecon")
+def check_gsrecon(case: Case) -> Outputs:
+    names = ("dim", "num_blocks", "num_heads", "patch_size")
+    network = gsrecon.GSRecon(gsrecon.Shape(**{name: case.config[name] for name in names}))
+    fill(network, case.state_dict)
+    given = case.inputs
+    return dict(network.eval()(given["images"], given["c2w"], given["fxfycxcy"]))
+
+
+@CHECKS("elevest")
+def check_elevest(case: Case) -> Outputs:
+    backbone = case.config["backbone"]
+    bins = case.config["elevest_num_classes"]
+    shape = elevest.Shape(
+        width=backbone["embed_dim"],
+        depth=backbone["depth"],
+        heads=backbone["num_heads"],
+        bins=bins,
+        bin_degrees=(case.config["ele_max"] - case.config["ele_min"]) / bins,
+        patch=backbone["patch_size"],
+        trained_size=backbone["img_size"],
+        registers=backbone["num_register_tokens"],
+    )
+    network = elevest.ElevEst(shape).eval()
+    fill(network, elevest.own_names(case.state_dict))
+    estimate = network(case.inputs["images"])
+    return {
+        "cls_token": estimate.features,
+        "logits": estimate.logits,
+        "pred_internal_deg": estimate.internal,
+        "elevation_deg": estimate.elevation,
+    }
+
+
+@CHECKS("rembg_and_center")
+def check_pictures(case: Case) -> Outputs:
+    given = case.inputs
+    small = shrink_picture(given["image_bgr"].numpy()[..., ::-1].copy(), given["size"])
+    rgba = np.dstack([small, given["alpha"].numpy()])
+    square = center_object(rgba, given["size"], given["border_ratio"])
+    return {
+        "matting_input_bgr": torch.from_numpy(small[..., ::-1].copy()),
+        "out_bgra": torch.from_numpy(square[..., [2, 1, 0, 3]].copy()),
+        "condition_rgb": on_white(square, given["condition_size"]),
+    }
+
+
+@CHECKS("loop_sd15")
+@CHECKS("loop_sd15_controlnet")
+@CHECKS("loop_pixart")
+@CHECKS("loop_sd3")
+def check_loop(case: Case) -> Outputs:
+    given = case.inputs
+    denoiser = _guided_denoiser(case)
+    solver = make_solver(
+        given["scheduler_type"],
+        case.config["scheduler"],
+        given["prediction_type"],
+        given["num_inference_steps"],
+    )
+    outputs: dict[str, Tensor] = {"timesteps": solver.times}
+    if "sigmas" in case.outputs:
+        outputs["sigmas"] = torch.as_tensor(solver.stock.sigmas)  # pyright: ignore[reportAttributeAccessIssue]
+    told, latent = _told(case, denoiser.network.latent_size)
+    if latent is not None:
+        outputs["image_latent"] = latent
+    outputs["latents"] = sample(denoiser, told, solver, given["noise"], lambda _: None)
+    return outputs
+
+
+def _guided_denoiser(case: Case) -> GuidedDenoiser:
+    kind = {"loop_pixart": "pixart", "loop_sd3": "sd3"}.get(case.part, "unet")
+    component = "unet" if kind == "unet" else "transformer"
+    views = len(case.inputs["plucker"])
+    network = BUILDERS[kind](case.config[component], views)
+    fill(network.stock, case.weights(component))
+    if "controlnet" not in case.config:
+        return GuidedDenoiser(network).eval()
+    control_net = build_control_net(network, _embedding_channels(case))
+    fill(control_net.stock, case.weights("controlnet"))
+    return GuidedDenoiser(network, control_net).eval()
+
+
+def _told(case: Case, size: int) -> tuple[Told, Tensor | None]:
+    given = case.inputs
+    views = given["num_views"]
+    least = given["min_guidance_scale"] if given["triangle_cfg_scaling"] else None
+    weights = guidance_weights(given["guidance_scale"], views, least)
+    latent = _picture_latent(case)
+    control = given.get("control_image")
+    told = Told(
+        tokens=_told_and_untold(case, "prompt_embeds", weights),
+        rays=shrink_maps(given["plucker"], size),
+        mask=_both(case, "prompt_attention_mask", weights),
+        pooled=_both(case, "pooled_prompt_embeds", weights),
+        weights=weights,
+        picture=latent,
+        control=None if control is None else show_control(control, views),
+        strength=torch.tensor(given.get("controlnet_conditioning_scale", 1.0)),
+        guess=given.get("guess_mode", False),
+    )
+    return told, latent
+
+
+def _told_and_untold(case: Case, name: str, weights: Tensor | None) -> Tensor:
+    told = case.inputs[name]
+    return told if weights is None else torch.cat([case.inputs[f"negative_{name}"], told])
+
+
+def _both(case: Case, name: str, weights: Tensor | None) -> Tensor | None:
+    return _told_and_untold(case, name, weights) if name in case.inputs else None
+
+
+def _picture_latent(case: Case) -> Tensor | None:
+    if "image" not in case.inputs:
+        return None
+    encoder = make_picture_encoder(case.config["vae"])
+    fill(encoder, case.weights("vae"), absent=("decoder.", "post_quant_conv."))
+    return encode_picture(encoder, case.inputs["image"])
+
+
+def _gsvae(case: Case) -> GSVAE:
+    return GSVAE(case.config["vae"], _scale(case)).eval()
+
+
+def _scale(case: Case) -> LatentScale:
+    config = case.config["vae"]
+    return LatentScale(config["scaling_factor"], config["shift_factor"] or 0.0)
+
+
+def _embedding_channels(case: Case) -> tuple[int, ...]:
+    return tuple(case.config["controlnet"]["conditioning_embedding_out_channels"])
+
+
+def _raster_arguments(c2w: Tensor, fxfycxcy: Tensor, size: int) -> Outputs:
+    """The engine's cameras as the published rasteriser takes them: transposed matrices."""
+    positions = c2w[:, :3, 3]
+    elevation = math.degrees(math.asin(positions[0, 1] / positions[0].norm()))
+    azimuths = [math.degrees(math.atan2(x, z)) for x, _, z in positions.tolist()]
+    cameras = orbit(azimuths, elevation, float(positions[0].norm()), FOV, size)
+    views = torch.from_numpy(cameras.viewmats)
+    focal = torch.from_numpy(cameras.Ks)[0, 0, 0] / size
+    projection = torch.zeros(4, 4)
+    projection[0, 0] = projection[1, 1] = 2 * focal
+    projection[2, 2:] = torch.tensor([FAR, -FAR * NEAR]) / (FAR - NEAR)
+    projection[3, 2] = 1
+    return {
+        "raster_viewmatrix": views.mT,
+        "raster_projmatrix": (projection @ views).mT,
+        "raster_campos": torch.from_numpy(cameras.positions),
+        "raster_tanfov": 0.5 / focal.expand(2),
+        "raster_bg": torch.tensor(WHITE),
+        "raster_kernel_size": torch.tensor(0.0),
+    }
