@@ -151,7 +151,7 @@ def check_decode_to_gaussians(case: Case) -> Outputs:
     given = case.inputs
     gsvae = _gsvae(case)
     fill(gsvae, case.state_dict, absent=("vae.encoder.", "vae.quant_conv."))
-    images = gsvae.decode(given["diffusion_latents"])
+    images = gsvae.decode_views(given["diffusion_latents"], together=False)
     gaussians = read_gaussians(images, given["c2w"], given["fxfycxcy"], given["opacity_threshold"])
     with tempfile.TemporaryDirectory() as folder:
         files = {}

@@ -127,7 +127,8 @@ class DiffSplat:
     ) -> GaussianCloud:
         gsvae = networks.gsvae()
         with networks.residence.at_work(gsvae):
-            images = gsvae.decode_views(latents, together=networks.residence.stays)
+            together = networks.residence.stays and self._device != "cpu"
+            images = gsvae.decode_views(latents, together)
         cameras = camera_to_world(elevation).to(images.device)
         splats = read_gaussians(images, cameras, intrinsics(VIEWS).to(images.device), threshold)
         return to_cloud(splats, threshold)
