@@ -266,7 +266,7 @@ def _write_text_encoders(folder: Path, family: Family, sizes: Sizes) -> None:
             with torch.device(sizes.device):
                 encoder = _clip(words, sizes.clip[spec.encoder], "projected" in spec.kind)
         # T5 is published in shards, CLIP is not.
-        size = encoder.num_parameters() * 2 if spec.is_t5 else 10**10
+        size = encoder.num_parameters() * sizes.text_dtype.itemsize // 2 if spec.is_t5 else 10**10
         encoder.to(dtype=sizes.text_dtype)  # pyright: ignore[reportCallIssue]
         encoder.save_pretrained(place / spec.encoder, variant=spec.variant, max_shard_size=size)
     base = folder / family.text_encoders[0].checkpoint.repository
