@@ -38,13 +38,14 @@ def measure_variant(
     with tempfile.TemporaryDirectory() as folder:
         data, repositories = Path(folder, "data"), Path(folder, "repositories")
         with patch.dict(os.environ, {DATA_VARIABLE: str(data)}):
-            _write(variant, repositories, sizes)
+            write_checkpoints(variant, repositories, sizes)
             for dtype in dtypes:
                 yield from _measure_dtype(variant, device, dtype)
         shutil.rmtree(repositories)
 
 
-def _write(variant: str, repositories: Path, sizes: Sizes) -> None:
+def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
+    """Random weights under `repositories`, all that text to splats needs of them installed."""
     torch.manual_seed(0)
     write_family(repositories, FAMILIES[variant], sizes)
     given = frozenset({Condition.TEXT})
