@@ -39,7 +39,9 @@ def bake(atlas: Atlas, coloring: Coloring, texture_size: int, progress: Progress
         size, texel = size // 2, 2 * texel
     picture = _paint(atlas, coloring, (size, _blur(coloring, texel, size)), progress)
     if size < texture_size:
-        enlarged = Image.fromarray(picture).resize((texture_size,) * 2, Image.Resampling.BICUBIC)
+        enlarged = Image.fromarray(picture).resize(
+            (texture_size, texture_size), Image.Resampling.BICUBIC
+        )
         picture = np.asarray(enlarged)
     progress.step(1, 1)
     return picture

@@ -141,7 +141,7 @@ def _seat(sheet: Sheet, mask: Mask, gap: int, lowest: Integers) -> tuple[Integer
     for turns in range(4):
         wide = dilated(turned(mask, turns), gap)
         tall, broad = min(wide.shape[0], CELLS), min(wide.shape[1], CELLS)
-        x, y = first_fit(sheet, runs(wide), wide.shape, (lowest[tall, broad], best))
+        x, y = first_fit(sheet, runs(wide), wide.shape, (int(lowest[tall, broad]), best))
         lowest[tall, broad] = y if x >= 0 else max(best - wide.shape[0], 0)
         if x >= 0:
             best = y + wide.shape[0]
