@@ -17,6 +17,8 @@ from blender_addon.link.environment import (
     python_in,
 )
 
+pytestmark = pytest.mark.once
+
 PYTHON = Path(sys.executable)
 
 

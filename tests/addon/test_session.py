@@ -21,6 +21,8 @@ from blender_addon.desk import Cancelled
 from blender_addon.link.client import Address
 from blender_addon.link.snapshot import BackendState, LinkSettings
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 90.0
 SPLATS = (Product.SPLATS,)
 ENDLESS = api.Recipe("lattice", parameters={"steps": 10_000, "pause": 0.1}, products=SPLATS)
