@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from .contract.problems import InvalidRequest
 
@@ -27,6 +28,17 @@ def read_picture(picture: Picture) -> bytes:
         if picture.source == "FILE":
             return _read(Path(bpy.path.abspath(picture.filepath, library=picture.library)))
     return _save(picture)
+
+
+def encode_pixels(rgba: NDArray[np.float32]) -> bytes:
+    """RGBA [H, W, 4] in 0..1, the upper row first, as a PNG file."""
+    height, width = rgba.shape[:2]
+    image = bpy.data.images.new("map", width, height, alpha=True)
+    try:
+        image.pixels.foreach_set(rgba[::-1].reshape(-1))  # Blender's rows run upwards
+        return _save(image)
+    finally:
+        bpy.data.images.remove(image)
 
 
 def name_of(picture: Picture | None) -> str:

@@ -13,7 +13,7 @@ from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
 from .needs import missing_checkpoints
-from .properties import PREFIX, SplatsmithSettings, engine_group
+from .properties import PREFIX, SplatsmithSettings, engine_group, guiding_objects
 
 NEW_SEEDS = 1_000_000  # short enough to read out
 INSTALL_NOTICE = (
@@ -247,6 +247,8 @@ def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
         return reason
     if not settings.prompt.strip() and settings.picture is None:
         return "Type a prompt or choose a picture"
+    if settings.guide_kind() and not guiding_objects():
+        return "Select the rough shape that is to lead, or set Guide to None"
     if not settings.products:
         return "Choose splats, mesh or points"
     if missing_checkpoints(settings, now):

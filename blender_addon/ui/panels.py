@@ -86,6 +86,8 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
             return
         if len(card.variants) > 1:
             layout.prop(group, "variant")
+        if settings.guide_kinds():
+            layout.prop(settings, "guide")
         for spec in card.parameters:
             row = layout.row(align=True)
             row.prop(group, PREFIX + spec.name)

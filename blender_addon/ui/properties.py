@@ -18,6 +18,8 @@ from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
+NO_GUIDE = "none"
+GUIDES = (Condition.DEPTH, Condition.NORMAL)
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
 PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
 
@@ -68,6 +70,16 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
         default={Product.SPLATS.value, Product.MESH.value},
     )
+    guide: EnumProperty(
+        name="Guide",
+        description="Have the selected objects, a rough shape, lead the asset beside the prompt",
+        items=(
+            (NO_GUIDE, "None", "The prompt alone"),
+            (Condition.DEPTH.value, "Depth", "How far the selected objects' faces lie"),
+            (Condition.NORMAL.value, "Normals", "Where the selected objects' faces look"),
+        ),
+        default=NO_GUIDE,
+    )
     size: FloatProperty(
         name="Size",
         description="The longest edge of the asset in the scene",
@@ -86,12 +98,34 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
+            guide=self._guide(),
         )
+
+    def guide_kinds(self) -> tuple[Condition, ...]:
+        """The maps that the chosen variant takes."""
+        card, group = engine_card(self), engine_group(self)
+        if card is None or group is None or card.map_camera is None:
+            return ()
+        return tuple(each for each in GUIDES if each in card.variant(group.variant).conditions)
+
+    def guide_kind(self) -> Condition | None:
+        """The map that leads the next Generate."""
+        kind = None if self.guide == NO_GUIDE else Condition(self.guide)
+        return kind if kind in self.guide_kinds() else None
+
+    def _guide(self) -> api.Guide | None:
+        kind, card = self.guide_kind(), engine_card(self)
+        if kind is None or card is None or card.map_camera is None:
+            return None
+        elevation = getattr(engine_group(self), f"{PREFIX}elevation", 0.0)
+        return api.Guide(tuple(guiding_objects()), kind, card.map_camera, elevation)
 
     def conditions(self) -> frozenset[Condition]:
         """What the next Generate tells the engine."""
         text = {Condition.TEXT} if self.prompt.strip() else set()
-        return frozenset(text | ({Condition.IMAGE} if self.picture is not None else set()))
+        image = {Condition.IMAGE} if self.picture is not None else set()
+        kind = self.guide_kind()
+        return frozenset(text | image | ({kind} if kind else set()))
 
     def recall(self, request: GenerateRequest) -> None:
         """Take over all of `request` but its picture."""
@@ -105,6 +139,12 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         group.variant = request.variant or group.variant
         for name, value in request.parameters.items():
             setattr(group, PREFIX + name, value)
+
+
+def guiding_objects() -> list[bpy.types.Object]:
+    """The selected objects that may have faces."""
+    kinds = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
+    return [obj for obj in bpy.context.selected_objects if obj.type in kinds]
 
 
 def engine_card(settings: SplatsmithSettings) -> EngineCard | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -13,6 +14,7 @@ from blender_addon import api
 from blender_addon.contract.cards import (
     Condition,
     EngineCard,
+    MapCamera,
     ParameterSpec,
     ParameterType,
     Variant,
@@ -255,3 +257,32 @@ def await_endings(count: int = 1) -> None:
     while (count := count - len(api.poll())) > 0:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
+
+
+def test_the_selected_shape_leads_an_engine_that_takes_maps(registered: None) -> None:
+    guided = replace(
+        CARD,
+        id="guided",
+        variants=(
+            Variant("plain", "Plain", (Condition.TEXT,)),
+            Variant("led", "Led", (Condition.TEXT, Condition.DEPTH)),
+        ),
+        parameters=(ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),),
+        map_camera=MapCamera(2.0, 50.0),
+    )
+    show_engines([guided])
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.guide, settings.prompt = "guided", "depth", "a tower"
+    engine_group(settings).variant = "plain"
+    assert settings.guide_kinds() == ()
+    assert settings.recipe().guide is None
+    engine_group(settings).variant = "led"
+    assert settings.conditions() == {Condition.TEXT, Condition.DEPTH}
+    running = Snapshot(state=BackendState.RUNNING)
+    assert "rough shape" in why_not(settings, running)
+    bpy.ops.mesh.primitive_cube_add()
+    assert "rough shape" not in why_not(settings, running)
+    cube = (bpy.context.object,)
+    assert settings.recipe().guide == api.Guide(cube, Condition.DEPTH, MapCamera(2.0, 50.0), 20.0)
+    settings.guide = "normal"  # which this variant does not take
+    assert settings.recipe().guide is None

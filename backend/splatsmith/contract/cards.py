@@ -196,6 +196,17 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class MapCamera:
+    """How the front camera of an engine that takes maps stands: at `elevation`, a parameter.
+
+    distance: from the origin, in the engine's units. fov: degrees, the picture's whole side.
+    """
+
+    distance: float
+    fov: float
+
+
+@dataclass(frozen=True)
 class EngineCard:
     """An engine's name and abilities. `memory_bytes` maps a dtype's name to the peak it needs."""
 
@@ -206,6 +217,7 @@ class EngineCard:
     parameters: tuple[ParameterSpec, ...] = ()
     quality: str = ""
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
+    map_camera: MapCamera | None = None
 
     def variant(self, name: str) -> Variant:
         """The variant called `name`; the first one if `name` is empty."""

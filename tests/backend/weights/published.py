@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.backend.engines.mosaic.card import BASE, TILES, VAULT
+from tests.backend.engines.mosaic.repositories import BASE, TILES, VAULT
 from tests.backend.weights.mirror import Mirror
 
 TOKEN = "hf_a-secret-token"

@@ -6,7 +6,6 @@ by the picture's side.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -15,11 +14,7 @@ from torch.nn import functional as F
 
 from ...gaussians.cameras import orbit
 from ...gaussians.splat_grid import pixel_rays
-
-AZIMUTHS = (0.0, 90.0, 180.0, 270.0)  # degrees, of the four views
-DISTANCE = 1.4
-FOCAL = 1422.222 / 1024  # of the picture's side
-FOV = math.degrees(2 * math.atan(0.5 / FOCAL))
+from .view import AZIMUTHS, DISTANCE, FOCAL, FOV
 
 
 def camera_to_world(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...contract.cards import (
     Condition,
     EngineCard,
+    MapCamera,
     ParameterSpec,
     ParameterType,
     Variant,
@@ -17,6 +18,7 @@ from .checkpoints import (
     T5_PARAMETER,
 )
 from .families import DIFFUSION_SOLVERS, FLOW_SOLVERS
+from .view import DISTANCE, FOV
 
 OWN = "default"  # the variant's own choice
 SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))
@@ -185,4 +187,5 @@ CARD = EngineCard(
         ),
     ),
     parameters=(*SAMPLING, *VIEWING, *COMPUTING),
+    map_camera=MapCamera(DISTANCE, FOV),
 )

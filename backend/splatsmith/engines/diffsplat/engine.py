@@ -14,7 +14,7 @@ from ...memory import check_memory
 from ...progress import Progress
 from ...weights import require
 from ..base import ConditioningCamera, Conditions, Generation
-from .cameras import DISTANCE, FOV, camera_to_world, intrinsics
+from .cameras import camera_to_world, intrinsics
 from .card import CARD
 from .families import FAMILIES, Family
 from .graphs import RecordedDenoiser
@@ -27,6 +27,7 @@ from .seeing import look, tell
 from .settings import Settings, choose_precision, chosen_map, read_settings
 from .splats import read_gaussians
 from .telling import Reading, read_prompts
+from .view import DISTANCE, FOV
 
 Denoise = Callable[[Tensor, Tensor, Told], Tensor]
 

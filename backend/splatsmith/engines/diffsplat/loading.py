@@ -13,7 +13,6 @@ from ...conditioning.prompts import ClipEncoder, EncoderFiles, T5Encoder
 from ...contract.cards import Checkpoint, Condition
 from ...weights import folder_of
 from . import encoding
-from .cameras import AZIMUTHS
 from .checkpoint import (
     Loading,
     Names,
@@ -40,6 +39,7 @@ from .networks import (
 )
 from .residence import Residence
 from .shapes import elevest_shape, embedding_channels, gsvae_config
+from .view import AZIMUTHS
 
 VIEWS = len(AZIMUTHS)
 SCHEDULER_FILE = "scheduler/scheduler_config.json"

@@ -18,8 +18,8 @@ EDGE_THRESHOLDS = (100, 200)  # of Canny's hysteresis, as in training
 def show_map(kind: Condition, picture: NDArray[np.uint8], size: int) -> Tensor:
     """RGBA [H, W, 4] to [1, 3, size, size], 0..1.
 
-    Depth (near is dark) and normal maps are taken as they are, made square with white. Of any
-    other picture the object's edges are found.
+    Depth maps (1 - depth / largest) and normal maps are taken as they are, made square with white.
+    Of any other picture the object's edges are found.
 
     Raises:
         UnreadablePicture: no object was found whose edges could be.

@@ -15,9 +15,7 @@ from splatsmith.contract.cards import (
     Variant,
 )
 
-TILES = "studio/tiles"
-BASE = "studio/base"
-VAULT = "vault/locked"
+from .repositories import BASE, TILES, VAULT
 
 FREE = Licence("MIT", "https://example.org/mit")
 ASKED = Licence("Mosaic Licence", "https://example.org/mosaic", must_accept=True)
