@@ -23,7 +23,7 @@ from pathlib import Path
 import bpy
 
 from .contract.batches import BatchItem, read_batch
-from .contract.cards import Condition, MapCamera, ParameterValue
+from .contract.cards import Condition, ParameterValue
 from .contract.jsonable import from_json, to_json
 from .contract.problems import SplatsmithError
 from .contract.protocol import (
@@ -37,40 +37,17 @@ from .contract.protocol import (
 )
 from .desk import Desk, Ending, Wish
 from .finishing import Finish
+from .guide import Guide
 from .importing import Asset, Placing, grid, import_files, read_origin, request_of, title_of_splats
 from .link.snapshot import LinkSettings, Snapshot
 from .permission import check_online, default_settings
-from .pictures import Picture, encode_pixels, name_of, read_picture
-from .scene.blockout import draw_map
+from .pictures import Picture, name_of, read_picture
 from .scene.marks import mark_asset, read_mark
 from .scene.quads import add_quads
 from .scene.splats import cloud_of, copy_splats
 from .scene.stance import stance_of
 
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Guide:
-    """A rough shape that leads an asset, for engines that take depth or normal maps.
-
-    objects: seen by the engine's front camera, their front (-Y) towards it.
-    kind: Condition.DEPTH or Condition.NORMAL.
-    camera: the engine's, from its card; DiffSplat's if not said. elevation: degrees.
-    """
-
-    objects: tuple[bpy.types.Object, ...]
-    kind: Condition = Condition.DEPTH
-    camera: MapCamera = MapCamera(1.4, 39.6)
-    elevation: float = 10.0
-
-    def picture(self) -> bytes:
-        """The map as a PNG file.
-
-        Raises:
-            InvalidRequest: there are no faces to be seen.
-        """
-        return encode_pixels(draw_map(self.objects, self.kind, self.camera, self.elevation))
 
 
 @dataclass(frozen=True)

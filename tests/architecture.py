@@ -25,7 +25,7 @@ ADDON_LAYERS = (
     "contract",
     "link scene",
     "importing permission pictures",
-    "finishing",
+    "finishing guide",
     "desk",
     "api",
     "ui",
