@@ -1,6 +1,6 @@
 """Run by test_extension.py in Blender's Python: install the zip, make an asset, tell of it.
 
-python job_in_blender.py ZIP ENVIRONMENT
+python job_in_blender.py ZIP ENVIRONMENT PRODUCT [PRODUCT ...]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,30 +24,30 @@ def install(archive: str) -> None:
     )
 
 
-def make_asset(api: Any) -> dict[str, object]:
+def make_asset(api: Any, products: Sequence[str]) -> dict[str, object]:
     bpy.context.scene.cursor.location = (1.0, 2.0, 0.0)
-    recipe = api.Recipe(parameters={"seed": 1})
+    recipe = api.Recipe(parameters={"seed": 1}, products=tuple(map(api.Product, products)))
     asset = api.generate("a wooden chair", name='Onkel Jürgens "Stuhl"', recipe=recipe)
     objects = {str(product): obj for product, obj in asset.objects.items()}
-    splats, mesh = objects["splats"].data, objects["mesh"].data
+    splats = objects["splats"].data
     request = api.request_of(objects["splats"])
     assert request is not None
     return {
         "objects": {product: obj.name for product, obj in objects.items()},
         "splats": len(splats.attributes["position"].data),
         "attributes": sorted(splats.attributes.keys()),
-        "faces": len(mesh.polygons),
+        "faces": len(objects["mesh"].data.polygons) if "mesh" in objects else 0,
         "prompt": request.prompt,
         "seed": request.parameters["seed"],
     }
 
 
-def main(archive: str, environment: str) -> None:
+def main(archive: str, environment: str, *products: str) -> None:
     install(archive)
     api = importlib.import_module(f"{MODULE}.api")
     api.configure(replace(api.default_settings(), environment=Path(environment)))
     try:
-        told = make_asset(api)
+        told = make_asset(api, products)
         bundled = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
         told["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
     finally:

@@ -15,6 +15,7 @@ import build_addon
 
 SCRIPT = Path(__file__).with_name("job_in_blender.py")
 SECONDS = 300
+BLENDERS = build_addon.blender_environments()
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +25,28 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 20)
-@pytest.mark.parametrize(
-    "blender", build_addon.blender_environments(), ids=lambda folder: folder.name
-)
+@pytest.mark.parametrize("blender", BLENDERS, ids=lambda folder: folder.name)
 def test_job_runs_through_the_installed_extension(
     blender: Path, archive: Path, tmp_path: Path
 ) -> None:
-    told = run_job(blender, archive, tmp_path)
-    assert sorted(told["objects"]) == ["mesh", "points", "splats"]
+    # Each installation compiles extraction anew, which takes minutes: in one Blender only.
+    products = ("mesh", "points", "splats") if blender == BLENDERS[0] else ("splats",)
+    told = run_job(blender, archive, tmp_path, products)
+    assert tuple(sorted(told["objects"])) == products
     assert all("Jürgens" in name for name in told["objects"].values())
     assert {"position", "scale", "rotation", "radiance:base"} <= set(told["attributes"])
-    assert told["splats"] > 100 and told["faces"] > 100
+    assert told["splats"] > 100
+    assert (told["faces"] > 100) == ("mesh" in products)
     assert (told["prompt"], told["seed"]) == ("a wooden chair", 1)
     assert told["bundled"] and told["foreign"] == []
     assert left_behind(tmp_path) == []
 
 
-def run_job(blender: Path, archive: Path, home: Path) -> dict[str, Any]:
+def run_job(blender: Path, archive: Path, home: Path, products: tuple[str, ...]) -> dict[str, Any]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["BLENDER_USER_RESOURCES"] = str(home / "Blender's own folder")
     python = build_addon.python_of(blender)
-    command = [python, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT]
+    command = [python, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT, *products]
     done = subprocess.run(
         [str(part) for part in command],
         cwd=home,
