@@ -289,7 +289,8 @@ def run_check(name: str, command: Sequence[str]) -> int:
 def test_runs() -> Iterator[tuple[Path, list[str], int]]:
     """Which Python runs which tests, and for how many minutes at most."""
     backend, blenders = python_of(BACKEND_ENVIRONMENT), blender_environments()
-    yield backend, ["tests/test_architecture.py", "tests/backend", "tests/package"], 30
+    backend_tests = ["tests/test_architecture.py", "tests/backend", "tests/parity", "tests/package"]
+    yield backend, backend_tests, 30
     # The add-on must not find the backend's packages by accident.
     addon = ["tests/addon", "-o", "pythonpath=."]
     for number, blender in enumerate(blenders):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..contract.cards import Condition, MapCamera
 from ..contract.problems import InvalidRequest
 from ..contract.transform import Y_UP_TO_Z_UP
+from .colors import read_all
 
 SIZE = 256  # pixels a side
 _FILLING = 0.9  # of the picture, by the sphere around the objects
@@ -111,10 +112,8 @@ def _faces_of(
         if mesh is None:
             continue
         mesh.calc_loop_triangles()
-        vertices = np.empty((len(mesh.vertices), 3), np.float32)
-        faces = np.empty((len(mesh.loop_triangles), 3), np.int32)
-        mesh.vertices.foreach_get("co", vertices.reshape(-1))
-        mesh.loop_triangles.foreach_get("vertices", faces.reshape(-1))
+        vertices = read_all(mesh.vertices, "co", 3)
+        faces = read_all(mesh.loop_triangles, "vertices", 3, np.int32)
         shown.to_mesh_clear()
         matrix = np.array(shown.matrix_world)
         if len(faces):

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import api
+from ..contract.cards import Condition
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
@@ -134,7 +135,7 @@ class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
         settings.picture = None
         if picture is not None:
             settings.picture = bpy.data.images.load(str(picture), check_existing=True)
-        elif request.pictures:
+        elif Condition.IMAGE in request.pictures:
             self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
 
 

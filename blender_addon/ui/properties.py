@@ -131,6 +131,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         """Take over all of `request` but its picture."""
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
+        self.guide = next((kind.value for kind in GUIDES if kind in request.pictures), NO_GUIDE)
         self.take_over(request.extraction)
         if request.engine not in _engine_groups:
             return

@@ -286,3 +286,7 @@ def test_the_selected_shape_leads_an_engine_that_takes_maps(registered: None) ->
     assert settings.recipe().guide == api.Guide(cube, Condition.DEPTH, MapCamera(2.0, 50.0), 20.0)
     settings.guide = "normal"  # which this variant does not take
     assert settings.recipe().guide is None
+    settings.recall(GenerateRequest(prompt="a tower", pictures={Condition.DEPTH: "0"}))
+    assert settings.guide == "depth"
+    settings.recall(GenerateRequest(prompt="a tower"))
+    assert settings.guide == "none"

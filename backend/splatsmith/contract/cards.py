@@ -92,6 +92,17 @@ class ParameterSpec:
         return value
 
 
+SEED = ParameterSpec(
+    "seed",
+    ParameterType.INT,
+    0,
+    "Another number gives another asset of the same prompt.",
+    "Seed",
+    minimum=0,
+    maximum=2**31 - 1,
+)
+
+
 @dataclass(frozen=True)
 class Licence:
     """The terms of a checkpoint; those with `must_accept` are agreed to once, before a download."""

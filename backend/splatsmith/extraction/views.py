@@ -154,18 +154,6 @@ class Subject:
         return cls(to_unit_sphere(cloud, sphere), sphere)
 
 
-def look_around(
-    cloud: GaussianCloud, count: int, size: int, device: str, progress: Progress
-) -> Views:
-    """Draw `cloud` from `count` directions, evenly spread, `size` pixels each.
-
-    Raises:
-        InvalidRequest: there is nothing to see in it.
-        Cancelled: between two pictures.
-    """
-    return draw_views(Subject.of(cloud), all_around(count, size), device, progress)
-
-
 def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progress) -> Views:
     """Draw the subject as `cameras` see it.
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..artifacts import file_digest
 from ..contract.cards import Checkpoint, CheckpointFile
 from ..contract.weights import CheckpointState
 from ..errors import HubRefused
 from ..progress import Progress
 from .expected import check_expected
-from .hashing import digest_of
 from .here import status_of
 from .hub import Hub, HubFile, Listing
 from .licences import check_accepted
@@ -106,7 +106,7 @@ def _hashed(plan: Plan, folder: Path) -> tuple[KnownFile, ...]:
     known: list[KnownFile] = []
     for file in plan.files:
         is_sha256 = len(file.digest) == SHA256_LETTERS
-        digest = file.digest if is_sha256 else digest_of(folder / file.path)
+        digest = file.digest if is_sha256 else file_digest(folder / file.path)
         check_expected(plan.checkpoint, folder / file.path, file.path, digest)
         known.append(KnownFile(file.path, file.size_bytes, digest))
     return tuple(known)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..artifacts import file_digest
 from ..progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -15,19 +16,19 @@ CHUNK = 8 << 20
 GIT_DIGEST_LETTERS = 40
 
 
-def digest_of(path: Path, progress: Progress | None = None) -> str:
-    """The SHA-256 of a file's content, in hexadecimal.
+def digest_of(path: Path, progress: Progress) -> str:
+    """As `artifacts.file_digest`, telling how far it is.
 
     Raises:
         Cancelled: from `progress`.
     """
-    return _digest(path, hashlib.sha256(), progress or silent())
+    return _digest(path, hashlib.sha256(), progress)
 
 
 def has_digest(path: Path, digest: str) -> bool:
     """Whether the file has this SHA-256, or this SHA-1 as a blob of git."""
     if len(digest) != GIT_DIGEST_LETTERS:
-        return digest_of(path) == digest
+        return file_digest(path) == digest
     header = f"blob {path.stat().st_size}\0".encode()
     return _digest(path, hashlib.sha1(header, usedforsecurity=False), silent()) == digest
 

@@ -53,6 +53,7 @@ def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
         install(checkpoint, repositories)
     if sizes.device != "cpu":
         torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()  # making the weights is no part of the engine
 
 
 def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...contract.cards import (
+    SEED,
     Condition,
     EngineCard,
     MapCamera,
@@ -30,15 +31,7 @@ WORDS_AND_PICTURES = (Condition.TEXT, Condition.IMAGE)
 MAPS = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
 
 SAMPLING = (
-    ParameterSpec(
-        "seed",
-        ParameterType.INT,
-        0,
-        "Another number gives another asset of the same prompt.",
-        "Seed",
-        minimum=0,
-        maximum=2**31 - 1,
-    ),
+    SEED,
     ParameterSpec(
         "negative_prompt", ParameterType.TEXT, "", "What is not wanted.", "Negative Prompt"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...contract.cards import (
+    SEED,
     Checkpoint,
     CheckpointFile,
     Condition,
@@ -35,15 +36,7 @@ CARD = EngineCard(
     quality="preview",
     variants=(Variant("base", "Base", (Condition.TEXT, Condition.IMAGE), checkpoints=(WEIGHTS,)),),
     parameters=(
-        ParameterSpec(
-            "seed",
-            ParameterType.INT,
-            0,
-            "Another number gives another asset of the same prompt.",
-            "Seed",
-            minimum=0,
-            maximum=2**31 - 1,
-        ),
+        SEED,
         ParameterSpec(
             "steps",
             ParameterType.INT,
