@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .adjacency import (
+    Doubles,
     Indices,
     area_vectors,
     face_neighbors,
     grouped_sums,
     smoothed,
-    starts_of,
     unit,
 )
 from .surface import Surface
@@ -167,13 +167,15 @@ def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> I
     Of a pair one must have less than `crumb` of the whole area, and the smoothed normals of its
     union must lie within `cone`, a cosine.
     """
+    chart = renumbered(chart)
+    borders = _Borders.of(graph, chart)
     while True:
-        borders = _Borders.of(graph, chart)
         small = borders.areas <= crumb * borders.areas.sum()
-        pairs = borders.pairs[small[borders.pairs].any(axis=1)]
-        shared = borders.shared[small[borders.pairs].any(axis=1)]
-        members = _members(chart, len(borders.areas))
-        widths = _union_widths(pairs, borders.vectors, members, (graph.normals, graph.smooth), cone)
+        open_to = small[borders.pairs].any(axis=1)
+        pairs, shared = borders.pairs[open_to], borders.shared[open_to]
+        members = members_of(chart, len(borders.areas))
+        vectors = borders.vectors.astype(np.float32)
+        widths = _union_widths(pairs, vectors, members, (graph.normals, graph.smooth), cone)
         large = borders.areas[pairs].sum(axis=1) > _LARGEST * borders.areas.sum()
         widths[large & (widths > _FLAT)] = np.inf
         costs = widths + _ROUNDNESS * borders.raggedness(pairs, shared)
@@ -181,7 +183,8 @@ def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> I
         if not allowed.size:
             return chart
         ranked = pairs[allowed[np.argsort(costs[allowed], kind="stable")]]
-        chart = renumbered(_matched(ranked, len(borders.areas))[chart])
+        names = renumbered(_matched(ranked, len(borders.areas)))
+        chart, borders = names[chart], borders.joined(names)
 
 
 def renumbered(chart: Indices) -> Indices:
@@ -196,11 +199,11 @@ class _Borders:
     pairs [P, 2] of neighbours, the lower first; shared [P]: the length of their common border.
     """
 
-    vectors: Floats
-    areas: Floats
-    outlines: Floats
+    vectors: Doubles
+    areas: Doubles
+    outlines: Doubles
     pairs: Indices
-    shared: Floats
+    shared: Doubles
 
     @staticmethod
     def of(graph: FaceGraph, chart: Indices) -> _Borders:
@@ -210,27 +213,59 @@ class _Borders:
         there = np.where(neighbors >= 0, chart[neighbors], -1)
         length = graph.edges.reshape(-1)
         outer, lower = there != here, here < there
-        keys = here[lower].astype(np.int64) * count + there[lower]
-        pairs, index = np.unique(keys, return_inverse=True)
+        ends = np.stack([here[lower], there[lower]], axis=1)
+        pairs, shared = _merged(ends, length[lower], count)
         return _Borders(
-            grouped_sums(chart, graph.areas[:, None] * graph.normals, count).astype(np.float32),
-            np.bincount(chart, graph.areas, count).astype(np.float32),
-            np.bincount(here[outer], length[outer], count).astype(np.float32),
-            np.stack([pairs // count, pairs % count], axis=1).astype(np.int32),
-            np.bincount(index, length[lower], len(pairs)).astype(np.float32),
+            grouped_sums(chart, graph.areas[:, None] * graph.normals, count),
+            np.bincount(chart, graph.areas, count),
+            np.bincount(here[outer], length[outer], count),
+            pairs,
+            shared,
         )
 
-    def raggedness(self, pairs: Indices, shared: Floats) -> Floats:
+    def joined(self, names: Indices) -> _Borders:
+        """The same when charts have new names [C], those of one name being one."""
+        count = int(names.max()) + 1
+        ends = np.sort(names[self.pairs], axis=1)
+        inner = ends[:, 0] == ends[:, 1]
+        pairs, shared = _merged(ends[~inner], self.shared[~inner], count)
+        gone = np.bincount(ends[inner, 0], self.shared[inner], count)
+        return _Borders(
+            grouped_sums(names, self.vectors, count),
+            np.bincount(names, self.areas, count),
+            np.bincount(names, self.outlines, count) - 2 * gone,
+            pairs,
+            shared,
+        )
+
+    def raggedness(self, pairs: Indices, shared: Doubles) -> Doubles:
         """[P] how much longer the outline of each union is than a circle's, as a logarithm."""
         outline = self.outlines[pairs].sum(axis=1) - 2 * shared
         circle = np.sqrt(4 * np.pi * self.areas[pairs].sum(axis=1))
         return np.log(np.maximum(outline, 1e-9) / np.maximum(circle, 1e-9))
 
 
-def _members(chart: Indices, count: int) -> tuple[Integers, Integers]:
-    """The faces of every chart: faces[starts[c]:starts[c + 1]]."""
-    order = np.argsort(chart, kind="stable").astype(np.int64)
-    return starts_of(chart[order], count), order
+def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indices, Doubles]:
+    """Every one of `pairs` [P, 2] of `count` charts once, and the sum of its lengths."""
+    unique, index = np.unique(
+        pairs[:, 0].astype(np.int64) * count + pairs[:, 1], return_inverse=True
+    )
+    merged = np.stack([unique // count, unique % count], axis=1).astype(np.int32)
+    return merged, np.bincount(index, lengths, len(unique))
+
+
+@compiled()
+def members_of(chart: Indices, count: int) -> tuple[Integers, Integers]:
+    """The faces of every chart in their order: faces[starts[c]:starts[c + 1]]."""
+    starts = np.zeros(count + 1, np.int64)
+    for own in chart:
+        starts[own + 1] += 1
+    starts = np.cumsum(starts)
+    ends, faces = starts.copy(), np.empty(len(chart), np.int64)
+    for face in range(len(chart)):
+        faces[ends[chart[face]]] = face
+        ends[chart[face]] += 1
+    return starts, faces
 
 
 @compiled(parallel=True)

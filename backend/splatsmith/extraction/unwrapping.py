@@ -9,7 +9,7 @@ import numpy as np
 from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
 from .adjacency import Indices, starts_of
-from .charts import FaceGraph, chart_axes, cut_into_charts, renumbered
+from .charts import FaceGraph, chart_axes, cut_into_charts, members_of, renumbered
 from .flattening import divide, narrow_frames, overlaps, plane_axes
 from .packing import FlatCharts, pack
 from .shading import shade
@@ -55,7 +55,7 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
     uvs = pack(flat)
     progress.step(3, 3)
     faces = np.empty_like(flat.faces)
-    faces[np.argsort(chart, kind="stable")] = flat.faces
+    faces[members_of(chart, int(chart.max()) + 1)[1]] = flat.faces
     split = Surface(shaded.surface.vertices[source], faces)
     return Atlas(split, uvs, shaded.normals[source], shaded.source[source], chart)
 
@@ -71,7 +71,7 @@ def _lay_flat(
     suspect = np.ones(len(chart), bool)
     while True:
         chart = _without_folds(graph, chart)
-        order = np.argsort(chart, kind="stable")
+        _, order = members_of(chart, int(chart.max()) + 1)
         flat, source = _project(surface, graph, chart, order)
         looked_at = np.bincount(chart, suspect) > 0
         found = overlaps(flat.points, flat.faces, flat.starts, looked_at, fineness)
