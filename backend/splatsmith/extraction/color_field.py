@@ -42,12 +42,16 @@ class ColorField:
 
     @staticmethod
     def of(cloud: GaussianCloud, surface: Surface) -> ColorField:
-        """The field of a cloud in the unit sphere; `surface` tells where its outside is.
+        """The field of a cloud in the unit sphere; `surface` tells where its outside is."""
+        return ColorField.on(GaussianGrid.of(cloud), cloud, surface)
+
+    @staticmethod
+    def on(grid: GaussianGrid, cloud: GaussianCloud, surface: Surface) -> ColorField:
+        """As `of`, with the cloud's grid at hand.
 
         Colours that depend on the direction are taken once per Gaussian, along the normal of the
         surface where it is nearest.
         """
-        grid = GaussianGrid.of(cloud)
         kept = cloud.take(grid.kept)
         sizes = np.sort(kept.scales, axis=1)[:, 1] if len(kept) else np.zeros(1, np.float32)
         grain, size = (float(value) for value in np.percentile(sizes, (10, 50)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import trimesh
 
 from ..contract.cloud import GaussianCloud
 from ..contract.protocol import ExtractionOptions
 from ..progress import Progress
+from .color_field import ColorField
 from .coloring import Coloring
+from .gaussian_grid import GaussianGrid
 from .painting import paint
 from .reconstruction import reconstruct
 from .views import Subject
@@ -23,8 +27,12 @@ def extract_mesh(
         Cancelled: between two steps.
     """
     subject = Subject.of(cloud)
-    surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
-    coloring = Coloring.of(subject.cloud, surface, views)
+    # The colours' grid takes one core and no surface: it is made while others draw and reduce.
+    with ThreadPoolExecutor(1) as beside:
+        making = beside.submit(GaussianGrid.of, subject.cloud)
+        surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
+        grid = making.result()
+    coloring = Coloring(ColorField.on(grid, subject.cloud, surface), views)
     mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
     # Given new vertices, trimesh would forget the normals.
     mesh.apply_scale(subject.sphere.radius)

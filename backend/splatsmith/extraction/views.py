@@ -21,7 +21,7 @@ from ..progress import Progress
 _FOV = 40.0
 _DISTANCE = 1.03 / np.sin(np.radians(_FOV / 2))  # the unit sphere with a little room
 _STEEP_ELEVATION = 80.0
-_AT_ONCE = 16  # pictures from one copy of the cloud on a GPU
+_AT_ONCE = 48  # pictures from one copy of the cloud on a GPU
 _SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 _STEEP = np.float32(4)  # pixels' widths of depth in a pixel: two surfaces, not one
 _HALF, _ONE = np.float32(0.5), np.float32(1)

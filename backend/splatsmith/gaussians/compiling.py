@@ -30,6 +30,7 @@ def compiled(*, parallel: bool = False) -> Callable[[Function], Function]:
             "parallel": parallel,
             "fastmath": _FUSED,
             "error_model": "numpy",
+            "nogil": True,
         }
         try:
             return cast("Function", numba.njit(cache=True, **options)(function))
