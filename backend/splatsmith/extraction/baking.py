@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
-from .adjacency import Indices, unit
 from .coloring import SEEN, Answers, Coloring, nearest_colors, to_bytes
-from .sharpening import Bytes, sharpened
-from .texels import corner_weights, cover, interpolated, nearest_owned, painted
+from .sharpening import lattice_step, sharpened
+from .texels import Bytes, cover, nearest_owned, painted, places_of, put, spread
 from .unwrapping import Atlas
 
 _SMALLEST = 1024  # texels a side: in fewer, charts lie too close to be enlarged
@@ -51,15 +51,17 @@ def _paint(atlas: Atlas, coloring: Coloring, scale: tuple[int, int], progress: P
     size, blur = scale
     owner = cover(atlas.uvs, atlas.surface.faces, size)
     layers = _Layers.of(size)
+    skin = (atlas.surface.vertices, atlas.normals)
+    step = lattice_step(blur)
     for top in range(0, size, _BAND):
         progress.step(top, size)
         texels = painted(owner, top, min(top + _BAND, size))
-        points, normals = _places(atlas, owner, texels)
-        layers.add(texels, points, coloring.at(points, normals))
+        points, normals = places_of(texels, owner, atlas.uvs, atlas.surface.faces, skin)
+        both = (texels // size % step == 0) & (texels % size % step == 0)
+        layers.add(texels, points, both, coloring.at(points, normals, both))
     layers.fill()
     picture = sharpened(layers.sharp, layers.seen, layers.known, blur)
-    flat = picture.reshape(-1, 3)
-    flat[:] = flat[np.maximum(nearest_owned(owner), 0).reshape(-1)]
+    spread(picture, owner, nearest_owned(owner))
     return picture
 
 
@@ -83,17 +85,6 @@ def _blur(coloring: Coloring, texel: float, size: int) -> int:
     return round(min(blur, _MOST_BLUR * size))
 
 
-def _places(atlas: Atlas, owner: Indices, texels: Integers) -> tuple[Floats, Floats]:
-    """Where on the surface texels lie, [T, 3], and its normals there."""
-    faces = atlas.surface.faces
-    weights = corner_weights(texels, owner, atlas.uvs, faces)
-    corners = faces[owner.reshape(-1)[texels]]
-    return (
-        interpolated(atlas.surface.vertices, corners, weights),
-        unit(interpolated(atlas.normals, corners, weights)),
-    )
-
-
 @dataclass
 class _Layers:
     """Pictures of what is known, and the places of some texels with colours and of all without."""
@@ -109,14 +100,17 @@ class _Layers:
         pictures = np.zeros((2, size, size, 3), np.uint8)
         return _Layers(pictures[0], pictures[1], np.zeros((size, size), np.uint8))
 
-    def add(self, texels: Integers, points: Floats, answers: Answers) -> None:
-        self.sharp.reshape(-1, 3)[texels] = to_bytes(answers.sharp)
-        self.seen.reshape(-1, 3)[texels] = to_bytes(answers.seen)
+    def add(
+        self, texels: Integers, points: Floats, both: NDArray[np.bool_], answers: Answers
+    ) -> None:
+        put(answers.sharp, texels, self.sharp.reshape(-1, 3))
+        put(answers.seen, texels, self.seen.reshape(-1, 3))
         self.known.reshape(-1)[texels] = answers.known
         known = answers.known > 0
         self.unknown.append((texels[~known], points[~known]))
-        chosen = np.flatnonzero(known)[:: 1 + len(texels) // _ANCHORS]
-        self.anchors.append((points[chosen], answers.best[chosen]))
+        chosen = np.flatnonzero(known & both)
+        chosen = chosen[:: 1 + len(chosen) // _ANCHORS]
+        self.anchors.append((points[chosen], answers.take(chosen).best))
 
     def fill(self) -> None:
         """Have unknown texels seen as the nearest anchor is."""

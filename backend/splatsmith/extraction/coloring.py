@@ -36,6 +36,9 @@ class Answers:
         """[N, 3] what is seen, else what the Gaussians at the point say, else black."""
         return np.where((self.known & SEEN)[:, None] > 0, self.seen, self.sharp)
 
+    def take(self, chosen: NDArray[np.intp]) -> Answers:
+        return Answers(self.sharp[chosen], self.seen[chosen], self.known[chosen])
+
 
 @dataclass(frozen=True)
 class Coloring:
@@ -53,16 +56,21 @@ class Coloring:
         """The colours of a cloud in the unit sphere, of which `views` are."""
         return Coloring(ColorField.of(cloud, surface), views)
 
-    def at(self, points: Floats, normals: Floats) -> Answers:
-        """Ask both at points [N, 3] of the unit sphere with unit normals [N, 3]."""
+    def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> Answers:
+        """Ask at points [N, 3] of the unit sphere with unit normals [N, 3].
+
+        Args:
+            both: [N] of which points the pictures tell even if the Gaussians know their colour.
+        """
         sharp, alphas = self.field.at(points, normals)
-        seen, weights = view_colors(points, normals, self.views)
-        return Answers(sharp, seen, SHARP * (alphas >= _SURE) | SEEN * (weights > 0))
+        sure = alphas >= _SURE
+        seen, weights = view_colors(points, normals, np.flatnonzero(both | ~sure), self.views)
+        return Answers(sharp, seen, SHARP * sure | SEEN * (weights > 0))
 
 
 def vertex_colors(points: Floats, normals: Floats, coloring: Coloring) -> NDArray[np.uint8]:
     """sRGB bytes [N, 3]; a point that nothing is known about takes the nearest other's colour."""
-    answers = coloring.at(points, normals)
+    answers = coloring.at(points, normals, np.ones(len(points), np.bool_))
     colors, known = answers.best, answers.known > 0
     if known.any() and not known.all():
         colors[~known] = nearest_colors(points[~known], points[known], colors[known])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .gaussian_grid import FAINTEST, Lists, candidates
@@ -17,6 +18,7 @@ Window = tuple[np.float32, np.float32]  # how far outside and inside of a point 
 Group = tuple[Floats, ...]  # of each point: x, y, z, its normal, light, red, green, blue, share
 
 _TOGETHER = 64  # points at most in one group
+_CHUNK = 64 * _TOGETHER  # points that one thread groups
 _SAME_SIDE = np.float32(0.8)  # cosine between the normals of a group's points
 _CHECK_EVERY = 8  # Gaussians between two looks at whether a group is full
 _FADE = np.float32(0.25)  # of the window at either end, in which what is there fades out
@@ -26,27 +28,35 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _TINY = np.float32(1e-12)
 
 
-@compiled()
 def group_points(points: Floats, normals: Floats, width: np.float32) -> Integers:
     """The first of every group of following points that lie within `width` and look one way.
 
     [G + 1]; the last is the number of points.
     """
-    starts = np.empty(len(points) + 1, np.int64)
-    count, first = 0, -_TOGETHER
-    for i in range(len(points)):
-        far = i - first >= _TOGETHER
-        if not far:
-            side = _ZERO
-            for k in range(3):
-                far = far or abs(points[i, k] - points[first, k]) > width
-                side += normals[i, k] * normals[first, k]
-            far = far or side < _SAME_SIDE
-        if far:
-            starts[count] = first = i
-            count += 1
-    starts[count] = len(points)
-    return starts[: count + 1]
+    leads = np.zeros(len(points) + 1, np.bool_)
+    leads[-1] = True
+    _mark_groups(points, normals, width, leads)
+    return np.flatnonzero(leads).astype(np.int64)
+
+
+@compiled(parallel=True)
+def _mark_groups(
+    points: Floats, normals: Floats, width: np.float32, leads: NDArray[np.bool_]
+) -> None:
+    """Mark the first point of each group; every chunk begins a new one."""
+    for chunk in numba.prange((len(points) + _CHUNK - 1) // _CHUNK):
+        first = -_TOGETHER
+        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(points))):
+            far = i - first >= _TOGETHER
+            if not far:
+                side = _ZERO
+                for k in range(3):
+                    far = far or abs(points[i, k] - points[first, k]) > width
+                    side += normals[i, k] * normals[first, k]
+                far = far or side < _SAME_SIDE
+            if far:
+                leads[i] = True
+                first = i
 
 
 @compiled(parallel=True)

@@ -6,37 +6,84 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import compiled
+from ..gaussians.compiling import Floats, Number, compiled
 from .coloring import SEEN, SHARP
 
 Bytes = NDArray[np.uint8]
 _BOTH = SEEN | SHARP
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@compiled(parallel=True)
+def lattice_step(blur: int) -> int:
+    """Texels between those that `sharpened` takes means of: three or four on a side are enough."""
+    return blur // 2 + 1
+
+
 def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
     """`sharp` [S, S, 3] shifted, around every texel, to the mean colour of `seen` [S, S, 3].
 
     Args:
-        known: [S, S] flags: which of the two hold a colour; where one does, that is taken.
+        known: [S, S] flags: which of the two hold a colour; where one does, that is taken. Both
+            are wanted only at the texels whose row and column `lattice_step` divides.
         blur: texels to every side that the means are taken over.
     """
-    height, width = known.shape
-    step = max(1, blur // 2)  # five samples along each side are mean enough
+    step = lattice_step(blur)
     out = np.zeros_like(seen)
+    _shift(sharp, seen, known, (_gaps(sharp, seen, known, step), step, blur), out)
+    return out
+
+
+@compiled(parallel=True)
+def _gaps(sharp: Bytes, seen: Bytes, known: Bytes, step: int) -> Floats:
+    """At the lattice's texels, [s, s, 4]: what `seen` has more than `sharp` around, and 1; or 0."""
+    height, width = known.shape
+    gaps = np.zeros((-(-height // step), -(-width // step), 4), np.float32)
+    for i in numba.prange(len(gaps)):
+        for j in range(gaps.shape[1]):
+            row, column = i * step, j * step
+            if known[row, column] != _BOTH:
+                continue
+            red, green, blue, count = 0, 0, 0, 0
+            for y in range(max(row - step // 2, 0), min(row + (step + 1) // 2, height)):
+                for x in range(max(column - step // 2, 0), min(column + (step + 1) // 2, width)):
+                    if known[y, x] & SHARP:
+                        red += sharp[y, x, 0]
+                        green += sharp[y, x, 1]
+                        blue += sharp[y, x, 2]
+                        count += 1
+            gaps[i, j, 0] = seen[row, column, 0] - red / count
+            gaps[i, j, 1] = seen[row, column, 1] - green / count
+            gaps[i, j, 2] = seen[row, column, 2] - blue / count
+            gaps[i, j, 3] = 1
+    return gaps
+
+
+@compiled(parallel=True)
+def _shift(
+    sharp: Bytes, seen: Bytes, known: Bytes, lattice: tuple[Floats, int, int], out: Bytes
+) -> None:
+    gaps, step, blur = lattice
+    height, width = known.shape
     for row in numba.prange(height):
+        top, bottom = max(-(-(row - blur) // step), 0), min((row + blur) // step + 1, len(gaps))
         for column in range(width):
             if known[row, column] == SEEN:
                 out[row, column] = seen[row, column]
             elif known[row, column]:
-                for channel in range(3):
-                    shift, count = 0, 0
-                    for y in range(row - blur, row + blur + 1, step):
-                        for x in range(column - blur, column + blur + 1, step):
-                            inside = 0 <= y < height and 0 <= x < width
-                            if inside and known[y, x] == _BOTH:
-                                shift += int(seen[y, x, channel]) - int(sharp[y, x, channel])
-                                count += 1
-                    value = sharp[row, column, channel] + shift / max(count, 1)
-                    out[row, column, channel] = min(max(round(value), 0), 255)
-    return out
+                left = max(-(-(column - blur) // step), 0)
+                red, green, blue, count = _ZERO, _ZERO, _ZERO, _ZERO
+                for i in range(top, bottom):
+                    for j in range(left, min((column + blur) // step + 1, gaps.shape[1])):
+                        red += gaps[i, j, 0]
+                        green += gaps[i, j, 1]
+                        blue += gaps[i, j, 2]
+                        count += gaps[i, j, 3]
+                count = max(count, _ONE)
+                out[row, column, 0] = _byte(sharp[row, column, 0] + red / count)
+                out[row, column, 1] = _byte(sharp[row, column, 1] + green / count)
+                out[row, column, 2] = _byte(sharp[row, column, 2] + blue / count)
+
+
+@compiled()
+def _byte(value: Number) -> np.uint8:
+    return np.uint8(min(max(np.rint(value), 0), 255))

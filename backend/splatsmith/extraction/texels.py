@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers, compiled
+from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .adjacency import Doubles, Indices
 
 TILE = 8  # texels a side that are painted one after another, since they lie together
 NOBODY = -1
-_STRIP = 64  # columns that one thread takes at once
+_STRIP = 64  # rows or columns that one thread takes at once
 _RIM = 0.75  # texels outside of a face that are still its own where no face is at home
+_TINY = np.float32(1e-30)
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+Bytes = NDArray[np.uint8]
 
 
-@compiled()
+@compiled(parallel=True)
 def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
     """The face [size, size] on every texel's centre, or close by it; NOBODY where none is.
 
@@ -22,29 +27,42 @@ def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
     """
     owner = np.full((size, size), NOBODY, np.int32)
     at_home = np.zeros((size, size), np.uint8)
-    for face in range(len(faces)):
+    for strip in numba.prange((size + _STRIP - 1) // _STRIP):
+        top, bottom = strip * _STRIP, min((strip + 1) * _STRIP, size)
         triangle = np.empty((3, 2), np.float64)
-        for i in range(3):
-            for k in range(2):
-                triangle[i, k] = uvs[faces[face, i], k] * size - 0.5
-        x0, x1 = _span(triangle[:, 0], size)
-        y0, y1 = _span(triangle[:, 1], size)
-        edges = _edges(triangle)
-        for row in range(y0, y1):
-            for column in range(x0, x1):
-                outside = -np.inf
-                for a, b, c in edges:
-                    outside = max(outside, a * column + b * row + c)
-                if outside <= 0 or (outside <= _RIM and not at_home[row, column]):
-                    owner[row, column] = face
-                    at_home[row, column] = outside <= 0
+        for face in range(len(faces)):
+            for i in range(3):
+                triangle[i, 1] = uvs[faces[face, i], 1] * size - 0.5
+            y0, y1 = _span(triangle[:, 1], top, bottom)
+            if y0 < y1:
+                for i in range(3):
+                    triangle[i, 0] = uvs[faces[face, i], 0] * size - 0.5
+                _claim(triangle, face, (y0, y1), owner, at_home)
     return owner
 
 
 @compiled()
-def _span(places: Doubles, size: int) -> tuple[int, int]:
-    first = max(0, int(np.ceil(places.min() - _RIM)))
-    return first, min(size, int(np.floor(places.max() + _RIM)) + 1)
+def _claim(
+    triangle: Doubles, face: int, rows: tuple[int, int], owner: Indices, at_home: Bytes
+) -> None:
+    x0, x1 = _span(triangle[:, 0], 0, owner.shape[1])
+    edges = _edges(triangle)
+    for row in range(rows[0], rows[1]):
+        for column in range(x0, x1):
+            outside = -np.inf
+            for a, b, c in edges:
+                outside = max(outside, a * column + b * row + c)
+            if outside <= 0 or (outside <= _RIM and not at_home[row, column]):
+                owner[row, column] = face
+                at_home[row, column] = outside <= 0
+
+
+@compiled()
+def _span(places: Doubles, first: int, end: int) -> tuple[int, int]:
+    """Those of the texels from `first` to `end` that a face may own."""
+    low = min(places[0], places[1], places[2])
+    high = max(places[0], places[1], places[2])
+    return max(first, int(np.ceil(low - _RIM))), min(end, int(np.floor(high + _RIM)) + 1)
 
 
 @compiled()
@@ -72,36 +90,76 @@ def painted(owner: Indices, top: int, bottom: int) -> Integers:
 
 
 @compiled(parallel=True)
-def corner_weights(texels: Integers, owner: Indices, uvs: Floats, faces: Indices) -> Floats:
-    """What the corners of its face count for, [T, 3], on every texel; none below 0, 1 in sum."""
+def places_of(
+    texels: Integers, owner: Indices, uvs: Floats, faces: Indices, skin: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Where on the surface texels lie, [T, 3], and its unit normals there.
+
+    Args:
+        skin: the places and the normals of the vertices [V, 3].
+    """
     size = owner.shape[1]
-    weights = np.empty((len(texels), 3), np.float32)
+    points = np.empty((len(texels), 3), np.float32)
+    normals = np.empty((len(texels), 3), np.float32)
     for i in numba.prange(len(texels)):
         row, column = texels[i] // size, texels[i] % size
-        x, y = (column + 0.5) / size, (row + 0.5) / size
         corners = faces[owner[row, column]]
         a, b, c = uvs[corners[0]], uvs[corners[1]], uvs[corners[2]]
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-        if area == 0:
-            weights[i] = 1 / 3
-            continue
-        first = max(0.0, ((b[0] - x) * (c[1] - y) - (c[0] - x) * (b[1] - y)) / area)
-        second = max(0.0, ((c[0] - x) * (a[1] - y) - (a[0] - x) * (c[1] - y)) / area)
-        third = max(0.0, ((a[0] - x) * (b[1] - y) - (b[0] - x) * (a[1] - y)) / area)
-        total = first + second + third
-        weights[i, 0], weights[i, 1], weights[i, 2] = first / total, second / total, third / total
-    return weights
+        weights = _corner_weights((column + 0.5) / size, (row + 0.5) / size, a, b, c)
+        for axis in range(3):
+            points[i, axis] = _mixed(skin[0], corners, weights, axis)
+            normals[i, axis] = _mixed(skin[1], corners, weights, axis)
+        x, y, z = normals[i]
+        length = max(np.sqrt(x * x + y * y + z * z), _TINY)
+        normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
+    return points, normals
+
+
+@compiled()
+def _corner_weights(
+    x: float, y: float, a: Floats, b: Floats, c: Floats
+) -> tuple[float, float, float]:
+    """What the corners of a face count for at (x, y); none below 0, 1 in sum."""
+    area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+    if area == 0:
+        return 1 / 3, 1 / 3, 1 / 3
+    first = max(0.0, ((b[0] - x) * (c[1] - y) - (c[0] - x) * (b[1] - y)) / area)
+    second = max(0.0, ((c[0] - x) * (a[1] - y) - (a[0] - x) * (c[1] - y)) / area)
+    third = max(0.0, ((a[0] - x) * (b[1] - y) - (b[0] - x) * (a[1] - y)) / area)
+    total = first + second + third
+    return first / total, second / total, third / total
+
+
+@compiled()
+def _mixed(
+    values: Floats, corners: Indices, weights: tuple[float, float, float], axis: int
+) -> Number:
+    return (
+        weights[0] * values[corners[0], axis]
+        + weights[1] * values[corners[1], axis]
+        + weights[2] * values[corners[2], axis]
+    )
 
 
 @compiled(parallel=True)
-def interpolated(values: Floats, corners: Indices, weights: Floats) -> Floats:
-    """Values [V, 3] between three of them each, corners [T, 3], by weight [T, 3]."""
-    out = np.zeros((len(corners), 3), np.float32)
-    for i in numba.prange(len(corners)):
-        for corner in range(3):
-            for axis in range(3):
-                out[i, axis] += weights[i, corner] * values[corners[i, corner], axis]
-    return out
+def put(colors: Floats, texels: Integers, picture: Bytes) -> None:
+    """Set `texels` of a picture [P, 3] to colours [T, 3], sRGB 0..1."""
+    for i in numba.prange(len(texels)):
+        for channel in range(3):
+            value = min(max(colors[i, channel], _ZERO), _ONE)
+            picture[texels[i], channel] = np.uint8(np.rint(np.float32(255) * value))
+
+
+@compiled(parallel=True)
+def spread(picture: Bytes, owner: Indices, nearest: Indices) -> None:
+    """Give texels of a picture [S, S, 3] without an owner the colour of the `nearest` with one."""
+    size = len(owner)
+    for row in numba.prange(size):
+        for column in range(size):
+            source = nearest[row, column]
+            if owner[row, column] == NOBODY and source >= 0:
+                for channel in range(3):
+                    picture[row, column, channel] = picture[source // size, source % size, channel]
 
 
 @compiled(parallel=True)

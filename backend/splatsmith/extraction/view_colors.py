@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Number, compiled
 from ..gaussians.rendering import NEAR_PLANE
@@ -14,7 +15,7 @@ _SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 # Cosines: looks as square as the first are taken; where there is none, as the second.
 _SQUARE, _GRAZING = np.float32(0.4), np.float32(0.05)
 _LEAST = np.float32(1e-3)  # weight of all looks together that tells something
-_CHUNK = 1024  # points that one thread takes at once
+_CHUNK = 512  # points that one thread takes at once
 _NEAR = np.float32(NEAR_PLANE)
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
@@ -22,31 +23,37 @@ Cameras = tuple[Floats, Floats]  # projections [C, 3, 4] from space to pixels, p
 Pictures = tuple[Floats, Floats, Floats]  # colors [C, H, W, 3] over black, alphas, depths [C, H, W]
 
 
-def view_colors(points: Floats, normals: Floats, views: Views) -> tuple[Floats, Floats]:
+def view_colors(
+    points: Floats, normals: Floats, asked: NDArray[np.intp], views: Views
+) -> tuple[Floats, Floats]:
     """sRGB colours [N, 3] of points in the unit sphere, and how well they are seen, [N] from 0 up.
 
     Squarer looks count for more, and so do those whose depth fits better.
+
+    Args:
+        asked: [A] which of the points are wanted; all others are as if they were not seen.
     """
     colors = np.zeros((len(points), 3), np.float32)
     weights = np.zeros(len(points), np.float32)
     cameras, drawn = views.cameras, views.rendering
     projections = np.ascontiguousarray(cameras.Ks @ cameras.viewmats[:, :3])
     pictures = (drawn.colors, drawn.alphas, drawn.depths)
-    _look((points, normals), (projections, cameras.positions), pictures, (colors, weights))
+    _look((points, normals), asked, (projections, cameras.positions), pictures, (colors, weights))
     return colors, weights
 
 
 @compiled(parallel=True)
 def _look(
     places: tuple[Floats, Floats],
+    asked: NDArray[np.intp],
     cameras: Cameras,
     pictures: Pictures,
     out: tuple[Floats, Floats],
 ) -> None:
     points, normals = places
-    for chunk in numba.prange((len(points) + _CHUNK - 1) // _CHUNK):
+    for chunk in numba.prange((len(asked) + _CHUNK - 1) // _CHUNK):
         seen, total = np.empty(4, np.float32), np.empty(4, np.float32)
-        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(points))):
+        for i in asked[chunk * _CHUNK : (chunk + 1) * _CHUNK]:
             for least in (_SQUARE, _GRAZING):
                 total[:] = 0
                 _sum_up(points[i], normals[i], cameras, pictures, (least, seen, total))

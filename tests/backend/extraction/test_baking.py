@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.errors import Cancelled
 from splatsmith.extraction.baking import bake
 from splatsmith.extraction.coloring import Coloring
-from splatsmith.extraction.sharpening import sharpened
+from splatsmith.extraction.sharpening import lattice_step, sharpened
 from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.texels import corner_weights, cover, nearest_owned, painted
+from splatsmith.extraction.texels import cover, nearest_owned, painted, places_of
 from splatsmith.extraction.unwrapping import Atlas, unwrap
-from splatsmith.extraction.views import Subject, look_around
+from splatsmith.extraction.views import Subject, all_around, draw_views
 from splatsmith.progress import Progress, silent
 from tests.backend.extraction.surfaces import sphere
 from tests.backend.gaussians.clouds import shell
@@ -32,7 +33,7 @@ class Ball:
 
 def ball_of(cloud: GaussianCloud) -> Ball:
     subject = Subject.of(cloud)
-    views = look_around(cloud, 16, 160, "cpu", silent())
+    views = draw_views(subject, all_around(16, 160), "cpu", silent())
     center, radius = subject.sphere.center, np.float32(subject.sphere.radius)
     surface = Surface((sphere().vertices - center) / radius, sphere().faces)
     coloring = Coloring.of(subject.cloud, surface, views)
@@ -44,13 +45,29 @@ def ball() -> Ball:
     return ball_of(shell(20_000))
 
 
+def plain_places(
+    texels: np.ndarray, owner: np.ndarray, atlas: Atlas
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where texels lie, [T, 3], by the areas of the triangles between them and the corners."""
+    spots = np.stack([texels % len(owner), texels // len(owner)], axis=1) / len(owner)
+    corners = atlas.surface.faces[owner.reshape(-1)[texels]]
+    to = atlas.uvs[corners].astype(np.float64) - (spots + 0.5 / len(owner))[:, None]
+    after, last = np.roll(to, -1, axis=1), np.roll(to, -2, axis=1)
+    areas = after[..., 0] * last[..., 1] - after[..., 1] * last[..., 0]
+    areas *= np.sign(areas.sum(axis=1, keepdims=True))
+    weights = np.maximum(areas, 0) / np.maximum(areas, 0).sum(axis=1, keepdims=True)
+    points, normals = (
+        np.einsum("tk,tki->ti", weights, values[corners])
+        for values in (atlas.surface.vertices, atlas.normals)
+    )
+    return points, normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
 def expected(atlas: Atlas) -> tuple[np.ndarray, np.ndarray]:
     """Which texels show the surface, and the colours [T, 3] that they should have."""
     owner = cover(atlas.uvs, atlas.surface.faces, SIZE)
     texels = painted(owner, 0, SIZE)
-    weights = corner_weights(texels, owner, atlas.uvs, atlas.surface.faces)
-    corners = atlas.surface.faces[owner.reshape(-1)[texels]]
-    points = np.einsum("tk,tki->ti", weights, atlas.surface.vertices[corners])
+    points, _ = plain_places(texels, owner, atlas)
     return texels, 0.5 + 0.4 * points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
@@ -98,6 +115,16 @@ def test_faces_smaller_than_a_texel_are_painted_too() -> None:
     assert (owner == 0).any()
 
 
+def test_places_are_those_between_the_corners(ball: Ball) -> None:
+    atlas = ball.atlas
+    owner = cover(atlas.uvs, atlas.surface.faces, SIZE)
+    texels = painted(owner, 0, SIZE)
+    skin = (atlas.surface.vertices, atlas.normals)
+    found = places_of(texels, owner, atlas.uvs, atlas.surface.faces, skin)
+    for values, plain in zip(found, plain_places(texels, owner, atlas), strict=True):
+        np.testing.assert_allclose(values, plain, atol=1e-3)
+
+
 def test_each_texel_takes_the_nearest_colour() -> None:
     random = np.random.default_rng(0)
     owner = np.where(random.random((64, 64)) < 0.01, 1, -1).astype(np.int32)
@@ -127,3 +154,22 @@ def test_only_known_colours_are_taken() -> None:
     merged = sharpened(sharp, seen, known, 2)
     assert (merged[:, :4] == 10).all()
     assert (merged[:, 4:] == 200).all()
+
+
+@pytest.mark.parametrize("blur", [2, 3, 4, 8])
+def test_means_of_a_lattice_are_as_good_as_those_of_all_texels(blur: int) -> None:
+    y, x = np.mgrid[:64, :64]
+    sharp = np.stack([100 + 20 * (x % 2), x, y], axis=2).astype(np.uint8)
+    seen = np.stack([100 + x // 2, x + 9, 2 * y], axis=2).astype(np.uint8)
+    every = np.full((64, 64), 3, np.uint8)
+    few = np.where((x % lattice_step(blur) == 0) & (y % lattice_step(blur) == 0), 3, 1)
+    only_few = np.where(few[..., None] == 3, seen, 0).astype(np.uint8)
+    np.testing.assert_array_equal(
+        sharpened(sharp, seen, every, blur), sharpened(sharp, only_few, few.astype(np.uint8), blur)
+    )
+    gaps = seen.astype(float) - sharp
+    mean = np.stack([uniform_filter(gap, 2 * blur + 1) for gap in np.moveaxis(gaps, 2, 0)], axis=2)
+    plain = np.clip(np.round(sharp + mean), 0, 255)
+    inner = np.s_[blur:-blur, blur:-blur]
+    difference = np.abs(sharpened(sharp, seen, every, blur).astype(float) - plain)[inner]
+    assert np.percentile(difference, 90) <= 5

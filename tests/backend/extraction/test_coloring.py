@@ -11,7 +11,7 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.extraction.color_field import ColorField
 from splatsmith.extraction.coloring import SEEN, SHARP, Coloring, vertex_colors
 from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.views import Subject, look_around
+from splatsmith.extraction.views import Subject, all_around, draw_views
 from splatsmith.progress import silent
 from tests.backend.extraction.surfaces import sphere
 from tests.backend.gaussians.clouds import shell
@@ -112,13 +112,13 @@ def test_colours_that_turn_with_the_view_are_taken_from_outside(surface: Surface
 
 def test_views_tell_where_the_gaussians_do_not(cloud: GaussianCloud) -> None:
     subject = Subject.of(cloud)
-    views = look_around(cloud, 12, 128, "cpu", silent())
+    views = draw_views(subject, all_around(12, 128), "cpu", silent())
     normals = sphere(3).vertices
     scale = 0.985 * RADIUS / subject.sphere.radius
     missed = Surface((scale * normals).astype(np.float32), sphere(3).faces)
     coloring = Coloring.of(subject.cloud, missed, views)
     narrow = replace(coloring, field=replace(coloring.field, window=(0.003, 0.003)))
-    answers = narrow.at(missed.vertices, normals)
+    answers = narrow.at(missed.vertices, normals, np.ones(len(normals), np.bool_))
     assert (answers.known & SHARP == 0).all()
     assert (answers.known & SEEN > 0).mean() > 0.9
     gaps = np.abs(answers.best - (0.5 + 0.4 * normals))[answers.known > 0]
@@ -127,7 +127,7 @@ def test_views_tell_where_the_gaussians_do_not(cloud: GaussianCloud) -> None:
 
 def test_vertices_take_the_nearest_colour_where_nothing_is_known(cloud: GaussianCloud) -> None:
     subject = Subject.of(cloud)
-    views = look_around(cloud, 12, 128, "cpu", silent())
+    views = draw_views(subject, all_around(12, 128), "cpu", silent())
     scale = RADIUS / subject.sphere.radius
     ball = Surface((scale * sphere(3).vertices).astype(np.float32), sphere(3).faces)
     coloring = Coloring.of(subject.cloud, ball, views)
