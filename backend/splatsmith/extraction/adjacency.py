@@ -49,7 +49,7 @@ def unit(vectors: Floats | Doubles) -> Floats:
     return (vectors / np.maximum(length, _TINY)).astype(np.float32)
 
 
-def grouped_sums(groups: NDArray[np.integer], vectors: Floats, count: int) -> Doubles:
+def grouped_sums(groups: NDArray[np.integer], vectors: Floats | Doubles, count: int) -> Doubles:
     """The sums [count, 3] of the vectors [N, 3] of every group [N]."""
     sums = np.empty((count, 3), np.float64)
     for axis in range(3):
@@ -74,13 +74,19 @@ def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
         for other in neighbors[face]:
             if other >= 0:
                 theirs = vectors[other]
-                cosine = (own * theirs).sum() / max(_length(own) * _length(theirs), _TINY)
+                cosine = _dot(own, theirs) / max(_length(own) * _length(theirs), _TINY)
                 # A face without an area takes all that its neighbours have.
                 weight = max(cosine, np.float32(0)) if _length(own) > 0 else np.float32(1)
-                out[face] += weight * theirs
+                for axis in range(3):
+                    out[face, axis] += weight * theirs[axis]
     return out
 
 
 @compiled()
+def _dot(a: Floats, b: Floats) -> Number:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@compiled()
 def _length(vector: Floats) -> Number:
-    return np.sqrt((vector * vector).sum())
+    return np.sqrt(_dot(vector, vector))

@@ -217,8 +217,8 @@ class _Borders:
         pairs, shared = _merged(ends, length[lower], count)
         return _Borders(
             grouped_sums(chart, graph.areas[:, None] * graph.normals, count),
-            np.bincount(chart, graph.areas, count),
-            np.bincount(here[outer], length[outer], count),
+            _sums(chart, graph.areas, count),
+            _sums(here[outer], length[outer], count),
             pairs,
             shared,
         )
@@ -229,11 +229,11 @@ class _Borders:
         ends = np.sort(names[self.pairs], axis=1)
         inner = ends[:, 0] == ends[:, 1]
         pairs, shared = _merged(ends[~inner], self.shared[~inner], count)
-        gone = np.bincount(ends[inner, 0], self.shared[inner], count)
+        gone = _sums(ends[inner, 0], self.shared[inner], count)
         return _Borders(
             grouped_sums(names, self.vectors, count),
-            np.bincount(names, self.areas, count),
-            np.bincount(names, self.outlines, count) - 2 * gone,
+            _sums(names, self.areas, count),
+            _sums(names, self.outlines, count) - 2 * gone,
             pairs,
             shared,
         )
@@ -245,13 +245,17 @@ class _Borders:
         return np.log(np.maximum(outline, 1e-9) / np.maximum(circle, 1e-9))
 
 
+def _sums(groups: NDArray[np.integer], values: Floats | Doubles, count: int) -> Doubles:
+    return np.bincount(groups, values, count).astype(np.float64)
+
+
 def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indices, Doubles]:
     """Every one of `pairs` [P, 2] of `count` charts once, and the sum of its lengths."""
     unique, index = np.unique(
         pairs[:, 0].astype(np.int64) * count + pairs[:, 1], return_inverse=True
     )
     merged = np.stack([unique // count, unique % count], axis=1).astype(np.int32)
-    return merged, np.bincount(index, lengths, len(unique))
+    return merged, _sums(index, lengths, len(unique))
 
 
 @compiled()

@@ -64,9 +64,8 @@ def _with_detours(surface: Surface, pairs: list[tuple[int, int]], apart: float) 
 def _without_gaps(surface: Surface) -> Surface:
     """With a triangle in every hole that three faces leave between them."""
     starts, ends = surface.faces.ravel(), surface.faces[:, [1, 2, 0]].ravel()
-    keys = np.sort(np.stack([starts, ends], axis=1), axis=1)
-    _, numbers, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    rims = np.flatnonzero(counts[numbers.ravel()] == 1)
+    _, numbers, counts = _grouped(np.minimum(starts, ends), np.maximum(starts, ends))
+    rims = np.flatnonzero(counts[numbers] == 1)
     # A hole's rim runs the other way round than its faces'.
     after = {int(ends[edge]): (int(starts[edge]), int(edge) // 3) for edge in rims}
     gaps: set[tuple[int, ...]] = set()
@@ -81,10 +80,8 @@ def _without_gaps(surface: Surface) -> Surface:
 
 def _with_own_places(surface: Surface, apart: float) -> Surface:
     """No two vertices in one place: those that are drawn towards the middle of their own faces."""
-    _, numbers, counts = np.unique(
-        surface.vertices, axis=0, return_inverse=True, return_counts=True
-    )
-    crowded = np.flatnonzero(counts[numbers.ravel()] > 1)
+    _, numbers, counts = _grouped(*surface.vertices.T)
+    crowded = np.flatnonzero(counts[numbers] > 1)
     if not len(crowded):
         return surface
     vertices = surface.vertices.copy()
@@ -120,12 +117,28 @@ def _without_doubles(faces: NDArray[np.int32]) -> NDArray[np.int32]:
     at_least = np.argmin(faces, axis=1)
     rolled = np.take_along_axis(faces, (at_least[:, None] + np.arange(3)) % 3, axis=1)
     sign = np.where((rolled == ordered).all(axis=1), 1, -1)
-    _, first, numbers = np.unique(ordered, axis=0, return_index=True, return_inverse=True)
-    net = np.bincount(numbers.ravel(), sign)
+    first, numbers, _ = _grouped(*ordered.T)
+    net = np.bincount(numbers, sign)
     kept = rolled[first[net != 0]]
     turned = sign[first] != np.sign(net)
     kept[turned[net != 0]] = kept[turned[net != 0]][:, ::-1]
     return kept
+
+
+def _grouped(*columns: NDArray) -> tuple[Pairs, Pairs, Pairs]:
+    """Equal rows [N] of `columns`, the groups in the rows' order.
+
+    The first row of every group, the group of every row, and each group's size.
+    """
+    order = np.lexsort(columns[::-1])
+    begins = np.zeros(len(order), np.bool_)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[order[1:]] != column[order[:-1]]
+    numbers = np.empty(len(order), np.intp)
+    numbers[order] = np.cumsum(begins) - 1
+    starts = np.flatnonzero(begins)
+    return order[starts], numbers, np.diff(starts, append=len(order))
 
 
 def _fans(
@@ -149,10 +162,11 @@ def _paired(
 ) -> tuple[Pairs, Pairs]:
     """Half-edges and their opposites; where more than two faces meet, those least bent."""
     starts, ends = faces.ravel(), faces[:, [1, 2, 0]].ravel()
-    keys = np.minimum(starts, ends).astype(np.int64) * len(vertices) + np.maximum(starts, ends)
     forward = starts < ends
-    order = np.lexsort((forward, keys))
-    _, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
+    keys = np.minimum(starts, ends).astype(np.int64) * len(vertices) + np.maximum(starts, ends)
+    order = np.argsort(2 * keys + forward, kind="stable")
+    first = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    counts = np.diff(first, append=len(keys))
     simple = first[(counts == 2) & (not only_crowded)]
     simple = simple[forward[order[simple]] != forward[order[simple + 1]]]
     here, there = [order[simple]], [order[simple + 1]]

