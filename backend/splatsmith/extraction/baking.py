@@ -74,9 +74,9 @@ def _texel(atlas: Atlas, size: int) -> float:
 
 def _area(triangles: Floats) -> float:
     """Of triangles [F, 3, 2 or 3] together."""
-    sides = (triangles[:, 1:] - triangles[:, :1]).astype(np.float64)
-    squares = np.einsum("fid,fjd->fij", sides, sides)
-    return float(np.sqrt(np.maximum(np.linalg.det(squares), 0)).sum() / 2)
+    a, b = (triangles[:, i].astype(np.float64) - triangles[:, 0] for i in (1, 2))
+    aa, ab, bb = (np.einsum("fd,fd->f", u, v) for u, v in ((a, a), (a, b), (b, b)))
+    return float(np.sqrt(np.maximum(aa * bb - ab * ab, 0)).sum() / 2)
 
 
 def _blur(coloring: Coloring, texel: float, size: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from scipy.ndimage import label
 
 from ..gaussians.compiling import Floats, Integers, compiled
 from .blocks import INSIDE, OUTSIDE, SIDE, BlockVolume, Indices, Mask, split
@@ -48,10 +47,35 @@ def without_cavities(volume: BlockVolume, close_bottom: bool) -> BlockVolume:
 
 
 def _enclosed(free: Mask) -> Mask:
-    """The free cells that are not connected with those at the upper rim."""
-    numbers = np.empty(free.shape, np.int32)
-    label(free, output=numbers)
-    return free & (numbers != numbers[0, -1, 0])
+    """The free cells that are not connected with the one in the upper corner."""
+    enclosed = free.copy()
+    if free[0, -1, 0]:
+        _drain(enclosed, (0, free.shape[1] - 1, 0))
+    return enclosed
+
+
+@compiled()
+def _drain(cells: Mask, start: tuple[int, int, int]) -> None:
+    """Unset all cells that are connected with a set one, a run along z at a time."""
+    across, up, along = cells.shape
+    waiting = [start]
+    while waiting:
+        x, y, z = waiting.pop()
+        if not cells[x, y, z]:
+            continue
+        first, last = z, z
+        while first > 0 and cells[x, y, first - 1]:
+            first -= 1
+        while last + 1 < along and cells[x, y, last + 1]:
+            last += 1
+        cells[x, y, first : last + 1] = False
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            i, j = x + dx, y + dy
+            if not (0 <= i < across and 0 <= j < up):
+                continue
+            for k in range(first, last + 1):
+                if cells[i, j, k] and (k == first or not cells[i, j, k - 1]):
+                    waiting.append((i, j, k))
 
 
 def _enclosed_by_ground(free: Mask, rows: Integers) -> Mask:

@@ -21,7 +21,7 @@ from .blocks import (
     grow,
     without_voxels,
 )
-from .views import Views, surface_normals
+from .views import Views, surface_normal
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +91,22 @@ def _chink(views: Views) -> np.float32:
 
 def _evidence(views: Views) -> Evidence:
     rendering, cameras = views.rendering, views.cameras
-    pixels = np.empty((*rendering.depths.shape, 3), np.float32)
-    for i in range(len(views)):
-        normals = surface_normals(rendering.depths[i], rendering.alphas[i], cameras.Ks[i])
-        pixels[i, ..., DEPTH] = rendering.depths[i]
-        pixels[i, ..., ALPHA] = rendering.alphas[i]
-        pixels[i, ..., FACING] = -normals[..., 2]
+    pixels = _pixels(rendering.depths, rendering.alphas, cameras.Ks)
     return cameras.viewmats, cameras.Ks, pixels, _summarise(pixels)
+
+
+@compiled(parallel=True)
+def _pixels(depths: Floats, alphas: Floats, ks: Floats) -> Floats:
+    count, height, width = depths.shape
+    pixels = np.empty((count, height, width, 3), np.float32)
+    for i in numba.prange(count * height):
+        c, row = i // height, i % height
+        for column in range(width):
+            normal = surface_normal(depths[c], alphas[c], ks[c], (row, column))
+            pixels[c, row, column, DEPTH] = depths[c, row, column]
+            pixels[c, row, column, ALPHA] = alphas[c, row, column]
+            pixels[c, row, column, FACING] = -normal[2]
+    return pixels
 
 
 @compiled(parallel=True)

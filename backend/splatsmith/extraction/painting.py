@@ -9,6 +9,7 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from ..progress import Progress
+from .adjacency import face_neighbors
 from .baking import bake
 from .coloring import Coloring, vertex_colors
 from .shading import shade
@@ -49,7 +50,7 @@ def _with_vertex_colors(
     surface: Surface, coloring: Coloring, progress: Progress
 ) -> trimesh.Trimesh:
     progress.step(0, 1)
-    shaded = shade(surface)
+    shaded = shade(surface, face_neighbors(surface.faces))
     colors = vertex_colors(shaded.surface.vertices, shaded.normals, coloring)
     progress.step(1, 1)
     return trimesh.Trimesh(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gaussians.compiling import Floats, Integers, compiled
-from .adjacency import Doubles, Indices, area_vectors, face_neighbors, grouped_sums, unit
+from .adjacency import Doubles, Indices, area_vectors, grouped_sums, unit
 from .surface import Surface
 
 _SHARP = np.float32(np.cos(np.radians(40)))  # between two faces: a sharper edge is seen as one
@@ -28,10 +28,14 @@ class Shaded:
     source: Indices
 
 
-def shade(surface: Surface) -> Shaded:
-    """Split `surface` where faces meet at more than 40 degrees; faces weigh by their area."""
+def shade(surface: Surface, neighbors: Indices) -> Shaded:
+    """Split `surface` where faces meet at more than 40 degrees; faces weigh by their area.
+
+    Args:
+        neighbors: [F, 3] the face beyond each edge, as `face_neighbors` finds them.
+    """
     vectors = area_vectors(surface.vertices, surface.faces)
-    corners = _smooth_fans(surface.faces, face_neighbors(surface.faces), unit(vectors))
+    corners = _smooth_fans(surface.faces, neighbors, unit(vectors))
     unique, faces = np.unique(corners, return_inverse=True)
     source = surface.faces.reshape(-1)[unique]
     normals = grouped_sums(faces.reshape(-1), np.repeat(vectors, 3, axis=0), len(unique))

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+
+from ..gaussians.compiling import Floats, compiled
+
+Indices = NDArray[np.int32]
+Doubles = NDArray[np.float64]
 
 _CRUMB = 0.003  # of the whole area: more is no crumb
 _CRUMBS = 0.015  # of the whole area: so much, in the smallest pieces, is dropped
@@ -34,19 +37,15 @@ def without_crumbs(surface: Surface, plane: float, closed: bool) -> Surface:
     Args:
         plane: the x at which the surface may be cut open.
     """
-    piece = _pieces(surface)[surface.faces[:, 0]]
-    from_plane = surface.vertices - np.array([plane, 0, 0], np.float32)
-    a, b, c = (from_plane[surface.faces[:, i]].astype(np.float64) for i in range(3))
-    cross = np.cross(b - a, c - a)
-    areas = np.bincount(piece, np.linalg.norm(cross, axis=1) / 2)
-    volumes = np.bincount(piece, np.einsum("ij,ij->i", a, cross) / 6)
+    piece = _pieces(surface.faces, len(surface.vertices))
+    areas, volumes = _measured(surface.vertices, surface.faces, piece, plane)
     order = areas.argsort()
     kept = np.empty(len(areas), np.bool_)
     kept[order] = np.cumsum(areas[order]) > _CRUMBS * areas.sum()
     kept |= areas > _CRUMB * areas.sum()
     if closed:
         kept &= volumes > 0
-    return Surface(surface.vertices, surface.faces[kept[piece]]).compact()
+    return Surface(surface.vertices, surface.faces[kept[piece[surface.faces[:, 0]]]]).compact()
 
 
 def vertex_normals(surface: Surface) -> NDArray[np.float32]:
@@ -61,9 +60,52 @@ def vertex_normals(surface: Surface) -> NDArray[np.float32]:
     return (normals / np.maximum(lengths, 1e-20)).astype(np.float32)
 
 
-def _pieces(surface: Surface) -> NDArray[np.int32]:
-    """The number [V] of the connected piece of every vertex."""
-    ends = surface.faces[:, [0, 1, 1, 2]].reshape(-1, 2)
-    count = len(surface.vertices)
-    links = coo_matrix((np.ones(len(ends), np.bool_), ends.T), shape=(count, count))
-    return connected_components(links, directed=False)[1]
+@compiled()
+def _pieces(faces: Indices, count: int) -> Indices:
+    """The number [V] of the connected piece of every one of `count` vertices."""
+    leader = np.arange(count).astype(np.int32)
+    for a, b, c in faces:
+        first, second, third = _leader(leader, a), _leader(leader, b), _leader(leader, c)
+        least = min(first, second, third)
+        leader[first] = leader[second] = leader[third] = least
+    number = 0
+    pieces = np.empty(count, np.int32)
+    for vertex in range(count):
+        # A leader is the least of its piece: it has its number already.
+        if leader[vertex] == vertex:
+            pieces[vertex] = number
+            number += 1
+        else:
+            pieces[vertex] = pieces[_leader(leader, vertex)]
+    return pieces
+
+
+@compiled()
+def _leader(leader: Indices, vertex: int) -> int:
+    while leader[vertex] != vertex:
+        leader[vertex] = leader[leader[vertex]]
+        vertex = leader[vertex]
+    return vertex
+
+
+@compiled()
+def _measured(
+    vertices: Floats, faces: Indices, piece: Indices, plane: float
+) -> tuple[Doubles, Doubles]:
+    """The area of every piece and its volume, where it is open that up to x = `plane`."""
+    areas = np.zeros(piece.max() + 1, np.float64)
+    volumes = np.zeros(len(areas), np.float64)
+    for first, second, third in faces:
+        ax, ay, az = _from_plane(vertices[first], plane)
+        bx, by, bz = _from_plane(vertices[second], plane)
+        cx, cy, cz = _from_plane(vertices[third], plane)
+        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        areas[piece[first]] += np.sqrt(x * x + y * y + z * z) / 2
+        volumes[piece[first]] += (ax * x + ay * y + az * z) / 6
+    return areas, volumes
+
+
+@compiled()
+def _from_plane(vertex: Floats, plane: float) -> tuple[float, float, float]:
+    return float(vertex[0]) - plane, float(vertex[1]), float(vertex[2])

@@ -49,7 +49,7 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
     graph = FaceGraph.of(surface)
     chart = cut_into_charts(graph)
     progress.step(1, 3)
-    shaded = shade(surface)
+    shaded = shade(surface, graph.neighbors)
     chart, flat, source = _lay_flat(shaded.surface, graph, chart)
     progress.step(2, 3)
     uvs = pack(flat)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numba
@@ -13,7 +12,7 @@ from ..contract.cloud import GaussianCloud
 from ..contract.problems import InvalidRequest
 from ..gaussians.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere, to_unit_sphere
 from ..gaussians.cameras import Cameras, orbit
-from ..gaussians.compiling import Floats, compiled
+from ..gaussians.compiling import Floats, Number, compiled
 from ..gaussians.rasterize import rasterize
 from ..gaussians.rendering import NEAR_PLANE, Rendering
 from ..progress import Progress
@@ -24,7 +23,7 @@ _STEEP_ELEVATION = 80.0
 _AT_ONCE = 48  # pictures from one copy of the cloud on a GPU
 _SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 _STEEP = np.float32(4)  # pixels' widths of depth in a pixel: two surfaces, not one
-_HALF, _ONE = np.float32(0.5), np.float32(1)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _BLACK = (0.0, 0.0, 0.0)
 
 
@@ -89,54 +88,53 @@ class Views:
         solid = self.rendering.alphas[index].reshape(-1)[pixels] >= _SOLID
         return Sight(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
 
-    def normals(self) -> Iterator[NDArray[np.float32]]:
-        """For each camera [H, W, 3]: the surface's normals in the world, towards the camera.
+    def normals(self) -> NDArray[np.float32]:
+        """[C, H, W, 3]: the surface's normals in the world, towards the cameras.
 
         Zero where there is no surface or its depth jumps.
         """
-        drawn = self.rendering
-        for i in range(len(self)):
-            normals = surface_normals(drawn.depths[i], drawn.alphas[i], self.cameras.Ks[i])
-            _turn_to_world(normals, self.cameras.viewmats[i])
-            yield normals
+        drawn, cameras = self.rendering, self.cameras
+        return _normals(drawn.depths, drawn.alphas, cameras.Ks, cameras.viewmats)
 
 
 @compiled(parallel=True)
-def surface_normals(depths: Floats, alphas: Floats, k: Floats) -> Floats:
-    """[H, W, 3] along the camera's axes, towards it; zero where no surface is or it is too steep.
-
-    From the depths [H, W] of a pixel's four neighbours.
-    """
-    height, width = depths.shape
-    normals = np.zeros((height, width, 3), np.float32)
-    for row in numba.prange(1, height - 1):
-        y = (row + _HALF - k[1, 2]) / k[1, 1]
-        for column in range(1, width - 1):
-            x, z = (column + _HALF - k[0, 2]) / k[0, 0], depths[row, column]
-            if alphas[row, column] < _SOLID or z <= 0:
-                continue
-            # The depth's change over a pixel, against the pixel's own width at that depth.
-            across = _HALF * (depths[row, column + 1] - depths[row, column - 1]) * k[0, 0] / z
-            along = _HALF * (depths[row + 1, column] - depths[row - 1, column]) * k[1, 1] / z
-            if max(abs(across), abs(along)) > _STEEP:
-                continue
-            nz = -_ONE - x * across - y * along
-            length = np.sqrt(across * across + along * along + nz * nz)
-            normals[row, column, 0] = across / length
-            normals[row, column, 1] = along / length
-            normals[row, column, 2] = nz / length
+def _normals(depths: Floats, alphas: Floats, ks: Floats, viewmats: Floats) -> Floats:
+    count, height, width = depths.shape
+    normals = np.empty((count, height, width, 3), np.float32)
+    for i in numba.prange(count * height):
+        c, row = i // height, i % height
+        view = viewmats[c]
+        for column in range(width):
+            x, y, z = surface_normal(depths[c], alphas[c], ks[c], (row, column))
+            for axis in range(3):
+                turned = x * view[0, axis] + y * view[1, axis] + z * view[2, axis]
+                normals[c, row, column, axis] = turned
     return normals
 
 
-@compiled(parallel=True)
-def _turn_to_world(normals: Floats, view: Floats) -> None:
-    """From the camera's axes to the world's, in place."""
-    for row in numba.prange(len(normals)):
-        for column in range(normals.shape[1]):
-            x, y, z = normals[row, column]
-            for axis in range(3):
-                turned = x * view[0, axis] + y * view[1, axis] + z * view[2, axis]
-                normals[row, column, axis] = turned
+@compiled()
+def surface_normal(
+    depths: Floats, alphas: Floats, k: Floats, pixel: tuple[int, int]
+) -> tuple[Number, Number, Number]:
+    """Along the camera's axes, towards it; zero where no surface is or it is too steep.
+
+    From the depths [H, W] of the pixel's four neighbours.
+    """
+    row, column = pixel
+    if not (0 < row < depths.shape[0] - 1 and 0 < column < depths.shape[1] - 1):
+        return _ZERO, _ZERO, _ZERO
+    z = depths[row, column]
+    if alphas[row, column] < _SOLID or z <= 0:
+        return _ZERO, _ZERO, _ZERO
+    x, y = (column + _HALF - k[0, 2]) / k[0, 0], (row + _HALF - k[1, 2]) / k[1, 1]
+    # The depth's change over a pixel, against the pixel's own width at that depth.
+    across = _HALF * (depths[row, column + 1] - depths[row, column - 1]) * k[0, 0] / z
+    along = _HALF * (depths[row + 1, column] - depths[row - 1, column]) * k[1, 1] / z
+    if max(abs(across), abs(along)) > _STEEP:
+        return _ZERO, _ZERO, _ZERO
+    nz = -_ONE - x * across - y * along
+    length = np.sqrt(across * across + along * along + nz * nz)
+    return np.float32(across / length), np.float32(along / length), np.float32(nz / length)
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,8 @@ class Visibility:
 def pictures_of(views: Views) -> Pictures:
     """All of `views` with the normals of what they show."""
     drawn, cameras = views.rendering, views.cameras
-    normals = np.stack(list(views.normals()))
     places = cameras.positions.astype(np.float32)
-    return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas, normals
+    return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas, views.normals()
 
 
 def look_at(points: Floats, depths: Floats, pictures: Pictures) -> Visibility:

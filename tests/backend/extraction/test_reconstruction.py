@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
+from scipy.ndimage import label
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.protocol import Closure, ExtractionOptions
+from splatsmith.extraction.cavities import _enclosed
 from splatsmith.extraction.manifold import as_manifold
 from splatsmith.extraction.reconstruction import reconstruct
 from splatsmith.extraction.simplification import with_mirror_image, within_budget
@@ -209,3 +211,12 @@ def test_no_two_vertices_of_a_manifold_lie_in_one_place() -> None:
     parted = as_manifold(twice, 0.01)
     assert len(np.unique(parted.vertices, axis=0)) == len(twice.vertices)
     np.testing.assert_allclose(np.abs(parted.vertices), 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_what_the_outside_does_not_reach_is_enclosed(share: float) -> None:
+    free = np.random.default_rng(0).random((30, 25, 20)) < share
+    free[0, -1, 0] = True
+    numbers = np.empty(free.shape, np.int32)
+    label(free, output=numbers)
+    np.testing.assert_array_equal(_enclosed(free), free & (numbers != numbers[0, -1, 0]))
