@@ -12,6 +12,7 @@ from .adjacency import Doubles, Indices, unit
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 _EDGE = 1e-6  # cells
 
+Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -83,28 +84,37 @@ def overlaps(
         for corner in faces[starts[chart] : starts[chart + 1]].reshape(-1):
             width = max(width, int(points[corner, 0] * fineness) + 1)
             height = max(height, int(points[corner, 1] * fineness) + 1)
-        owner = np.full((height, width), -1, np.int32)
+        taken = np.zeros((height, width), np.uint8)
         for face in range(starts[chart], starts[chart + 1]):
-            other = _claim(points[faces[face]] * fineness, owner, face)
-            if other >= 0:
-                found[chart, 0], found[chart, 1] = face, other
+            if _claim(points[faces[face]] * fineness, taken, 1):
+                found[chart, 0] = face
                 break
+        if found[chart, 0] >= 0:  # only now is a mark for each face worth its memory
+            owner = np.zeros((height, width), np.int32)
+            for face in range(starts[chart], found[chart, 0] + 1):
+                mark = face - starts[chart] + 1
+                other = _claim(points[faces[face]] * fineness, owner, mark)
+                if other:
+                    found[chart, 1] = starts[chart] + other - 1
     return found
 
 
 @compiled()
-def _claim(triangle: Floats | Doubles, owner: Indices, face: int) -> int:
-    """Enter `face` in the cells whose centres lie in it; the face that had one before, or -1."""
+def _claim(triangle: Floats | Doubles, cells: Bytes | Indices, mark: int) -> int:
+    """Mark the cells whose centres lie in a triangle; stops at the first with a mark, returns it.
+
+    0 if there is none.
+    """
     y = triangle[:, 1]
-    for row in range(int(y.min()), min(int(y.max()) + 1, len(owner))):
+    for row in range(int(y.min()), min(int(y.max()) + 1, len(cells))):
         left, right = _stretch(triangle, row + 0.5)
         # A face does not claim what lies on its very edge, for that is its neighbour's too.
         first, last = int(np.floor(left + _EDGE + 0.5)), int(np.ceil(right - _EDGE - 0.5))
-        for column in range(max(first, 0), min(last, owner.shape[1])):
-            if owner[row, column] >= 0:
-                return owner[row, column]
-            owner[row, column] = face
-    return -1
+        for column in range(max(first, 0), min(last, cells.shape[1])):
+            if cells[row, column]:
+                return cells[row, column]
+            cells[row, column] = mark
+    return 0
 
 
 @compiled()
