@@ -93,7 +93,7 @@ def _measured(
     vertices: Floats, faces: Indices, piece: Indices, plane: float
 ) -> tuple[Doubles, Doubles]:
     """The area of every piece and its volume, where it is open that up to x = `plane`."""
-    areas = np.zeros(piece.max() + 1, np.float64)
+    areas = np.zeros(piece.max() + 1 if len(piece) else 0, np.float64)
     volumes = np.zeros(len(areas), np.float64)
     for first, second, third in faces:
         ax, ay, az = _from_plane(vertices[first], plane)
