@@ -9,7 +9,6 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import api
-from ..contract.cards import Condition
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
@@ -130,12 +129,9 @@ class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
             self._recall(settings, request)
 
     def _recall(self, settings: SplatsmithSettings, request: GenerateRequest) -> None:
-        picture = api.picture_of(request)
-        settings.recall(request)
-        settings.picture = None
-        if picture is not None:
-            settings.picture = bpy.data.images.load(str(picture), check_existing=True)
-        elif Condition.IMAGE in request.pictures:
+        pictures = api.pictures_of(request)
+        settings.recall(request, pictures)
+        if set(request.pictures) - set(pictures):
             self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
 
 
@@ -248,8 +244,10 @@ def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
         return reason
     if not settings.prompt.strip() and settings.picture is None:
         return "Type a prompt or choose a picture"
-    if settings.guide_kind() and not guiding_objects():
+    if settings.draws_guide() and not guiding_objects():
         return "Select the rough shape that is to lead, or set Guide to None"
+    if settings.guide_kind() and not settings.draws_guide() and settings.guide_picture is None:
+        return "Choose the picture that is to lead, or set Guide to None"
     if not settings.products:
         return "Choose splats, mesh or points"
     if missing_checkpoints(settings, now):

@@ -87,7 +87,7 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
         if len(card.variants) > 1:
             layout.prop(group, "variant")
         if settings.guide_kinds():
-            layout.prop(settings, "guide")
+            _draw_guide(layout, settings)
         for spec in card.parameters:
             row = layout.row(align=True)
             row.prop(group, PREFIX + spec.name)
@@ -184,6 +184,14 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
     column = layout.column(align=True)
     column.label(text="Make")
     column.row(align=True).prop(settings, "products")
+
+
+def _draw_guide(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
+    layout.prop(settings, "guide")
+    if settings.can_draw_guide():
+        layout.prop(settings, "guide_source")
+    if settings.guide_kind() and not settings.draws_guide():
+        layout.template_ID(settings, "guide_picture", open="image.open", text="Map")
 
 
 def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: Snapshot) -> None:

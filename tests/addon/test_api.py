@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import pytest
 
 from blender_addon import api
+from blender_addon.contract.cards import Condition
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import Product
 
+DEPTH = Condition.DEPTH
+PICTURE = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
 QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
 SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
 
@@ -71,8 +75,8 @@ def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Imag
     assert asset.name == "Größe 'M'"
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.picture_of(request)
-    assert kept is not None and kept.read_bytes().startswith(b"\x89PNG")
+    kept = api.pictures_of(request)[Condition.IMAGE]
+    assert kept.read_bytes().startswith(b"\x89PNG")
     assert image.is_dirty and image.source == "GENERATED"
     again = bpy.data.images.load(str(kept))
     assert list(again.pixels) == list(image.pixels)
@@ -90,8 +94,22 @@ def test_picture_file_is_sent_as_it_is(
     asset = api.generate(picture=loaded if packed else path, recipe=SPLATS)
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.picture_of(request)
-    assert kept is not None and kept.read_bytes() == path.read_bytes()
+    kept = api.pictures_of(request)[Condition.IMAGE]
+    assert kept.read_bytes() == path.read_bytes()
+
+
+def test_maps_lead_from_images_and_files(
+    desk: None, image: bpy.types.Image, tmp_path: Path
+) -> None:
+    path = tmp_path / "edges.png"
+    image.save(filepath=str(path))
+    maps = {Condition.DEPTH: image, Condition.CANNY: path}
+    led = replace(SPLATS, variant="led", maps=maps)
+    asset = api.generate("a chair", recipe=led)
+    request = api.request_of(asset.objects[Product.SPLATS])
+    assert request is not None
+    kept = api.pictures_of(request)
+    assert set(kept) == set(maps) and kept[Condition.CANNY].read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -100,6 +118,9 @@ def test_picture_file_is_sent_as_it_is(
         ("", None, QUICK, "neither a prompt nor a picture"),
         ("a chair", "no/such.png", QUICK, "cannot be read"),
         ("a chair", __file__, QUICK, "picture"),
+        ("a chair", None, api.Recipe("lattice", "led", maps={DEPTH: "no/such.png"}), "cannot be"),
+        ("a chair", None, api.Recipe("lattice", maps={DEPTH: __file__}), "picture"),
+        ("a chair", None, api.Recipe("lattice", maps={DEPTH: PICTURE}), "takes no depth"),
         ("a chair", None, api.Recipe(engine="anvil"), "anvil"),
         ("a chair", None, api.Recipe("lattice", parameters={"steps": 0}), "steps"),
         ("a chair", None, api.Recipe("lattice", parameters={"colour": 1}), "colour"),
