@@ -236,15 +236,15 @@ def submit_batch(
 
 
 def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing, finish: Finish) -> str:
+    """A row's own maps take the place of all that would lead it otherwise."""
+    maps = dict(item.pictures)
+    picture = maps.pop(Condition.IMAGE, None)
     own = replace(recipe, parameters={**recipe.parameters, **item.parameters})
+    if maps:
+        own = replace(own, guide=None, maps=maps)
     try:
         return submit(
-            item.prompt,
-            item.picture,
-            name=item.name,
-            recipe=own,
-            placing=placing,
-            finish=finish,
+            item.prompt, picture, name=item.name, recipe=own, placing=placing, finish=finish
         )
     except SplatsmithError as error:
         return _the_desk().note_failure(error)

@@ -182,3 +182,15 @@ def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(desk: None, tmp_p
     assert set(report.failures) == {"lost", "a lamp"}
     first, third = (asset.objects[Product.SPLATS].location for asset in report.assets)
     assert third.y - first.y == pytest.approx(3) and third.x == pytest.approx(first.x)
+
+
+def test_rows_own_maps_lead_in_place_of_the_recipes(
+    desk: None, image: bpy.types.Image, tmp_path: Path
+) -> None:
+    (tmp_path / "edges.png").write_bytes(PICTURE.read_bytes())
+    table = tmp_path / "led.csv"
+    table.write_text("prompt,canny\na chair,\na table,edges.png\n", encoding="utf-8")
+    recipe = replace(SPLATS, variant="led", maps={DEPTH: image})
+    report = api.batch(table, recipe=recipe)
+    made = [api.request_of(asset.objects[Product.SPLATS]) for asset in report.assets]
+    assert [list(request.pictures) for request in made if request] == [[DEPTH], [Condition.CANNY]]
