@@ -238,6 +238,7 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
         _draw_text(box.column(), context, job.problem.sentence)
     else:
         column.label(text=_how_it_ended(job))
+        _draw_text(column, context, " ".join(job.notes))
 
 
 def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:

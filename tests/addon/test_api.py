@@ -136,6 +136,12 @@ def test_bad_orders_are_refused_with_a_remedy(
     assert not bpy.data.objects
 
 
+def test_what_the_engine_has_to_say_is_told(desk: None) -> None:
+    asset = api.generate("chair " * 101, recipe=SPLATS)
+    (job,) = (job for job in api.snapshot().jobs if job.id == asset.job)
+    assert job.notes == ("The prompt was cut after word 100.",)
+
+
 def test_failure_of_the_engine_is_told(desk: None) -> None:
     with pytest.raises(SplatsmithError, match="memory"):
         api.generate("a chair", recipe=with_fault("memory"))

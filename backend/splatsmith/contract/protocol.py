@@ -201,7 +201,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job as seen from outside. `progress` runs from 0 to 1; `request` is the request's JSON."""
+    """A job as seen from outside.
+
+    progress: runs from 0 to 1. request: the request's JSON.
+    notes: what the engine has to say of its result, such as where a prompt was cut; sentences.
+    """
 
     id: str
     kind: JobKind
@@ -215,6 +219,7 @@ class JobStatus:
     stage: str = ""
     artifacts: tuple[Artifact, ...] = ()
     problem: Problem | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
