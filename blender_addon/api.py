@@ -112,6 +112,7 @@ def submit(
         products=recipe.products,
         extraction=recipe.extraction,
         name=name or ("" if prompt.strip() else name_of(picture)),
+        turntables=recipe.turntables,
     )
     image = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
     return _the_desk().submit(request, image | recipe.leading(), Wish(placing, finish))
@@ -288,6 +289,15 @@ def retry(job: str) -> str:
 def import_job(job: str) -> str:
     """Have a finished job imported at the cursor, as the order whose key is returned."""
     return _the_desk().fetch(job)
+
+
+def files_of(job: str) -> Path:
+    """The folder with all files of a finished job: its turntables are there, too.
+
+    Raises:
+        NotFound: they were not fetched; `import_job` does so.
+    """
+    return _the_desk().fetched_files(job)
 
 
 def install() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .contract.cards import Condition, ParameterValue
-from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product
+from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
 from .guide import Guide
 from .pictures import Picture, read_picture
 
@@ -24,6 +24,7 @@ class Recipe:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     products: tuple[Product, ...] = tuple(Product)
     extraction: ExtractionOptions = ExtractionOptions()
+    turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
     guide: Guide | None = None
     maps: Mapping[Condition, Picture] = field(default_factory=dict)
 

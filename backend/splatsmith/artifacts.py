@@ -13,6 +13,9 @@ MEDIA_TYPES = {
     "mesh.glb": "model/gltf-binary",
     "preview.png": "image/png",
     "turntable.webp": "image/webp",
+    "turntable.mp4": "video/mp4",
+    "growing.webp": "image/webp",
+    "growing.mp4": "video/mp4",
     "job.json": "application/json",
 }
 

@@ -186,6 +186,16 @@ class SPLATSMITH_OT_import_job(OnJob, bpy.types.Operator):
         api.import_job(self.job)
 
 
+class SPLATSMITH_OT_show_files(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.show_files"
+    bl_label = "Show Files"
+    bl_description = "Open the folder with all files of this job, its turntables among them"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        bpy.ops.wm.path_open(filepath=str(api.files_of(self.job)))
+
+
 class SPLATSMITH_OT_install(Attempt, bpy.types.Operator):
     bl_idname = "splatsmith.install"
     bl_label = "Install the Backend"
@@ -270,6 +280,7 @@ CLASSES = (
     SPLATSMITH_OT_remove_job,
     SPLATSMITH_OT_retry_job,
     SPLATSMITH_OT_import_job,
+    SPLATSMITH_OT_show_files,
     SPLATSMITH_OT_install,
     SPLATSMITH_OT_start,
     SPLATSMITH_OT_stop,

@@ -107,6 +107,7 @@ class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
         layout.prop(settings, "asset_name", placeholder="like the prompt")
         layout.prop(settings, "size")
         layout.prop(settings, "alone")
+        layout.column(align=True).prop(settings, "turntables")
 
 
 class SPLATSMITH_PT_extraction(InSidebar, bpy.types.Panel):
@@ -246,7 +247,8 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.id
         return
     if job.state is JobState.SUCCEEDED and job.kind is not JobKind.DOWNLOAD:
-        row.operator("splatsmith.import_job", text="", icon="IMPORT", emboss=False).job = job.id
+        for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
+            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.id
     elif job.state is not JobState.SUCCEEDED:
         row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id

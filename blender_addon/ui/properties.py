@@ -15,7 +15,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty,
 
 from .. import api
 from ..contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, ParameterValue
-from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
+from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
@@ -73,6 +73,31 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
         default={Product.SPLATS.value, Product.MESH.value},
     )
+    turntables: EnumProperty(
+        name="Turntables",
+        description="Moving pictures beside the results; hold Shift to choose several. Show Files "
+        "in the list of jobs leads to them",
+        items=(
+            (Turntable.WEBP.value, "WebP", "One turn, small, for web pages", "", 1),
+            (Turntable.MP4.value, "MP4", "One turn, as a film", "", 2),
+            (
+                Turntable.GROWING_WEBP.value,
+                "Growing WebP",
+                "Two turns; the splats grow during the first",
+                "",
+                4,
+            ),
+            (
+                Turntable.GROWING_MP4.value,
+                "Growing MP4",
+                "Two turns, as a film; the splats grow during the first",
+                "",
+                8,
+            ),
+        ),
+        options={"ENUM_FLAG"},
+        default={Turntable.WEBP.value},
+    )
     guide: EnumProperty(
         name="Guide",
         description="Have a rough shape or a picture lead the asset beside the prompt",
@@ -121,6 +146,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
+            turntables=tuple(t for t in Turntable if t.value in self.turntables),
             guide=self._guide(),
             maps=self._maps(),
         )
@@ -172,6 +198,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         """
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
+        self.turntables = {turntable.value for turntable in request.turntables}
         self.picture = _load(pictures.get(Condition.IMAGE))
         kind = next((kind for kind in GUIDES if kind in request.pictures), None)
         self.guide = NO_GUIDE if kind is None else kind.value

@@ -20,7 +20,13 @@ from blender_addon.contract.cards import (
     Variant,
 )
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.contract.protocol import Closure, ExtractionOptions, GenerateRequest, Product
+from blender_addon.contract.protocol import (
+    Closure,
+    ExtractionOptions,
+    GenerateRequest,
+    Product,
+    Turntable,
+)
 from blender_addon.link.snapshot import BackendState, Snapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
@@ -112,11 +118,17 @@ def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -
             point_count=567,
         ),
         name="Throne",
+        turntables=(Turntable.MP4, Turntable.GROWING_WEBP),
     )
     settings_with_anvil.recall(request, {})
     recipe = settings_with_anvil.recipe()
     assert recipe == api.Recipe(
-        request.engine, request.variant, request.parameters, request.products, request.extraction
+        request.engine,
+        request.variant,
+        request.parameters,
+        request.products,
+        request.extraction,
+        request.turntables,
     )
     assert (settings_with_anvil.prompt, settings_with_anvil.asset_name) == ("a chair", "Throne")
 
@@ -221,6 +233,14 @@ def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> No
     assert tuple(made.preview.image_size) == (512, 512)
     bpy.context.view_layer.objects.active = None
     assert not bpy.ops.splatsmith.offer_as_asset.poll()
+
+
+def test_a_turntable_is_among_a_jobs_files(registered: None) -> None:
+    recipe = api.Recipe("lattice", products=(Product.SPLATS,), turntables=(Turntable.WEBP,))
+    asset = api.generate("a cube", recipe=recipe)
+    assert api.files_of(asset.job).joinpath("turntable.webp").is_file()
+    with pytest.raises(RuntimeError, match="not here"):
+        bpy.ops.splatsmith.show_files(job="unknown")
 
 
 def test_refusal_is_reported_in_one_sentence(registered: None, tmp_path: Path) -> None:

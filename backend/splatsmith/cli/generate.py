@@ -39,6 +39,7 @@ def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateR
         products=tuple(options.products),
         extraction=extraction_of(options),
         name=name,
+        turntables=tuple(options.turntables),
     )
 
 
