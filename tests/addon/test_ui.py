@@ -33,7 +33,7 @@ from blender_addon.ui import timer
 from blender_addon.ui.operators import why_not
 from blender_addon.ui.properties import engine_group, show_engines
 
-PATIENCE = 90.0
+PATIENCE = 240.0
 RUNNING = Snapshot(BackendState.RUNNING)
 CARD = EngineCard(
     id="anvil",
