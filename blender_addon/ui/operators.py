@@ -252,7 +252,7 @@ def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
     """Why Generate cannot be pressed, as a sentence; empty if it can."""
     if reason := why_no_backend(now):
         return reason
-    if not settings.prompt.strip() and settings.picture is None:
+    if not settings.conditions():
         return "Type a prompt or choose a picture"
     if settings.draws_guide() and not guiding_objects():
         return "Select the rough shape that is to lead, or set Guide to None"

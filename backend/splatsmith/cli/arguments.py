@@ -27,7 +27,7 @@ from .batch import run_batch
 from .engines import run_engines
 from .extract import run_extract
 from .generate import run_generate
-from .products import add_products
+from .products import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 
@@ -175,9 +175,8 @@ def _add_making(command: Parser, card: EngineCard) -> None:
     command.add_argument(
         "--turntables",
         nargs="*",
-        type=Turntable,
+        type=one_of(Turntable),
         default=GenerateRequest().turntables,
-        choices=tuple(Turntable),
         metavar="KIND",
         help=f"moving pictures, none or any of: {' '.join(Turntable)} (default: webp)",
     )

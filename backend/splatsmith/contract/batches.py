@@ -20,6 +20,7 @@ from .problems import InvalidRequest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MAX_FILE_NAME = 60
+MAX_CALLED = 120  # characters of a prompt that name its asset; the prompt itself may be longer
 PICTURE_COLUMNS = tuple(role for role in Condition if role in PICTURE_CONDITIONS)
 
 
@@ -83,7 +84,7 @@ def _pictures(folder: Path) -> list[BatchItem]:
 
 def _prompts(source: Path) -> list[BatchItem]:
     lines = [line.strip() for line in _text(source).splitlines()]
-    return [BatchItem(name=line, prompt=line) for line in lines if line and line[0] != "#"]
+    return [BatchItem(_called(line), line) for line in lines if line and line[0] != "#"]
 
 
 def _table(source: Path) -> list[BatchItem]:
@@ -109,11 +110,15 @@ def _row(source: Path, number: int, row: Mapping[str | None, str | None]) -> Bat
     pictures = {role: source.parent / path for role, path in given.items() if path}
     stems = [path.stem for path in pictures.values()]
     return BatchItem(
-        name=name or prompt or next(iter(stems), f"line {number}"),
+        name=name or _called(prompt) or next(iter(stems), f"line {number}"),
         prompt=prompt,
         pictures=pictures,
         parameters={key: _value(cell) for key, cell in cells.items() if cell},
     )
+
+
+def _called(prompt: str) -> str:
+    return prompt[:MAX_CALLED].rstrip()
 
 
 def _value(cell: str) -> object:

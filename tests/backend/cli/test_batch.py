@@ -94,6 +94,15 @@ def test_rows_are_led_by_maps(run: CommandLine) -> None:
     assert list(record["request"]["pictures"]) == ["canny"]
 
 
+def test_what_the_engine_has_to_say_is_told(run: CommandLine) -> None:
+    Path("prompts.txt").write_text("cube " * 101, encoding="utf-8")
+
+    answer = batch(run, "prompts.txt")
+
+    assert "made: The prompt was cut after word 100." in " ".join(answer.err.split())
+    assert summary()[0]["notes"] == ["The prompt was cut after word 100."]
+
+
 def test_there_must_be_something_to_make(run: CommandLine) -> None:
     Path("empty.txt").touch()
 
