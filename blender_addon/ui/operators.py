@@ -249,19 +249,19 @@ class SPLATSMITH_OT_dismiss(Attempt, bpy.types.Operator):
 
 
 def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
-    """Why Generate cannot be pressed, as a sentence; empty if it can."""
+    """Why Generate cannot be pressed, as a sentence that fits the panel; empty if it can."""
     if reason := why_no_backend(now):
         return reason
     if not settings.conditions():
         return "Type a prompt or choose a picture"
     if settings.draws_guide() and not guiding_objects():
-        return "Select the rough shape that is to lead, or set Guide to None"
+        return "Select a rough shape that leads"
     if settings.guide_kind() and not settings.draws_guide() and settings.guide_picture is None:
-        return "Choose the picture that is to lead, or set Guide to None"
+        return "Choose the map, see Engine"
     if not settings.products:
         return "Choose splats, mesh or points"
     if missing_checkpoints(settings, now):
-        return "Download its checkpoints first: see Engine, Checkpoints"
+        return "Download its checkpoints first"
     return ""
 
 

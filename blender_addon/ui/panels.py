@@ -198,7 +198,7 @@ def _draw_guide(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> Non
 def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: Snapshot) -> None:
     state = BackendState
     if now.state is state.NOT_INSTALLED:
-        _draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
+        draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
         layout.operator("splatsmith.install", icon="IMPORT")
     elif now.state.is_busy:
         _draw_message(layout, context, now.message)
@@ -219,7 +219,7 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, messag
         done, total, what = int(counted[1]), int(counted[2]), counted[3]
         layout.progress(factor=done / total, text=f"{what}  {done} of {total}")
     else:
-        _draw_text(layout, context, message or "One moment")
+        draw_text(layout, context, message or "One moment")
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
@@ -236,10 +236,10 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
     elif job.problem is not None:
-        _draw_text(box.column(), context, job.problem.sentence)
+        draw_text(box.column(), context, job.problem.sentence)
     else:
         column.label(text=_how_it_ended(job))
-        _draw_text(column, context, " ".join(job.notes))
+        draw_text(column, context, " ".join(job.notes))
 
 
 def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
@@ -277,10 +277,10 @@ def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, proble
     row = box.row()
     row.label(text=problem.title, icon="ERROR")
     row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
-    _draw_text(box.column(), context, problem.sentence)
+    draw_text(box.column(), context, problem.sentence)
 
 
-def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
     """Labels do not wrap by themselves."""
     pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
     column = layout.column(align=True)

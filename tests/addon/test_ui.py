@@ -312,7 +312,7 @@ def test_a_picture_leads_an_engine_that_takes_maps(guided: bpy.types.PropertyGro
         assert leads is None or guided.recipe().guide is None
         assert why_not(guided, RUNNING) == ""
     guided.guide, guided.guide_picture = "canny", None
-    assert "Choose the picture that is to lead" in why_not(guided, RUNNING)
+    assert "Choose the map" in why_not(guided, RUNNING)
 
 
 def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None) -> None:
