@@ -17,17 +17,16 @@ import atexit
 import json
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
 from .contract.batches import BatchItem, read_batch
-from .contract.cards import Condition, ParameterValue
+from .contract.cards import Condition
 from .contract.jsonable import from_json, to_json
 from .contract.problems import SplatsmithError
 from .contract.protocol import (
-    DEFAULT_ENGINE,
     DownloadRequest,
     ExtractionOptions,
     ExtractRequest,
@@ -37,29 +36,18 @@ from .contract.protocol import (
 )
 from .desk import Desk, Ending, Wish
 from .finishing import Finish
-from .guide import Guide
+from .guide import Guide as Guide  # a part of a recipe, for scripts
 from .importing import Asset, Placing, grid, import_files, read_origin, request_of, title_of_splats
 from .link.snapshot import LinkSettings, Snapshot
 from .permission import check_online, default_settings
 from .pictures import Picture, name_of, read_picture
+from .recipe import Recipe
 from .scene.marks import mark_asset, read_mark
 from .scene.quads import add_quads
 from .scene.splats import cloud_of, copy_splats
 from .scene.stance import stance_of
 
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What changes a result beside its prompt and picture. Empty: the engine's own defaults."""
-
-    engine: str = DEFAULT_ENGINE
-    variant: str = ""
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
-    products: tuple[Product, ...] = tuple(Product)
-    extraction: ExtractionOptions = ExtractionOptions()
-    guide: Guide | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,7 @@ def submit(
     Without anyone waiting, `poll` imports it when it is done; the panel calls that by itself.
 
     Raises:
-        InvalidRequest: the picture cannot be read, or the guide has no faces.
+        InvalidRequest: a picture cannot be read, or the guide has no faces.
     """
     request = GenerateRequest(
         prompt=prompt,
@@ -124,11 +112,10 @@ def submit(
         products=recipe.products,
         extraction=recipe.extraction,
         name=name or ("" if prompt.strip() else name_of(picture)),
+        turntables=recipe.turntables,
     )
-    pictures = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
-    if recipe.guide is not None:
-        pictures[recipe.guide.kind] = recipe.guide.picture()
-    return _the_desk().submit(request, pictures, Wish(placing, finish))
+    image = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
+    return _the_desk().submit(request, image | recipe.leading(), Wish(placing, finish))
 
 
 def extract(
@@ -250,15 +237,15 @@ def submit_batch(
 
 
 def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing, finish: Finish) -> str:
+    """A row's own maps take the place of all that would lead it otherwise."""
+    maps = dict(item.pictures)
+    picture = maps.pop(Condition.IMAGE, None)
     own = replace(recipe, parameters={**recipe.parameters, **item.parameters})
+    if maps:
+        own = replace(own, guide=None, maps=maps)
     try:
         return submit(
-            item.prompt,
-            item.picture,
-            name=item.name,
-            recipe=own,
-            placing=placing,
-            finish=finish,
+            item.prompt, picture, name=item.name, recipe=own, placing=placing, finish=finish
         )
     except SplatsmithError as error:
         return _the_desk().note_failure(error)
@@ -302,6 +289,15 @@ def retry(job: str) -> str:
 def import_job(job: str) -> str:
     """Have a finished job imported at the cursor, as the order whose key is returned."""
     return _the_desk().fetch(job)
+
+
+def files_of(job: str) -> Path:
+    """The folder with all files of a finished job: its turntables are there, too.
+
+    Raises:
+        NotFound: they were not fetched; `import_job` does so.
+    """
+    return _the_desk().fetched_files(job)
 
 
 def install() -> None:
@@ -369,10 +365,10 @@ def offer_as_asset(obj: bpy.types.Object) -> None:
     mark_asset(obj, prompt, picture, ("Splatsmith",))
 
 
-def picture_of(request: GenerateRequest) -> Path | None:
-    """The file of the picture in `request`, if it was ordered from this machine."""
-    upload = request.pictures.get(Condition.IMAGE)
-    return _the_desk().kept_picture(upload) if upload else None
+def pictures_of(request: GenerateRequest) -> dict[Condition, Path]:
+    """The files of the pictures in `request`, by role; those that were sent from elsewhere lack."""
+    kept = {role: _the_desk().kept_picture(upload) for role, upload in request.pictures.items()}
+    return {role: path for role, path in kept.items() if path is not None}
 
 
 def _await(key: str) -> Ending:

@@ -12,7 +12,7 @@ from pathlib import Path
 from .contract.cards import Condition
 from .contract.cloud import GaussianCloud
 from .contract.jsonable import from_json
-from .contract.problems import SplatsmithError
+from .contract.problems import NotFound, SplatsmithError
 from .contract.protocol import (
     DownloadRequest,
     ExtractRequest,
@@ -22,9 +22,9 @@ from .contract.protocol import (
 )
 from .contract.wire import REQUEST_TYPES
 from .finishing import Finish, finish_asset
-from .importing import Asset, Origin, Placing, import_beside, import_files
+from .importing import RECORD, Asset, Origin, Placing, import_beside, import_files
 from .link.client import ServiceError
-from .link.session import Session
+from .link.session import RESULTS, Session
 from .link.snapshot import LinkSettings, Order, Outcome
 from .scene.stance import Stance
 
@@ -153,6 +153,17 @@ class Desk:
         key = uuid.uuid4().hex
         self._endings[key] = Ending(key, error=error)
         return key
+
+    def fetched_files(self, job: str) -> Path:
+        """The folder with the files of `job`.
+
+        Raises:
+            NotFound: they were not fetched from the service.
+        """
+        folder = self.session.settings.folder / RESULTS / job
+        if not folder.joinpath(RECORD).is_file():
+            raise NotFound("The files of this job are not here.", "Import it, and they will be.")
+        return folder
 
     def kept_picture(self, upload: str) -> Path | None:
         """The file of a picture that was ordered from this machine, by the id in its request."""

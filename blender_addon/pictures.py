@@ -25,7 +25,7 @@ def read_picture(picture: Picture) -> bytes:
     if not picture.is_dirty:
         if picture.packed_file is not None:
             return bytes(picture.packed_file.data)
-        if picture.source == "FILE":
+        if picture.source == "FILE" and picture.filepath:  # none after saving a copy by a script
             return _read(Path(bpy.path.abspath(picture.filepath, library=picture.library)))
     return _save(picture)
 

@@ -26,7 +26,7 @@ ADDON_LAYERS = (
     "link scene",
     "importing permission pictures",
     "finishing guide",
-    "desk",
+    "desk recipe",
     "api",
     "ui",
     "demo",

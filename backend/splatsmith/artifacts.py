@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from .contract.protocol import Artifact
@@ -13,6 +14,9 @@ MEDIA_TYPES = {
     "mesh.glb": "model/gltf-binary",
     "preview.png": "image/png",
     "turntable.webp": "image/webp",
+    "turntable.mp4": "video/mp4",
+    "growing.webp": "image/webp",
+    "growing.mp4": "video/mp4",
     "job.json": "application/json",
 }
 
@@ -25,6 +29,12 @@ def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
         for path, kind in present
         if path.is_file()
     )
+
+
+def read_notes(folder: Path) -> tuple[str, ...]:
+    """What the engine had to say of the asset in `folder`; nothing of an extraction."""
+    record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    return tuple(record.get("notes", ()))
 
 
 def file_digest(path: Path) -> str:

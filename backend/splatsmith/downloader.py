@@ -30,11 +30,12 @@ def main() -> None:
         carry_out(line.jobs.get(), _download, line, lambda _fault: None)
 
 
-def _download(job: RunJob, progress: Progress) -> None:
+def _download(job: RunJob, progress: Progress) -> tuple[str, ...]:
     request = from_json(DownloadRequest, job.request)
     variant = registry.card(request.engine).variant(request.variant)
     wanted = [c for c in variant.checkpoints if c.id in request.checkpoints]
     download(wanted, Hub.of_environment(), progress)
+    return ()
 
 
 if __name__ == "__main__":

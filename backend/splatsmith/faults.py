@@ -35,7 +35,12 @@ def explain(fault: BaseException) -> SplatsmithError | None:
 
 
 def is_memory_fault(fault: BaseException) -> bool:
-    """Whether an allocation failed. torch's own class is told by name: this stays torch-free."""
+    """Whether an allocation failed, or a failed one was the cause.
+
+    torch's own class is told by name: this stays torch-free.
+    """
+    if fault.__cause__ is not None and is_memory_fault(fault.__cause__):
+        return True
     if isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError":
         return True
     text = str(fault).lower()

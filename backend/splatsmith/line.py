@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 REPORT_PAUSE = 0.05  # seconds between two reports of the same stage
 
-Work = Callable[[RunJob, Progress], None]
+Work = Callable[[RunJob, Progress], tuple[str, ...]]  # returns notes for the user
 
 
 class Line:
@@ -100,7 +100,7 @@ def _outcome(job: RunJob, work: Work, line: Line, on_fault: Callable[[Exception]
     progress = Progress(Reporter(line), lambda: line.is_cancelled(job.id))
     try:
         progress.step(0, 1)
-        work(job, progress)
+        notes = work(job, progress)
         progress.step(1, 1)
     except Cancelled:
         return Stopped()
@@ -108,7 +108,7 @@ def _outcome(job: RunJob, work: Work, line: Line, on_fault: Callable[[Exception]
         log.exception("job %s failed", job.id)
         on_fault(fault)
         return Failed(_problem(fault))
-    return Finished(describe_artifacts(Path(job.folder)))
+    return Finished(describe_artifacts(Path(job.folder)), notes)
 
 
 def _problem(fault: Exception) -> Problem:

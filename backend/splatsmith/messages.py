@@ -51,7 +51,10 @@ class Moved:
 
 @dataclass(frozen=True)
 class Finished:
+    """The job went well; `notes` are sentences for the user."""
+
     artifacts: tuple[Artifact, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

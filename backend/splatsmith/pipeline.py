@@ -27,6 +27,7 @@ from .engines.base import Conditions, Generation
 from .extraction.glb import write_glb
 from .extraction.mesh import extract_mesh
 from .extraction.points import extract_points
+from .gaussians.preview import Scene
 from .pictures import read_picture
 from .progress import Progress, silent
 from .record import describe_extraction, describe_generation, write_record
@@ -78,7 +79,8 @@ def generate(
     )
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
-        write_pictures(generation.cloud, generation.camera, folder, shelf.device, part)
+        scene = Scene(generation.cloud, generation.camera, shelf.device)
+        write_pictures(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
     write_record(folder, describe_generation(request, card, generation, timings.seconds))
     return generation

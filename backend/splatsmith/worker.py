@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def _serve(line: Line, shelf: EngineShelf) -> None:
-    def work(job: RunJob, progress: Progress) -> None:
-        _carry_out(job, shelf, progress)
+    def work(job: RunJob, progress: Progress) -> tuple[str, ...]:
+        return _carry_out(job, shelf, progress)
 
     def make_room(fault: Exception) -> None:
         if is_memory_fault(fault):
@@ -71,17 +71,18 @@ def _first_job(line: Line, shelf: EngineShelf) -> RunJob:
         return line.jobs.get()
 
 
-def _carry_out(job: RunJob, shelf: EngineShelf, progress: Progress) -> None:
+def _carry_out(job: RunJob, shelf: EngineShelf, progress: Progress) -> tuple[str, ...]:
+    """Returns what the engine has to say of its result."""
     folder = Path(job.folder)
     if job.kind is JobKind.GENERATE:
         request = from_json(GenerateRequest, job.request)
         pictures = {Condition(role): Path(path) for role, path in job.inputs.items()}
-        pipeline.generate(request, pictures, folder, shelf, progress)
-    elif job.kind is JobKind.EXTRACT:
+        return pipeline.generate(request, pictures, folder, shelf, progress).notes
+    if job.kind is JobKind.EXTRACT:
         extraction = from_json(ExtractRequest, job.request)
         pipeline.extract(extraction, Path(job.inputs["cloud"]), folder, shelf.device, progress)
-    else:
-        raise NotImplementedError(job.kind)
+        return ()
+    raise NotImplementedError(job.kind)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 BUSY_SECONDS = 0.2  # between two looks at the service while a job is under way
 IDLE_SECONDS = 1.0
 CLOSE_SECONDS = 15.0
+RESULTS = "results"  # in the add-on's folder: a folder for each job
 
 Command = Callable[[], None]
 
@@ -37,7 +38,7 @@ class Session:
         self.settings = settings
         self._backend = Backend(settings)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._orders = OrderBook(settings.folder / "results", self._outcomes.put)
+        self._orders = OrderBook(settings.folder / RESULTS, self._outcomes.put)
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._interrupt = Event()  # stops an installation or a start
         self._closing = Event()

@@ -15,7 +15,7 @@ from ..contract.weights import CheckpointState, CheckpointStatus
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
 from .needs import hub_checkpoints, missing_checkpoints
-from .panels import InSidebar
+from .panels import InSidebar, draw_text
 from .properties import engine_group
 
 WIDTH = 420
@@ -108,8 +108,9 @@ class SPLATSMITH_PT_checkpoints(InSidebar, bpy.types.Panel):
             total = sum(_left(each, statuses.get(each.id)) for each in missing)
             text = f"Download What Is Needed ({total / GIGABYTE:.1f} GB)"
             self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
-        if not bpy.app.online_access:
-            self.layout.label(text=f"{OFFLINE}.", icon="INFO")
+        here = {each.id for each in now.weights if each.state is CheckpointState.HERE}
+        if not bpy.app.online_access and any(c.id not in here for c in hub_checkpoints(settings)):
+            draw_text(self.layout, context, f"{OFFLINE}.")
 
 
 def open_licences(checkpoints: Iterable[Checkpoint], now: Snapshot) -> list[Licence]:

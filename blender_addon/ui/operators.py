@@ -9,7 +9,6 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import api
-from ..contract.cards import Condition
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
 from .attempts import Attempt, why_no_backend
@@ -130,12 +129,9 @@ class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
             self._recall(settings, request)
 
     def _recall(self, settings: SplatsmithSettings, request: GenerateRequest) -> None:
-        picture = api.picture_of(request)
-        settings.recall(request)
-        settings.picture = None
-        if picture is not None:
-            settings.picture = bpy.data.images.load(str(picture), check_existing=True)
-        elif Condition.IMAGE in request.pictures:
+        pictures = api.pictures_of(request)
+        settings.recall(request, pictures)
+        if set(request.pictures) - set(pictures):
             self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
 
 
@@ -188,6 +184,16 @@ class SPLATSMITH_OT_import_job(OnJob, bpy.types.Operator):
 
     def attempt(self, _context: bpy.types.Context) -> None:
         api.import_job(self.job)
+
+
+class SPLATSMITH_OT_show_files(OnJob, bpy.types.Operator):
+    bl_idname = "splatsmith.show_files"
+    bl_label = "Show Files"
+    bl_description = "Open the folder with all files of this job, its turntables among them"
+    bl_options = {"INTERNAL"}
+
+    def attempt(self, _context: bpy.types.Context) -> None:
+        bpy.ops.wm.path_open(filepath=str(api.files_of(self.job)))
 
 
 class SPLATSMITH_OT_install(Attempt, bpy.types.Operator):
@@ -243,17 +249,19 @@ class SPLATSMITH_OT_dismiss(Attempt, bpy.types.Operator):
 
 
 def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
-    """Why Generate cannot be pressed, as a sentence; empty if it can."""
+    """Why Generate cannot be pressed, as a sentence that fits the panel; empty if it can."""
     if reason := why_no_backend(now):
         return reason
-    if not settings.prompt.strip() and settings.picture is None:
+    if not settings.conditions():
         return "Type a prompt or choose a picture"
-    if settings.guide_kind() and not guiding_objects():
-        return "Select the rough shape that is to lead, or set Guide to None"
+    if settings.draws_guide() and not guiding_objects():
+        return "Select a rough shape that leads"
+    if settings.guide_kind() and not settings.draws_guide() and settings.guide_picture is None:
+        return "Choose the map, see Engine"
     if not settings.products:
         return "Choose splats, mesh or points"
     if missing_checkpoints(settings, now):
-        return "Download its checkpoints first: see Engine, Checkpoints"
+        return "Download its checkpoints first"
     return ""
 
 
@@ -272,6 +280,7 @@ CLASSES = (
     SPLATSMITH_OT_remove_job,
     SPLATSMITH_OT_retry_job,
     SPLATSMITH_OT_import_job,
+    SPLATSMITH_OT_show_files,
     SPLATSMITH_OT_install,
     SPLATSMITH_OT_start,
     SPLATSMITH_OT_stop,

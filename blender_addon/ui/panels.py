@@ -87,7 +87,7 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
         if len(card.variants) > 1:
             layout.prop(group, "variant")
         if settings.guide_kinds():
-            layout.prop(settings, "guide")
+            _draw_guide(layout, settings)
         for spec in card.parameters:
             row = layout.row(align=True)
             row.prop(group, PREFIX + spec.name)
@@ -107,6 +107,7 @@ class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
         layout.prop(settings, "asset_name", placeholder="like the prompt")
         layout.prop(settings, "size")
         layout.prop(settings, "alone")
+        layout.column(align=True).prop(settings, "turntables")
 
 
 class SPLATSMITH_PT_extraction(InSidebar, bpy.types.Panel):
@@ -186,10 +187,18 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
     column.row(align=True).prop(settings, "products")
 
 
+def _draw_guide(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
+    layout.prop(settings, "guide")
+    if settings.can_draw_guide():
+        layout.prop(settings, "guide_source")
+    if settings.guide_kind() and not settings.draws_guide():
+        layout.template_ID(settings, "guide_picture", open="image.open", text="Map")
+
+
 def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: Snapshot) -> None:
     state = BackendState
     if now.state is state.NOT_INSTALLED:
-        _draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
+        draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
         layout.operator("splatsmith.install", icon="IMPORT")
     elif now.state.is_busy:
         _draw_message(layout, context, now.message)
@@ -210,7 +219,7 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, messag
         done, total, what = int(counted[1]), int(counted[2]), counted[3]
         layout.progress(factor=done / total, text=f"{what}  {done} of {total}")
     else:
-        _draw_text(layout, context, message or "One moment")
+        draw_text(layout, context, message or "One moment")
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
@@ -227,9 +236,10 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
     elif job.problem is not None:
-        _draw_text(box.column(), context, job.problem.sentence)
+        draw_text(box.column(), context, job.problem.sentence)
     else:
         column.label(text=_how_it_ended(job))
+        draw_text(column, context, " ".join(job.notes))
 
 
 def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
@@ -237,7 +247,8 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.id
         return
     if job.state is JobState.SUCCEEDED and job.kind is not JobKind.DOWNLOAD:
-        row.operator("splatsmith.import_job", text="", icon="IMPORT", emboss=False).job = job.id
+        for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
+            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.id
     elif job.state is not JobState.SUCCEEDED:
         row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
@@ -266,10 +277,10 @@ def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, proble
     row = box.row()
     row.label(text=problem.title, icon="ERROR")
     row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
-    _draw_text(box.column(), context, problem.sentence)
+    draw_text(box.column(), context, problem.sentence)
 
 
-def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
     """Labels do not wrap by themselves."""
     pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
     column = layout.column(align=True)

@@ -7,19 +7,22 @@ property; an engine's group is registered when the backend first tells of the en
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import api
 from ..contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, ParameterValue
-from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
+from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
 NO_GUIDE = "none"
-GUIDES = (Condition.DEPTH, Condition.NORMAL)
+GUIDES = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+DRAWN_GUIDES = GUIDES[:2]  # the add-on draws them of objects
+SELECTION, PICTURE = "selection", "picture"
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
 PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
 
@@ -70,15 +73,60 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
         default={Product.SPLATS.value, Product.MESH.value},
     )
+    turntables: EnumProperty(
+        name="Turntables",
+        description="Moving pictures beside the results; hold Shift to choose several. Show Files "
+        "in the list of jobs leads to them",
+        items=(
+            (Turntable.WEBP.value, "WebP", "One turn, small, for web pages", "", 1),
+            (Turntable.MP4.value, "MP4", "One turn, as a film", "", 2),
+            (
+                Turntable.GROWING_WEBP.value,
+                "Growing WebP",
+                "Two turns; the splats grow during the first",
+                "",
+                4,
+            ),
+            (
+                Turntable.GROWING_MP4.value,
+                "Growing MP4",
+                "Two turns, as a film; the splats grow during the first",
+                "",
+                8,
+            ),
+        ),
+        options={"ENUM_FLAG"},
+        default={Turntable.WEBP.value},
+    )
     guide: EnumProperty(
         name="Guide",
-        description="Have the selected objects, a rough shape, lead the asset beside the prompt",
+        description="Have a rough shape or a picture lead the asset beside the prompt",
         items=(
             (NO_GUIDE, "None", "The prompt alone"),
-            (Condition.DEPTH.value, "Depth", "How far the selected objects' faces lie"),
-            (Condition.NORMAL.value, "Normals", "Where the selected objects' faces look"),
+            (Condition.DEPTH.value, "Depth", "How far the faces of the shape lie"),
+            (Condition.NORMAL.value, "Normals", "Where the faces of the shape look"),
+            (Condition.CANNY.value, "Edges", "The edges in any picture; they are found for you"),
         ),
         default=NO_GUIDE,
+    )
+    guide_source: EnumProperty(
+        name="From",
+        description="Where the map that leads comes from",
+        items=(
+            (
+                SELECTION,
+                "Selection",
+                "The selected objects, seen by the engine's front camera",
+            ),
+            (PICTURE, "Picture", "A finished map: an image of this file, or one from the disk"),
+        ),
+        default=SELECTION,
+    )
+    guide_picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Map",
+        description="Depth: near is bright, and what is behind all is white. Normals: n / 2 + 1/2 "
+        "in red, green and blue, on white. Edges: any picture",
     )
     size: FloatProperty(
         name="Size",
@@ -98,13 +146,15 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
+            turntables=tuple(t for t in Turntable if t.value in self.turntables),
             guide=self._guide(),
+            maps=self._maps(),
         )
 
     def guide_kinds(self) -> tuple[Condition, ...]:
         """The maps that the chosen variant takes."""
         card, group = engine_card(self), engine_group(self)
-        if card is None or group is None or card.map_camera is None:
+        if card is None or group is None:
             return ()
         return tuple(each for each in GUIDES if each in card.variant(group.variant).conditions)
 
@@ -113,12 +163,26 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         kind = None if self.guide == NO_GUIDE else Condition(self.guide)
         return kind if kind in self.guide_kinds() else None
 
+    def can_draw_guide(self) -> bool:
+        """Whether the map can be drawn of the selected objects."""
+        card = engine_card(self)
+        has_camera = card is not None and card.map_camera is not None
+        return has_camera and self.guide_kind() in DRAWN_GUIDES
+
+    def draws_guide(self) -> bool:
+        """Whether the map will be drawn of the selected objects, and is not a picture."""
+        return self.can_draw_guide() and self.guide_source == SELECTION
+
     def _guide(self) -> api.Guide | None:
-        kind, card = self.guide_kind(), engine_card(self)
-        if kind is None or card is None or card.map_camera is None:
+        if not self.draws_guide():
             return None
         elevation = getattr(engine_group(self), f"{PREFIX}elevation", 0.0)
-        return api.Guide(tuple(guiding_objects()), kind, card.map_camera, elevation)
+        camera = engine_card(self).map_camera
+        return api.Guide(tuple(guiding_objects()), self.guide_kind(), camera, elevation)
+
+    def _maps(self) -> dict[Condition, bpy.types.Image]:
+        kind, picture = self.guide_kind(), self.guide_picture
+        return {} if kind is None or picture is None or self.draws_guide() else {kind: picture}
 
     def conditions(self) -> frozenset[Condition]:
         """What the next Generate tells the engine."""
@@ -127,11 +191,19 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         kind = self.guide_kind()
         return frozenset(text | image | ({kind} if kind else set()))
 
-    def recall(self, request: GenerateRequest) -> None:
-        """Take over all of `request` but its picture."""
+    def recall(self, request: GenerateRequest, pictures: Mapping[Condition, Path]) -> None:
+        """Take over all of `request`, with those of its `pictures` that are here.
+
+        A map that was drawn of objects comes back as a picture: the objects may have changed.
+        """
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
-        self.guide = next((kind.value for kind in GUIDES if kind in request.pictures), NO_GUIDE)
+        self.turntables = {turntable.value for turntable in request.turntables}
+        self.picture = _load(pictures.get(Condition.IMAGE))
+        kind = next((kind for kind in GUIDES if kind in request.pictures), None)
+        self.guide = NO_GUIDE if kind is None else kind.value
+        self.guide_picture = _load(pictures.get(kind)) if kind else None
+        self.guide_source = SELECTION if self.guide_picture is None else PICTURE
         self.take_over(request.extraction)
         if request.engine not in _engine_groups:
             return
@@ -140,6 +212,10 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         group.variant = request.variant or group.variant
         for name, value in request.parameters.items():
             setattr(group, PREFIX + name, value)
+
+
+def _load(picture: Path | None) -> bpy.types.Image | None:
+    return bpy.data.images.load(str(picture), check_existing=True) if picture else None
 
 
 def guiding_objects() -> list[bpy.types.Object]:

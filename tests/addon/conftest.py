@@ -16,7 +16,7 @@ from blender_addon import api, ui
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.link.snapshot import LinkSettings
 
-PATIENCE = 90.0
+PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
 ENGINES = "tests.backend.engines.lattice,tests.backend.engines.mosaic"
 
 

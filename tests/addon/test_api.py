@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import pytest
 
 from blender_addon import api
+from blender_addon.contract.cards import Condition
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import Product
 
+DEPTH = Condition.DEPTH
+PICTURE = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
 QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
 SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
 
@@ -71,8 +75,8 @@ def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Imag
     assert asset.name == "Größe 'M'"
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.picture_of(request)
-    assert kept is not None and kept.read_bytes().startswith(b"\x89PNG")
+    kept = api.pictures_of(request)[Condition.IMAGE]
+    assert kept.read_bytes().startswith(b"\x89PNG")
     assert image.is_dirty and image.source == "GENERATED"
     again = bpy.data.images.load(str(kept))
     assert list(again.pixels) == list(image.pixels)
@@ -90,8 +94,22 @@ def test_picture_file_is_sent_as_it_is(
     asset = api.generate(picture=loaded if packed else path, recipe=SPLATS)
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.picture_of(request)
-    assert kept is not None and kept.read_bytes() == path.read_bytes()
+    kept = api.pictures_of(request)[Condition.IMAGE]
+    assert kept.read_bytes() == path.read_bytes()
+
+
+def test_maps_lead_from_images_and_files(
+    desk: None, image: bpy.types.Image, tmp_path: Path
+) -> None:
+    path = tmp_path / "edges.png"
+    image.save(filepath=str(path))
+    maps = {Condition.DEPTH: image, Condition.CANNY: path}
+    led = replace(SPLATS, variant="led", maps=maps)
+    asset = api.generate("a chair", recipe=led)
+    request = api.request_of(asset.objects[Product.SPLATS])
+    assert request is not None
+    kept = api.pictures_of(request)
+    assert set(kept) == set(maps) and kept[Condition.CANNY].read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -100,6 +118,9 @@ def test_picture_file_is_sent_as_it_is(
         ("", None, QUICK, "neither a prompt nor a picture"),
         ("a chair", "no/such.png", QUICK, "cannot be read"),
         ("a chair", __file__, QUICK, "picture"),
+        ("a chair", None, api.Recipe("lattice", "led", maps={DEPTH: "no/such.png"}), "cannot be"),
+        ("a chair", None, api.Recipe("lattice", maps={DEPTH: __file__}), "picture"),
+        ("a chair", None, api.Recipe("lattice", maps={DEPTH: PICTURE}), "takes no depth"),
         ("a chair", None, api.Recipe(engine="anvil"), "anvil"),
         ("a chair", None, api.Recipe("lattice", parameters={"steps": 0}), "steps"),
         ("a chair", None, api.Recipe("lattice", parameters={"colour": 1}), "colour"),
@@ -113,6 +134,12 @@ def test_bad_orders_are_refused_with_a_remedy(
         api.generate(prompt, picture, recipe=recipe)
     assert refused.value.remedy
     assert not bpy.data.objects
+
+
+def test_what_the_engine_has_to_say_is_told(desk: None) -> None:
+    asset = api.generate("chair " * 101, recipe=SPLATS)
+    (job,) = (job for job in api.snapshot().jobs if job.id == asset.job)
+    assert job.notes == ("The prompt was cut after word 100.",)
 
 
 def test_failure_of_the_engine_is_told(desk: None) -> None:
@@ -161,3 +188,15 @@ def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(desk: None, tmp_p
     assert set(report.failures) == {"lost", "a lamp"}
     first, third = (asset.objects[Product.SPLATS].location for asset in report.assets)
     assert third.y - first.y == pytest.approx(3) and third.x == pytest.approx(first.x)
+
+
+def test_rows_own_maps_lead_in_place_of_the_recipes(
+    desk: None, image: bpy.types.Image, tmp_path: Path
+) -> None:
+    (tmp_path / "edges.png").write_bytes(PICTURE.read_bytes())
+    table = tmp_path / "led.csv"
+    table.write_text("prompt,canny\na chair,\na table,edges.png\n", encoding="utf-8")
+    recipe = replace(SPLATS, variant="led", maps={DEPTH: image})
+    report = api.batch(table, recipe=recipe)
+    made = [api.request_of(asset.objects[Product.SPLATS]) for asset in report.assets]
+    assert [list(request.pictures) for request in made if request] == [[DEPTH], [Condition.CANNY]]

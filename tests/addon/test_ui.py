@@ -20,14 +20,21 @@ from blender_addon.contract.cards import (
     Variant,
 )
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.contract.protocol import Closure, ExtractionOptions, GenerateRequest, Product
+from blender_addon.contract.protocol import (
+    Closure,
+    ExtractionOptions,
+    GenerateRequest,
+    Product,
+    Turntable,
+)
 from blender_addon.link.snapshot import BackendState, Snapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
 from blender_addon.ui.operators import why_not
 from blender_addon.ui.properties import engine_group, show_engines
 
-PATIENCE = 90.0
+PATIENCE = 240.0
+RUNNING = Snapshot(BackendState.RUNNING)
 CARD = EngineCard(
     id="anvil",
     title="Anvil",
@@ -111,11 +118,17 @@ def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -
             point_count=567,
         ),
         name="Throne",
+        turntables=(Turntable.MP4, Turntable.GROWING_WEBP),
     )
-    settings_with_anvil.recall(request)
+    settings_with_anvil.recall(request, {})
     recipe = settings_with_anvil.recipe()
     assert recipe == api.Recipe(
-        request.engine, request.variant, request.parameters, request.products, request.extraction
+        request.engine,
+        request.variant,
+        request.parameters,
+        request.products,
+        request.extraction,
+        request.turntables,
     )
     assert (settings_with_anvil.prompt, settings_with_anvil.asset_name) == ("a chair", "Throne")
 
@@ -222,6 +235,14 @@ def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> No
     assert not bpy.ops.splatsmith.offer_as_asset.poll()
 
 
+def test_a_turntable_is_among_a_jobs_files(registered: None) -> None:
+    recipe = api.Recipe("lattice", products=(Product.SPLATS,), turntables=(Turntable.WEBP,))
+    asset = api.generate("a cube", recipe=recipe)
+    assert api.files_of(asset.job).joinpath("turntable.webp").is_file()
+    with pytest.raises(RuntimeError, match="not here"):
+        bpy.ops.splatsmith.show_files(job="unknown")
+
+
 def test_refusal_is_reported_in_one_sentence(registered: None, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="There is no asset at"):
         bpy.ops.splatsmith.import_asset(filepath=str(tmp_path / "nothing.ply"))
@@ -235,6 +256,82 @@ def test_install_asks_for_online_access(registered: None) -> None:
 
 def test_timer_is_not_left_in_the_background(registered: None) -> None:
     assert not bpy.app.timers.is_registered(timer.pulse)
+
+
+@pytest.fixture
+def guided(registered: None) -> bpy.types.PropertyGroup:
+    """The panel's settings with an engine that takes maps, and a prompt."""
+    card = replace(
+        CARD,
+        id="guided",
+        variants=(
+            Variant("plain", "Plain", (Condition.TEXT,)),
+            Variant("led", "Led", (Condition.TEXT, Condition.DEPTH, Condition.CANNY)),
+        ),
+        parameters=(ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),),
+        map_camera=MapCamera(2.0, 50.0),
+    )
+    show_engines([card])
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.prompt = "guided", "a tower"
+    engine_group(settings).variant = "led"
+    return settings
+
+
+def test_the_selected_shape_leads_an_engine_that_takes_maps(
+    guided: bpy.types.PropertyGroup,
+) -> None:
+    guided.guide = "depth"
+    engine_group(guided).variant = "plain"
+    assert guided.guide_kinds() == ()
+    assert guided.recipe().guide is None
+    engine_group(guided).variant = "led"
+    assert guided.conditions() == {Condition.TEXT, Condition.DEPTH}
+    assert "rough shape" in why_not(guided, RUNNING)
+    bpy.ops.mesh.primitive_cube_add()
+    assert why_not(guided, RUNNING) == ""
+    cube = (bpy.context.object,)
+    assert guided.recipe().guide == api.Guide(cube, Condition.DEPTH, MapCamera(2.0, 50.0), 20.0)
+    guided.guide = "normal"  # which this variant does not take
+    assert guided.recipe().guide is None
+
+
+def test_a_picture_leads_an_engine_that_takes_maps(guided: bpy.types.PropertyGroup) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    picture = bpy.data.images.new("map", 8, 8)
+    guided.guide_picture = picture
+    for kind, source, leads in (
+        ("none", "picture", None),
+        ("depth", "selection", None),
+        ("depth", "picture", Condition.DEPTH),
+        ("canny", "selection", Condition.CANNY),  # which is never drawn of objects
+        ("normal", "picture", None),  # which this variant does not take
+    ):
+        guided.guide, guided.guide_source = kind, source
+        assert guided.recipe().maps == ({leads: picture} if leads else {}), (kind, source)
+        assert leads is None or guided.recipe().guide is None
+        assert why_not(guided, RUNNING) == ""
+    guided.guide, guided.guide_picture = "canny", None
+    assert "Choose the map" in why_not(guided, RUNNING)
+
+
+def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None) -> None:
+    api.start()
+    await_engines()
+    settings = bpy.context.scene.splatsmith
+    settings.prompt, settings.engine, settings.products = "a bench", "lattice", {"splats"}
+    engine_group(settings).variant = "led"
+    settings.guide, settings.guide_picture = "canny", bpy.data.images.new("sketch", 8, 8)
+    assert bpy.ops.splatsmith.generate() == {"FINISHED"}
+    await_endings()
+    settings.guide, settings.guide_picture = "none", None
+    (bpy.context.view_layer.objects.active,) = bpy.data.objects
+    assert bpy.ops.splatsmith.again() == {"FINISHED"}
+    assert settings.guide == "canny" and tuple(settings.guide_picture.size) == (8, 8)
+    assert list(settings.recipe().maps) == [Condition.CANNY]
+    settings.recall(GenerateRequest("a bench", {Condition.DEPTH: "0"}, "lattice", "led"), {})
+    assert (settings.guide, settings.guide_source) == ("depth", "selection")
+    assert settings.guide_picture is None
 
 
 def await_engines() -> None:
@@ -257,36 +354,3 @@ def await_endings(count: int = 1) -> None:
     while (count := count - len(api.poll())) > 0:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
-
-
-def test_the_selected_shape_leads_an_engine_that_takes_maps(registered: None) -> None:
-    guided = replace(
-        CARD,
-        id="guided",
-        variants=(
-            Variant("plain", "Plain", (Condition.TEXT,)),
-            Variant("led", "Led", (Condition.TEXT, Condition.DEPTH)),
-        ),
-        parameters=(ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),),
-        map_camera=MapCamera(2.0, 50.0),
-    )
-    show_engines([guided])
-    settings = bpy.context.scene.splatsmith
-    settings.engine, settings.guide, settings.prompt = "guided", "depth", "a tower"
-    engine_group(settings).variant = "plain"
-    assert settings.guide_kinds() == ()
-    assert settings.recipe().guide is None
-    engine_group(settings).variant = "led"
-    assert settings.conditions() == {Condition.TEXT, Condition.DEPTH}
-    running = Snapshot(state=BackendState.RUNNING)
-    assert "rough shape" in why_not(settings, running)
-    bpy.ops.mesh.primitive_cube_add()
-    assert "rough shape" not in why_not(settings, running)
-    cube = (bpy.context.object,)
-    assert settings.recipe().guide == api.Guide(cube, Condition.DEPTH, MapCamera(2.0, 50.0), 20.0)
-    settings.guide = "normal"  # which this variant does not take
-    assert settings.recipe().guide is None
-    settings.recall(GenerateRequest(prompt="a tower", pictures={Condition.DEPTH: "0"}))
-    assert settings.guide == "depth"
-    settings.recall(GenerateRequest(prompt="a tower"))
-    assert settings.guide == "none"

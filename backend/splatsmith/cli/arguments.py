@@ -20,14 +20,14 @@ from ..contract.cards import (
     ParameterType,
 )
 from ..contract.problems import InvalidRequest
-from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, Product
+from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
 from ..engines import registry
 from ..settings import DATA_VARIABLE, data_directory
 from .batch import run_batch
 from .engines import run_engines
 from .extract import run_extract
 from .generate import run_generate
-from .products import add_products
+from .products import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 
@@ -172,6 +172,14 @@ def _add_making(command: Parser, card: EngineCard) -> None:
     command.add_argument("--engine", default=DEFAULT_ENGINE, help="see `splatsmith engines`")
     command.add_argument("--variant", default="", help="default: the engine's first")
     add_products(command, tuple(Product), "; splats always")
+    command.add_argument(
+        "--turntables",
+        nargs="*",
+        type=one_of(Turntable),
+        default=GenerateRequest().turntables,
+        metavar="KIND",
+        help=f"moving pictures, none or any of: {' '.join(Turntable)} (default: webp)",
+    )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_common(command)
     group = command.add_argument_group(f"parameters of {card.title}")

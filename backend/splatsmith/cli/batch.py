@@ -6,7 +6,6 @@ import argparse
 from functools import partial
 
 from ..contract.batches import BatchItem, read_batch
-from ..contract.cards import Condition
 from .generate import request_of
 from .many import Task, make_each
 from .screen import Screen
@@ -23,5 +22,4 @@ def run_batch(options: argparse.Namespace, screen: Screen) -> int:
 def _order(item: BatchItem, options: argparse.Namespace) -> Generation:
     request = request_of(options, item.prompt, item.name)
     request.parameters.update(item.parameters)
-    pictures = {Condition.IMAGE: item.picture} if item.picture else {}
-    return order_generation(request, pictures)
+    return order_generation(request, item.pictures)

@@ -25,12 +25,14 @@ def run_engines(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _variants(card: EngineCard) -> Table:
-    table = Table("variant", "title", "takes", "weights", box=None)
+    table = Table("variant", "title", "takes", "weights", "memory", box=None)
     for variant in card.variants:
         size = sum(checkpoint.size_bytes for checkpoint in variant.checkpoints)
         licences = ", ".join(sorted({c.licence.name for c in variant.checkpoints}))
         weights = f"{size / 1e6:,.0f} MB {licences}" if size else "none"
-        table.add_row(variant.id, variant.title, ", ".join(variant.conditions), weights)
+        least = min(variant.memory_bytes.values(), default=0)
+        memory = f"{least / 1e9:.1f} GB" if least else ""
+        table.add_row(variant.id, variant.title, ", ".join(variant.conditions), weights, memory)
     return table
 
 

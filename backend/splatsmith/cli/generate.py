@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from ..artifacts import read_notes
 from ..contract.batches import file_name
 from ..contract.cards import PICTURE_CONDITIONS, Condition
 from ..contract.jsonable import to_json
@@ -25,7 +25,7 @@ def run_generate(options: argparse.Namespace, screen: Screen) -> int:
     if options.json:
         screen.show_json({"folder": str(folder), "artifacts": to_json(artifacts)})
     else:
-        screen.show("\n".join([listed(folder, artifacts), *_notes(folder)]))
+        screen.show("\n".join([listed(folder, artifacts), *read_notes(folder)]))
     return 0
 
 
@@ -39,6 +39,7 @@ def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateR
         products=tuple(options.products),
         extraction=extraction_of(options),
         name=name,
+        turntables=tuple(options.turntables),
     )
 
 
@@ -52,11 +53,6 @@ def listed(folder: Path, artifacts: tuple[Artifact, ...]) -> str:
     """The artifacts with their sizes, a line each."""
     lines = (f"{folder / a.name}  {a.size_bytes / 1e6:.2f} MB" for a in artifacts)
     return "\n".join(lines)
-
-
-def _notes(folder: Path) -> list[str]:
-    """What the engine has to say of the asset."""
-    return json.loads((folder / "job.json").read_text(encoding="utf-8"))["notes"]
 
 
 def _stem(image: Path | None) -> str:

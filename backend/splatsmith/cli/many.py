@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..artifacts import read_notes
 from ..contract.batches import file_name
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
@@ -28,12 +29,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: "made", "kept" from an earlier run, or "failed" and why."""
+    """What became of a task: "made", "kept" from an earlier run, or "failed" and why.
+
+    notes: what the engine had to say of the asset.
+    """
 
     name: str
     folder: str
     state: str
     problem: Problem | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make_each(tasks: Sequence[Task], options: argparse.Namespace, screen: Screen) -> int:
@@ -67,7 +72,7 @@ def _make(task: Task, out: Path, workshop: Workshop, screen: Screen, title: str)
         if known is None:
             raise
         return Outcome(task.name, folder.name, "failed", known.problem)
-    return Outcome(task.name, folder.name, "made")
+    return Outcome(task.name, folder.name, "made", notes=read_notes(folder))
 
 
 def _is_there(folder: Path, order: Order) -> bool:
@@ -80,8 +85,8 @@ def _is_there(folder: Path, order: Order) -> bool:
 
 
 def _line(title: str, outcome: Outcome) -> str:
-    reason = f": {outcome.problem.sentence}" if outcome.problem else ""
-    return f"{title}: {outcome.state}{reason}"
+    said = [outcome.problem.sentence] if outcome.problem else outcome.notes
+    return ": ".join([title, outcome.state, *said])
 
 
 def _summarize(outcomes: list[Outcome], out: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TypeVar
 
 from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, ExtractionOptions, Product
 
@@ -40,6 +42,23 @@ _FLAGS = {
 }
 
 
+Kind = TypeVar("Kind", bound=StrEnum)
+
+
+def one_of(kind: type[Kind]) -> Callable[[str], Kind]:
+    """What turns an option's text into a member of `kind`, or says which there are."""
+
+    def read(text: str) -> Kind:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"there is no {text!r}, but {', '.join(kind)}"
+            ) from None
+
+    return read
+
+
 def add_products(
     command: argparse.ArgumentParser, default: Sequence[Product], remark: str = ""
 ) -> None:
@@ -47,9 +66,8 @@ def add_products(
     command.add_argument(
         "--products",
         nargs="+",
-        type=Product,
+        type=one_of(Product),
         default=tuple(default),
-        choices=tuple(Product),
         metavar="PRODUCT",
         help=f"any of: {' '.join(Product)} (default: {' '.join(default)}{remark})",
     )

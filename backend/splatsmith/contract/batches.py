@@ -1,7 +1,8 @@
 """What a batch is made of: a file of prompts, a table, or a folder of pictures.
 
 prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
-table.csv     a header of: prompt, image, name, and any of the engine's parameters
+table.csv     a header of: prompt, image, depth, normal, canny, name, and any of the engine's
+              parameters; pictures by their paths, from the table's folder on
 pictures/     every picture in the folder, in the order of their names
 """
 
@@ -14,19 +15,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .cards import PICTURE_CONDITIONS, Condition
 from .problems import InvalidRequest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MAX_FILE_NAME = 60
+MAX_CALLED = 120  # characters of a prompt that name its asset; the prompt itself may be longer
+PICTURE_COLUMNS = tuple(role for role in Condition if role in PICTURE_CONDITIONS)
 
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One asset to make. `name` is never empty and differs from all others of its batch."""
+    """One asset to make. `name` is never empty and differs from all others of its batch.
+
+    pictures: the files of the picture and of the maps, by role.
+    """
 
     name: str
     prompt: str = ""
-    picture: Path | None = None
+    pictures: dict[Condition, Path] = field(default_factory=dict[Condition, Path])
     parameters: dict[str, object] = field(default_factory=dict[str, object])
 
 
@@ -72,18 +79,17 @@ def distinct_names(names: Iterable[str]) -> list[str]:
 
 def _pictures(folder: Path) -> list[BatchItem]:
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    return [BatchItem(name=path.stem, picture=path) for path in paths]
+    return [BatchItem(name=path.stem, pictures={Condition.IMAGE: path}) for path in paths]
 
 
 def _prompts(source: Path) -> list[BatchItem]:
     lines = [line.strip() for line in _text(source).splitlines()]
-    return [BatchItem(name=line, prompt=line) for line in lines if line and line[0] != "#"]
+    return [BatchItem(_called(line), line) for line in lines if line and line[0] != "#"]
 
 
 def _table(source: Path) -> list[BatchItem]:
     rows = csv.DictReader(_text(source).splitlines())
-    known = {"prompt", "image"} & set(rows.fieldnames or ())
-    if not known:
+    if not {"prompt", *PICTURE_COLUMNS} & set(rows.fieldnames or ()):
         raise InvalidRequest(
             f"{source} has neither a column 'prompt' nor a column 'image'.",
             "Begin it with a header line, such as: prompt,image,name,seed",
@@ -99,14 +105,20 @@ def _row(source: Path, number: int, row: Mapping[str | None, str | None]) -> Bat
             'Put text with a comma in it between "quotes".',
         )
     cells = {(key or "").strip(): (value or "").strip() for key, value in row.items()}
-    prompt, image, name = (cells.pop(key, "") for key in ("prompt", "image", "name"))
-    picture = source.parent / image if image else None
+    prompt, name = cells.pop("prompt", ""), cells.pop("name", "")
+    given = {role: cells.pop(role, "") for role in PICTURE_COLUMNS}
+    pictures = {role: source.parent / path for role, path in given.items() if path}
+    stems = [path.stem for path in pictures.values()]
     return BatchItem(
-        name=name or prompt or Path(image).stem or f"line {number}",
+        name=name or _called(prompt) or next(iter(stems), f"line {number}"),
         prompt=prompt,
-        picture=picture,
+        pictures=pictures,
         parameters={key: _value(cell) for key, cell in cells.items() if cell},
     )
+
+
+def _called(prompt: str) -> str:
+    return prompt[:MAX_CALLED].rstrip()
 
 
 def _value(cell: str) -> object:

@@ -191,13 +191,17 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Variant:
-    """A form of an engine with weights of its own. `required` conditions must all be given."""
+    """A form of an engine with weights of its own. `required` conditions must all be given.
+
+    memory_bytes: by a dtype's name, the least of a device's memory that a job was seen to do with.
+    """
 
     id: str
     title: str
     conditions: tuple[Condition, ...]
     required: tuple[Condition, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
 
     def needed(
         self, given: frozenset[Condition], parameters: Mapping[str, object]
@@ -219,7 +223,7 @@ class MapCamera:
 
 @dataclass(frozen=True)
 class EngineCard:
-    """An engine's name and abilities. `memory_bytes` maps a dtype's name to the peak it needs."""
+    """An engine's name and abilities."""
 
     id: str
     title: str
@@ -227,7 +231,6 @@ class EngineCard:
     variants: tuple[Variant, ...]
     parameters: tuple[ParameterSpec, ...] = ()
     quality: str = ""
-    memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
     map_camera: MapCamera | None = None
 
     def variant(self, name: str) -> Variant:

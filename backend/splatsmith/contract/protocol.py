@@ -25,6 +25,24 @@ class Product(StrEnum):
     POINTS = "points"
 
 
+class Turntable(StrEnum):
+    """A moving picture of an asset: one turn, or two, during the first of which its splats grow."""
+
+    WEBP = "webp"
+    MP4 = "mp4"
+    GROWING_WEBP = "growing-webp"
+    GROWING_MP4 = "growing-mp4"
+
+    @property
+    def grows(self) -> bool:
+        return self in (Turntable.GROWING_WEBP, Turntable.GROWING_MP4)
+
+    @property
+    def file_name(self) -> str:
+        """What its artifact is called."""
+        return f"{'growing' if self.grows else 'turntable'}.{self.value.removeprefix('growing-')}"
+
+
 class JobKind(StrEnum):
     GENERATE = "generate"
     EXTRACT = "extract"
@@ -99,6 +117,7 @@ class GenerateRequest:
     products: tuple[Product, ...] = (Product.SPLATS, Product.MESH, Product.POINTS)
     extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
     name: str = ""
+    turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
 
     @property
     def conditions(self) -> frozenset[Condition]:
@@ -201,7 +220,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job as seen from outside. `progress` runs from 0 to 1; `request` is the request's JSON."""
+    """A job as seen from outside.
+
+    progress: runs from 0 to 1. request: the request's JSON.
+    notes: what the engine has to say of its result, such as where a prompt was cut; sentences.
+    """
 
     id: str
     kind: JobKind
@@ -215,6 +238,7 @@ class JobStatus:
     stage: str = ""
     artifacts: tuple[Artifact, ...] = ()
     problem: Problem | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,14 +12,15 @@ from numpy.typing import NDArray
 from ..contract.cloud import GaussianCloud
 from .bounds import bounding_sphere, to_unit_sphere
 from .cameras import Cameras, orbit
-from .rasterize import rasterize
+from .rasterize import EPS2D, rasterize
 
 STILL_SIZE = 512
-TURNTABLE_SIZE = 320
 _STILL_AZIMUTH = -30.0  # from the front, a little to the object's right: shows its depth
 _LEAST_ELEVATION = 15.0
 _FILL = 0.96  # of the picture, by the bounding sphere
 _TOP, _BOTTOM = 0.98, 0.86  # greys of the background, sRGB
+
+Picture = NDArray[np.uint8]
 
 
 class Viewpoint(Protocol):
@@ -30,32 +33,61 @@ class Viewpoint(Protocol):
     def fov(self) -> float: ...
 
 
-def render_preview(cloud: GaussianCloud, viewpoint: Viewpoint, device: str) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn, how it was pictured, and the device that draws."""
+
+    cloud: GaussianCloud
+    viewpoint: Viewpoint
+    device: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Frames of one turn; pixels a side."""
+
+    frames: int
+    size: int
+
+
+def render_preview(scene: Scene) -> Picture:
     """A picture [512, 512, 3] from the front, a little aside; plain grey for an invisible cloud."""
-    (picture,) = _render(cloud, viewpoint, [_STILL_AZIMUTH], STILL_SIZE, device)
-    return picture
+    return next(_render(scene, [_STILL_AZIMUTH], STILL_SIZE, (1.0,)))
 
 
-def render_turntable(
-    cloud: GaussianCloud, viewpoint: Viewpoint, device: str, frames: int
-) -> list[NDArray[np.uint8]]:
-    """One full turn, `frames` pictures [320, 320, 3], starting as `render_preview` does."""
-    azimuths = [_STILL_AZIMUTH + 360 * i / frames for i in range(frames)]
-    return _render(cloud, viewpoint, azimuths, TURNTABLE_SIZE, device)
+def render_turntable(scene: Scene, turn: Turn) -> Iterator[Picture]:
+    """One full turn of pictures [size, size, 3], starting as `render_preview` does."""
+    return _render(scene, _azimuths(turn), turn.size, [1.0] * turn.frames)
+
+
+def render_growth(scene: Scene, turn: Turn) -> Iterator[Picture]:
+    """The same turn, in which all Gaussians grow from nothing to their sizes."""
+    sizes = [(i + 1) / turn.frames for i in range(turn.frames)]
+    return _render(scene, _azimuths(turn), turn.size, sizes)
+
+
+def _azimuths(turn: Turn) -> list[float]:
+    return [_STILL_AZIMUTH + 360 * i / turn.frames for i in range(turn.frames)]
 
 
 def _render(
-    cloud: GaussianCloud, viewpoint: Viewpoint, azimuths: list[float], size: int, device: str
-) -> list[NDArray[np.uint8]]:
+    scene: Scene, azimuths: Sequence[float], size: int, growth: Sequence[float]
+) -> Iterator[Picture]:
+    """Pictures from `azimuths`, of Gaussians that have `growth` of their sizes."""
     background = np.linspace(_TOP, _BOTTOM, size, dtype=np.float32)[:, None, None]
     try:
-        unit = to_unit_sphere(cloud, bounding_sphere(cloud))
+        unit = to_unit_sphere(scene.cloud, bounding_sphere(scene.cloud))
     except ValueError:  # nothing to see: the picture says so
-        return [_encode(np.broadcast_to(background, (size, size, 3)))] * len(azimuths)
-    cameras = _frame(viewpoint, azimuths, size)
-    drawn = rasterize(unit, cameras, background=(0, 0, 0), device=device)
-    behind = (1 - drawn.alphas[..., None]) * background
-    return [_encode(picture) for picture in drawn.colors + behind]
+        yield from [_encode(np.broadcast_to(background, (size, size, 3)))] * len(azimuths)
+        return
+    for azimuth, grown in zip(azimuths, growth, strict=True):
+        camera = _frame(scene.viewpoint, [azimuth], size)
+        cloud = replace(unit, scales=unit.scales * np.float32(grown))
+        # The blur that keeps small Gaussians from falling between pixels would show them at once.
+        blur = EPS2D * grown * grown
+        drawn = rasterize(cloud, camera, background=(0, 0, 0), eps2d=blur, device=scene.device)
+        behind = (1 - drawn.alphas[0, ..., None]) * background
+        yield _encode(drawn.colors[0] + behind)
 
 
 def _frame(viewpoint: Viewpoint, azimuths: list[float], size: int) -> Cameras:
@@ -65,5 +97,5 @@ def _frame(viewpoint: Viewpoint, azimuths: list[float], size: int) -> Cameras:
     return orbit(azimuths, elevation, distance, viewpoint.fov, size)
 
 
-def _encode(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _encode(picture: NDArray[np.float32]) -> Picture:
     return np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     stage TEXT NOT NULL DEFAULT '',
     artifacts TEXT NOT NULL DEFAULT '[]',
     problem TEXT NOT NULL DEFAULT 'null',
+    notes TEXT NOT NULL DEFAULT '[]',
     unwanted INTEGER NOT NULL DEFAULT 0,       -- running, but cancelled
     attempts INTEGER NOT NULL DEFAULT 0,
     owner_pid INTEGER,                         -- the service whose worker is on it
@@ -69,6 +70,7 @@ class JobStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(SCHEMA)
+        self._add_notes()
 
     def close(self) -> None:
         with self._lock:
@@ -177,9 +179,11 @@ class JobStore:
         )
         return self.get(job_id)
 
-    def succeed(self, job_id: str, artifacts: tuple[Artifact, ...]) -> bool:
+    def succeed(
+        self, job_id: str, artifacts: tuple[Artifact, ...], notes: tuple[str, ...] = ()
+    ) -> bool:
         """End a running job well; False if it has been deleted meanwhile."""
-        return self._end(job_id, JobState.SUCCEEDED, artifacts=artifacts)
+        return self._end(job_id, JobState.SUCCEEDED, artifacts=artifacts, notes=notes)
 
     def fail(self, job_id: str, problem: Problem) -> bool:
         """End a running job with its reason; False if it has been deleted meanwhile."""
@@ -206,6 +210,14 @@ class JobStore:
         self.get(job_id)
         self._one("DELETE FROM jobs WHERE id = ?", job_id)
 
+    def _add_notes(self) -> None:
+        """Files of earlier versions have no notes."""
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            columns = [row["name"] for row in self._database.execute("PRAGMA table_info(jobs)")]
+            if "notes" not in columns:
+                self._database.execute("ALTER TABLE jobs ADD notes TEXT NOT NULL DEFAULT '[]'")
+
     def _sent_before(self, job: NewJob) -> JobStatus:
         row = self._one("SELECT * FROM jobs WHERE idempotency_key = ?", job.idempotency_key)
         if row is None:  # deleted between the two statements
@@ -222,15 +234,17 @@ class JobStore:
         state: JobState,
         artifacts: tuple[Artifact, ...] = (),
         problem: Problem | None = None,
+        notes: tuple[str, ...] = (),
     ) -> bool:
         row = self._one(
-            "UPDATE jobs SET state = ?, finished = ?, artifacts = ?, problem = ?, owner_pid = NULL,"
-            " progress = iif(?1 = 'succeeded', 1, progress)"
+            "UPDATE jobs SET state = ?, finished = ?, artifacts = ?, problem = ?, notes = ?,"
+            " owner_pid = NULL, progress = iif(?1 = 'succeeded', 1, progress)"
             " WHERE id = ? AND state = 'running' RETURNING id",
             state.value,
             time.time(),
             json.dumps(to_json(artifacts)),
             json.dumps(to_json(problem)),
+            json.dumps(notes, ensure_ascii=False),
             job_id,
         )
         return row is not None
@@ -272,5 +286,7 @@ def _gave_up(attempts: int) -> Problem:
 def _status(row: sqlite3.Row) -> JobStatus:
     members = ("id", "kind", "state", "title", "created", "started", "finished", "progress")
     values = {name: row[name] for name in (*members, "stage")}
-    documents = {name: json.loads(row[name]) for name in ("request", "artifacts", "problem")}
+    documents = {
+        name: json.loads(row[name]) for name in ("request", "artifacts", "problem", "notes")
+    }
     return from_json(JobStatus, values | documents, "job")

@@ -160,9 +160,9 @@ class Supervisor:
                 self.worker_state = "busy"
                 self._store.move(job.id, fraction, stage)
                 return False
-            case Finished(artifacts):
+            case Finished(artifacts, notes):
                 self._files.publish(job.id)
-                if not self._store.succeed(job.id, artifacts):
+                if not self._store.succeed(job.id, artifacts, notes):
                     self._files.discard(job.id)  # it was deleted in its last moment
             case Failed(problem):
                 self._fail(job, problem)

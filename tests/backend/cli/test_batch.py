@@ -79,6 +79,30 @@ def test_a_folder_of_pictures_becomes_assets(run: CommandLine) -> None:
     assert states() == ["failed", "made", "made"]
 
 
+def test_rows_are_led_by_maps(run: CommandLine) -> None:
+    Image.new("L", (8, 8), 200).save("d.png")
+    Path("table.csv").write_text(
+        "prompt,depth,canny\na,d.png,\nb,,d.png\nc,lost.png,\n", encoding="utf-8"
+    )
+
+    answer = batch(run, "table.csv", "--variant", "led")
+
+    assert answer.code == 1
+    assert states() == ["made", "made", "failed"]
+    assert "lost.png" in summary()[2]["problem"]["detail"]
+    record = json.loads(Path("o/b/job.json").read_text(encoding="utf-8"))
+    assert list(record["request"]["pictures"]) == ["canny"]
+
+
+def test_what_the_engine_has_to_say_is_told(run: CommandLine) -> None:
+    Path("prompts.txt").write_text("cube " * 101, encoding="utf-8")
+
+    answer = batch(run, "prompts.txt")
+
+    assert "made: The prompt was cut after word 100." in " ".join(answer.err.split())
+    assert summary()[0]["notes"] == ["The prompt was cut after word 100."]
+
+
 def test_there_must_be_something_to_make(run: CommandLine) -> None:
     Path("empty.txt").touch()
 

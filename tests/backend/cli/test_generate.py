@@ -33,6 +33,19 @@ def test_an_asset_gets_a_folder_of_its_name(run: CommandLine) -> None:
     assert str(folder / "splats.ply") in answer.out
 
 
+def test_turntables_are_made_as_asked_for(run: CommandLine) -> None:
+    for asked, made in (((), set()), (("growing-webp",), {"growing.webp"})):
+        out = f"o{len(asked)}"
+        answer = run.generate("--prompt", "x", "--out", out, "--turntables", *asked)
+        assert answer.code == 0, answer.err
+        assert names(Path(out)) - {"splats.ply", "preview.png", "job.json"} == made
+    answer = run.generate("--prompt", "x", "--turntables", "gif")
+    assert answer.code == 2
+    assert "there is no 'gif', but webp, mp4, growing-webp, growing-mp4" in answer.err
+    with Image.open("o1/growing.webp") as turntable:
+        assert turntable.n_frames == 72  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_parameters_are_drawn_from_the_card(run: CommandLine) -> None:
     answer = run.generate(
         "--prompt", "x", "--out", "o", "--seed", 7, "--hollow", "true", "--pause", "0.001"

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from splatsmith.contract.batches import BatchItem, file_name, read_batch
+from splatsmith.contract.cards import Condition
 from splatsmith.contract.problems import InvalidRequest
+from splatsmith.contract.protocol import MAX_NAME_CHARACTERS
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -30,9 +32,26 @@ def test_a_table_has_prompts_pictures_names_and_parameters(tmp_path: Path) -> No
     throne, picture = read_batch(written(tmp_path, "t.CSV", text))
 
     assert throne == BatchItem(
-        "throne", "a chair, red", None, {"seed": 7, "guidance": 1.5, "mode": "fast"}
+        "throne", "a chair, red", {}, {"seed": 7, "guidance": 1.5, "mode": "fast"}
     )
-    assert picture == BatchItem("a b", "", tmp_path / "a b.png", {})
+    assert picture == BatchItem("a b", "", {Condition.IMAGE: tmp_path / "a b.png"}, {})
+
+
+def test_a_table_has_maps(tmp_path: Path) -> None:
+    text = "prompt,canny,depth,normal\na tower,,maps/d.png,\n,s.png,,/n.png\n"
+    tower, nameless = read_batch(written(tmp_path, "t.csv", text))
+
+    assert tower == BatchItem("a tower", "a tower", {Condition.DEPTH: tmp_path / "maps/d.png"})
+    maps = {Condition.CANNY: tmp_path / "s.png", Condition.NORMAL: Path("/n.png")}
+    assert (nameless.name, nameless.pictures) == ("n", maps)
+
+
+def test_a_long_prompt_gives_a_name_that_a_request_may_have(tmp_path: Path) -> None:
+    words = "a wooden chair " * 100
+    for name, text in (("p.txt", f"{words}\n{words}\n"), ("t.csv", f"prompt\n{words}\n")):
+        for item in read_batch(written(tmp_path, name, text)):
+            assert item.prompt == words.strip()
+            assert 0 < len(item.name) < MAX_NAME_CHARACTERS
 
 
 def test_pictures_are_taken_in_the_order_of_their_names(tmp_path: Path) -> None:

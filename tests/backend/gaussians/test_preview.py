@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from splatsmith.gaussians.preview import render_preview, render_turntable
+from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.gaussians.preview import (
+    Scene,
+    Turn,
+    render_growth,
+    render_preview,
+    render_turntable,
+)
 
 from .clouds import random_cloud, shell
 
@@ -16,6 +23,10 @@ from .clouds import random_cloud, shell
 class Viewpoint:
     elevation: float = 20.0
     fov: float = 40.0
+
+
+def seen(cloud: GaussianCloud) -> Scene:
+    return Scene(cloud, Viewpoint(), "cpu")
 
 
 def colored(picture: np.ndarray) -> np.ndarray:
@@ -27,7 +38,7 @@ def colored(picture: np.ndarray) -> np.ndarray:
 def test_the_object_fills_the_picture_and_is_not_cut(radius: float) -> None:
     cloud = shell(2000, radius)
     cloud.means[:] += np.array([3, -2, 1], np.float32) * radius
-    picture = render_preview(cloud, Viewpoint(), "cpu")
+    picture = render_preview(seen(cloud))
     assert picture.shape == (512, 512, 3)
     where = np.argwhere(colored(picture))
     assert (where.min(axis=0) > 2).all()
@@ -38,22 +49,32 @@ def test_the_object_fills_the_picture_and_is_not_cut(radius: float) -> None:
 def test_a_stray_gaussian_does_not_shrink_the_object() -> None:
     cloud = shell(2000)
     cloud.means[0] = 1000
-    assert colored(render_preview(cloud, Viewpoint(), "cpu")).mean() > 0.3
+    assert colored(render_preview(seen(cloud))).mean() > 0.3
 
 
 def test_an_invisible_cloud_gives_an_empty_picture() -> None:
     cloud = replace(random_cloud(20), opacities=np.zeros(20, np.float32))
     for nothing in (cloud, random_cloud(0)):
-        picture = render_preview(nothing, Viewpoint(), "cpu")
+        picture = render_preview(seen(nothing))
         assert picture.shape == (512, 512, 3)
         assert not colored(picture).any()
 
 
 def test_a_turntable_goes_round_once() -> None:
-    frames = render_turntable(shell(1000), Viewpoint(), "cpu", 8)
+    frames = list(render_turntable(seen(shell(1000)), Turn(8, 160)))
     assert len(frames) == 8
-    assert all(frame.shape == (320, 320, 3) for frame in frames)
+    assert all(frame.shape == (160, 160, 3) for frame in frames)
     changes = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
     assert min(changes) > 1
     # Red grows with x: the camera at azimuth 60 sees more of it than the one at -120.
     assert frames[2][..., 0].mean() > frames[6][..., 0].mean() + 5
+
+
+def test_gaussians_grow_from_nothing_to_what_they_are() -> None:
+    scene, turn = seen(shell(1000)), Turn(12, 160)
+    growing, grown = list(render_growth(scene, turn)), list(render_turntable(scene, turn))
+    shares = [colored(frame).mean() for frame in growing]
+    assert len(growing) == 12
+    assert shares[0] < 0.25 * shares[-1]
+    assert shares[0] < shares[3] < shares[6]
+    assert np.array_equal(growing[-1], grown[-1])

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import trimesh
 from PIL import Image
@@ -21,6 +23,7 @@ from splatsmith.contract.protocol import (
     ExtractRequest,
     GenerateRequest,
     Product,
+    Turntable,
 )
 from splatsmith.engines import registry
 from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
@@ -63,6 +66,19 @@ def test_a_prompt_becomes_every_artifact(tmp_path: Path, shelf: EngineShelf) -> 
     )  # 1.2 between the outermost means
     with Image.open(tmp_path / "turntable.webp") as turntable:
         assert turntable.n_frames == 36  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_turntable_can_be_a_film(tmp_path: Path, shelf: EngineShelf) -> None:
+    wanted = order(products=(Product.SPLATS,), turntables=(Turntable.MP4,))
+    pipeline.generate(wanted, {}, tmp_path, shelf, silent())
+    with av.open(tmp_path / "turntable.mp4") as film:
+        assert film.streams.video[0].codec_context.name == "h264"
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert film.duration == pytest.approx(3 * av.time_base, rel=0.02)
+    assert len(pictures) == 90
+    assert pictures[0].shape == (512, 512, 3)
+    assert np.ptp(pictures[0], axis=2).max() > 50  # in colour
+    assert not (tmp_path / "turntable.webp").exists()
 
 
 def test_only_what_was_asked_for_is_made(tmp_path: Path, shelf: EngineShelf) -> None:

@@ -27,7 +27,7 @@ BACKEND = Path(splatsmith.__file__).parents[1]
 ROOT = Path(__file__).parents[3]
 LATTICE = "tests.backend.engines.lattice"
 MOSAIC = "tests.backend.engines.mosaic"
-PATIENCE = 90.0  # seconds; only a broken service is waited for so long
+PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
 POLL = 0.02
 
 

@@ -40,6 +40,12 @@ def test_a_prompt_becomes_all_products(service: RunningService, tmp_path: Path) 
     assert json.loads((tmp_path / "job.json").read_text())["request"] == job.request
 
 
+def test_what_the_engine_has_to_say_is_told(service: RunningService) -> None:
+    job = service.run(replace(lattice(steps=1), prompt="cube " * 101))
+
+    assert job.notes == ("The prompt was cut after word 100.",)
+
+
 def test_defaults_are_filled_in_when_a_job_is_posted(service: RunningService) -> None:
     job = service.post_job(lattice(steps=1))
 

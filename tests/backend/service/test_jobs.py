@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from splatsmith.contract.problems import InvalidRequest, NotFound, Problem
 from splatsmith.contract.protocol import Artifact, JobKind, JobState
-from splatsmith.service.jobs import MAX_ATTEMPTS, JobStore, NewJob
+from splatsmith.service.jobs import MAX_ATTEMPTS, SCHEMA, JobStore, NewJob
 from splatsmith.service.processes import ProcessMark
 
 DEAD = ProcessMark(pid=os.getpid(), started=0.0)  # our id, used by another process long ago
@@ -72,6 +74,31 @@ def test_a_final_state_is_final(store: JobStore, me: ProcessMark) -> None:
     ended = store.get(job.id)
     assert (ended.state, ended.progress, ended.artifacts) == (JobState.SUCCEEDED, 1, (ARTIFACT,))
     assert ended.finished is not None
+
+
+def test_notes_are_kept(store: JobStore, me: ProcessMark) -> None:
+    job = store.add(new_job())
+    store.claim(me)
+
+    assert store.succeed(job.id, (ARTIFACT,), ("It was cut after ‘chair’.",))
+
+    assert store.get(job.id).notes == ("It was cut after ‘chair’.",)
+
+
+def test_a_file_from_before_there_were_notes_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    old = [line for line in SCHEMA.splitlines() if not line.strip().startswith("notes ")]
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("\n".join(old))
+        database.execute(
+            "INSERT INTO jobs (id, kind, state, title, request, created)"
+            " VALUES ('a', 'generate', 'failed', 'a', '{}', 1)"
+        )
+        database.commit()
+
+    for _ in range(2):
+        with closing(JobStore(path)) as store:
+            assert store.get("a").notes == ()
 
 
 def test_a_failure_keeps_its_reason(store: JobStore, me: ProcessMark) -> None:

@@ -20,7 +20,7 @@ from .families import FAMILIES, Family
 from .graphs import RecordedDenoiser
 from .loading import VIEWS, Networks, bytes_needed
 from .networks import MultiViewUNet
-from .residence import choose_residence
+from .residence import Demand, choose_residence, told_when_full
 from .sampling import GuidedDenoiser, Told, draws_needed, sample
 from .schedulers import Solver, make_solver
 from .seeing import look, tell
@@ -51,7 +51,14 @@ class DiffSplat:
             WeightsMissing, WeightsDamaged, OutOfMemory: what the names say.
         """
         settings = read_settings(conditions, self._family)
-        networks = self._loaded(conditions, settings)
+        demand = self._demand(conditions, settings)
+        networks = self._loaded(settings, demand)
+        with told_when_full(networks.residence, demand):
+            return self._make(conditions, settings, networks, progress)
+
+    def _make(
+        self, conditions: Conditions, settings: Settings, networks: Networks, progress: Progress
+    ) -> Generation:
         steps = settings.steps + 2
         progress.step(0, steps)
         reading = self._read(conditions.prompt, settings, networks)
@@ -71,19 +78,26 @@ class DiffSplat:
         camera = ConditioningCamera(seen.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=reading.notes)
 
-    def _loaded(self, conditions: Conditions, settings: Settings) -> Networks:
-        """The networks, or the place for them, in the precision and memory that were chosen."""
+    def _demand(self, conditions: Conditions, settings: Settings) -> Demand:
+        """The memory for the networks that the request needs; all of them must be here."""
         given = frozenset({*conditions.pictures, Condition.TEXT})
-        checkpoints = CARD.variant(self._family.id).needed(given, conditions.parameters)
+        variant = CARD.variant(self._family.id)
+        checkpoints = variant.needed(given, conditions.parameters)
         require(checkpoints)
         dtype = choose_precision(settings.precision, self._device)
-        needed = bytes_needed(checkpoints, dtype)
-        residence = choose_residence(settings.memory, self._device, needed)
+        sizes = [bytes_needed(each, dtype) for each in checkpoints]
+        seen = variant.memory_bytes.get(str(dtype).removeprefix("torch."), 0)
+        return Demand(sum(sizes), max(seen, *sizes))
+
+    def _loaded(self, settings: Settings, demand: Demand) -> Networks:
+        """The networks, or the place for them, in the precision and memory that were chosen."""
+        dtype = choose_precision(settings.precision, self._device)
+        residence = choose_residence(settings.memory, self._device, demand)
         kept = self._networks
         if kept is None or (kept.dtype, kept.residence) != (dtype, residence):
             self._networks = self._guided = self._reading = None
             if residence.home == "cpu":
-                check_memory(needed, "The networks", "Use bfloat16, or a smaller variant.")
+                check_memory(demand.kept, "The networks", "Use bfloat16, or a smaller variant.")
             self._networks = kept = Networks(self._family, dtype, residence)
         return kept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -130,13 +130,13 @@ class Networks:
         return Loading(self.residence.home, dtype)
 
 
-def bytes_needed(checkpoints: Iterable[Checkpoint], dtype: torch.dtype) -> int:
-    """What all networks in these checkpoints take in `dtype`.
+def bytes_needed(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
+    """What the networks in the checkpoint take in `dtype`.
 
     Raises:
-        WeightsMissing, WeightsDamaged: one is not here, or cannot be read.
+        WeightsMissing, WeightsDamaged: it is not here, or cannot be read.
     """
-    return dtype.itemsize * sum(tensor_files(each).parameters for each in checkpoints)
+    return dtype.itemsize * tensor_files(checkpoint).parameters
 
 
 def load_denoiser(

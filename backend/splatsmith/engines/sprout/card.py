@@ -34,7 +34,15 @@ CARD = EngineCard(
     title="Sprout (built in)",
     description="Splatsmith's own small model. Offline, in seconds, on any machine.",
     quality="preview",
-    variants=(Variant("base", "Base", (Condition.TEXT, Condition.IMAGE), checkpoints=(WEIGHTS,)),),
+    variants=(
+        Variant(
+            "base",
+            "Base",
+            (Condition.TEXT, Condition.IMAGE),
+            checkpoints=(WEIGHTS,),
+            memory_bytes={"float32": 600_000_000},
+        ),
+    ),
     parameters=(
         SEED,
         ParameterSpec(
@@ -75,5 +83,4 @@ CARD = EngineCard(
             maximum=1.0,
         ),
     ),
-    memory_bytes={"float32": 600_000_000},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
 
+MAPS = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
 FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")
 
 CARD = EngineCard(
@@ -14,6 +15,7 @@ CARD = EngineCard(
     variants=(
         Variant("cube", "Cube", (Condition.TEXT, Condition.IMAGE)),
         Variant("picture", "Picture", (Condition.IMAGE,), (Condition.IMAGE,)),
+        Variant("led", "Led", (Condition.TEXT, *MAPS), (Condition.TEXT,)),
     ),
     parameters=(
         ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),

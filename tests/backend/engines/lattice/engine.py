@@ -13,6 +13,7 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
 from splatsmith.progress import Progress
 
+MOST_WORDS = 100  # that it reads
 SIDE = 7  # Gaussians along an edge of the cube
 
 
@@ -24,7 +25,10 @@ class Lattice:
             progress.step(step, int(steps))
             _misbehave(str(conditions.parameters["fault"]))
             time.sleep(float(pause))
-        return Generation(_cube(int(seed), bool(hollow)), ConditioningCamera(15, 3, 40))
+        words = len(conditions.prompt.split())
+        notes = (f"The prompt was cut after word {MOST_WORDS}.",) if words > MOST_WORDS else ()
+        cube = _cube(int(seed), bool(hollow))
+        return Generation(cube, ConditioningCamera(15, 3, 40), notes=notes)
 
 
 def load(variant: str, device: str) -> Lattice:

@@ -1,0 +1,92 @@
+"""DiffSplat over HTTP, with small random networks, in the real service and its real worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from splatsmith.contract.cards import Condition
+from splatsmith.contract.cloud import read_cloud
+from splatsmith.contract.jsonable import to_json
+from splatsmith.contract.protocol import GenerateRequest, JobState, Product
+from tests.backend.service.running import RunningService, running_service
+
+REQUEST = GenerateRequest(
+    prompt="a red box",
+    engine="diffsplat",
+    parameters={"steps": 1},
+    products=(Product.SPLATS,),
+    turntables=(),
+)
+
+
+@pytest.fixture(scope="module")
+def service(
+    checkpoints: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
+    with running_service(tmp_path_factory.mktemp("service") / "data") as running:
+        yield running
+
+
+def upload(service: RunningService, image: Image.Image) -> str:
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    response = service.http.post("/v1/images", content=buffer.getvalue())
+    assert response.status_code == 201, response.text
+    return response.json()["id"]
+
+
+def drawing() -> Image.Image:
+    image = Image.new("RGB", (96, 96), "white")
+    ImageDraw.Draw(image).rectangle((24, 24, 72, 72), fill="red")
+    return image
+
+
+def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_path: Path) -> None:
+    pictures = {Condition.CANNY: upload(service, drawing())}
+    request = replace(REQUEST, prompt="a red box, " * 3_334, pictures=pictures)
+
+    job = service.run(request)
+
+    assert job.state is JobState.SUCCEEDED, job.problem
+    (note,) = job.notes
+    assert note.startswith('The prompt was cut after "')
+    artifacts = f"/v1/jobs/{job.id}/artifacts"
+    (tmp_path / "splats.ply").write_bytes(service.http.get(f"{artifacts}/splats.ply").content)
+    assert len(read_cloud(tmp_path / "splats.ply")) > 10_000
+    record = json.loads(service.http.get(f"{artifacts}/job.json").content)
+    assert "diffsplat-sd15-canny" in record["checkpoints"]
+    assert record["notes"] == [note]
+
+
+def test_what_does_not_go_together_fails_in_a_sentence(service: RunningService) -> None:
+    drawn = upload(service, drawing())
+    pictures = {Condition.IMAGE: drawn, Condition.CANNY: drawn}
+    job = service.run(replace(REQUEST, pictures=pictures))
+    assert job.problem is not None
+    assert job.problem.sentence == (
+        "A picture and a canny map cannot be used together. Give one of them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"parameters": {"elevation": 95}}, "elevation is 95 degrees."),
+        ({"variant": "sd16"}, "DiffSplat has no variant 'sd16'."),
+    ],
+)
+def test_bad_requests_are_refused_at_once(
+    service: RunningService, change: dict[str, object], says: str
+) -> None:
+    request = replace(REQUEST, **change)  # pyright: ignore[reportArgumentType]
+    response = service.http.post("/v1/jobs", json={"kind": "generate", "request": to_json(request)})
+    assert response.status_code in (404, 422)
+    assert response.json()["detail"] == says
+    assert response.json()["remedy"]
