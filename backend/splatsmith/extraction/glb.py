@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import struct
@@ -16,13 +17,12 @@ from trimesh.visual.color import ColorVisuals
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
-from .png import encode_png
-
 _MAGIC, _VERSION = 0x46546C67, 2
 _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 _FLOAT, _UNSIGNED_INT = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963  # what a buffer view is for
 _LINEAR, _LINEAR_MIPMAPS, _CLAMP = 9729, 9987, 33071
+_PNG_LEVEL = 1  # of compression: higher ones take several times as long for a fifth of the size
 
 
 def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
@@ -45,7 +45,7 @@ def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
         # trimesh has v running upwards, glTF downwards.
         attributes["TEXCOORD_0"] = binary.vertices(mesh.visual.uv * (1, -1) + (0, 1))
         material["baseColorTexture"] = {"index": 0}
-        tree |= _texture(binary.add(encode_png(_picture(mesh.visual))))
+        tree |= _texture(binary.add(_encode(_picture(mesh.visual))))
     else:
         assert isinstance(mesh.visual, ColorVisuals)
         attributes["COLOR_0"] = binary.vertices(_linear(np.asarray(mesh.visual.vertex_colors)))
@@ -120,11 +120,17 @@ def _texture(view: int) -> dict[str, object]:
     }
 
 
-def _picture(visual: TextureVisuals) -> NDArray[np.uint8]:
+def _picture(visual: TextureVisuals) -> Image.Image:
     assert isinstance(visual.material, PBRMaterial)
     picture = visual.material.baseColorTexture
     assert isinstance(picture, Image.Image)
-    return np.asarray(picture.convert("RGB"))
+    return picture
+
+
+def _encode(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=_PNG_LEVEL)
+    return file.getvalue()
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
