@@ -23,6 +23,7 @@ from splatsmith.engines.sprout.model import (
 from splatsmith.gaussians.splat_grid import Gaussians
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
+from training.parallel import Team
 from training.render_views import RING
 from training.splat_rendering import picture_loss, random_background, render
 from training.views import Sample, ViewBank, random_sample, ring_views, take_views
@@ -37,14 +38,14 @@ RECOLOURED = 0.3
 
 
 def train_autoencoder(
-    bank: ViewBank, seconds: float, batch: int = BATCH
+    bank: ViewBank, seconds: float, team: Team, batch: int = BATCH
 ) -> tuple[ViewEncoder, SplatDecoder]:
     """Train both halves for `seconds`; returns the averaged weights, the decoder's latents
     normalised.
     """
     device = bank.rgba.device
     encoder, decoder = ViewEncoder().to(device), SplatDecoder(Shape()).to(device)
-    trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds)
+    trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds, team)
     if device.type == "cuda":
         compile_blocks(encoder)
         compile_blocks(decoder)
@@ -55,7 +56,7 @@ def train_autoencoder(
         )
         loss = _loss(bank, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / SCAFFOLD))
         trainer.step(loss)
-        if trainer.steps % 200 == 0:
+        if trainer.steps % 200 == 0 and team.leads:
             log.info(
                 "autoencoder %.0f%% step %d loss %.4f",
                 100 * trainer.fraction,
@@ -64,6 +65,7 @@ def train_autoencoder(
             )
     encoder, decoder = trainer.averaged[encoder], trainer.averaged[decoder]
     _normalise_latents(bank, encoder, decoder)
+    team.share(decoder)
     return encoder, decoder
 
 

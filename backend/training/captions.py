@@ -26,6 +26,23 @@ COLOURS = frozenset(
         "leather",
     ]
 )
+NO_THINGS = frozenset(
+    [
+        "part",
+        "detail",
+        "item",
+        "corner",
+        "base",
+        "range",
+        "piece",
+        "top",
+        "support",
+        "straight",
+        "under",
+        "light",
+    ]
+)
+"""Head nouns in the objects' names that no one would ask for."""
 FREQUENT = 4  # objects that share a head noun before the noun alone names them
 FULL_WEIGHT = 40  # objects of a noun at which its objects are no longer drawn more often
 STRONGEST = 6.0
@@ -37,13 +54,19 @@ def caption_variants(record: ObjectRecord, nouns: Counter[str]) -> dict[str, flo
     plain = _without_colours(record.caption)
     texts = [(record.caption, 0.4), (plain, 0.25), (record.name, 0.1)]
     if nouns[noun] >= FREQUENT:
-        texts.append((_with_article(noun), 0.15))
+        texts.append((with_article(noun), 0.15))
         colours = [word for word in record.caption.split() if word in COLOURS]
-        texts += [(_with_article(f"{colours[0]} {noun}"), 0.15)] if colours else []
+        texts += [(with_article(f"{colours[0]} {noun}"), 0.15)] if colours else []
     for tag in record.tags:
         if tag != noun and nouns[tag] >= FREQUENT and " " not in tag and tag not in COLOURS:
-            texts.append((_with_article(tag), 0.05))
+            texts.append((with_article(tag), 0.05))
     return _normalised(texts)
+
+
+def tinted_text(record: ObjectRecord, nouns: Counter[str], colour: str) -> str | None:
+    """What the object is called in another colour; None where its noun is rare."""
+    noun = head_noun(record.name)
+    return with_article(f"{colour} {noun}") if nouns[noun] >= FREQUENT else None
 
 
 def head_noun(name: str) -> str:
@@ -75,10 +98,10 @@ def text_weight(record: ObjectRecord, nouns: Counter[str]) -> float:
 
 def _without_colours(caption: str) -> str:
     words = [word for word in caption.split()[1:] if word not in COLOURS and word != "and"]
-    return _with_article(" ".join(words))
+    return with_article(" ".join(words))
 
 
-def _with_article(phrase: str) -> str:
+def with_article(phrase: str) -> str:
     return f"{'an' if phrase[:1] in 'aeiou' else 'a'} {phrase}"
 
 

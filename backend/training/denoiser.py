@@ -18,14 +18,23 @@ import torch
 from torch import Tensor
 
 from splatsmith.diffusion.flow import add_noise
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from training.autoencoder import LATENT_NOISE, encode
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
+from training.parallel import Team
 from training.render_views import RING
 from training.splat_rendering import mean_square_loss, random_background, render
 from training.texts import TextBank
-from training.views import Sample, ViewBank, plain_sample, random_sample, take_pictures, take_views
+from training.tints import NAMES, tint_matrices
+from training.views import (
+    Sample,
+    ViewBank,
+    random_sample,
+    take_pictures,
+    take_views,
+    worn_pictures,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +43,26 @@ RENDERED = 3
 LATENT_SHARE = 0.5
 PIXEL_SHARE = 8.0
 TEXT_WITH_PICTURE = 0.4
+MISJUDGED = 5.0  # degrees: people do not know their pictures' elevation; half of them guess
 TEXT_ALONE = 0.88
+TINTED = 0.35  # of the objects drawn for their names get another colour, and its word
+LOOKS = (0.5, 0.8)  # when the averaged networks are shown
 
 
 @dataclass(frozen=True)
 class Batches:
-    """How many samples of each kind a step has."""
+    """How many samples of each kind a step has on each GPU."""
 
-    estimated: int = 80
-    pictured: int = 24
-    told: int = 128
-    decoded: int = 12  # true latents for the decoder
+    estimated: int = 112
+    pictured: int = 32
+    told: int = 176
+    decoded: int = 16  # true latents for the decoder
 
 
 @dataclass(frozen=True)
 class Students:
+    """The networks of the second stage; the encoder stands still."""
+
     denoiser: LatentDenoiser
     decoder: SplatDecoder
     encoder: ViewEncoder
@@ -57,31 +71,28 @@ class Students:
 def train_denoiser(
     bank: ViewBank,
     texts: TextBank,
-    teacher: tuple[ViewEncoder, SplatDecoder],
+    students: Students,
     seconds: float,
-    batches: Batches,
+    team: Team,
     look: Callable[[LatentDenoiser, SplatDecoder, float], None],
 ) -> tuple[LatentDenoiser, SplatDecoder]:
     """Train for `seconds`; `look` is shown the averaged networks now and then. Returns them."""
     device = bank.rgba.device
-    encoder, decoder = teacher
-    decoder = decoder.train().requires_grad_(True)
-    denoiser = LatentDenoiser(Shape()).to(device)
-    trainer = Trainer({denoiser: 1e-3, decoder: 3e-4}, seconds)
+    denoiser = students.denoiser.train().requires_grad_(True)
+    decoder = students.decoder.train().requires_grad_(True)
+    trainer = Trainer({denoiser: 1e-3, decoder: 3e-4}, seconds, team)
     if device.type == "cuda":
-        compile_blocks(encoder)
-        compile_blocks(denoiser)
-        compile_blocks(decoder)
-    students = Students(denoiser, decoder, encoder)
-    looks = 1
+        for network in (students.encoder, denoiser, decoder):
+            compile_blocks(network)
+    looks, batches = list(LOOKS), Batches()
     while trainer.fraction < 1:
         losses = _step_losses(bank, texts, students, batches)
         trainer.step(sum(losses.values(), torch.zeros((), device=device)))
-        if trainer.steps % 100 == 0:
+        if trainer.steps % 100 == 0 and team.leads:
             said = " ".join(f"{name} {loss.item():.4f}" for name, loss in losses.items())
             log.info("denoiser %.0f%% step %d %s", 100 * trainer.fraction, trainer.steps, said)
-        if looks / 4 < min(trainer.fraction, 0.95):
-            looks += 1
+        if looks and looks[0] < trainer.fraction:
+            looks.pop(0)
             look(trainer.averaged[denoiser], trainer.averaged[decoder], trainer.fraction)
     return trainer.averaged[denoiser], trainer.averaged[decoder]
 
@@ -118,12 +129,14 @@ def _picture_losses(
     device, count = latents.device, len(latents)
     raised, lit = torch.rand(count, device=device) < 0.3, torch.rand(count, device=device) < 0.5
     picture, elevation = take_pictures(bank, sample, raised, lit)
+    misjudged = MISJUDGED * torch.randn(count, device=device)
+    elevation = elevation + misjudged * (torch.rand(count, device=device) < 0.5)
     words, mask = texts.draw(sample.objects % len(bank.records), TEXT_WITH_PICTURE)
     recoloured = (sample.recolour != torch.eye(3, device=device)).flatten(1).any(1)
     time = random_times(count, device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
     time[:estimated], noisy[:estimated] = 1, 0
-    condition = Condition(words, mask & ~recoloured[:, None], picture, elevation)
+    condition = Condition(words, mask & ~recoloured[:, None], worn_pictures(picture), elevation)
     with torch.autocast(device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     error = (predicted - latents).square().mean((1, 2))
@@ -139,14 +152,32 @@ def _text_loss(
 ) -> Tensor:
     """Objects as they face, drawn by their names' weights; some without text, for guidance."""
     objects = members[torch.multinomial(texts.weights[members], count, replacement=True)]
-    sample = plain_sample(bank.copies(objects), torch.zeros_like(objects))
+    sample, colour = _named_sample(bank, texts, objects)
     latents = encode(bank, sample, students.encoder, students.decoder)
     time = random_times(count, latents.device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
-    condition = Condition(*texts.draw(objects, TEXT_ALONE))
+    condition = Condition(*texts.draw(objects, TEXT_ALONE, colour))
     with torch.autocast(latents.device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     return ((predicted - latents).square().mean((1, 2)) * _velocity_weight(time)).mean()
+
+
+def _named_sample(bank: ViewBank, texts: TextBank, objects: Tensor) -> tuple[Sample, Tensor]:
+    """Objects as they face or mirrored, some tinted; and which colour each took, -1 = its own."""
+    count, device = len(objects), objects.device
+    copies = bank.copies(objects)
+    colour = torch.randint(len(NAMES), (count,), device=device)
+    recolour, possible = tint_matrices(bank.colours[copies], colour)
+    tinted = possible & (texts.tinted[objects, 0] >= 0)
+    tinted &= torch.rand(count, device=device) < TINTED
+    unchanged = torch.eye(3, device=device)
+    sample = Sample(
+        copies,
+        torch.zeros_like(objects),
+        torch.rand(count, device=device) < 0.5,
+        torch.where(tinted[:, None, None], recolour, unchanged),
+    )
+    return sample, torch.where(tinted, colour, -1)
 
 
 def _pixel_loss(bank: ViewBank, sample: Sample, decoder: SplatDecoder, latents: Tensor) -> Tensor:

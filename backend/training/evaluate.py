@@ -1,14 +1,15 @@
-"""Print the figures of the shipped weights over validation objects; runs on a CPU.
+"""Print all figures of the shipped weights, or of others; on a GPU where there is one.
 
-    python -m training.evaluate OBJECTS [--limit 40] [--detail 0.5 --steps 20]
+    python -m training.evaluate OBJECTS [--weights FILE] [--split val] [--limit 40] [--only texts]
 
-The estimate from one picture (or, with --detail, what is sampled from it), over the unseen views.
+From one picture, over the views that were not shown: the direct estimate (detail 0), what the
+engine samples from it, and the nearest training object. From texts: nouns, colours, synonyms.
+`features.py` says what must be installed beside the backend.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,28 @@ from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.splat_grid import Gaussians
-from training.measures import measure_estimates
-from training.objects import read_index
-from training.render_views import DISTANCE, FOV, SIZE, render_all
-from training.views import load_views
+from training.circles import PICTURES
+from training.features import PerceptualDistance
+from training.measures import Draw
+from training.objects import ObjectRecord, read_index
+from training.picture_figures import Task, measure_looking_up, measure_pictures
+from training.render_views import DISTANCE, FOV, SIZE
+from training.sheets import STEPS
+from training.text_figures import (
+    Painter,
+    Recogniser,
+    asked_nouns,
+    share_of_colours,
+    share_of_nouns,
+    share_of_synonyms,
+)
+
+DETAILS = (0.0, 0.25, 0.5)
+Networks = tuple[LatentDenoiser, SplatDecoder]
 
 
 class Resampler:
@@ -41,7 +56,8 @@ class Resampler:
         """Latents [B, 256, 16]; the noise is always the same."""
         estimate = self._denoiser.estimate(condition)
         noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(0))
-        noisy = add_noise(estimate, noise, torch.full((len(estimate),), self._detail))
+        detail = torch.full((len(estimate),), self._detail, device=estimate.device)
+        noisy = add_noise(estimate, noise.to(estimate.device), detail)
         return sample(
             lambda x, t: self._denoiser(x, t, condition), noisy, self._times, lambda _: None
         )
@@ -70,25 +86,65 @@ def _cloud(clouds: Gaussians, index: int) -> GaussianCloud:
     return GaussianCloud(*arrays, shN=np.zeros((clouds.means.shape[1], 0, 3), np.float32))
 
 
+def drawing(device: str) -> Draw:
+    """The rasteriser that users see, or on a GPU the one that training sees."""
+    if device == "cpu":
+        return draw_on_cpu
+    from training.splat_rendering import draw_on_white  # noqa: PLC0415 - needs gsplat's kernels
+
+    return draw_on_white
+
+
+def report_pictures(
+    objects: Path, records: list[ObjectRecord], task: Task, networks: Networks, device: str
+) -> None:
+    """Print the baseline's figures, and the model's for each detail."""
+    distance = PerceptualDistance(device)
+    known = [record for record in records if record.split == "train"]
+    print(f"nearest training object: {measure_looking_up(task, objects, known, distance)}")
+    for detail in DETAILS:
+        estimator = Resampler(networks[0], detail, STEPS) if detail else networks[0]
+        made = (estimator, networks[1])
+        print(f"detail {detail}: {measure_pictures(task, made, drawing(device), distance, device)}")
+
+
+def report_texts(
+    objects: Path, records: list[ObjectRecord], networks: Networks, device: str
+) -> None:
+    """Print how often nouns, colours and synonyms come out as asked."""
+    known = [record for record in records if record.split == "train"]
+    painter = Painter(networks, drawing(device), device)
+    recogniser = Recogniser(objects, known, device)
+    nouns = asked_nouns(known)
+    for title, shares in (
+        (f"{len(nouns)} nouns", share_of_nouns(painter, recogniser, nouns)),
+        ("colours", share_of_colours(painter)),
+        ("synonyms", share_of_synonyms(painter, recogniser)),
+    ):
+        mean = sum(shares.values()) / len(shares)
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        print(f"{title}: {mean:.1%} as asked ({listed})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("objects", type=Path)
-    parser.add_argument("--limit", type=int, help="of the validation objects")
-    parser.add_argument("--detail", type=float, default=0.0)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--weights", type=Path, default=FOLDER / WEIGHTS.files[0].path)
+    parser.add_argument("--split", choices=("train", "val", "test"), default="val")
+    parser.add_argument("--limit", type=int, help="of the split's objects")
+    parser.add_argument("--only", choices=("pictures", "texts"))
     arguments = parser.parse_args()
-    denoiser, decoder = read_networks(FOLDER / WEIGHTS.files[0].path)
-    estimator = (
-        Resampler(denoiser, arguments.detail, arguments.steps) if arguments.detail else denoiser
-    )
-    records = [record for record in read_index(arguments.objects) if record.split == "val"]
-    with tempfile.TemporaryDirectory() as folder:
-        render_all(arguments.objects, Path(folder), records[: arguments.limit], copies=1)
-        bank = load_views(Path(folder), "cpu")
-        everything, ring = measure_estimates(
-            bank, bank.members("val"), (estimator, decoder), draw_on_cpu
-        )
-    print(f"{len(bank.records)} objects: all unseen views {everything}; ring only {ring}")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    denoiser, decoder = read_networks(arguments.weights)
+    networks = (denoiser.to(device), decoder.to(device))
+    records = read_index(arguments.objects)
+    shown = [record for record in records if record.split == arguments.split][: arguments.limit]
+    if arguments.only != "texts":
+        print(f"{len(shown)} objects, one picture of each, {PICTURES}:")
+        task = Task.of(arguments.objects, shown)
+        report_pictures(arguments.objects, records, task, networks, device)
+    if arguments.only != "pictures":
+        report_texts(arguments.objects, records, networks, device)
 
 
 if __name__ == "__main__":

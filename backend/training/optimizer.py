@@ -14,6 +14,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from training.parallel import Team
+
 WARM_UP = 200  # steps
 STEADY = 0.45  # share of the time before the rate starts to fall
 
@@ -74,9 +76,14 @@ class Trainer:
     """
 
     def __init__(
-        self, rates: dict[nn.Module, float], seconds: float, average: float = 0.999
+        self, rates: dict[nn.Module, float], seconds: float, team: Team, average: float = 0.999
     ) -> None:
-        """rates: the peak learning rate of each network."""
+        """rates: the peak learning rate of each network. All processes start from the same
+        weights.
+        """
+        for network in rates:
+            team.share(network)
+        self._team = team
         matrices, others = [], []
         for network, rate in rates.items():
             for name, parameter in network.named_parameters():
@@ -96,23 +103,21 @@ class Trainer:
         self._average = average
         self._seconds = seconds
         self._start = time.monotonic()
+        self.fraction = 0.0  # of the time, that has passed
         self.steps = 0
-
-    @property
-    def fraction(self) -> float:
-        """The share of the time that has passed."""
-        return (time.monotonic() - self._start) / self._seconds
 
     def step(self, loss: Tensor) -> None:
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self._team.average_gradients(self._parameters)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._set_rates()
         for optimizer in self._optimizers:
             optimizer.step()
         self._update_average()
         self.steps += 1
+        self.fraction = self._team.agree((time.monotonic() - self._start) / self._seconds)
 
     def _set_rates(self) -> None:
         falling = max(0.0, (self.fraction - STEADY) / (1 - STEADY))

@@ -1,10 +1,11 @@
 """The whole training, once views are drawn and texts embedded.
 
-    python -m training.recipe VIEWS TEXTS.npz OUT [--autoencoder-seconds 330] [--denoiser-seconds
-    1000]
+    torchrun --nproc-per-node GPUS -m training.recipe VIEWS TEXTS.npz OUT
+        [--autoencoder-seconds 180] [--denoiser-seconds 1000] [--resume WEIGHTS]
 
 Writes OUT/sprout.safetensors (half precision, averaged weights), contact sheets and figures.txt,
-at every quarter of the second stage and at the end. OUT/autoencoder.pt, if it exists, is taken up.
+now and then in the second stage and at its end. OUT/autoencoder.pt, if it exists, is taken up.
+--resume goes on from shipped weights, whose encoder must be in OUT/autoencoder.pt.
 """
 
 from __future__ import annotations
@@ -15,13 +16,11 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from splatsmith.engines.sprout.checkpoint import save_networks
+from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
-from splatsmith.gaussians.splat_grid import Gaussians
 from training.autoencoder import encode, train_autoencoder
-from training.denoiser import Batches, train_denoiser
+from training.denoiser import Students, train_denoiser
 from training.encoder import ViewEncoder
 from training.measures import (
     Figures,
@@ -31,25 +30,25 @@ from training.measures import (
     measure_looking_up,
     unseen_views,
 )
+from training.parallel import Team
 from training.sheets import estimate_sheet, prompt_sheet
-from training.splat_rendering import render
+from training.splat_rendering import draw_on_white
 from training.texts import TextBank, load_texts
 from training.views import ViewBank, load_views
 
 log = logging.getLogger(__name__)
 
 
-def draw_on_white(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
-    drawn = render(cloud, azimuth, elevation)
-    return drawn.on(torch.ones(3, 1, 1, device=azimuth.device)), drawn.alpha
-
-
-def first_stage(bank: ViewBank, out: Path, seconds: float) -> tuple[ViewEncoder, SplatDecoder]:
+def first_stage(
+    bank: ViewBank, out: Path, seconds: float, team: Team
+) -> tuple[ViewEncoder, SplatDecoder]:
     file = out / "autoencoder.pt"
-    if not file.exists():
-        encoder, decoder = train_autoencoder(bank, seconds)
-        torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, file)
-    state = torch.load(file, weights_only=True)
+    if not team.agree(file.exists()):
+        encoder, decoder = train_autoencoder(bank, seconds, team)
+        if team.leads:
+            torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, file)
+        team.agree(0)  # the file is there
+    state = torch.load(file, weights_only=True, map_location="cpu")
     encoder, decoder = ViewEncoder(), SplatDecoder(Shape())
     encoder.load_state_dict(state["encoder"])
     decoder.load_state_dict(state["decoder"])
@@ -75,6 +74,7 @@ class Report:
 
     def __init__(self, bank: ViewBank, texts: TextBank, out: Path) -> None:
         self._bank, self._texts, self._out = bank, texts, out
+        out.mkdir(parents=True, exist_ok=True)
         self._start = time.monotonic()
 
     def say(self, line: str) -> None:
@@ -109,23 +109,35 @@ def main() -> None:
     parser.add_argument("views", type=Path)
     parser.add_argument("texts", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--autoencoder-seconds", type=float, default=330)
+    parser.add_argument("--autoencoder-seconds", type=float, default=180)
     parser.add_argument("--denoiser-seconds", type=float, default=1000)
+    parser.add_argument("--resume", type=Path, help="weights to go on from")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_float32_matmul_precision("high")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    bank = load_views(arguments.views, device)
-    texts = load_texts(arguments.texts, bank.records, device)
+    team = Team.assemble()
+    bank = load_views(arguments.views, str(team.device))
+    texts = load_texts(arguments.texts, bank.records, str(team.device))
     report = Report(bank, texts, arguments.out)
-    encoder, decoder = first_stage(bank, arguments.out, arguments.autoencoder_seconds)
-    report.say(f"autoencoder {measure_autoencoder(bank, encoder, decoder)}")
-    report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
+    encoder, decoder = first_stage(bank, arguments.out, arguments.autoencoder_seconds, team)
+    if team.leads:
+        report.say(f"autoencoder {measure_autoencoder(bank, encoder, decoder)}")
+        report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
+    denoiser = LatentDenoiser(Shape())
+    if arguments.resume:
+        denoiser, trained_decoder = read_networks(arguments.resume)
+        decoder.load_state_dict(trained_decoder.state_dict())
     trained = train_denoiser(
-        bank, texts, (encoder, decoder), arguments.denoiser_seconds, Batches(), report
+        bank,
+        texts,
+        Students(denoiser.to(team.device), decoder, encoder),
+        arguments.denoiser_seconds,
+        team,
+        report if team.leads else lambda *_: None,
     )
-    report(*trained, 1.0)
+    if team.leads:
+        report(*trained, 1.0)
+    team.part()
 
 
 if __name__ == "__main__":

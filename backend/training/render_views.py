@@ -1,10 +1,10 @@
 """Draw every object from 32 cameras: colour, alpha, depth and normals at 128 x 128.
 
-    python -m training.render_views OBJECTS VIEWS [--limit N] [--plain]
+    python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4]
 
 A z-buffer in numba, two-sided, four samples a pixel, no light. 16 views stand on a ring at the
 elevation that the autoencoder sees, 16 more at the same azimuths with a random elevation. Every
-object is drawn a second time, stretched at random, unless --plain is given: shape augmentation.
+object is drawn in several forms, all but the first stretched at random: shape augmentation.
 """
 
 # ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
@@ -41,7 +41,7 @@ EMPTY = np.float32(1e9)
 class ViewArrays:
     """The drawn set, memory-mapped: O objects, 32 views; views 0..15 are the ring.
 
-    Where stretched copies were drawn they follow all the originals, in the same order.
+    Stretched forms follow all the originals, form by form, in the same order.
     """
 
     rgba: NDArray[np.uint8]  # [O, 32, 128, 128, 4], colour premultiplied by alpha
@@ -50,9 +50,13 @@ class ViewArrays:
     elevations: NDArray[np.float32]  # [O, 32], degrees; azimuth of view i is (i % 16) * 22.5
 
 
-def stretched(mesh: Mesh, object_id: str) -> Mesh:
-    """The mesh with its sides scaled by 0.7 to 1.4 each, inside the unit sphere again."""
-    generator = np.random.default_rng([1, *object_id.encode()])
+def stretched(mesh: Mesh, object_id: str, form: int) -> Mesh:
+    """The mesh with its sides scaled by 0.7 to 1.4 each, inside the unit sphere again; form 0 is
+    the mesh itself.
+    """
+    if form == 0:
+        return mesh
+    generator = np.random.default_rng([form, *object_id.encode()])
     vertices = mesh.vertices * np.exp(generator.uniform(np.log(0.7), np.log(1.4), 3))
     vertices /= np.linalg.norm(vertices, axis=1).max()
     return replace(mesh, vertices=vertices.astype(np.float32))
@@ -224,9 +228,9 @@ def open_views(folder: Path, mode: str = "r") -> ViewArrays:
     return ViewArrays(**arrays)
 
 
-def _create(folder: Path, records: list[ObjectRecord], copies: int) -> None:
+def _create(folder: Path, records: list[ObjectRecord], forms: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shape = (copies * len(records), VIEWS, SIZE, SIZE)
+    shape = (forms * len(records), VIEWS, SIZE, SIZE)
     for name, dtype, channels in (
         ("rgba", np.uint8, (4,)),
         ("depth", np.float16, ()),
@@ -235,7 +239,7 @@ def _create(folder: Path, records: list[ObjectRecord], copies: int) -> None:
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape + channels)
     np.save(
         folder / "elevations.npy",
-        np.stack([view_elevations(record.id) for record in records] * copies),
+        np.stack([view_elevations(record.id) for record in records] * forms),
     )
     rows = [asdict(record) for record in records]
     (folder / "records.json").write_text(json.dumps(rows), encoding="utf-8")
@@ -252,22 +256,22 @@ class _Task:
     objects: Path
     folder: Path
     record: ObjectRecord
-    slots: tuple[int, ...]  # where to write the original and, if asked for, the stretched copy
+    slots: tuple[int, ...]  # where to write each form
 
 
 def _fill(task: _Task) -> None:
     arrays = open_views(task.folder, "r+")
     mesh = read_mesh(task.objects, task.record)
-    for slot, form in zip(task.slots, (mesh, stretched(mesh, task.record.id)), strict=False):
+    for form, slot in enumerate(task.slots):
         arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(
-            form, task.record.id
+            stretched(mesh, task.record.id, form), task.record.id
         )
 
 
-def render_all(objects: Path, folder: Path, records: list[ObjectRecord], copies: int = 2) -> None:
-    """Draw `records` into `folder` on all cores; copies 1 = as they are, 2 = stretched as well."""
-    _create(folder, records, copies)
-    slots = np.arange(copies * len(records)).reshape(copies, -1).T
+def render_all(objects: Path, folder: Path, records: list[ObjectRecord], forms: int) -> None:
+    """Draw `records` into `folder` on all cores; forms 1 = only as they are."""
+    _create(folder, records, forms)
+    slots = np.arange(forms * len(records)).reshape(forms, -1).T
     tasks = [
         _Task(objects, folder, record, tuple(row))
         for record, row in zip(records, slots, strict=True)
@@ -284,11 +288,11 @@ def main() -> None:
     parser.add_argument("objects", type=Path)
     parser.add_argument("views", type=Path)
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--plain", action="store_true", help="no stretched copies")
+    parser.add_argument("--forms", type=int, default=4, help="1 = only as they are")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     records = read_index(arguments.objects)[: arguments.limit]
-    render_all(arguments.objects, arguments.views, records, 1 if arguments.plain else 2)
+    render_all(arguments.objects, arguments.views, records, arguments.forms)
 
 
 if __name__ == "__main__":

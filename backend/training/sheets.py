@@ -21,6 +21,7 @@ from training.texts import PROMPTS, TextBank
 from training.views import ViewBank
 
 Networks = tuple[LatentDenoiser, SplatDecoder]
+GUIDANCE, STEPS = 2.5, 20
 SHOWN = (0, 3, 7, 11, 20, 26)  # of the unseen views
 
 
@@ -42,13 +43,18 @@ def estimate_sheet(
 
 @torch.inference_mode()
 def sample_from_text(
-    networks: Networks, words: tuple[Tensor, Tensor], guidance: float, steps: int
+    networks: Networks,
+    words: tuple[Tensor, Tensor],
+    seeds: list[int],
+    guidance: float = GUIDANCE,
+    steps: int = STEPS,
 ) -> Tensor:
-    """Latents [B, 256, 16] for texts, from noise that starts from a fixed seed."""
+    """Latents [B, 256, 16] for B texts, as the engine makes them with these seeds."""
     denoiser, _ = networks
     told = Condition(*words)
     untold = Condition(*wordless(len(words[0]), words[0].device))
-    noise = torch.randn(len(words[0]), TOKENS, CHANNELS, generator=torch.Generator().manual_seed(0))
+    randomness = [torch.Generator().manual_seed(seed) for seed in seeds]
+    noise = torch.cat([torch.randn(1, TOKENS, CHANNELS, generator=g) for g in randomness])
 
     def predict(noisy: Tensor, time: Tensor) -> Tensor:
         return guided(denoiser(noisy, time, told), denoiser(noisy, time, untold), guidance)
@@ -65,7 +71,8 @@ def prompt_sheet(
         [texts.rows[prompt] for prompt in PROMPTS], device=texts.tokens.device
     ).repeat_interleave(3)
     words = texts.tokens[rows].float(), texts.mask[rows]
-    cloud = networks[1](sample_from_text(networks, words, guidance, 25))
+    seeds = list(range(3)) * len(PROMPTS)
+    cloud = networks[1](sample_from_text(networks, words, seeds, guidance))
     azimuth = torch.tensor([30.0, 140.0], device=rows.device).expand(len(rows), 2)
     image, _ = draw(cloud, azimuth, torch.full_like(azimuth, 18.0))
     save_sheet(image.unflatten(0, (10, 6)).flatten(1, 2), file)

@@ -54,6 +54,12 @@ def render(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> Pictures:
     return Pictures(rgb, alpha[..., 0], depth[:, :, 0])
 
 
+def draw_on_white(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
+    """RGB on white [B, C, 3, 128, 128] and alpha [B, C, 128, 128], as the figures are taken."""
+    drawn = render(cloud, azimuth, elevation)
+    return drawn.on(torch.ones(3, 1, 1, device=azimuth.device)), drawn.alpha
+
+
 def picture_loss(drawn: Pictures, rgba: Tensor, depth: Tensor, background: Tensor) -> Tensor:
     """L1 + 2 MSE + half the L1 of gradients, and L1 of alpha, and of depth where it is opaque."""
     target_alpha = rgba[:, :, 3]

@@ -19,8 +19,9 @@ from torch import Tensor
 from splatsmith.conditioning.text import EncodedText, TextEncoder
 from splatsmith.engines.sprout.model import TEXT_TOKENS
 from splatsmith.engines.sprout.words import pack_text
-from training.captions import caption_variants, count_nouns, text_weight
+from training.captions import caption_variants, count_nouns, text_weight, tinted_text
 from training.objects import ObjectRecord, read_index
+from training.tints import NAMES
 
 PROMPTS = (
     "a wooden chair",
@@ -56,14 +57,19 @@ class TextBank:
     variants: Tensor  # [O, V] rows of `tokens`
     chances: Tensor  # [O, V]
     weights: Tensor  # [O], how often an object is drawn for its text
+    tinted: Tensor  # [O, colours] rows of `tokens` for the object in that colour, -1 = none
     rows: dict[str, int]
 
-    def draw(self, objects: Tensor, keep: float) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, objects: Tensor, keep: float, colour: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """A random text of each object: tokens [B, 17, 384] and mask; dropped with chance 1 -
-        keep.
+        keep. Where `colour` [B] is not -1, the text names that colour.
         """
         choice = torch.multinomial(self.chances[objects], 1)
         rows = self.variants[objects].gather(1, choice)[:, 0]
+        if colour is not None:
+            rows = torch.where(colour < 0, rows, self.tinted[objects, colour])
         kept = torch.rand(len(objects), 1, device=objects.device) < keep
         return self.tokens[rows].float(), self.mask[rows] & kept
 
@@ -99,7 +105,10 @@ def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextBank
     nouns = count_nouns(records)
     weights = torch.tensor([text_weight(record, nouns) for record in records])
     tokens, mask = (torch.stack(part) for part in zip(*packed, strict=True))
-    return TextBank(*(t.to(device) for t in (tokens, mask, variants, chances, weights)), rows=rows)
+    named = [[tinted_text(record, nouns, colour) for colour in NAMES] for record in records]
+    tinted = torch.tensor([[rows.get(text or "", -1) for text in texts] for texts in named])
+    parts = (tokens, mask, variants, chances, weights, tinted)
+    return TextBank(*(part.to(device) for part in parts), rows=rows)
 
 
 def _variant_table(records: list[ObjectRecord], rows: dict[str, int]) -> tuple[Tensor, Tensor]:
@@ -124,7 +133,8 @@ def main() -> None:
     records = read_index(arguments.objects)
     nouns = count_nouns(records)
     unique = {text for record in records for text in caption_variants(record, nouns)} | set(PROMPTS)
-    embed(sorted(unique), arguments.texts)
+    tinted = {tinted_text(record, nouns, colour) for record in records for colour in NAMES}
+    embed(sorted(unique | {text for text in tinted if text}), arguments.texts)
 
 
 if __name__ == "__main__":

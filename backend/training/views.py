@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from training.objects import ObjectRecord
 from training.render_views import RING, SIZE, open_views, read_records
 
+AS_IT_IS = 0.2  # of the objects are never exchanged for a stretched form
 FILL = 0.85  # of the framed picture's side is taken by the object's longer side
 
 
@@ -29,6 +30,7 @@ class ViewBank:
     depth: Tensor  # [O, 32, 128, 128] float16
     normals: Tensor  # [O, 32, 128, 128, 3] int8
     elevations: Tensor  # [O, 32] degrees
+    colours: Tensor  # [O, 3] means over the ring's views, 0..1
 
     def members(self, split: str) -> Tensor:
         """Numbers of the split's objects, without stretched copies."""
@@ -36,13 +38,11 @@ class ViewBank:
         return torch.tensor(chosen, dtype=torch.long, device=self.rgba.device)
 
     def copies(self, objects: Tensor) -> Tensor:
-        """The same objects, half of them stretched."""
-        stretched = torch.rand(len(objects), device=objects.device) < 0.5
-        return (
-            objects + len(self.records) * stretched
-            if len(self.rgba) > len(self.records)
-            else objects
-        )
+        """The same objects, most of them stretched in one of the drawn ways."""
+        forms = len(self.rgba) // len(self.records)
+        form = torch.randint(forms, objects.shape, device=objects.device)
+        kept = torch.rand(objects.shape, device=objects.device) < AS_IT_IS
+        return objects + len(self.records) * torch.where(kept, 0, form)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,16 @@ def load_views(folder: Path, device: str) -> ViewBank:
         torch.from_numpy(a).to(device)
         for a in (arrays.rgba, arrays.depth, arrays.normals, arrays.elevations)
     )
-    return ViewBank(read_records(folder), *tensors)
+    rgba, depth, normals, elevations = tensors
+    return ViewBank(read_records(folder), rgba, depth, normals, elevations, mean_colours(rgba))
+
+
+def mean_colours(rgba: Tensor) -> Tensor:
+    """Mean colours [O, 3], 0..1, of premultiplied views [O, V, H, W, 4] uint8, over every second
+    ring view.
+    """
+    sums = torch.cat([part.float().sum((1, 2, 3)) for part in rgba[:, :RING:2].split(64)])
+    return sums[:, :3] / sums[:, 3:].clamp(min=1)
 
 
 def plain_sample(objects: Tensor, turn: Tensor) -> Sample:
@@ -110,8 +119,9 @@ def take_views(
     """RGBA [B, C, 4, 128, 128] premultiplied 0..1, depth [B, C, 128, 128] and elevations [B, C]."""
     objects, source = sample.objects[:, None], _source(sample, place, raised)
     rgba = bank.rgba[objects, source].permute(0, 1, 4, 2, 3).float() / 255
-    rgb = torch.einsum("bij,bcjhw->bcihw", sample.recolour, rgba[:, :, :3])
-    rgba = torch.cat([rgb, rgba[:, :, 3:]], 2)
+    alpha = rgba[:, :, 3:]
+    rgb = torch.einsum("bij,bcjhw->bcihw", sample.recolour, rgba[:, :, :3]).minimum(alpha)
+    rgba = torch.cat([rgb, alpha], 2)
     depth = bank.depth[objects, source].float()
     return _mirror(rgba, sample), _mirror(depth, sample), bank.elevations[objects, source]
 
@@ -140,7 +150,8 @@ def take_pictures(
     )
     light = _random_light(sample, elevation[:, 0])
     shade = torch.einsum("bhwc,bc->bhw", normals, light).clamp(min=0)
-    shade = torch.where(lit[:, None, None], 0.6 + 0.45 * shade, torch.ones_like(shade))
+    ambient, direct = 0.45 + 0.35 * torch.rand(2, len(shade), 1, 1, device=shade.device)
+    shade = torch.where(lit[:, None, None], ambient + direct * shade, torch.ones_like(shade))
     shade = _mirror(shade[:, None], sample)
     lit_rgb = (rgba[:, 0, :3] * shade).minimum(rgba[:, 0, 3:])
     return frame_pictures(torch.cat([lit_rgb, rgba[:, 0, 3:]], 1)), elevation[:, 0]
@@ -172,6 +183,33 @@ def frame_pictures(rgba: Tensor) -> Tensor:
     )
     rgb, alpha = framed[:, :3], framed[:, 3:]
     return torch.cat([rgb + 1 - alpha, alpha], 1) * 2 - 1
+
+
+def worn_pictures(pictures: Tensor) -> Tensor:
+    """Framed pictures [B, 4, 128, 128] as users bring them: half of them are framed a little off,
+    softened, tinted by their light, or grainy.
+    """
+    count, device = len(pictures), pictures.device
+    theta = torch.zeros(count, 2, 3, device=device)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1 + 0.1 * (torch.rand(count, device=device) - 0.5)
+    theta[:, :, 2] = 0.05 * (torch.rand(count, 2, device=device) - 0.5)
+    moved = F.grid_sample(
+        pictures,
+        F.affine_grid(theta, list(pictures.shape), align_corners=False),
+        padding_mode="border",
+        align_corners=False,
+    )
+    coarse = F.interpolate(F.avg_pool2d(moved, 2), scale_factor=2, mode="bilinear")
+    moved = torch.lerp(moved, coarse, torch.rand(count, 1, 1, 1, device=device))
+    rgb, alpha = (moved / 2 + 0.5).clamp(0, 1).split((3, 1), 1)
+    bend = 0.3 * torch.randn(count, 1, 1, 1, device=device) + 0.08 * torch.randn(
+        count, 3, 1, 1, device=device
+    )
+    rgb = rgb.clamp(min=1e-3) ** bend.exp()
+    grain = 0.03 * torch.rand(count, 1, 1, 1, device=device) * torch.randn_like(rgb)
+    worn = torch.cat([(rgb + grain * alpha).clamp(0, 1), alpha], 1) * 2 - 1
+    chosen = torch.rand(count, 1, 1, 1, device=device) < 0.5
+    return torch.where(chosen, worn, pictures)
 
 
 def _extent(filled: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,67 @@
+"""Pictures of whole objects from a circle of cameras: what the figures are measured on."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.objects import ObjectRecord, read_mesh
+from training.render_views import SIZE, draw_view
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Cameras at equal steps of azimuth, the first in front, at one elevation in degrees."""
+
+    count: int
+    elevation: float
+
+    @property
+    def azimuths(self) -> list[float]:
+        return [360 / self.count * place for place in range(self.count)]
+
+
+PICTURES = Circle(12, 15.0)
+"""One is the picture that is given, the others are the unseen views."""
+
+LOOKS = Circle(4, 18.0)
+"""By which objects are compared with each other."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    objects: Path
+    record: ObjectRecord
+    circle: Circle
+
+
+def _draw(task: _Task) -> np.ndarray:
+    mesh = read_mesh(task.objects, task.record)
+    circle = task.circle
+    return np.stack([draw_view(mesh, a, circle.elevation)[0] for a in circle.azimuths])
+
+
+def draw_circle(objects: Path, records: list[ObjectRecord], circle: Circle) -> Tensor:
+    """Premultiplied RGBA [O, V, 128, 128, 4] uint8 of the records, on all cores."""
+    tasks = [_Task(objects, record, circle) for record in records]
+    drawn = torch.empty(len(tasks), circle.count, SIZE, SIZE, 4, dtype=torch.uint8)
+    drawn[0] = torch.from_numpy(_draw(tasks[0]))  # compile before the workers start
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for row, views in enumerate(pool.imap(_draw, tasks[1:], chunksize=8), 1):
+            drawn[row] = torch.from_numpy(views)
+    return drawn
+
+
+def as_images(views: Tensor) -> Tensor:
+    """Premultiplied RGBA uint8 [..., H, W, 4] as [..., 4, H, W], 0..1."""
+    return views.movedim(-1, -3).float() / 255
+
+
+def on_white(rgba: Tensor) -> Tensor:
+    """RGB of premultiplied RGBA [..., 4, H, W] on white."""
+    return rgba[..., :3, :, :] + 1 - rgba[..., 3:, :, :]

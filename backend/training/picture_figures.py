@@ -1,0 +1,114 @@
+"""How well one picture becomes an object: figures over the views that were not shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from splatsmith.engines.sprout.model import Condition, SplatDecoder
+from training.circles import PICTURES, as_images, draw_circle, on_white
+from training.features import PerceptualDistance
+from training.measures import Draw, Estimator, compare, wordless
+from training.objects import ObjectRecord
+from training.views import frame_pictures
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over objects and their 11 unseen views, 128 x 128 on white."""
+
+    psnr: float  # dB
+    iou: float  # of silhouettes
+    distance: float  # ST-LPIPS
+
+    def __str__(self) -> str:
+        return f"PSNR {self.psnr:.2f} dB, IoU {self.iou:.3f}, ST-LPIPS {self.distance:.3f}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Objects of which one picture each is shown."""
+
+    views: Tensor  # [O, 12, 128, 128, 4] uint8, premultiplied
+    fronts: Tensor  # [O], the place of the picture that is shown
+
+    @classmethod
+    def of(cls, objects: Path, records: list[ObjectRecord]) -> Task:
+        """Every place on the circle is shown equally often."""
+        fronts = torch.arange(len(records)) * 5 % PICTURES.count
+        return cls(draw_circle(objects, records, PICTURES), fronts)
+
+    def pictures(self, rows: slice) -> Tensor:
+        """The framed pictures [B, 4, 128, 128]."""
+        views, fronts = self.views[rows], self.fronts[rows]
+        return frame_pictures(as_images(views[torch.arange(len(views)), fronts]))
+
+    def unseen(self, rows: slice) -> Tensor:
+        """RGBA [B, 11, 4, 128, 128]: the places after each picture's, once around."""
+        places = self.fronts[rows, None] + torch.arange(1, PICTURES.count)
+        views = self.views[rows]
+        return as_images(views[torch.arange(len(views))[:, None], places % PICTURES.count])
+
+    def parts(self) -> list[slice]:
+        return [slice(start, start + BATCH) for start in range(0, len(self.views), BATCH)]
+
+
+@torch.inference_mode()
+def measure_pictures(
+    task: Task,
+    networks: tuple[Estimator, SplatDecoder],
+    draw: Draw,
+    distance: PerceptualDistance,
+    device: str,
+) -> Figures:
+    """What the networks make of the pictures, seen from the places that were not shown."""
+    estimator, decoder = networks
+    rows = []
+    for part in task.parts():
+        target = task.unseen(part)
+        count = len(target)
+        azimuth = torch.tensor(PICTURES.azimuths[1:], device=device).expand(count, -1)
+        elevation = torch.full((count,), PICTURES.elevation, device=device)
+        told = wordless(count, torch.device(device))
+        condition = Condition(*told, task.pictures(part).to(device), elevation)
+        cloud = decoder(estimator.estimate(condition))
+        image, alpha = draw(cloud, azimuth, elevation[:, None].expand_as(azimuth))
+        rows.append(_compare(image.cpu().clamp(0, 1), alpha.cpu(), target, distance))
+    return _figures(rows)
+
+
+@torch.inference_mode()
+def measure_looking_up(
+    task: Task, objects: Path, known: list[ObjectRecord], distance: PerceptualDistance
+) -> Figures:
+    """The baseline: the known object, and the side of it, whose framed picture is nearest."""
+    views = draw_circle(objects, known, PICTURES)
+    sides = views.flatten(0, 1)
+    small = torch.cat([_thumbnail(frame_pictures(as_images(part))) for part in sides.split(256)])
+    rows = []
+    for part in task.parts():
+        nearest = torch.cdist(_thumbnail(task.pictures(part)), small).argmin(1)
+        which, front = nearest // PICTURES.count, nearest % PICTURES.count
+        places = front[:, None] + torch.arange(1, PICTURES.count)
+        found = as_images(views[which[:, None], places % PICTURES.count])
+        rows.append(_compare(on_white(found), found[:, :, 3], task.unseen(part), distance))
+    return _figures(rows)
+
+
+def _thumbnail(picture: Tensor) -> Tensor:
+    return F.avg_pool2d(picture, 4).flatten(1)
+
+
+def _compare(image: Tensor, alpha: Tensor, target: Tensor, distance: PerceptualDistance) -> Tensor:
+    """PSNR, IoU and ST-LPIPS [3, B, 11]."""
+    return torch.stack([*compare(image, alpha, target), distance(image, on_white(target))])
+
+
+def _figures(rows: list[Tensor]) -> Figures:
+    return Figures(*torch.cat(rows, 1).mean((1, 2)).tolist())

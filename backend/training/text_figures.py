@@ -1,0 +1,137 @@
+"""How well words become objects: is it the thing, in the colour, by whatever name?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from skimage.color import rgb2lab
+from torch import Tensor
+
+from splatsmith.conditioning.text import TextEncoder
+from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.words import pack_text
+from training.captions import NO_THINGS, head_noun, with_article
+from training.circles import LOOKS, as_images, draw_circle, on_white
+from training.features import LookFeatures
+from training.measures import Draw
+from training.objects import ObjectRecord
+from training.sheets import sample_from_text
+from training.tints import ANCHORS, NAMES
+
+NOUNS = 60
+KNOWN_BY = 8  # training objects at least, for a noun to be asked for
+SEEDS = 4
+NEAREST = 5
+COLOURED = ("chair", "car", "house", "bottle", "table", "mushroom", "sofa", "lamp", "door", "bed")
+COLOURS = ("red", "green", "blue", "yellow", "purple", "pink", "white", "black")
+SYNONYMS = {
+    "an automobile": "car",
+    "a couch": "sofa",
+    "a settee": "sofa",
+    "a boulder": "rock",
+    "a cottage": "house",
+    "a cupboard": "cabinet",
+    "a blade": "sword",
+    "a conifer": "tree",
+    "a seat": "chair",
+    "a desk": "table",
+}
+
+
+@dataclass(frozen=True)
+class Painter:
+    """The networks, how their clouds are drawn, and where."""
+
+    networks: tuple[LatentDenoiser, SplatDecoder]
+    draw: Draw
+    device: str
+
+    @torch.inference_mode()
+    def looks(self, prompts: list[str], seed: int) -> tuple[Tensor, Tensor]:
+        """RGB on white [P, 4, 3, 128, 128] and alpha of one sample of each prompt."""
+        encoder = TextEncoder()
+        packed = [pack_text(encoder.encode(prompt)) for prompt in prompts]
+        words, mask = (torch.stack(part).to(self.device) for part in zip(*packed, strict=True))
+        images, alphas = [], []
+        for start in range(0, len(prompts), 16):
+            told = words[start : start + 16], mask[start : start + 16]
+            latents = sample_from_text(self.networks, told, [seed] * len(told[0]))
+            azimuth = torch.tensor(LOOKS.azimuths, device=self.device).expand(len(latents), -1)
+            elevation = torch.full_like(azimuth, LOOKS.elevation)
+            image, alpha = self.draw(self.networks[1](latents), azimuth, elevation)
+            images.append(image.cpu().clamp(0, 1))
+            alphas.append(alpha.cpu())
+        return torch.cat(images), torch.cat(alphas)
+
+
+def asked_nouns(records: list[ObjectRecord]) -> list[str]:
+    """The commonest nouns of things."""
+    counts = Counter(head_noun(record.name) for record in records)
+    names = [noun for noun, count in counts.most_common() if count >= KNOWN_BY]
+    return [noun for noun in names if noun not in NO_THINGS][:NOUNS]
+
+
+class Recogniser:
+    """Tells what a look shows by the training objects that look most like it."""
+
+    def __init__(self, objects: Path, records: list[ObjectRecord], device: str) -> None:
+        self._records = records
+        self._features = LookFeatures(device)
+        drawn = draw_circle(objects, records, LOOKS)
+        parts = [self._features(on_white(as_images(part))) for part in drawn.split(64)]
+        self._known = torch.cat(parts)
+
+    def shows(self, looks: Tensor, nouns: list[str]) -> list[bool]:
+        """Whether each look's noun is in a name of one of its nearest objects."""
+        nearest = (self._features(looks) @ self._known.T).topk(NEAREST).indices.tolist()
+        return [
+            any(noun in self._records[i].name.split() for i in found)
+            for noun, found in zip(nouns, nearest, strict=True)
+        ]
+
+
+def share_of_nouns(painter: Painter, recogniser: Recogniser, nouns: list[str]) -> dict[str, float]:
+    """Of each noun's samples, the share in which it is recognised."""
+    found = Counter[str]()
+    for seed in range(SEEDS):
+        looks, _ = painter.looks([with_article(noun) for noun in nouns], seed)
+        shown = recogniser.shows(looks, nouns)
+        found.update(noun for noun, right in zip(nouns, shown, strict=True) if right)
+    return {noun: found[noun] / SEEDS for noun in nouns}
+
+
+def share_of_synonyms(painter: Painter, recogniser: Recogniser) -> dict[str, float]:
+    found = Counter[str]()
+    for seed in range(SEEDS):
+        looks, _ = painter.looks(list(SYNONYMS), seed)
+        shown = recogniser.shows(looks, list(SYNONYMS.values()))
+        found.update(prompt for prompt, right in zip(SYNONYMS, shown, strict=True) if right)
+    return {prompt: found[prompt] / SEEDS for prompt in SYNONYMS}
+
+
+def share_of_colours(painter: Painter) -> dict[str, float]:
+    """Of the samples asked for in each colour, the share that shows it: as one of the two colours
+    that name most of its pixels.
+    """
+    asked = [(colour, f"a {colour} {noun}") for colour in COLOURS for noun in COLOURED]
+    looks, alphas = painter.looks([prompt for _, prompt in asked], 0)
+    found = Counter[str]()
+    for (colour, _), image, alpha in zip(asked, looks, alphas, strict=True):
+        found[colour] += colour in _main_colours(image, alpha)
+    return {colour: found[colour] / len(COLOURED) for colour in COLOURS}
+
+
+def _main_colours(image: Tensor, alpha: Tensor) -> list[str]:
+    """The two names of most pixels; by the nearest anchor in CIE Lab, lightness at half weight."""
+    pixels = image.movedim(1, -1)[alpha > 0.5]
+    if not len(pixels):
+        return []
+    scale = torch.tensor([0.5, 1, 1])
+    anchors = torch.from_numpy(rgb2lab(torch.tensor(list(ANCHORS.values())).numpy())) * scale
+    lab = torch.from_numpy(rgb2lab(pixels.numpy())) * scale
+    named = torch.cdist(lab.float(), anchors.float()).argmin(1)
+    counts = torch.bincount(named, minlength=len(NAMES))
+    return [NAMES[index] for index in counts.topk(2).indices]
