@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...conditioning.framing import frame_cutout
-from ...conditioning.text import TextEncoder
+from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
 from ...diffusion.flow import add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
@@ -29,6 +29,7 @@ from .model import (
     LatentDenoiser,
     SplatDecoder,
 )
+from .vocabulary import NOUNS, Vocabulary
 from .words import pack_text
 
 FAINTEST = 0.02  # Gaussians below this opacity are left out
@@ -56,6 +57,7 @@ class Sprout:
         self._denoiser: LatentDenoiser = networks[0].to(device)
         self._decoder: SplatDecoder = networks[1].to(device)
         self._texts = TextEncoder()
+        self._vocabulary = Vocabulary.read(bundled_file(FOLDER, NOUNS))
         self._device = device
 
     @torch.inference_mode()
@@ -64,7 +66,9 @@ class Sprout:
         as far as `detail` says and sampled anew. Text alone is sampled from noise, with guidance.
         """
         settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
-        told = self._condition(conditions, settings.elevation)
+        prompt = conditions.prompt
+        read = self._texts.encode(prompt) if prompt.strip() else None
+        told = self._condition(conditions, read, settings.elevation)
         untold = Condition(torch.zeros_like(told.text), torch.zeros_like(told.text_mask))
         guidance = settings.guidance if told.picture is None else 1.0
 
@@ -81,7 +85,11 @@ class Sprout:
             latents = sample(predict, latents, times, lambda done: progress.step(done, steps + 1))
         cloud = to_cloud(self._decoder(latents), FAINTEST)
         progress.step(steps + 1, steps + 1)
-        return Generation(cloud, ConditioningCamera(settings.elevation, DISTANCE, FOV))
+        notes = ()
+        if read is not None and told.picture is None:
+            notes = self._vocabulary.remark(prompt, read.pooled)
+        camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
+        return Generation(cloud, camera, notes=notes)
 
     def _start(self, told: Condition, settings: _Settings) -> tuple[Tensor, list[float]]:
         """Where sampling starts, and its times: from noise, or from the noised estimate."""
@@ -95,19 +103,21 @@ class Sprout:
         times = sampling_times(settings.steps, settings.detail)
         return add_noise(estimate, noise, torch.tensor([settings.detail]).to(estimate)), times
 
-    def _condition(self, conditions: Conditions, elevation: float) -> Condition:
-        text, mask = self._words(conditions.prompt)
+    def _condition(
+        self, conditions: Conditions, read: EncodedText | None, elevation: float
+    ) -> Condition:
+        text, mask = self._words(read)
         cutout = conditions.pictures.get(Kind.IMAGE)
         if cutout is None:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
         return Condition(text, mask, picture, torch.tensor([elevation], device=self._device))
 
-    def _words(self, prompt: str) -> tuple[Tensor, Tensor]:
-        if not prompt.strip():
+    def _words(self, read: EncodedText | None) -> tuple[Tensor, Tensor]:
+        if read is None:
             empty = torch.zeros(1, TEXT_TOKENS + 1, TEXT_WIDTH, device=self._device)
             return empty, torch.zeros(empty.shape[:2], dtype=torch.bool, device=self._device)
-        text, mask = pack_text(self._texts.encode(prompt))
+        text, mask = pack_text(read)
         return text[None].to(self._device), mask[None].to(self._device)
 
 
