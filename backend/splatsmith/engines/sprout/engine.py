@@ -10,7 +10,7 @@ from torch import Tensor
 from ...conditioning.framing import frame_cutout
 from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
-from ...diffusion.flow import add_noise, guided, sample, sampling_times
+from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
 from ...progress import Progress
 from ...weights import bundled_file
@@ -69,19 +69,11 @@ class Sprout:
         prompt = conditions.prompt
         read = self._texts.encode(prompt) if prompt.strip() else None
         told = self._condition(conditions, read, settings.elevation)
-        untold = Condition(torch.zeros_like(told.text), torch.zeros_like(told.text_mask))
-        guidance = settings.guidance if told.picture is None else 1.0
-
-        def predict(noisy: Tensor, time: Tensor) -> Tensor:
-            predicted = self._denoiser(noisy, time, told)
-            if guidance == 1.0:
-                return predicted
-            return guided(predicted, self._denoiser(noisy, time, untold), guidance)
-
         latents, times = self._start(told, settings)
         steps = len(times) - 1
         progress.step(0, steps + 1)
         if steps:
+            predict = self._predictor(told, settings.guidance)
             latents = sample(predict, latents, times, lambda done: progress.step(done, steps + 1))
         cloud = to_cloud(self._decoder(latents), FAINTEST)
         progress.step(steps + 1, steps + 1)
@@ -90,6 +82,22 @@ class Sprout:
             notes = self._vocabulary.remark(prompt, read.pooled)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=notes)
+
+    def _predictor(self, told: Condition, guidance: float) -> Predict:
+        """The denoiser under `told`. Text alone is guided: with and without it in one batch."""
+        if told.picture is not None or guidance == 1.0:
+            return lambda noisy, time: self._denoiser(noisy, time, told)
+        both = Condition(
+            torch.cat([told.text, torch.zeros_like(told.text)]),
+            torch.cat([told.text_mask, torch.zeros_like(told.text_mask)]),
+        )
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            predicted = self._denoiser(noisy.repeat(2, 1, 1), time.repeat(2), both)
+            conditional, unconditional = predicted.chunk(2)
+            return guided(conditional, unconditional, guidance)
+
+        return predict
 
     def _start(self, told: Condition, settings: _Settings) -> tuple[Tensor, list[float]]:
         """Where sampling starts, and its times: from noise, or from the noised estimate."""
