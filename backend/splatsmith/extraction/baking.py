@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..gaussians.compiling import Floats, Integers
+from ..gaussians.compiling import Bytes, Floats, Integers
 from ..progress import Progress
 from .coloring import SEEN, Answers, Coloring, nearest_colors, to_bytes
 from .sharpening import lattice_step, sharpened
-from .texels import Bytes, cover, nearest_owned, painted, places_of, put, spread
+from .texels import cover, nearest_owned, painted, places_of, put, spread
 from .unwrapping import Atlas
 
 _SMALLEST = 1024  # texels a side: in fewer, charts lie too close to be enlarged

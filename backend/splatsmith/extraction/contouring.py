@@ -10,14 +10,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers, compiled
+from ..gaussians.compiling import Bytes, Floats, Integers, compiled
 from .blocks import SIDE, BlockVolume, Indices, gather
 from .cells import EDGE_AXES, EDGE_CORNERS, cell_table
 from .surface import Surface
 
 _NOTHING = np.float32(0)
 
-Bytes = NDArray[np.uint8]
 Shorts = NDArray[np.uint16]
 Table = NDArray[np.int8]
 Field = tuple[Indices, Indices, Floats]  # index, places and values of a volume

@@ -6,13 +6,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers, Number, compiled
+from ..gaussians.compiling import Bytes, Floats, Integers, Number, compiled
 from .adjacency import Doubles, Indices, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 _EDGE = 1e-6  # cells
 
-Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 

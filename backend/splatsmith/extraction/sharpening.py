@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Number, compiled
+from ..gaussians.compiling import Bytes, Floats, Number, compiled
 from .coloring import SEEN, SHARP
 
-Bytes = NDArray[np.uint8]
 _BOTH = SEEN | SHARP
 _ZERO, _ONE = np.float32(0), np.float32(1)
 

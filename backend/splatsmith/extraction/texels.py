@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from ..gaussians.compiling import Floats, Integers, Number, compiled
+from ..gaussians.compiling import Bytes, Floats, Integers, Number, compiled
 from .adjacency import Doubles, Indices
 
 TILE = 8  # texels a side that are painted one after another, since they lie together
@@ -15,8 +14,6 @@ _STRIP = 64  # rows or columns that one thread takes at once
 _RIM = 0.75  # texels outside of a face that are still its own where no face is at home
 _TINY = np.float32(1e-30)
 _ZERO, _ONE = np.float32(0), np.float32(1)
-
-Bytes = NDArray[np.uint8]
 
 
 @compiled(parallel=True)

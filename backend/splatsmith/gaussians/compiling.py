@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 Number = float | np.floating
 Function = TypeVar("Function", bound=Callable[..., object])
 
