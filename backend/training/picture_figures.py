@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import Condition, SplatDecoder
-from training.circles import PICTURES, as_images, draw_circle, on_white
+from training.circles import PICTURES, as_images, draw_circle
 from training.features import PerceptualDistance
-from training.measures import Draw, Estimator, compare, wordless
+from training.measures import Draw, Estimator, compare, thumbnail, wordless
 from training.objects import ObjectRecord
-from training.views import frame_pictures
+from training.views import frame_pictures, on_white
 
 BATCH = 16
 
@@ -90,19 +89,15 @@ def measure_looking_up(
     """The baseline: the known object, and the side of it, whose framed picture is nearest."""
     views = draw_circle(objects, known, PICTURES)
     sides = views.flatten(0, 1)
-    small = torch.cat([_thumbnail(frame_pictures(as_images(part))) for part in sides.split(256)])
+    small = torch.cat([thumbnail(frame_pictures(as_images(part))) for part in sides.split(256)])
     rows = []
     for part in task.parts():
-        nearest = torch.cdist(_thumbnail(task.pictures(part)), small).argmin(1)
+        nearest = torch.cdist(thumbnail(task.pictures(part)), small).argmin(1)
         which, front = nearest // PICTURES.count, nearest % PICTURES.count
         places = front[:, None] + torch.arange(1, PICTURES.count)
         found = as_images(views[which[:, None], places % PICTURES.count])
         rows.append(_compare(on_white(found), found[:, :, 3], task.unseen(part), distance))
     return _figures(rows)
-
-
-def _thumbnail(picture: Tensor) -> Tensor:
-    return F.avg_pool2d(picture, 4).flatten(1)
 
 
 def _compare(image: Tensor, alpha: Tensor, target: Tensor, distance: PerceptualDistance) -> Tensor:

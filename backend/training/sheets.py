@@ -18,7 +18,7 @@ from splatsmith.engines.sprout.model import (
 )
 from training.measures import Draw, front_samples, picture_condition, unseen_views, wordless
 from training.texts import PROMPTS, TextBank
-from training.views import ViewBank
+from training.views import ViewBank, on_white
 
 Networks = tuple[LatentDenoiser, SplatDecoder]
 GUIDANCE, STEPS = 2.5, 20
@@ -35,7 +35,7 @@ def estimate_sheet(
     condition = picture_condition(bank, fronts)
     target, azimuth, elevation = (part[:, list(SHOWN)] for part in unseen_views(bank, fronts))
     image, _ = draw(decoder(denoiser.estimate(condition)), azimuth, elevation)
-    white = target[:, :, :3] + 1 - target[:, :, 3:]
+    white = on_white(target)
     assert condition.picture is not None
     picture = (condition.picture[:, None, :3] + 1) / 2
     save_sheet(torch.cat([picture, torch.stack([white, image], 2).flatten(1, 2)], 1), file)

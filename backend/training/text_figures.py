@@ -14,12 +14,13 @@ from splatsmith.conditioning.text import TextEncoder
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.words import pack_text
 from training.captions import NO_THINGS, head_noun, with_article
-from training.circles import LOOKS, as_images, draw_circle, on_white
+from training.circles import LOOKS, as_images, draw_circle
 from training.features import LookFeatures
 from training.measures import Draw
 from training.objects import ObjectRecord
 from training.sheets import sample_from_text
 from training.tints import ANCHORS, NAMES
+from training.views import on_white
 
 NOUNS = 60
 KNOWN_BY = 8  # training objects at least, for a noun to be asked for

@@ -166,6 +166,11 @@ def _random_light(sample: Sample, elevation: Tensor) -> Tensor:
     return F.normalize(camera + spread + torch.tensor([0, 0.7, 0], device=camera.device), dim=-1)
 
 
+def on_white(rgba: Tensor) -> Tensor:
+    """RGB of premultiplied RGBA [..., 4, H, W] on white."""
+    return rgba[..., :3, :, :] + 1 - rgba[..., 3:, :, :]
+
+
 def frame_pictures(rgba: Tensor) -> Tensor:
     """Centre cut-outs [B, 4, 128, 128] (premultiplied): RGB on white and alpha, -1..1.
 

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..contract.cloud import GaussianCloud
 from ..gaussians.compiling import Floats
 from .color_field import ColorField
-from .surface import Surface
 from .view_colors import view_colors
 from .views import Views
 
@@ -50,11 +48,6 @@ class Coloring:
 
     field: ColorField
     views: Views
-
-    @staticmethod
-    def of(cloud: GaussianCloud, surface: Surface, views: Views) -> Coloring:
-        """The colours of a cloud in the unit sphere, of which `views` are."""
-        return Coloring(ColorField.of(cloud, surface), views)
 
     def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> Answers:
         """Ask at points [N, 3] of the unit sphere with unit normals [N, 3].

@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.errors import Cancelled
 from splatsmith.extraction.baking import bake
+from splatsmith.extraction.color_field import ColorField
 from splatsmith.extraction.coloring import Coloring
 from splatsmith.extraction.sharpening import lattice_step, sharpened
 from splatsmith.extraction.surface import Surface
@@ -36,7 +37,7 @@ def ball_of(cloud: GaussianCloud) -> Ball:
     views = draw_views(subject, all_around(16, 160), "cpu", silent())
     center, radius = subject.sphere.center, np.float32(subject.sphere.radius)
     surface = Surface((sphere().vertices - center) / radius, sphere().faces)
-    coloring = Coloring.of(subject.cloud, surface, views)
+    coloring = Coloring(ColorField.of(subject.cloud, surface), views)
     return Ball(surface, unwrap(surface, silent()), coloring)
 
 

@@ -116,7 +116,7 @@ def test_views_tell_where_the_gaussians_do_not(cloud: GaussianCloud) -> None:
     normals = sphere(3).vertices
     scale = 0.985 * RADIUS / subject.sphere.radius
     missed = Surface((scale * normals).astype(np.float32), sphere(3).faces)
-    coloring = Coloring.of(subject.cloud, missed, views)
+    coloring = Coloring(ColorField.of(subject.cloud, missed), views)
     narrow = replace(coloring, field=replace(coloring.field, window=(0.003, 0.003)))
     answers = narrow.at(missed.vertices, normals, np.ones(len(normals), np.bool_))
     assert (answers.known & SHARP == 0).all()
@@ -130,7 +130,7 @@ def test_vertices_take_the_nearest_colour_where_nothing_is_known(cloud: Gaussian
     views = draw_views(subject, all_around(12, 128), "cpu", silent())
     scale = RADIUS / subject.sphere.radius
     ball = Surface((scale * sphere(3).vertices).astype(np.float32), sphere(3).faces)
-    coloring = Coloring.of(subject.cloud, ball, views)
+    coloring = Coloring(ColorField.of(subject.cloud, ball), views)
     points = np.concatenate([ball.vertices, np.zeros((1, 3), np.float32)])
     normals = np.concatenate([sphere(3).vertices, np.array([[0, 0, 1]], np.float32)])
     colors = vertex_colors(points, normals, coloring)
