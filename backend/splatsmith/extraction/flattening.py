@@ -6,13 +6,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussians.compiling import Bytes, Floats, Integers, Number, compiled
+from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .adjacency import Doubles, Indices, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
-_EDGE = 1e-6  # cells
-
-Mask = NDArray[np.bool_]
 
 
 def plane_axes(normals: Floats) -> Floats:
@@ -66,66 +63,23 @@ def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
     return right - left, high - low
 
 
-@compiled(parallel=True)
-def overlaps(
-    points: Floats, faces: Indices, starts: Integers, suspect: Mask, fineness: float
-) -> Integers:
-    """For every `suspect` chart two of its faces that lie over each other, or -1, [C, 2].
-
-    Found on a raster of `fineness` cells per unit; faces are those of chart c in
-    faces[starts[c]:starts[c + 1]].
-    """
-    found = np.full((len(starts) - 1, 2), -1, np.int64)
-    for chart in numba.prange(len(found)):
-        if not suspect[chart]:
+@compiled()
+def connected(neighbors: Indices, chart: Indices) -> Indices:
+    """The same charts [F], each piece of one with a number of its own, from 0."""
+    out = np.full(len(chart), -1, np.int32)
+    count = 0
+    for first in range(len(chart)):
+        if out[first] >= 0:
             continue
-        width, height = 1, 1
-        for corner in faces[starts[chart] : starts[chart + 1]].reshape(-1):
-            width = max(width, int(points[corner, 0] * fineness) + 1)
-            height = max(height, int(points[corner, 1] * fineness) + 1)
-        taken = np.zeros((height, width), np.uint8)
-        for face in range(starts[chart], starts[chart + 1]):
-            if _claim(points[faces[face]] * fineness, taken, 1):
-                found[chart, 0] = face
-                break
-        if found[chart, 0] >= 0:  # only now is a mark for each face worth its memory
-            owner = np.zeros((height, width), np.int32)
-            for face in range(starts[chart], found[chart, 0] + 1):
-                mark = face - starts[chart] + 1
-                other = _claim(points[faces[face]] * fineness, owner, mark)
-                if other:
-                    found[chart, 1] = starts[chart] + other - 1
-    return found
-
-
-@compiled()
-def _claim(triangle: Floats | Doubles, cells: Bytes | Indices, mark: int) -> int:
-    """Mark the cells whose centres lie in a triangle; stops at the first with a mark, returns it.
-
-    0 if there is none.
-    """
-    y = triangle[:, 1]
-    for row in range(int(y.min()), min(int(y.max()) + 1, len(cells))):
-        left, right = _stretch(triangle, row + 0.5)
-        # A face does not claim what lies on its very edge, for that is its neighbour's too.
-        first, last = int(np.floor(left + _EDGE + 0.5)), int(np.ceil(right - _EDGE - 0.5))
-        for column in range(max(first, 0), min(last, cells.shape[1])):
-            if cells[row, column]:
-                return cells[row, column]
-            cells[row, column] = mark
-    return 0
-
-
-@compiled()
-def _stretch(triangle: Floats | Doubles, level: float) -> tuple[float, float]:
-    """From where to where a triangle reaches at some height; the first is more if it does not."""
-    left, right = np.inf, -np.inf
-    for i in range(3):
-        a, b = triangle[i], triangle[(i + 1) % 3]
-        if (a[1] <= level) != (b[1] <= level):
-            across = a[0] + (level - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
-            left, right = min(left, across), max(right, across)
-    return left, right
+        out[first] = count
+        queue = [first]
+        for face in queue:
+            for other in neighbors[face]:
+                if other >= 0 and out[other] < 0 and chart[other] == chart[face]:
+                    out[other] = count
+                    queue.append(other)
+        count += 1
+    return out
 
 
 @compiled()

@@ -10,12 +10,13 @@ from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
 from .adjacency import Indices, starts_of
 from .charts import FaceGraph, chart_axes, cut_into_charts, members_of, renumbered
-from .flattening import divide, narrow_frames, overlaps, plane_axes
+from .flattening import connected, divide, narrow_frames, plane_axes
 from .packing import FlatCharts, pack
 from .shading import shade
 from .surface import Surface
+from .untangling import untangle
 
-_FINENESS = 8192  # cells a side, for the area of all charts, at which overlaps are looked for
+_MOST_MOVE = 1e-3  # of the side of a square as large as all charts: a texel or two
 _LEAST_FACING = 0.02  # cosine: a face seen flatter than that gets a chart of its own
 
 
@@ -49,37 +50,37 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
     graph = FaceGraph.of(surface)
     chart = cut_into_charts(graph)
     progress.step(1, 3)
-    shaded = shade(surface, graph.neighbors)
-    chart, flat, source = _lay_flat(shaded.surface, graph, chart)
+    chart, flat = _lay_flat(surface, graph, chart)
     progress.step(2, 3)
     uvs = pack(flat)
     progress.step(3, 3)
-    faces = np.empty_like(flat.faces)
-    faces[members_of(chart, int(chart.max()) + 1)[1]] = flat.faces
-    split = Surface(shaded.surface.vertices[source], faces)
-    return Atlas(split, uvs, shaded.normals[source], shaded.source[source], chart)
+    shaded = shade(surface, graph.neighbors)
+    _, order = members_of(chart, len(flat.starts) - 1)
+    # A vertex of the atlas for each point of a chart, and more where an edge is sharp.
+    keys = flat.faces * np.int64(len(shaded.source)) + shaded.surface.faces[order]
+    unique, corners = np.unique(keys, return_inverse=True)
+    points, split = np.divmod(unique, len(shaded.source))
+    faces = np.empty_like(surface.faces)
+    faces[order] = corners.reshape(-1, 3)
+    skin = Surface(shaded.surface.vertices[split], faces)
+    return Atlas(skin, uvs[points], shaded.normals[split], shaded.source[split], chart)
 
 
-def _lay_flat(
-    surface: Surface, graph: FaceGraph, chart: Indices
-) -> tuple[Indices, FlatCharts, Indices]:
-    """Charts in the plane, divided until none overlaps itself; and each point's vertex.
-
-    Dividing one chart changes no other: only the parts are looked at again.
-    """
-    fineness = _FINENESS / np.sqrt(max(float(graph.areas.sum()), 1e-30))
-    suspect = np.ones(len(chart), bool)
+def _lay_flat(surface: Surface, graph: FaceGraph, chart: Indices) -> tuple[Indices, FlatCharts]:
+    """Charts in the plane, divided until none overlaps itself."""
+    most = _MOST_MOVE * np.sqrt(float(graph.areas.sum()))
     while True:
-        chart = _without_folds(graph, chart)
-        _, order = members_of(chart, int(chart.max()) + 1)
-        flat, source = _project(surface, graph, chart, order)
-        looked_at = np.bincount(chart, suspect) > 0
-        found = overlaps(flat.points, flat.faces, flat.starts, looked_at, fineness)
-        if (found < 0).all():
-            return chart, flat, source
-        count = len(found)
-        divide(graph.neighbors, chart, np.where(found < 0, -1, order[found]))
-        suspect = chart >= count
+        chart = connected(graph.neighbors, _without_folds(graph, chart))
+        starts, order = members_of(chart, int(chart.max()) + 1)
+        rims = (graph.neighbors < 0) | (chart[graph.neighbors] != chart[:, None])
+        points, corners = _project(surface, graph, chart, order)
+        tangled = untangle(points, corners, rims[order], starts, most)
+        if (tangled < 0).all():
+            of_chart = np.empty(len(points), np.int32)
+            of_chart[corners] = chart[order][:, None]
+            frames = narrow_frames(points, starts_of(of_chart, len(tangled)))
+            return chart, FlatCharts(frames, corners, starts)
+        divide(graph.neighbors, chart, np.where(tangled < 0, -1, order[tangled]))
         chart = renumbered(chart)
 
 
@@ -98,14 +99,18 @@ def _without_folds(graph: FaceGraph, chart: Indices) -> Indices:
 
 def _project(
     surface: Surface, graph: FaceGraph, chart: Indices, order: Integers
-) -> tuple[FlatCharts, Indices]:
-    """The charts seen along their normals, scaled back to their area on the surface."""
+) -> tuple[Floats, Indices]:
+    """The charts seen along their normals, scaled back to their area on the surface.
+
+    Returns:
+        Points [M, 2], chart after chart, and the faces' corners among them [F, 3], in `order`.
+    """
     count = int(chart.max()) + 1
     owner = np.repeat(chart[order], 3)
     keys = owner.astype(np.int64) * len(surface.vertices) + surface.faces[order].reshape(-1)
     unique, corners = np.unique(keys, return_inverse=True)
     of_chart = (unique // len(surface.vertices)).astype(np.int32)
-    source = (unique % len(surface.vertices)).astype(np.int32)
+    source = unique % len(surface.vertices)
     axes = chart_axes(graph, chart)
     points = np.einsum("mij,mj->mi", plane_axes(axes)[of_chart], surface.vertices[source])
     seen = np.bincount(
@@ -113,7 +118,4 @@ def _project(
     )
     growth = np.sqrt(np.bincount(chart, graph.areas, count) / np.maximum(seen, 1e-30))
     points *= np.clip(growth, 1, 2)[of_chart, None].astype(np.float32)
-    frames = narrow_frames(points.astype(np.float32), starts_of(of_chart, count))
-    return FlatCharts(
-        frames, corners.reshape(-1, 3).astype(np.int32), starts_of(chart[order], count)
-    ), source
+    return points.astype(np.float32), corners.reshape(-1, 3).astype(np.int32)
