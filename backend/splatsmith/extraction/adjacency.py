@@ -62,6 +62,15 @@ def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
     return np.searchsorted(groups, np.arange(count + 1)).astype(np.int64)
 
 
+@compiled()
+def leader_of(leader: Indices, member: int) -> int:
+    """The first of a member's set, of sets as trees: each member's leader leads on to the first."""
+    while leader[member] != member:
+        leader[member] = leader[leader[member]]
+        member = leader[member]
+    return member
+
+
 @compiled(parallel=True)
 def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
     """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
-from .adjacency import Doubles, Indices, unit
+from .adjacency import Indices, leader_of, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 
@@ -80,6 +80,45 @@ def connected(neighbors: Indices, chart: Indices) -> Indices:
                     queue.append(other)
         count += 1
     return out
+
+
+@compiled()
+def points_of(
+    faces: Indices, neighbors: Indices, chart: Indices, order: Integers
+) -> tuple[Indices, Integers, Indices]:
+    """The points of charts: one for each vertex of each, or more if it is joined there by it alone.
+
+    Args:
+        order: the faces, chart after chart.
+
+    Returns:
+        The corners [F, 3] of the faces in `order`, and each point's vertex and chart [M].
+    """
+    leader = np.arange(faces.size).astype(np.int32)
+    for face in range(len(faces)):
+        for corner in range(3):
+            beyond = neighbors[face, corner]
+            if beyond < 0 or chart[beyond] != chart[face]:
+                continue
+            for end in (corner, (corner + 1) % 3):
+                for other in range(3):
+                    if faces[beyond, other] == faces[face, end]:
+                        one = leader_of(leader, 3 * face + end)
+                        two = leader_of(leader, 3 * beyond + other)
+                        leader[max(one, two)] = min(one, two)
+    numbers = np.full(faces.size, -1, np.int32)
+    corners = np.empty(faces.shape, np.int32)
+    source, of_chart = np.empty(faces.size, np.int64), np.empty(faces.size, np.int32)
+    count = 0
+    for i in range(len(order)):
+        for corner in range(3):
+            first = leader_of(leader, 3 * order[i] + corner)
+            if numbers[first] < 0:
+                numbers[first] = count
+                source[count], of_chart[count] = faces[order[i], corner], chart[order[i]]
+                count += 1
+            corners[i, corner] = numbers[first]
+    return corners, source[:count], of_chart[:count]
 
 
 @compiled()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, compiled
+from .adjacency import leader_of
 
 Indices = NDArray[np.int32]
 Doubles = NDArray[np.float64]
@@ -65,7 +66,7 @@ def _pieces(faces: Indices, count: int) -> Indices:
     """The number [V] of the connected piece of every one of `count` vertices."""
     leader = np.arange(count).astype(np.int32)
     for a, b, c in faces:
-        first, second, third = _leader(leader, a), _leader(leader, b), _leader(leader, c)
+        first, second, third = leader_of(leader, a), leader_of(leader, b), leader_of(leader, c)
         least = min(first, second, third)
         leader[first] = leader[second] = leader[third] = least
     number = 0
@@ -76,16 +77,8 @@ def _pieces(faces: Indices, count: int) -> Indices:
             pieces[vertex] = number
             number += 1
         else:
-            pieces[vertex] = pieces[_leader(leader, vertex)]
+            pieces[vertex] = pieces[leader_of(leader, vertex)]
     return pieces
-
-
-@compiled()
-def _leader(leader: Indices, vertex: int) -> int:
-    while leader[vertex] != vertex:
-        leader[vertex] = leader[leader[vertex]]
-        vertex = leader[vertex]
-    return vertex
 
 
 @compiled()

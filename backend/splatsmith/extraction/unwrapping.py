@@ -10,7 +10,7 @@ from ..gaussians.compiling import Floats, Integers
 from ..progress import Progress
 from .adjacency import Indices, starts_of
 from .charts import FaceGraph, chart_axes, cut_into_charts, members_of, renumbered
-from .flattening import connected, divide, narrow_frames, plane_axes
+from .flattening import connected, divide, narrow_frames, plane_axes, points_of
 from .packing import FlatCharts, pack
 from .shading import shade
 from .surface import Surface
@@ -73,11 +73,9 @@ def _lay_flat(surface: Surface, graph: FaceGraph, chart: Indices) -> tuple[Indic
         chart = connected(graph.neighbors, _without_folds(graph, chart))
         starts, order = members_of(chart, int(chart.max()) + 1)
         rims = (graph.neighbors < 0) | (chart[graph.neighbors] != chart[:, None])
-        points, corners = _project(surface, graph, chart, order)
+        points, corners, of_chart = _project(surface, graph, chart, order)
         tangled = untangle(points, corners, rims[order], starts, most)
         if (tangled < 0).all():
-            of_chart = np.empty(len(points), np.int32)
-            of_chart[corners] = chart[order][:, None]
             frames = narrow_frames(points, starts_of(of_chart, len(tangled)))
             return chart, FlatCharts(frames, corners, starts)
         divide(graph.neighbors, chart, np.where(tangled < 0, -1, order[tangled]))
@@ -99,18 +97,15 @@ def _without_folds(graph: FaceGraph, chart: Indices) -> Indices:
 
 def _project(
     surface: Surface, graph: FaceGraph, chart: Indices, order: Integers
-) -> tuple[Floats, Indices]:
+) -> tuple[Floats, Indices, Indices]:
     """The charts seen along their normals, scaled back to their area on the surface.
 
     Returns:
-        Points [M, 2], chart after chart, and the faces' corners among them [F, 3], in `order`.
+        Points [M, 2], chart after chart; the faces' corners among them [F, 3], in `order`; and
+        each point's chart [M].
     """
     count = int(chart.max()) + 1
-    owner = np.repeat(chart[order], 3)
-    keys = owner.astype(np.int64) * len(surface.vertices) + surface.faces[order].reshape(-1)
-    unique, corners = np.unique(keys, return_inverse=True)
-    of_chart = (unique // len(surface.vertices)).astype(np.int32)
-    source = unique % len(surface.vertices)
+    corners, source, of_chart = points_of(surface.faces, graph.neighbors, chart, order)
     axes = chart_axes(graph, chart)
     points = np.einsum("mij,mj->mi", plane_axes(axes)[of_chart], surface.vertices[source])
     seen = np.bincount(
@@ -118,4 +113,4 @@ def _project(
     )
     growth = np.sqrt(np.bincount(chart, graph.areas, count) / np.maximum(seen, 1e-30))
     points *= np.clip(growth, 1, 2)[of_chart, None].astype(np.float32)
-    return points.astype(np.float32), corners.reshape(-1, 3).astype(np.int32)
+    return points.astype(np.float32), corners, of_chart
