@@ -9,6 +9,7 @@ from ..gaussians.compiling import Bytes, Floats, Number, compiled
 from .coloring import SEEN, SHARP
 
 _BOTH = SEEN | SHARP
+_MOST = np.float32(20)  # of 255: pictures that differ by more show what lies beside the point
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -18,7 +19,7 @@ def lattice_step(blur: int) -> int:
 
 
 def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
-    """`sharp` [S, S, 3] shifted, around every texel, to the mean colour of `seen` [S, S, 3].
+    """`sharp` [S, S, 3] shifted a little, around every texel, to the mean of `seen` [S, S, 3].
 
     Args:
         known: [S, S] flags: which of the two hold a colour; where one does, that is taken. Both
@@ -77,9 +78,9 @@ def _shift(
                         blue += gaps[i, j, 2]
                         count += gaps[i, j, 3]
                 count = max(count, _ONE)
-                out[row, column, 0] = _byte(sharp[row, column, 0] + red / count)
-                out[row, column, 1] = _byte(sharp[row, column, 1] + green / count)
-                out[row, column, 2] = _byte(sharp[row, column, 2] + blue / count)
+                for channel, shift in enumerate((red, green, blue)):
+                    shift = min(max(shift / count, -_MOST), _MOST)
+                    out[row, column, channel] = _byte(sharp[row, column, channel] + shift)
 
 
 @compiled()
