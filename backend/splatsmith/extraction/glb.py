@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 _FLOAT, _UNSIGNED_INT = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963  # what a buffer view is for
 _LINEAR, _LINEAR_MIPMAPS, _CLAMP = 9729, 9987, 33071
-_PNG_LEVEL = 1  # of compression: higher ones take several times as long for a fifth of the size
 
 
 def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
@@ -128,9 +128,13 @@ def _picture(visual: TextureVisuals) -> Image.Image:
 
 
 def _encode(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=_PNG_LEVEL)
-    return file.getvalue()
+    """As PNG. FFmpeg's encoder takes half of Pillow's time, for files as small."""
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height = picture.size
+    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1)
+    encoder.options = {"pred": "up", "compression_level": "1"}
+    frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), "rgb24")
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:

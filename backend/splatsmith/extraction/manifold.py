@@ -86,9 +86,10 @@ def _with_own_places(surface: Surface, apart: float) -> Surface:
         return surface
     vertices = surface.vertices.copy()
     sums, corners = np.zeros_like(vertices), np.zeros(len(vertices), np.float32)
+    touching = surface.faces[(counts[numbers] > 1)[surface.faces].any(axis=1)]
     for i in range(3):
-        np.add.at(sums, surface.faces[:, i], vertices[surface.faces].mean(axis=1))
-        np.add.at(corners, surface.faces[:, i], 1)
+        np.add.at(sums, touching[:, i], vertices[touching].mean(axis=1))
+        np.add.at(corners, touching[:, i], 1)
     inwards = sums[crowded] / np.maximum(corners[crowded], 1)[:, None] - vertices[crowded]
     # Where the faces have no middle of their own either, the order tells the vertices apart.
     ranks = np.arange(1, len(crowded) + 1, dtype=np.float32)[:, None] / len(crowded)

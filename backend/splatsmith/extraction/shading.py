@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussians.compiling import Floats, Integers, compiled
-from .adjacency import Doubles, Indices, area_vectors, grouped_sums, unit
+from ..gaussians.compiling import Floats, compiled
+from .adjacency import Doubles, Indices, area_vectors, grouped_sums, leader_of, unit
 from .surface import Surface
 
 _SHARP = np.float32(np.cos(np.radians(40)))  # between two faces: a sharper edge is seen as one
@@ -52,9 +52,9 @@ def _upright(normals: Doubles) -> Floats:
 
 
 @compiled()
-def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Integers:
+def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices:
     """One corner, 3 * face + place [F, 3], to stand for all that share a vertex and its normal."""
-    leader = np.arange(faces.size)
+    leader = np.arange(faces.size).astype(np.int32)
     for face in range(len(faces)):
         for i in range(3):
             other = neighbors[face, i]
@@ -63,9 +63,11 @@ def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Integer
             for j in (i, (i + 1) % 3):
                 for k in range(3):
                     if faces[other, k] == faces[face, j]:
-                        _unite(leader, 3 * face + j, 3 * other + k)
+                        a = leader_of(leader, 3 * face + j)
+                        b = leader_of(leader, 3 * other + k)
+                        leader[max(a, b)] = min(a, b)
     for corner in range(len(leader)):
-        leader[corner] = _find(leader, corner)
+        leader[corner] = leader_of(leader, corner)
     return leader.reshape(faces.shape)
 
 
@@ -74,17 +76,3 @@ def _is_sharp(a: Floats, b: Floats) -> bool:
     cosine = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
     # A face without an area has no normal, and no edge of it is sharp.
     return cosine < _SHARP and (a != 0).any() and (b != 0).any()
-
-
-@compiled()
-def _find(leader: Integers, corner: int) -> int:
-    while leader[corner] != corner:
-        leader[corner] = leader[leader[corner]]
-        corner = leader[corner]
-    return corner
-
-
-@compiled()
-def _unite(leader: Integers, a: int, b: int) -> None:
-    a, b = _find(leader, a), _find(leader, b)
-    leader[max(a, b)] = min(a, b)

@@ -22,6 +22,8 @@ from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, skin
 log = logging.getLogger(__name__)
 
 _TO_THE_END = 1 << 30  # more lists of Gaussians than a tile can have
+# Drawn at once: what a pixel shows takes about 2 KB, what a camera makes of a Gaussian 200 bytes.
+_MOST_PIXELS, _MOST_SPLATS = 1 << 19, 1 << 21
 _LOG_HALF = math.log(0.5)
 
 
@@ -54,21 +56,28 @@ def rasterize_gpu(
     splats = _Splats.of(cloud, device)
     behind = torch.tensor(background, device=device)
     views, intrinsics = _tensor(cameras.viewmats, device), _tensor(cameras.Ks, device)
-    drawn: list[tuple[Tensor, Tensor, Tensor]] = []
-    for view, k in zip(views.split(1), intrinsics.split(1), strict=True):
-        camera = _Camera(view, k, cameras.width, cameras.height, eps2d)
+    shape = (len(views), cameras.height, cameras.width)
+    # Copies to pinned memory go on while the next pictures are drawn.
+    colors, alphas, depths = (torch.empty(shape + more, pin_memory=True) for more in ((3,), (), ()))
+    at_once = max(1, min(_MOST_PIXELS // (shape[1] * shape[2]), _MOST_SPLATS // len(cloud)))
+    for first in range(0, len(views), at_once):
+        few = slice(first, first + at_once)
+        size = (cameras.width, cameras.height)
+        camera = _Cameras(views[few], intrinsics[few], *size, eps2d)
         color, alpha, lists = _draw(splats, camera)
-        drawn.append((color + (1 - alpha) * behind, alpha[..., 0], _depths(splats, camera, lists)))
-    colors, alphas, depths = (torch.cat(layer).cpu().numpy() for layer in zip(*drawn, strict=True))
-    return Rendering(colors, alphas, depths)
+        colors[few].copy_(color + (1 - alpha) * behind, non_blocking=True)
+        alphas[few].copy_(alpha[..., 0], non_blocking=True)
+        depths[few].copy_(_depths(splats, camera, lists), non_blocking=True)
+    torch.cuda.synchronize(device)
+    return Rendering(colors.numpy(), alphas.numpy(), depths.numpy())
 
 
 @dataclass(frozen=True)
-class _Camera:
-    """viewmat [1, 4, 4], k [1, 3, 3]."""
+class _Cameras:
+    """viewmats [C, 4, 4], ks [C, 3, 3]."""
 
-    viewmat: Tensor
-    k: Tensor
+    viewmats: Tensor
+    ks: Tensor
     width: int
     height: int
     eps2d: float
@@ -102,59 +111,70 @@ class _Splats:
         )
 
 
-def _draw(splats: _Splats, camera: _Camera) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Colours [1, H, W, 3] over black, alphas [1, H, W, 1], and gsplat's lists of what is where."""
+def _draw(splats: _Splats, cameras: _Cameras) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Colours [C, H, W, 3] over black, alphas [C, H, W, 1], and gsplat's lists of what is where."""
     return rasterization(
         means=splats.means,
         quats=splats.quats,
         scales=splats.scales,
         opacities=splats.opacities,
         colors=splats.harmonics,
-        viewmats=camera.viewmat,
-        Ks=camera.k,
-        width=camera.width,
-        height=camera.height,
+        viewmats=cameras.viewmats,
+        Ks=cameras.ks,
+        width=cameras.width,
+        height=cameras.height,
         near_plane=NEAR_PLANE,
-        eps2d=camera.eps2d,
+        eps2d=cameras.eps2d,
         sh_degree=splats.degree,
         packed=False,
     )
 
 
-def _depths(splats: _Splats, camera: _Camera, lists: dict[str, Any]) -> Tensor:
-    """[1, H, W]: where half of the light is gone. gsplat blends no such thing; its lists tell."""
-    height, width = camera.height, camera.width
-    which, pixels, _ = rasterize_to_indices_in_range(
+def _depths(splats: _Splats, cameras: _Cameras, lists: dict[str, Any]) -> Tensor:
+    """[C, H, W]: where half of the light is gone. gsplat blends no such thing; its lists tell."""
+    count, size = len(cameras.viewmats), (cameras.width, cameras.height)
+    pixels_each = size[0] * size[1]
+    which, pixels, images = rasterize_to_indices_in_range(
         range_start=0,
         range_end=_TO_THE_END,
-        transmittances=torch.ones(1, height, width, device=splats.means.device),
+        transmittances=torch.ones(count, *reversed(size), device=splats.means.device),
         means2d=lists["means2d"],
         conics=lists["conics"],
         opacities=lists["opacities"],
-        image_width=width,
-        image_height=height,
+        image_width=size[0],
+        image_height=size[1],
         tile_size=lists["tile_size"],
         isect_offsets=lists["isect_offsets"],
         flatten_ids=lists["flatten_ids"],
     )
-    spots = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
-    alphas = _alphas(spots - lists["means2d"][0, which], which, lists)
-    halving = _is_halving(torch.log1p(-alphas), pixels)
-    which, spots, pixels = which[halving], spots[halving], pixels[halving]
-    gaussians = (splats.means[which], splats.covariances[which], splats.skins[which])
-    planes = depth_planes(gaussians, camera.viewmat, camera.k, (width, height), camera.eps2d)
-    constant, across, down = planes[0].T
-    x, y = (spots - camera.k[0, :2, 2]).T
-    depths = torch.zeros(height * width, device=splats.means.device)
-    depths[pixels] = constant + across * x + down * y
-    return depths.reshape(1, height, width)
+    spots = torch.stack([pixels % size[0], pixels // size[0]], dim=1) + 0.5
+    alphas = _alphas(spots - lists["means2d"][images, which], (images, which), lists)
+    halving = _is_halving(torch.log1p(-alphas), images * pixels_each + pixels)
+    which, spots, pixels, images = (found[halving] for found in (which, spots, pixels, images))
+    depths = torch.zeros(count, pixels_each, device=splats.means.device)
+    shares = torch.bincount(images, minlength=count).tolist()  # picture after picture
+    parts = (part.split(shares) for part in (which, spots, pixels))
+    for image, (gaussians, places, targets) in enumerate(zip(*parts, strict=True)):
+        one = slice(image, image + 1)
+        planes = depth_planes(
+            (splats.means[gaussians], splats.covariances[gaussians], splats.skins[gaussians]),
+            cameras.viewmats[one], cameras.ks[one], size, cameras.eps2d,
+        )  # fmt: skip
+        constant, across, down = planes[0].T
+        x, y = (places - cameras.ks[image, :2, 2]).T
+        depths[image, targets] = constant + across * x + down * y
+    return depths.reshape(count, size[1], size[0])
 
 
-def _alphas(offsets: Tensor, which: Tensor, lists: dict[str, Any]) -> Tensor:
-    """[m] what Gaussians `which` [m] cover, `offsets` [m, 2] pixels from their centres."""
-    (xx, xy, yy), (dx, dy) = lists["conics"][0, which].T, offsets.T
+def _alphas(offsets: Tensor, which: tuple[Tensor, Tensor], lists: dict[str, Any]) -> Tensor:
+    """[m] what Gaussians cover, `offsets` [m, 2] pixels from their centres.
+
+    Args:
+        which: the cameras [m] and the Gaussians [m].
+    """
+    (xx, xy, yy), (dx, dy) = lists["conics"][which].T, offsets.T
     distances = 0.5 * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
-    return (lists["opacities"][0, which] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
+    return (lists["opacities"][which] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
 
 
 def _is_halving(logs: Tensor, pixels: Tensor) -> Tensor:
