@@ -25,13 +25,14 @@ Stock = TypeVar("Stock", bound=PreTrainedModel)
 
 REMEDY = "Download it again, or import the checkpoint that belongs here."
 WORDS_SHOWN = 5  # before the place where a prompt is cut
+_PADDING = 32  # tokens: lengths that differ by less shall be one, for networks are recorded by them
 
 
 @dataclass(frozen=True)
 class EncodedPrompts:
     """Of B prompts.
 
-    tokens: [B, L, D].
+    tokens: [B, L, D]; L is the encoder's length, or less where the rest is masked for all.
     pooled: [B, P], for encoders that have such a vector.
     mask: [B, L], 1 = a token of the prompt, 0 = padding.
     """
@@ -55,14 +56,15 @@ class EncoderFiles:
 
 
 class PromptTokenizer:
-    """Cuts and pads prompts to `length` tokens."""
+    """Cuts and pads prompts to `length` tokens, or with `short` to the longest of them, about."""
 
-    def __init__(self, stock: TokenizersBackend, length: int) -> None:
+    def __init__(self, stock: TokenizersBackend, length: int, short: bool = False) -> None:
         self._stock = stock
         self._length = length
+        self._short = short
 
     def __call__(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, both [B, length]."""
+        """Token ids and mask, both [B, L]."""
         found = self._stock(
             list(prompts),
             padding="max_length",
@@ -70,7 +72,11 @@ class PromptTokenizer:
             truncation=True,
             return_tensors="pt",
         )
-        return found["input_ids"], found["attention_mask"]
+        ids, mask = found["input_ids"], found["attention_mask"]
+        if not self._short:
+            return ids, mask
+        longest = -(-int(mask.sum(dim=1).max()) // _PADDING) * _PADDING
+        return ids[:, :longest], mask[:, :longest]
 
     def last_words(self, prompt: str) -> str | None:
         """The last words that are read of a prompt that is too long; None if all of it is."""
@@ -108,7 +114,7 @@ class ClipEncoder(nn.Module):
 
 
 class T5Encoder(nn.Module):
-    """The last hidden states; with `masked` the padding is not attended to."""
+    """The last hidden states; with `masked` the padding is not attended to, and so left out."""
 
     def __init__(self, files: EncoderFiles, length: int, dtype: torch.dtype, masked: bool) -> None:
         """Load from `files`.
@@ -118,7 +124,7 @@ class T5Encoder(nn.Module):
         """
         super().__init__()
         self._masked = masked
-        self.tokenizer = PromptTokenizer(_load_tokenizer(T5Tokenizer, files), length)
+        self.tokenizer = PromptTokenizer(_load_tokenizer(T5Tokenizer, files), length, short=masked)
         self.stock = _load(T5EncoderModel, files, dtype)
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:

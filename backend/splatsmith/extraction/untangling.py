@@ -151,9 +151,7 @@ def _side(points: Floats, point: int, line: Integers) -> float:
 
 
 @compiled()
-def _part(
-    points: Floats, one: Integers, other: Integers, limits: tuple[float, float]
-) -> bool:
+def _part(points: Floats, one: Integers, other: Integers, limits: tuple[float, float]) -> bool:
     """Move the end that lies least far beyond the other edge back over it, by at most so much."""
     near, most = limits
     if not _meet(points, one, other, near):
@@ -182,9 +180,7 @@ def _part(
 
 
 @compiled()
-def _wound_up(
-    points: Floats, faces: Indices, owners: Integers, ends: Integers
-) -> tuple[int, int]:
+def _wound_up(points: Floats, faces: Indices, owners: Integers, ends: Integers) -> tuple[int, int]:
     """The first and the last face around a point of the rim that faces go around and over, or -1.
 
     The rim turns back on itself there: around a hole where a face was left out that looked away.

@@ -11,6 +11,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
     StableDiffusion3Pipeline,
 )
+from torch.nn import functional as F
 
 from splatsmith.engines.diffsplat.families import FAMILIES, Family
 from splatsmith.engines.diffsplat.loading import Networks
@@ -48,9 +49,28 @@ def test_pixart_sigma(checkpoints: Path) -> None:
     told, mask, untold, other_mask = stock.encode_prompt(
         PROMPT, True, NEGATIVE, device=torch.device("cpu")
     )
-    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
     assert text.mask is not None
-    assert torch.equal(text.mask, torch.cat([other_mask, mask]).float())
+    masks, length = torch.cat([other_mask, mask]), text.mask.shape[1]
+    assert torch.equal(text.mask, masks[:, :length].float())
+    assert not masks[:, length:].any(), "only padding is left out"
+    assert length < masks.shape[1]
+    seen = text.mask > 0
+    torch.testing.assert_close(text.tokens[seen], torch.cat([untold, told])[:, :length][seen])
+
+
+@torch.inference_mode()
+def test_padding_that_is_left_out_changes_nothing(checkpoints: Path) -> None:
+    family = FAMILIES["pixart-sigma"]
+    networks = Networks(family, torch.float32, Residence("cpu", stays=True))
+    denoiser, text = networks.denoiser(False), read(family)[0]
+    assert text.mask is not None
+    padding = family.text_encoders[0].length - text.mask.shape[1]
+    whole = Text(F.pad(text.tokens, (0, 0, 0, padding), value=3.0), F.pad(text.mask, (0, padding)))
+    size = denoiser.latent_size
+    channels = denoiser.stock.config["in_channels"]
+    views = torch.randn(2 * denoiser.views, channels, size, size)
+    answers = [denoiser(views, torch.tensor(500.0), each) for each in (text, whole)]
+    torch.testing.assert_close(*answers)
 
 
 @torch.inference_mode()
