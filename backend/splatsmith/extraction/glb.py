@@ -6,10 +6,9 @@ import json
 import secrets
 import struct
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import av
+import cv2
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
@@ -128,13 +127,10 @@ def _picture(visual: TextureVisuals) -> Image.Image:
 
 
 def _encode(picture: Image.Image) -> bytes:
-    """As PNG. FFmpeg's encoder takes half of Pillow's time, for files as small."""
-    encoder = av.CodecContext.create("png", "w")
-    encoder.width, encoder.height = picture.size
-    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1)
-    encoder.options = {"pred": "up", "compression_level": "1"}
-    frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), "rgb24")
-    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
+    """As PNG, by one filter for all rows: half of Pillow's time, for files as small."""
+    blue_first = cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+    return cv2.imencode(".png", blue_first, options)[1].tobytes()
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:

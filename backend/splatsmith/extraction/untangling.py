@@ -52,14 +52,14 @@ def _pulled_apart(points: Floats, faces: Indices, rims: Mask, most: float) -> tu
         return -1, -1
     first = faces.min()
     before = points[first : faces.max() + 1].copy()
-    tangle = -1, -1
+    tangle = (-1, -1)
     for _ in range(_ROUNDS):
         found = _meetings(points, ends)
         if len(found) == 0:
             if _is_flipped(points, before, first, faces):
                 break
             return _wound_up(points, faces, owners, ends)
-        tangle = owners[found[0, 0]], owners[found[0, 1]]
+        tangle = int(owners[found[0, 0]]), int(owners[found[0, 1]])
         near = _nearness(points, ends)
         moved = True
         for i in range(len(found)):
@@ -156,12 +156,12 @@ def _part(points: Floats, one: Integers, other: Integers, limits: tuple[float, f
     near, most = limits
     if not _meet(points, one, other, near):
         return True  # an earlier move has parted them
-    least, point, line = np.inf, np.int64(-1), one
+    least, point, line = np.inf, -1, one
     for k in range(2):
         for edge, crossed in ((one, other), (other, one)):
             depth = abs(_side(points, edge[k], crossed))
             if depth < least:
-                least, point, line = depth, edge[k], crossed
+                least, point, line = depth, int(edge[k]), crossed
     if least > most:
         return False
     edge = other if line[0] == one[0] and line[1] == one[1] else one
@@ -198,7 +198,7 @@ def _wound_up(points: Floats, faces: Indices, owners: Integers, ends: Integers) 
         if angles[ends[edge, 0] - first] > _FULL_TURN:
             for other in range(len(ends)):
                 if ends[other, 1] == ends[edge, 0] and owners[other] != owners[edge]:
-                    return owners[edge], owners[other]
+                    return int(owners[edge]), int(owners[other])
     return -1, -1
 
 

@@ -138,6 +138,7 @@ class Sizes:
     pictures: tuple[int, ...]
     layers: int
     picture_groups: int
+    elevest: Shape
     device: str = "cpu"
     text_dtype: torch.dtype = torch.float32
 
@@ -165,6 +166,7 @@ TINY = Sizes(
     pictures=(8,) * 4,
     layers=1,
     picture_groups=4,
+    elevest=Shape(width=64, depth=1, heads=1),
 )
 
 
@@ -173,8 +175,12 @@ def write_repositories(folder: Path) -> None:
     torch.manual_seed(0)
     for family in FAMILIES.values():
         write_family(folder, family, TINY)
+    write_elevest(folder, TINY.elevest)
+
+
+def write_elevest(folder: Path, shape: Shape) -> None:
     place = weights_file(folder, published.ELEVATION)
-    elevest = ElevEst(Shape(width=64, depth=1, heads=1))
+    elevest = ElevEst(shape)
     elevest.lower_bounds.copy_(torch.linspace(-40, 10, 26)[:-1])
     _save(_published_elevest(elevest.state_dict()), place)
 

@@ -7,14 +7,16 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import Checkpoint, Condition
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
@@ -22,7 +24,7 @@ from splatsmith.engines.diffsplat.families import FAMILIES
 from splatsmith.progress import silent
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffsplat.conftest import install
-from tests.backend.diffsplat.tiny_checkpoints import Sizes, write_family
+from tests.backend.diffsplat.tiny_checkpoints import Sizes, write_elevest, write_family
 from tests.bench.figure import Figure
 
 REPEATS = 5
@@ -34,22 +36,29 @@ GIGABYTE = 1e9
 def measure_variant(
     variant: str, sizes: Sizes, device: str, dtypes: Sequence[str] = ("bfloat16",)
 ) -> Iterator[Figure]:
-    """Times and memory of text to splats in each of `dtypes`, the first of them in detail."""
+    """Times and memory of text to splats in each of `dtypes`, and of pictures and maps in one."""
     with tempfile.TemporaryDirectory() as folder:
         data, repositories = Path(folder, "data"), Path(folder, "repositories")
         with patch.dict(os.environ, {DATA_VARIABLE: str(data)}):
             write_checkpoints(variant, repositories, sizes)
             for dtype in dtypes:
                 yield from _measure_dtype(variant, device, dtype)
+            yield from _measure_shown(variant, device, dtypes[0])
         shutil.rmtree(repositories)
 
 
 def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
-    """Random weights under `repositories`, all that text to splats needs of them installed."""
+    """Random weights under `repositories`, all of them installed but T5 where it may be missing."""
     torch.manual_seed(0)
-    write_family(repositories, FAMILIES[variant], sizes)
-    given = frozenset({Condition.TEXT})
-    for checkpoint in CARD.variant(variant).needed(given, CARD.check_parameters({})):
+    family = FAMILIES[variant]
+    write_family(repositories, family, sizes)
+    write_elevest(repositories, sizes.elevest)
+    parameters = CARD.check_parameters({"estimate_elevation": True})
+    needed: set[Checkpoint] = set()
+    for shown in (Condition.TEXT, Condition.IMAGE, *family.control_nets):
+        given = frozenset({Condition.TEXT, shown})
+        needed |= set(CARD.variant(variant).needed(given, parameters))
+    for checkpoint in needed:
         install(checkpoint, repositories)
     if sizes.device != "cpu":
         torch.cuda.empty_cache()
@@ -69,6 +78,30 @@ def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:
     yield Figure(f"{name}, times faster than the plain loop", plain / warm, "x")
     del engine
     yield from _smallest(name, variant, device, dtype)
+
+
+def _measure_shown(variant: str, device: str, dtype: str) -> Iterator[Figure]:
+    """The same when a picture or a map is given, the networks kept."""
+    engine = load(variant, device)
+    cases: list[tuple[str, Condition, dict[str, Any]]] = [
+        ("text and a picture", Condition.IMAGE, {}),
+        ("its elevation estimated", Condition.IMAGE, {"estimate_elevation": True}),
+    ]
+    kinds = FAMILIES[variant].control_nets
+    cases += [(f"text and a map ({kind.value})", kind, {}) for kind in kinds]
+    for name, condition, more in cases:
+        shown = {condition: _ball()}
+        _run(engine, dtype, 100, shown, **more)
+        times = [_run(engine, dtype, 1 + repeat, shown, **more) for repeat in range(REPEATS)]
+        yield Figure(f"{variant} {dtype}, {name}, warm", statistics.median(times), "s")
+
+
+def _ball() -> NDArray[np.uint8]:
+    """A picture of one, cut out: RGBA [512, 512, 4]."""
+    across, down = np.meshgrid(*[np.linspace(-1.25, 1.25, 512)] * 2)
+    height = np.sqrt(np.clip(1 - across**2 - down**2, 0, None))
+    layers = (across + 1.25, down + 1.25, height + 1, 2.0 * (height > 0))
+    return (127 * np.clip(np.stack(layers, axis=2), 0, 2)).astype(np.uint8)
 
 
 def _smallest(name: str, variant: str, device: str, dtype: str) -> Iterator[Figure]:
@@ -93,10 +126,19 @@ def _median(engine: DiffSplat, dtype: str) -> float:
     return statistics.median(_run(engine, dtype, 1 + repeat) for repeat in range(REPEATS))
 
 
-def _run(engine: DiffSplat, dtype: str, number: int, memory: str = "fast") -> float:
-    """Seconds of one job, to the cloud in the host's memory."""
-    given: dict[str, Any] = {"seed": number, "precision": dtype, "memory": memory}
-    conditions = Conditions(f"chair number {number}", "", {}, CARD.check_parameters(given))
+def _run(
+    engine: DiffSplat,
+    dtype: str,
+    number: int,
+    shown: Mapping[Condition, NDArray[np.uint8]] | None = None,
+    **more: object,
+) -> float:
+    """Seconds of one job, to the cloud in the host's memory; `more` are parameters."""
+    given = {"seed": number, "precision": dtype, "memory": "fast", **more}
+    parameters = CARD.check_parameters(given)
+    conditions = Conditions(
+        f"chair number {number}", "", parameters=parameters, pictures=shown or {}
+    )
     start = time.perf_counter()
     engine.generate(conditions, silent())
     return time.perf_counter() - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from splatsmith.engines.diffsplat.elevest import Shape
 from tests.backend.diffsplat.tiny_checkpoints import PIXART, SD3, UNET, Config, Sizes
 
 
@@ -66,6 +67,7 @@ FULL = Sizes(
     pictures=(128, 256, 512, 512),
     layers=2,
     picture_groups=32,
+    elevest=Shape(),
     device="cuda",
     text_dtype=torch.bfloat16,
 )
