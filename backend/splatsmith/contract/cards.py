@@ -193,6 +193,7 @@ class Checkpoint:
 class Variant:
     """A form of an engine with weights of its own. `required` conditions must all be given.
 
+    rivals: conditions of which one at most may be given.
     memory_bytes: by a dtype's name, the least of a device's memory that a job was seen to do with.
     """
 
@@ -200,6 +201,7 @@ class Variant:
     title: str
     conditions: tuple[Condition, ...]
     required: tuple[Condition, ...] = ()
+    rivals: tuple[Condition, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -252,7 +254,7 @@ class EngineCard:
         return {name: spec.check(given.get(name, spec.default)) for name, spec in specs.items()}
 
     def check_conditions(self, variant: Variant, given: frozenset[Condition]) -> None:
-        """Refuse conditions the variant does not take, and a request without any."""
+        """Refuse what the variant does not take, what does not go together, and no condition."""
         if surplus := sorted(given - set(variant.conditions)):
             raise InvalidRequest(
                 f"{self.title} ({variant.title}) takes no {surplus[0]}.",
@@ -265,4 +267,9 @@ class EngineCard:
         if missing := sorted(set(variant.required) - given):
             raise InvalidRequest(
                 f"{self.title} ({variant.title}) needs {missing[0]}.", "Add it and try again."
+            )
+        if len(both := [each for each in variant.rivals if each in given]) > 1:
+            raise InvalidRequest(
+                f"{self.title} ({variant.title}) takes {both[0]} or {both[1]}, not both.",
+                "Give one of them.",
             )

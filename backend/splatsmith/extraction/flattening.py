@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
 from .adjacency import Indices, leader_of, unit

@@ -94,6 +94,11 @@ def _whole_record(checkpoint: Checkpoint) -> Record:
             return record
         case CheckpointState.DAMAGED:
             raise WeightsDamaged(_what_is_damaged(record), how_to_get(checkpoint))
+        case _ if all(_has_size(record, file) for file in record.files):
+            raise WeightsDamaged(
+                f"The checkpoint {checkpoint.title} was found damaged, or not checked to its end.",
+                how_to_get(checkpoint),
+            )
         case _:
             raise WeightsMissing(
                 f"The checkpoint {checkpoint.title} is here in part only.",

@@ -157,16 +157,22 @@ def test_a_long_prompt_is_said_to_be_cut(engines: Mapping[str, DiffSplat], varia
     assert "chair" in note
 
 
-def test_several_maps_are_refused(engines: Mapping[str, DiffSplat]) -> None:
-    maps = {Condition.DEPTH: grey_ramp(), Condition.NORMAL: grey_ramp()}
-    with pytest.raises(InvalidRequest, match="depth and a normal"):
-        make(engines["sd15"], "a box", pictures=maps)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(Condition.DEPTH, Condition.NORMAL), (Condition.IMAGE, Condition.CANNY)],
+)
+def test_maps_and_pictures_are_refused_beside_each_other(one: Condition, other: Condition) -> None:
+    with pytest.raises(InvalidRequest, match=f"takes {one} or {other}, not both"):
+        CARD.check_conditions(CARD.variant("sd15"), frozenset({Condition.TEXT, one, other}))
 
 
-def test_a_map_beside_a_picture_is_refused(engines: Mapping[str, DiffSplat]) -> None:
-    given = {Condition.IMAGE: red_square(), Condition.CANNY: red_square()}
-    with pytest.raises(InvalidRequest, match="canny"):
-        make(engines["sd15"], "a box", pictures=given)
+def test_ddim_adds_as_much_noise_as_it_is_told(engines: Mapping[str, DiffSplat]) -> None:
+    noisy, calm, still = (
+        make(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta).cloud
+        for eta in (1.0, 0.5, 0.0)
+    )
+    assert not same(noisy, calm)
+    assert not same(calm, still)
 
 
 def test_a_scheduler_of_another_variant_is_refused(engines: Mapping[str, DiffSplat]) -> None:

@@ -65,21 +65,15 @@ def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_
     assert record["notes"] == [note]
 
 
-def test_what_does_not_go_together_fails_in_a_sentence(service: RunningService) -> None:
-    drawn = upload(service, drawing())
-    pictures = {Condition.IMAGE: drawn, Condition.CANNY: drawn}
-    job = service.run(replace(REQUEST, pictures=pictures))
-    assert job.problem is not None
-    assert job.problem.sentence == (
-        "A picture and a canny map cannot be used together. Give one of them."
-    )
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"parameters": {"elevation": 95}}, "elevation is 95 degrees."),
         ({"variant": "sd16"}, "DiffSplat has no variant 'sd16'."),
+        (
+            {"pictures": {Condition.IMAGE: "0" * 32, Condition.CANNY: "0" * 32}},
+            "DiffSplat (Stable Diffusion 1.5) takes image or canny, not both.",
+        ),
     ],
 )
 def test_bad_requests_are_refused_at_once(

@@ -75,6 +75,8 @@ def test_verifying_finds_an_altered_byte_and_a_download_mends_it(mirror: Mirror,
     with pytest.raises(WeightsDamaged, match="SHA-256 differs"):
         verify(WORDS, silent())
     assert status_of(WORDS).state is CheckpointState.PARTIAL
+    with pytest.raises(WeightsDamaged, match="found damaged"):
+        folder_of(WORDS)
 
     download([WORDS], hub, silent())
     verify(WORDS, silent())

@@ -79,6 +79,15 @@ SAMPLING = (
         "Scheduler",
         choices=SOLVERS,
     ),
+    ParameterSpec(
+        "eta",
+        ParameterType.FLOAT,
+        1.0,
+        "With ddim: how much noise every step adds, from none to as much as in training.",
+        "DDIM Noise",
+        minimum=0.0,
+        maximum=1.0,
+    ),
 )
 VIEWING = (
     ParameterSpec(
@@ -169,6 +178,7 @@ CARD = EngineCard(
             "sd15",
             "Stable Diffusion 1.5",
             (*WORDS_AND_PICTURES, *MAPS),
+            rivals=(Condition.IMAGE, *MAPS),
             checkpoints=SD15_CHECKPOINTS,
             memory_bytes={
                 "bfloat16": 2_000_000_000,

@@ -127,7 +127,7 @@ class DiffSplat:
     def _solver(self, settings: Settings, networks: Networks, has_picture: bool) -> Solver:
         prediction = self._family.predictions[has_picture]
         base = networks.scheduler_config()
-        return make_solver(settings.scheduler, base, prediction, settings.steps)
+        return make_solver(settings.scheduler, base, prediction, settings.steps, settings.eta)
 
     def _noise(self, seed: int, draws: int, networks: Networks, size: int) -> Tensor:
         """[draws, V, C, h, w], drawn on the CPU: a seed gives the same on every device."""

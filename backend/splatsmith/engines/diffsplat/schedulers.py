@@ -15,8 +15,6 @@ from torch import Tensor
 
 from .configuration import Config, from_config
 
-ETA = 1.0  # DDIM with as much noise as the ancestral sampler
-
 Stock = (
     DPMSolverMultistepScheduler
     | DDIMScheduler
@@ -36,6 +34,7 @@ class Solver:
     stock: Stock
     times: Tensor  # [steps], what the network is told
     is_random: bool  # whether every step takes a draw of noise
+    eta: float = 1.0  # of DDIM: from no noise to as much as the ancestral sampler's
 
     @property
     def first_sigma(self) -> float:
@@ -53,7 +52,12 @@ class Solver:
         time = self.times[step]
         if isinstance(self.stock, DDIMScheduler):
             answer = self.stock.step(
-                predicted, int(time), latents, eta=ETA, variance_noise=noise, return_dict=False
+                predicted,
+                int(time),
+                latents,
+                eta=self.eta,
+                variance_noise=noise if self.is_random else None,
+                return_dict=False,
             )
         elif isinstance(self.stock, DPMSolverMultistepScheduler):
             draw = noise if self.is_random else None
@@ -65,19 +69,21 @@ class Solver:
         return answer[0]
 
 
-def make_solver(name: str, base: Config, prediction: str, steps: int) -> Solver:
+def make_solver(name: str, base: Config, prediction: str, steps: int, eta: float = 1.0) -> Solver:
     """The solver called `name` for a base model.
 
     Args:
         base: the base model's scheduler configuration.
         prediction: what the network predicts: "epsilon", "v_prediction" or "flow".
+        eta: how much noise ddim adds, 0..1.
     """
     make = _flow if prediction == "flow" else _diffusion
     stock = make(name, base, prediction)
     stock.set_timesteps(steps, device="cpu")
     if not isinstance(stock, DDIMScheduler):
         stock.set_begin_index(0)
-    return Solver(stock, torch.as_tensor(stock.timesteps), name in ("sde-dpmsolver++", "ddim"))
+    is_random = name == "sde-dpmsolver++" or (name == "ddim" and eta > 0)
+    return Solver(stock, torch.as_tensor(stock.timesteps), is_random, eta)
 
 
 def _diffusion(name: str, base: Config, prediction: str) -> Stock:

@@ -24,6 +24,7 @@ class Settings:
     triangle: bool
     least_guidance: float
     scheduler: str
+    eta: float
     elevation: float
     estimate_elevation: bool
     preparation: str
@@ -66,21 +67,8 @@ def read_settings(conditions: Conditions, family: Family) -> Settings:
 
 
 def chosen_map(conditions: Conditions) -> Condition | None:
-    """Which map is given: depth, normal, canny or none.
-
-    Raises:
-        InvalidRequest: several are, or one beside a picture.
-    """
-    given = [each for each in MAPS if each in conditions.pictures]
-    if given and Condition.IMAGE in conditions.pictures:
-        raise InvalidRequest(
-            f"A picture and a {given[0]} map cannot be used together.", "Give one of them."
-        )
-    if len(given) > 1:
-        raise InvalidRequest(
-            f"A {given[0]} and a {given[1]} map cannot be used together.", "Give one of them."
-        )
-    return given[0] if given else None
+    """Which map is given: depth, normal, canny or none; the card has them be rivals."""
+    return next((each for each in MAPS if each in conditions.pictures), None)
 
 
 def choose_precision(wanted: str, device: str) -> torch.dtype:
