@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .operating import apart
+from .operating import selected
 
 PointData = bpy.types.Mesh | bpy.types.PointCloud
 
@@ -91,7 +91,7 @@ def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
 
 def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
     mesh = obj.data
-    with apart(obj):
+    with selected(obj):
         bpy.ops.object.convert(target="POINTCLOUD")
     obj.data.name = obj.name
     bpy.data.meshes.remove(mesh)

@@ -9,6 +9,34 @@ import bpy
 
 
 @contextmanager
+def selected(obj: bpy.types.Object) -> Iterator[None]:
+    """Operators called inside act on `obj` alone, in the user's scene, or `apart` from it.
+
+    An overridden context is not safe while other threads run Python (Blender 4.5 and 5.0 crash in
+    one call of some hundreds), so it is not overridden unless an object is being edited.
+    """
+    if bpy.context.mode != "OBJECT":
+        with apart(obj):
+            yield
+        return
+    layer, objects = bpy.context.view_layer, bpy.context.scene.collection.objects
+    chosen, active = [each for each in layer.objects if each.select_get()], layer.objects.active
+    objects.link(obj)
+    try:
+        for each in chosen:
+            each.select_set(False)
+        obj.select_set(True)
+        layer.objects.active = obj
+        yield
+    finally:
+        obj.select_set(False)
+        objects.unlink(obj)
+        for each in chosen:
+            each.select_set(True)
+        layer.objects.active = active
+
+
+@contextmanager
 def apart(obj: bpy.types.Object) -> Iterator[None]:
     """Operators called inside act on `obj` alone, in a scene of its own.
 

@@ -143,3 +143,29 @@ def test_splats_survive_saving(
     bpy.ops.wm.open_mainfile(filepath=file)
     back = read_splats(bpy.data.objects["four"])
     np.testing.assert_allclose(back.shN, cloud.shN, atol=1e-5)
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["object mode", "edit mode"])
+def test_what_the_user_has_selected_and_edits_stays(
+    scene: bpy.types.Scene, random_cloud: RandomCloud, edited: bool
+) -> None:
+    mesh = bpy.data.meshes.new("theirs")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    theirs, other = (bpy.data.objects.new(name, mesh.copy()) for name in ("theirs", "other"))
+    for obj in (theirs, other):
+        scene.collection.objects.link(obj)
+    objects = bpy.context.view_layer.objects
+    theirs.select_set(True)
+    objects.active = theirs
+    if edited:
+        bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        added = add_splats(random_cloud(5, 0), "added", scene.collection)
+        assert bpy.context.mode == ("EDIT_MESH" if edited else "OBJECT")
+        assert objects.active == theirs
+        assert [obj for obj in objects if obj.select_get()] == [theirs]
+        assert added.type in ("POINTCLOUD", "MESH")
+        assert list(added.users_collection) == [scene.collection]
+    finally:
+        if edited:
+            bpy.ops.object.mode_set(mode="OBJECT")
