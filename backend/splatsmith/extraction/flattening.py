@@ -85,7 +85,7 @@ def connected(neighbors: Indices, chart: Indices) -> Indices:
 def points_of(
     faces: Indices, neighbors: Indices, chart: Indices, order: Integers
 ) -> tuple[Indices, Integers, Indices]:
-    """The points of charts: one for each vertex of each, or more if it is joined there by it alone.
+    """The points of charts: one a vertex, or more where parts of a chart hang together by it alone.
 
     Args:
         order: the faces, chart after chart.
