@@ -13,7 +13,7 @@ def selected(obj: bpy.types.Object) -> Iterator[None]:
     """Operators called inside act on `obj` alone, in the user's scene, or `apart` from it.
 
     An overridden context is not safe while other threads run Python (Blender 4.5 and 5.0 crash in
-    one call of some hundreds), so it is not overridden unless an object is being edited.
+    one call of about a thousand), so it is not overridden unless an object is being edited.
     """
     if bpy.context.mode != "OBJECT":
         with apart(obj):

@@ -21,7 +21,7 @@ from . import appearance
 from .colors import colors_at, read_all
 from .looks import SURFACE_COLOR
 from .marks import copy_mark
-from .operating import apart
+from .operating import apart, selected
 from .sight import hand_selection_on, hide
 from .stance import stance_of
 
@@ -127,7 +127,7 @@ def _squares(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
 def _quadriflow(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh | None:
     """None where QuadriFlow cannot follow the surface."""
     obj = bpy.data.objects.new("quads", surface.copy())
-    with apart(obj), suppress(RuntimeError):  # how an operator reports its failure
+    with selected(obj), suppress(RuntimeError):  # how an operator reports its failure
         bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=count)
     mesh = _data_of(obj)
     if len(mesh.polygons) != len(surface.polygons):
@@ -143,7 +143,7 @@ def _voxels(surface: bpy.types.Mesh, count: int) -> bpy.types.Mesh:
     obj = bpy.data.objects.new("voxels", surface.copy())
     obj.data.remesh_voxel_size = math.sqrt(crossed / count)
     obj.data.remesh_voxel_adaptivity = 0
-    with apart(obj):
+    with selected(obj):
         bpy.ops.object.voxel_remesh()
     return _data_of(obj)
 

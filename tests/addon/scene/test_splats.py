@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import bpy
@@ -169,3 +170,23 @@ def test_what_the_user_has_selected_and_edits_stays(
     finally:
         if edited:
             bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def test_clouds_are_made_beside_other_threads(
+    scene: bpy.types.Scene, random_cloud: RandomCloud
+) -> None:
+    """Operators let other threads run Python meanwhile: no crash, no cloud that is none."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(0.001):
+            sum(range(100))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        kinds = {add_splats(random_cloud(50, 0), "s", scene.collection).type for _ in range(200)}
+    finally:
+        done.set()
+        worker.join()
+    assert len(kinds) == 1
