@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from ..gaussians.compiling import Bytes, Floats, Number, compiled
 from .coloring import SEEN, SHARP
 
 _BOTH = SEEN | SHARP
-_MOST = np.float32(20)  # of 255: pictures that differ by more show what lies beside the point
+# How much more than around it, of 255, the pictures may differ at a texel: beyond that they show
+# what lies beside it.
+_MOST = np.float32(10)
+_AROUND = 25  # lattice texels a side
+_LEAST = np.float32(1e-6)
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -19,7 +24,7 @@ def lattice_step(blur: int) -> int:
 
 
 def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
-    """`sharp` [S, S, 3] shifted a little, around every texel, to the mean of `seen` [S, S, 3].
+    """`sharp` [S, S, 3] shifted, around every texel, to the mean colour of `seen` [S, S, 3].
 
     Args:
         known: [S, S] flags: which of the two hold a colour; where one does, that is taken. Both
@@ -28,7 +33,8 @@ def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
     """
     step = lattice_step(blur)
     out = np.zeros_like(seen)
-    _shift(sharp, seen, known, (_gaps(sharp, seen, known, step), step, blur), out)
+    gaps = _without_bleeding(_gaps(sharp, seen, known, step))
+    _shift(sharp, seen, known, (gaps, step, blur), out)
     return out
 
 
@@ -57,6 +63,14 @@ def _gaps(sharp: Bytes, seen: Bytes, known: Bytes, step: int) -> Floats:
     return gaps
 
 
+def _without_bleeding(gaps: Floats) -> Floats:
+    """The gaps [s, s, 4], where they stand out from those around reduced: edges blur both ways."""
+    sums = uniform_filter(gaps, _AROUND, axes=(0, 1))
+    around = sums[..., :3] / np.maximum(sums[..., 3:], _LEAST)
+    low, high = np.minimum(around, 0) - _MOST, np.maximum(around, 0) + _MOST
+    return np.concatenate([np.clip(gaps[..., :3], low, high), gaps[..., 3:]], axis=2)
+
+
 @compiled(parallel=True)
 def _shift(
     sharp: Bytes, seen: Bytes, known: Bytes, lattice: tuple[Floats, int, int], out: Bytes
@@ -78,9 +92,9 @@ def _shift(
                         blue += gaps[i, j, 2]
                         count += gaps[i, j, 3]
                 count = max(count, _ONE)
-                for channel, shift in enumerate((red, green, blue)):
-                    shift = min(max(shift / count, -_MOST), _MOST)
-                    out[row, column, channel] = _byte(sharp[row, column, channel] + shift)
+                out[row, column, 0] = _byte(sharp[row, column, 0] + red / count)
+                out[row, column, 1] = _byte(sharp[row, column, 1] + green / count)
+                out[row, column, 2] = _byte(sharp[row, column, 2] + blue / count)
 
 
 @compiled()

@@ -174,3 +174,13 @@ def test_means_of_a_lattice_are_as_good_as_those_of_all_texels(blur: int) -> Non
     inner = np.s_[blur:-blur, blur:-blur]
     difference = np.abs(sharpened(sharp, seen, every, blur).astype(float) - plain)[inner]
     assert np.percentile(difference, 90) <= 5
+
+
+def test_what_lies_beside_a_texel_does_not_bleed_into_it() -> None:
+    """Along an edge blurred pictures show either side darker or lighter than it is."""
+    sharp = np.full((64, 64, 3), 250, np.uint8)
+    sharp[:, 32:] = 10
+    seen = np.moveaxis(uniform_filter(np.moveaxis(sharp, 2, 0).astype(float), (0, 5, 5)), 0, 2)
+    both = np.full((64, 64), 3, np.uint8)
+    merged = sharpened(sharp, seen.round().astype(np.uint8), both, 1).astype(int)
+    assert np.abs(merged - sharp).max() <= 24
