@@ -71,6 +71,21 @@ def leader_of(leader: Indices, member: int) -> int:
     return member
 
 
+@compiled()
+def join_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: int) -> None:
+    """Make one set of the corners, 3 * face + place, in which two faces meet at an edge's ends.
+
+    Args:
+        edge: of `face`, from that corner to the next; `beyond` is the face across it.
+    """
+    for corner in (edge, (edge + 1) % 3):
+        for other in range(3):
+            if faces[beyond, other] == faces[face, corner]:
+                one = leader_of(leader, 3 * face + corner)
+                two = leader_of(leader, 3 * beyond + other)
+                leader[max(one, two)] = min(one, two)
+
+
 @compiled(parallel=True)
 def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
     """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from ..gaussians.compiling import Floats, Integers, Number, compiled
-from .adjacency import Indices, leader_of, unit
+from .adjacency import Indices, join_corners, leader_of, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 
@@ -97,14 +97,8 @@ def points_of(
     for face in range(len(faces)):
         for corner in range(3):
             beyond = neighbors[face, corner]
-            if beyond < 0 or chart[beyond] != chart[face]:
-                continue
-            for end in (corner, (corner + 1) % 3):
-                for other in range(3):
-                    if faces[beyond, other] == faces[face, end]:
-                        one = leader_of(leader, 3 * face + end)
-                        two = leader_of(leader, 3 * beyond + other)
-                        leader[max(one, two)] = min(one, two)
+            if beyond >= 0 and chart[beyond] == chart[face]:
+                join_corners(leader, faces, face, corner, beyond)
     numbers = np.full(faces.size, -1, np.int32)
     corners = np.empty(faces.shape, np.int32)
     source, of_chart = np.empty(faces.size, np.int64), np.empty(faces.size, np.int32)

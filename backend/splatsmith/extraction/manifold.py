@@ -81,12 +81,13 @@ def _without_gaps(surface: Surface) -> Surface:
 def _with_own_places(surface: Surface, apart: float) -> Surface:
     """No two vertices in one place: those that are drawn towards the middle of their own faces."""
     _, numbers, counts = _grouped(*surface.vertices.T)
-    crowded = np.flatnonzero(counts[numbers] > 1)
+    is_crowded = counts[numbers] > 1
+    crowded = np.flatnonzero(is_crowded)
     if not len(crowded):
         return surface
     vertices = surface.vertices.copy()
     sums, corners = np.zeros_like(vertices), np.zeros(len(vertices), np.float32)
-    touching = surface.faces[(counts[numbers] > 1)[surface.faces].any(axis=1)]
+    touching = surface.faces[is_crowded[surface.faces].any(axis=1)]
     for i in range(3):
         np.add.at(sums, touching[:, i], vertices[touching].mean(axis=1))
         np.add.at(corners, touching[:, i], 1)

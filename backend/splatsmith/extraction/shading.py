@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gaussians.compiling import Floats, compiled
-from .adjacency import Doubles, Indices, area_vectors, grouped_sums, leader_of, unit
+from .adjacency import (
+    Doubles,
+    Indices,
+    area_vectors,
+    grouped_sums,
+    join_corners,
+    leader_of,
+    unit,
+)
 from .surface import Surface
 
 _SHARP = np.float32(np.cos(np.radians(40)))  # between two faces: a sharper edge is seen as one
@@ -58,14 +66,8 @@ def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices
     for face in range(len(faces)):
         for i in range(3):
             other = neighbors[face, i]
-            if other < face or _is_sharp(normals[face], normals[other]):
-                continue
-            for j in (i, (i + 1) % 3):
-                for k in range(3):
-                    if faces[other, k] == faces[face, j]:
-                        a = leader_of(leader, 3 * face + j)
-                        b = leader_of(leader, 3 * other + k)
-                        leader[max(a, b)] = min(a, b)
+            if other >= face and not _is_sharp(normals[face], normals[other]):
+                join_corners(leader, faces, face, i, other)
     for corner in range(len(leader)):
         leader[corner] = leader_of(leader, corner)
     return leader.reshape(faces.shape)

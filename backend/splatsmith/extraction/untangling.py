@@ -53,14 +53,14 @@ def _pulled_apart(points: Floats, faces: Indices, rims: Mask, most: float) -> tu
     first = faces.min()
     before = points[first : faces.max() + 1].copy()
     tangle = (-1, -1)
+    near = _nearness(points, ends)
     for _ in range(_ROUNDS):
-        found = _meetings(points, ends)
+        found = _meetings(points, ends, near)
         if len(found) == 0:
             if _is_flipped(points, before, first, faces):
                 break
             return _wound_up(points, faces, owners, ends)
         tangle = int(owners[found[0, 0]]), int(owners[found[0, 1]])
-        near = _nearness(points, ends)
         moved = True
         for i in range(len(found)):
             moved = moved and _part(points, ends[found[i, 0]], ends[found[i, 1]], (near, most))
@@ -98,9 +98,8 @@ def _nearness(points: Floats, ends: Integers) -> float:
 
 
 @compiled()
-def _meetings(points: Floats, ends: Integers) -> Integers:
+def _meetings(points: Floats, ends: Integers, near: float) -> Integers:
     """All pairs [P, 2] of edges that meet though they have no end in common."""
-    near = _nearness(points, ends)
     boxes = np.empty((len(ends), 4), np.float64)  # left, right, low, high
     for edge in range(len(ends)):
         a, b = points[ends[edge, 0]], points[ends[edge, 1]]
@@ -156,16 +155,14 @@ def _part(points: Floats, one: Integers, other: Integers, limits: tuple[float, f
     near, most = limits
     if not _meet(points, one, other, near):
         return True  # an earlier move has parted them
-    least, point, line = np.inf, -1, one
+    least, point, partner, line = np.inf, -1, -1, one
     for k in range(2):
         for edge, crossed in ((one, other), (other, one)):
             depth = abs(_side(points, edge[k], crossed))
             if depth < least:
-                least, point, line = depth, int(edge[k]), crossed
+                least, point, partner, line = depth, int(edge[k]), int(edge[1 - k]), crossed
     if least > most:
         return False
-    edge = other if line[0] == one[0] and line[1] == one[1] else one
-    partner = edge[1] if edge[0] == point else edge[0]
     # The point joins its partner's side.
     towards = 1.0 if _side(points, partner, line) > 0 else -1.0
     way = towards * _CLEAR * near - _side(points, point, line)
