@@ -180,7 +180,8 @@ def test_what_lies_beside_a_texel_does_not_bleed_into_it() -> None:
     """Along an edge blurred pictures show either side darker or lighter than it is."""
     sharp = np.full((64, 64, 3), 250, np.uint8)
     sharp[:, 32:] = 10
-    seen = np.moveaxis(uniform_filter(np.moveaxis(sharp, 2, 0).astype(float), (0, 5, 5)), 0, 2)
+    channels = np.moveaxis(sharp.astype(float), 2, 0)
+    seen = np.stack([uniform_filter(channel, 5) for channel in channels], axis=2)
     both = np.full((64, 64), 3, np.uint8)
     merged = sharpened(sharp, seen.round().astype(np.uint8), both, 1).astype(int)
     assert np.abs(merged - sharp).max() <= 24
