@@ -3,13 +3,16 @@
     python -m training.evaluate OBJECTS [--weights FILE] [--split val] [--limit 40] [--only texts]
 
 From one picture, over the views that were not shown: the direct estimate (detail 0), what the
-engine samples from it, and the nearest training object. From texts: nouns, colours, synonyms.
+engine samples from it, both with and without refinement, and the nearest training object. From
+texts: nouns, colours, synonyms.
 `features.py` says what must be installed beside the backend.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.refinement import refine
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.splat_grid import Gaussians
@@ -40,27 +44,42 @@ from training.text_figures import (
     share_of_synonyms,
 )
 
-DETAILS = (0.0, 0.25, 0.5)
+DETAILS = ((0.0, 0), (0.0, 10), (0.5, 0), (0.5, 10))  # and steps of refinement
 Networks = tuple[LatentDenoiser, SplatDecoder]
 
 
-class Resampler:
-    """Estimates that are noised to `detail` and sampled anew in `steps`, as the engine does."""
+@dataclass(frozen=True)
+class PictureMaker:
+    """Pictures to clouds, as the engine makes them with these settings."""
 
-    def __init__(self, denoiser: LatentDenoiser, detail: float, steps: int) -> None:
-        self._denoiser = denoiser
-        self._detail = detail
-        self._times = sampling_times(steps, detail)
+    networks: Networks
+    detail: float
+    refinement: int
 
-    def estimate(self, condition: Condition) -> Tensor:
-        """Latents [B, 256, 16]; the noise is always the same."""
-        estimate = self._denoiser.estimate(condition)
+    def __call__(self, condition: Condition) -> Gaussians:
+        denoiser, decoder = self.networks
+        latents = denoiser.estimate(condition)
+        if self.detail:
+            latents = self._sampled_anew(latents, condition)
+        if not self.refinement:
+            return decoder(latents)
+        picture, elevation = condition.picture, condition.elevation
+        assert picture is not None
+        assert elevation is not None
+        clouds = [
+            refine(decoder, one[None], (seen, height), self.refinement, lambda _: None)
+            for one, seen, height in zip(latents, picture, elevation.tolist(), strict=True)
+        ]
+        parts = zip(*(vars(cloud).values() for cloud in clouds), strict=True)
+        return Gaussians(*(torch.cat(part) for part in parts))
+
+    def _sampled_anew(self, estimate: Tensor, condition: Condition) -> Tensor:
+        """The noise is always the same."""
         noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(0))
-        detail = torch.full((len(estimate),), self._detail, device=estimate.device)
+        detail = torch.full((len(estimate),), self.detail, device=estimate.device)
         noisy = add_noise(estimate, noise.to(estimate.device), detail)
-        return sample(
-            lambda x, t: self._denoiser(x, t, condition), noisy, self._times, lambda _: None
-        )
+        times = sampling_times(STEPS, self.detail)
+        return sample(lambda x, t: self.networks[0](x, t, condition), noisy, times, lambda _: None)
 
 
 def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,10 +121,10 @@ def report_pictures(
     distance = PerceptualDistance(device)
     known = [record for record in records if record.split == "train"]
     print(f"nearest training object: {measure_looking_up(task, objects, known, distance)}")
-    for detail in DETAILS:
-        estimator = Resampler(networks[0], detail, STEPS) if detail else networks[0]
-        made = (estimator, networks[1])
-        print(f"detail {detail}: {measure_pictures(task, made, drawing(device), distance, device)}")
+    for detail, refinement in DETAILS:
+        make = PictureMaker(networks, detail, refinement)
+        figures = measure_pictures(task, make, drawing(device), distance, device)
+        print(f"detail {detail}, refinement {refinement}: {figures}")
 
 
 def report_texts(
@@ -116,14 +135,16 @@ def report_texts(
     painter = Painter(networks, drawing(device), device)
     recogniser = Recogniser(objects, known, device)
     nouns = asked_nouns(known)
-    for title, shares in (
-        (f"{len(nouns)} nouns", share_of_nouns(painter, recogniser, nouns)),
-        ("colours", share_of_colours(painter)),
-        ("synonyms", share_of_synonyms(painter, recogniser)),
-    ):
+    questions: dict[str, Callable[[], dict[str, float]]] = {
+        f"{len(nouns)} nouns": lambda: share_of_nouns(painter, recogniser, nouns),
+        "colours": lambda: share_of_colours(painter),
+        "synonyms": lambda: share_of_synonyms(painter, recogniser),
+    }
+    for title, asked in questions.items():
+        shares = asked()
         mean = sum(shares.values()) / len(shares)
         listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        print(f"{title}: {mean:.1%} as asked ({listed})")
+        print(f"{title}: {mean:.1%} as asked ({listed})", flush=True)
 
 
 def main() -> None:
@@ -136,7 +157,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     denoiser, decoder = read_networks(arguments.weights)
-    networks = (denoiser.to(device), decoder.to(device))
+    networks = (denoiser.to(device), decoder.to(device).requires_grad_(False))
     records = read_index(arguments.objects)
     shown = [record for record in records if record.split == arguments.split][: arguments.limit]
     if arguments.only != "texts":

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from splatsmith.engines.sprout.model import Condition, SplatDecoder
+from splatsmith.engines.sprout.model import Condition
+from splatsmith.gaussians.splat_grid import Gaussians
 from training.circles import PICTURES, as_images, draw_circle
 from training.features import PerceptualDistance
-from training.measures import Draw, Estimator, compare, thumbnail, wordless
+from training.measures import Draw, compare, thumbnail, wordless
 from training.objects import ObjectRecord
 from training.views import frame_pictures, on_white
 
 BATCH = 16
+
+Make = Callable[[Condition], Gaussians]
+"""Pictures of B objects to B clouds."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,9 @@ class Task:
 
 @torch.inference_mode()
 def measure_pictures(
-    task: Task,
-    networks: tuple[Estimator, SplatDecoder],
-    draw: Draw,
-    distance: PerceptualDistance,
-    device: str,
+    task: Task, make: Make, draw: Draw, distance: PerceptualDistance, device: str
 ) -> Figures:
-    """What the networks make of the pictures, seen from the places that were not shown."""
-    estimator, decoder = networks
+    """What is made of the pictures, seen from the places that were not shown."""
     rows = []
     for part in task.parts():
         target = task.unseen(part)
@@ -76,8 +76,7 @@ def measure_pictures(
         elevation = torch.full((count,), PICTURES.elevation, device=device)
         told = wordless(count, torch.device(device))
         condition = Condition(*told, task.pictures(part).to(device), elevation)
-        cloud = decoder(estimator.estimate(condition))
-        image, alpha = draw(cloud, azimuth, elevation[:, None].expand_as(azimuth))
+        image, alpha = draw(make(condition), azimuth, elevation[:, None].expand_as(azimuth))
         rows.append(_compare(image.cpu().clamp(0, 1), alpha.cpu(), target, distance))
     return _figures(rows)
 

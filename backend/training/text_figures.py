@@ -11,6 +11,7 @@ from skimage.color import rgb2lab
 from torch import Tensor
 
 from splatsmith.conditioning.text import TextEncoder
+from splatsmith.engines.sprout.hues import HUES
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.words import pack_text
 from training.captions import NO_THINGS, head_noun, with_article
@@ -19,7 +20,7 @@ from training.features import LookFeatures
 from training.measures import Draw
 from training.objects import ObjectRecord
 from training.sheets import sample_from_text
-from training.tints import ANCHORS, NAMES
+from training.tints import NAMES
 from training.views import on_white
 
 NOUNS = 60
@@ -131,7 +132,7 @@ def _main_colours(image: Tensor, alpha: Tensor) -> list[str]:
     if not len(pixels):
         return []
     scale = torch.tensor([0.5, 1, 1])
-    anchors = torch.from_numpy(rgb2lab(torch.tensor(list(ANCHORS.values())).numpy())) * scale
+    anchors = torch.from_numpy(rgb2lab(torch.tensor(list(HUES.values())).numpy())) * scale
     lab = torch.from_numpy(rgb2lab(pixels.numpy())) * scale
     named = torch.cdist(lab.float(), anchors.float()).argmin(1)
     counts = torch.bincount(named, minlength=len(NAMES))

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from gsplat import rasterization, rasterize_to_indices_in_range
+from gsplat import (
+    isect_offset_encode,
+    isect_tiles,
+    rasterization,
+    rasterize_to_indices_in_range,
+    rasterize_to_pixels,
+)
 from torch import Tensor
 
 from ..contract.cloud import GaussianCloud
@@ -24,6 +30,7 @@ log = logging.getLogger(__name__)
 _TO_THE_END = 1 << 30  # more lists of Gaussians than a tile can have
 # Drawn at once: what a pixel shows takes about 2 KB, what a camera makes of a Gaussian 200 bytes.
 _MOST_PIXELS, _MOST_SPLATS = 1 << 19, 1 << 21
+_TILE = 16  # pixels a side
 _LOG_HALF = math.log(0.5)
 
 
@@ -70,6 +77,25 @@ def rasterize_gpu(
         depths[few].copy_(_depths(splats, camera, lists), non_blocking=True)
     torch.cuda.synchronize(device)
     return Rendering(colors.numpy(), alphas.numpy(), depths.numpy())
+
+
+def blend(learnt: Tensor, fixed: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Colours [3, S, S] over black and alphas [S, S] of splats; may be differentiated.
+
+    Args:
+        learnt: [N, 9], columns as `gradients.LEARNT`.
+        fixed: [N, 3], depths and reaches in pixels; a reach below 0 leaves a splat out.
+        size: pixels a side.
+    """
+    places, conics, opacities, colors = learnt[None].split((2, 3, 1, 3), -1)
+    tiles = math.ceil(size / _TILE)
+    reaches = fixed[None, :, 1:].ceil().int()
+    _, met, members = isect_tiles(places.detach(), reaches, fixed[None, :, 0], _TILE, tiles, tiles)
+    offsets = isect_offset_encode(met, 1, tiles, tiles).reshape(1, tiles, tiles)
+    drawn, alphas = rasterize_to_pixels(
+        places, conics, colors, opacities[..., 0], size, size, _TILE, offsets, members
+    )
+    return drawn[0].movedim(-1, 0), alphas[0, ..., 0]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .rendering import (
     skin,
     view_colors,
 )
+from .splat_grid import Gaussians
 
 
 def rasterize_reference(
@@ -35,6 +36,32 @@ def rasterize_reference(
     pictures = [_draw(cloud, cameras, i, background, eps2d) for i in range(len(cameras))]
     colors, alphas, depths = (torch.stack(parts).numpy() for parts in zip(*pictures, strict=True))
     return Rendering(colors, alphas, depths)
+
+
+def draw_reference(
+    gaussians: Gaussians, viewmat: Tensor, k: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
+    """As `differentiable.draw`, by torch's own gradients; `eps2d` is 0.3."""
+    centres = gaussians.means[0] @ viewmat[:3, :3].T + viewmat[:3, 3]
+    order = torch.argsort(centres[:, 2])
+    order = order[centres[order, 2] >= NEAR_PLANE]
+    axes = _rotations(gaussians.quats[0][order]) * gaussians.scales[0][order, None]
+    centres = centres[order]
+    linear = linearise(centres[None], viewmat[None], k[None], (size, size))[0]
+    flat = linear @ axes @ axes.mT @ linear.mT + 0.3 * torch.eye(2)
+    points = centres[:, :2] / centres[:, 2:] * k[[0, 1], [0, 1]] + k[:2, 2]
+    alphas = _alphas(_offsets(points, size, size), flat, gaussians.opacities[0][order])
+    weights = _front_to_back(alphas)
+    return torch.einsum("nhw,nc->chw", weights, gaussians.colors[0][order]), weights.sum(0)
+
+
+def _rotations(quats: Tensor) -> Tensor:
+    """Matrices [N, 3, 3] of quaternions [N, 4], wxyz: v + 2 u x (w v + u x v) of every axis v."""
+    quats = torch.nn.functional.normalize(quats, dim=-1)
+    w, u = quats[:, :1, None], quats[:, 1:, None].expand(-1, -1, 3)
+    axes = torch.eye(3).expand(len(quats), 3, 3)
+    turned = w * axes + torch.linalg.cross(u, axes, dim=1)
+    return axes + 2 * torch.linalg.cross(u, turned, dim=1)
 
 
 def _draw(
@@ -55,7 +82,7 @@ def _draw(
     linear = linearise(centres[None], view[None], intrinsics[None], size)[0]
     flat = linear @ covariances @ linear.mT + eps2d * torch.eye(2)
     points = centres[:, :2] / centres[:, 2:] * intrinsics[[0, 1], [0, 1]] + intrinsics[:2, 2]
-    offsets = _offsets(points, cameras)
+    offsets = _offsets(points, cameras.width, cameras.height)
     opacities = torch.from_numpy(cloud.opacities)[order]
     alphas = _alphas(offsets, flat, opacities)
     weights = _front_to_back(alphas)  # [n, H, W]
@@ -79,11 +106,9 @@ def _covariances(cloud: GaussianCloud) -> Tensor:
     return axes @ axes.mT
 
 
-def _offsets(points: Tensor, cameras: Cameras) -> Tensor:
+def _offsets(points: Tensor, width: int, height: int) -> Tensor:
     """[n, H, W, 2]: from each projected centre to each pixel's."""
-    y, x = torch.meshgrid(
-        torch.arange(cameras.height) + 0.5, torch.arange(cameras.width) + 0.5, indexing="ij"
-    )
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     return torch.stack([x, y], dim=-1) - points[:, None, None]
 
 

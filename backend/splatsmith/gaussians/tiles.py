@@ -61,7 +61,7 @@ def rasterize_tiles(
         camera = (cameras.viewmats[i], cameras.Ks[i], cameras.width, cameras.height)
         splats = project(gaussians, view_colors(cloud, position), camera, np.float32(eps2d))
         splats = _nearest_first(splats)
-        starts, members = _bin(splats, cameras.width, cameras.height)
+        starts, members = bin_splats(splats, cameras.width, cameras.height)
         _blend(splats, starts, members, behind, (colors[i], alphas[i], depths[i]))
     return Rendering(colors, alphas, depths)
 
@@ -96,7 +96,7 @@ def _tiles_of(splat: Floats, across: int, down: int) -> tuple[int, int, int, int
 
 
 @compiled()
-def _bin(splats: Floats, width: int, height: int) -> tuple[Integers, Integers]:
+def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integers]:
     """Which splats touch which tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
     across, down = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
     starts = np.zeros(across * down + 1, np.int64)
@@ -165,7 +165,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
     for i in range(np.uint64(first * TILE), np.uint64((last + 1) * TILE)):
         dx, dy = columns[i] - x, rows[i] - y
         distance = _HALF * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
-        alpha = min(_MAX_ALPHA, opacity * _falling_exp(distance))
+        alpha = min(_MAX_ALPHA, opacity * falling_exp(distance))
         alpha = alpha if alpha >= _MIN_ALPHA else _NONE
         left_over = light[i] * (_ONE - alpha)
         full = left_over <= _MIN_LIGHT
@@ -181,7 +181,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
 
 
 @compiled()
-def _falling_exp(distance: np.float32) -> np.float32:
+def falling_exp(distance: np.float32) -> np.float32:
     """exp(-distance) for 0 <= distance <= 16, below MIN_ALPHA beyond; relative error below 5e-5.
 
     exp(d) = exp(d / 32)^32 by a short series, since the machine's exp is not vectorised.

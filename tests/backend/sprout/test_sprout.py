@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from splatsmith.conditioning.framing import frame_cutout
 from splatsmith.contract.cards import Condition
 from splatsmith.engines.base import Conditions, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.engine import Sprout, load
+from splatsmith.engines.sprout.hues import has_mainly
 from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
+from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.progress import Progress, silent
 
 
@@ -99,3 +103,50 @@ def test_damaged_weights_are_named(tmp_path) -> None:  # noqa: ANN001
     cut.write_bytes((FOLDER / WEIGHTS.files[0].path).read_bytes()[:100_000])
     with pytest.raises(WeightsDamaged):
         read_networks(cut)
+
+
+def two_colors() -> NDArray[np.uint8]:
+    """A blue box with a yellow patch, left of its middle."""
+    picture = np.zeros((120, 100, 4), np.uint8)
+    picture[20:100, 20:80] = (40, 60, 200, 255)
+    picture[30:60, 25:50] = (230, 200, 40, 255)
+    return picture
+
+
+def likeness(made: Generation, cutout: NDArray[np.uint8]) -> float:
+    """PSNR of what the conditioning camera sees, framed as the picture is, dB."""
+    camera = made.camera
+    cameras = orbit([0.0], camera.elevation, camera.distance, camera.fov, 256)
+    drawn = rasterize(made.cloud, cameras, background=(0, 0, 0))
+    straight = drawn.colors[0] / np.maximum(drawn.alphas[0, ..., None], 1e-3)
+    seen = np.concatenate([straight, drawn.alphas[0, ..., None]], axis=2).clip(0, 1)
+    ours, theirs = (
+        frame_cutout(one, 128) for one in ((255 * seen).round().astype(np.uint8), cutout)
+    )
+    return float(-10 * np.log10(np.square((ours - theirs) / 2).mean()))
+
+
+def test_refinement_brings_the_front_nearer_to_the_picture(sprout: Sprout) -> None:
+    rough, fine = (make(sprout, cutout=two_colors(), refinement=steps) for steps in (0, 8))
+    assert likeness(fine, two_colors()) > likeness(rough, two_colors()) + 2
+
+
+def test_refinement_can_be_cancelled(sprout: Sprout) -> None:
+    reached: list[float] = []
+    progress = Progress(lambda fraction, _: reached.append(fraction), lambda: len(reached) >= 6)
+    with pytest.raises(Cancelled):
+        make(sprout, cutout=red_square(), progress=progress, refinement=50)
+    assert len(reached) == 6
+
+
+def test_colours_come_out_as_asked(sprout: Sprout) -> None:
+    for name in ("purple", "green"):
+        assert has_mainly(make(sprout, f"a {name} house", steps=4).cloud, name)
+
+
+def test_a_synonym_is_the_thing_that_training_knew(sprout: Sprout) -> None:
+    car, automobile, van = (
+        make(sprout, f"a {name}").cloud for name in ("car", "automobile", "van")
+    )
+    assert np.array_equal(car.means, automobile.means)
+    assert not np.array_equal(car.opacities, van.opacities)

@@ -82,5 +82,14 @@ CARD = EngineCard(
             minimum=0.0,
             maximum=1.0,
         ),
+        ParameterSpec(
+            "refinement",
+            ParameterType.INT,
+            10,
+            "With a picture: steps that bring the asset nearer to it. 0 leaves it as it is.",
+            "Refinement",
+            minimum=0,
+            maximum=100,
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Text, a picture or both to Gaussians: estimate from the picture, sample latents, decode."""
+"""Text, a picture or both to Gaussians: estimate from the picture, sample latents, decode, fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from ...conditioning.framing import frame_cutout
 from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
+from ...contract.cloud import GaussianCloud
 from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
 from ...progress import Progress
@@ -17,6 +18,7 @@ from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
+from .hues import has_mainly, in_color
 from .model import (
     CHANNELS,
     DISTANCE,
@@ -29,7 +31,9 @@ from .model import (
     LatentDenoiser,
     SplatDecoder,
 )
+from .refinement import refine
 from .vocabulary import NOUNS, Vocabulary
+from .wording import Wording
 from .words import pack_text
 
 FAINTEST = 0.02  # Gaussians below this opacity are left out
@@ -42,6 +46,7 @@ class _Settings:
     guidance: float
     elevation: float
     detail: float
+    refinement: int
 
 
 class Sprout:
@@ -55,7 +60,7 @@ class Sprout:
         """
         networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._denoiser: LatentDenoiser = networks[0].to(device)
-        self._decoder: SplatDecoder = networks[1].to(device)
+        self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
         self._texts = TextEncoder()
         self._vocabulary = Vocabulary.read(bundled_file(FOLDER, NOUNS))
         self._device = device
@@ -63,25 +68,51 @@ class Sprout:
     @torch.inference_mode()
     def generate(self, conditions: Conditions, progress: Progress) -> Generation:
         """One asset. A picture is first estimated in one evaluation; its latents are then noised
-        as far as `detail` says and sampled anew. Text alone is sampled from noise, with guidance.
+        as far as `detail` says, sampled anew and fitted to the picture. Text alone is sampled from
+        noise, with guidance.
         """
         settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
         prompt = conditions.prompt
+        wording = Wording.of(prompt)
         read = self._texts.encode(prompt) if prompt.strip() else None
-        told = self._condition(conditions, read, settings.elevation)
+        known = self._in_known_words(wording, read) if read else None
+        told = self._condition(conditions, known, settings.elevation)
         latents, times = self._start(told, settings)
         steps = len(times) - 1
-        progress.step(0, steps + 1)
+        fits = 0 if told.picture is None else settings.refinement
+        every = steps + fits + 1
+        progress.step(0, every)
         if steps:
             predict = self._predictor(told, settings.guidance)
-            latents = sample(predict, latents, times, lambda done: progress.step(done, steps + 1))
-        cloud = to_cloud(self._decoder(latents), FAINTEST)
-        progress.step(steps + 1, steps + 1)
+            latents = sample(predict, latents, times, lambda done: progress.step(done, every))
+        if told.picture is None or not fits:
+            gaussians = self._decoder(latents)
+        else:
+            view = (told.picture[0], settings.elevation)
+            gaussians = refine(
+                self._decoder, latents, view, fits, lambda done: progress.step(steps + done, every)
+            )
+        cloud = to_cloud(gaussians, FAINTEST)
         notes = ()
         if read is not None and told.picture is None:
             notes = self._vocabulary.remark(prompt, read.pooled)
+            cloud = self._as_worded(cloud, wording)
+        progress.step(every, every)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=notes)
+
+    def _in_known_words(self, wording: Wording, read: EncodedText) -> EncodedText:
+        """The prompt with its thing by training's name for it: "a car" for "an automobile"."""
+        if not wording.thing or self._vocabulary.names_one(wording.prompt):
+            return read
+        known = self._vocabulary.nearest(self._texts.encode(wording.thing).pooled)
+        return self._texts.encode(wording.naming(known)) if known else read
+
+    def _as_worded(self, cloud: GaussianCloud, wording: Wording) -> GaussianCloud:
+        """The cloud in the colour that the prompt asks for."""
+        if not wording.color or not len(cloud) or has_mainly(cloud, wording.color):
+            return cloud
+        return in_color(cloud, wording.color)
 
     def _predictor(self, told: Condition, guidance: float) -> Predict:
         """The denoiser under `told`. Text alone is guided: with and without it in one batch."""

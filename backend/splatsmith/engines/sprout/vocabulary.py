@@ -29,6 +29,7 @@ NOUNS = Checkpoint(
     licence=Licence("CC0-1.0"),
 )
 NEAR = 0.66  # cosine of a prompt with the nearest noun above which they mean about the same
+_RELATED = 0.5  # cosine of two words from which on one may stand for the other
 NAMED = 3  # nouns in a remark
 
 
@@ -53,13 +54,22 @@ class Vocabulary:
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise WeightsDamaged(f"The nouns {file.name} cannot be read.", REMEDY) from error
 
+    def nearest(self, pooled: Tensor) -> str | None:
+        """The noun that means most nearly the same; None if it means something else.
+
+        Args:
+            pooled: [384] what the text encoder makes of a word, unit length.
+        """
+        likeness, best = (self.pooled @ pooled.to(self.pooled)).max(0)
+        return self.nouns[int(best)] if likeness >= _RELATED else None
+
     def remark(self, prompt: str, pooled: Tensor) -> tuple[str, ...]:
         """A sentence for a prompt far from every noun, naming the nearest; else nothing.
 
         Args:
             pooled: [384] what the text encoder makes of the prompt, unit length.
         """
-        if self._names_one(prompt):
+        if self.names_one(prompt):
             return ()
         likeness = self.pooled @ pooled.to(self.pooled)
         if likeness.max() > NEAR:
@@ -70,7 +80,8 @@ class Vocabulary:
             f"{', '.join(others)} and {last}. A larger engine will do better.",
         )
 
-    def _names_one(self, prompt: str) -> bool:
+    def names_one(self, prompt: str) -> bool:
+        """Whether a noun is among the prompt's words, be it in the plural."""
         words = re.findall(r"[a-z]+", prompt.lower())
         singular = {word.removesuffix("s") for word in words} | set(words)
         return not singular.isdisjoint(self.nouns)

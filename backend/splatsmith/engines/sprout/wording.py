@@ -1,0 +1,70 @@
+"""What a prompt names: the thing, and the colour that it is asked to have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .hues import HUES
+
+# With these begins what is said of something else than the thing itself.
+_FURTHER = frozenset(
+    {
+        "with",
+        "without",
+        "in",
+        "on",
+        "of",
+        "at",
+        "by",
+        "for",
+        "from",
+        "over",
+        "under",
+        "near",
+        "beside",
+        "behind",
+        "made",
+        "that",
+        "which",
+        "wearing",
+        "holding",
+        "carrying",
+        "standing",
+        "sitting",
+    }
+)
+_ENUMERATING = frozenset({"and", "or"})
+_ARTICLES = frozenset({"a", "an", "the", "some"})
+_SPELLED = {"grey": "gray", "violet": "purple", "crimson": "red", "scarlet": "red"}
+_SPELLED |= {"turquoise": "teal", "cyan": "teal", "magenta": "pink", "tan": "beige"}
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A prompt, read as English says it: adjectives before the thing, all else behind it."""
+
+    prompt: str
+    thing: str  # the noun; nothing where an enumeration leaves in doubt which it is
+    color: str | None  # one of HUES that the thing is asked to have, if just one is named
+
+    @classmethod
+    def of(cls, prompt: str) -> Wording:
+        """Read a prompt: "a red chair with a blue cushion" names a chair, and red."""
+        head: list[str] = []
+        sure = True
+        for word in re.findall(r"[^\s,;.:!?\"]+|[,;.:!?]", prompt.lower()):
+            sure = word not in _ENUMERATING and word[0].isalnum()
+            if not sure or word in _FURTHER:
+                break
+            head.append(word)
+        named = {_SPELLED.get(word, word) for word in prompt.lower().replace(",", " ").split()}
+        asked = {_SPELLED.get(word, word) for word in head[:-1]}.intersection(HUES)
+        one = len(asked) == len(named.intersection(HUES)) == 1
+        thing = head[-1] if head and sure and head[-1] not in _ARTICLES else ""
+        return cls(prompt, thing, asked.pop() if one else None)
+
+    def naming(self, thing: str) -> str:
+        """The prompt with another name for the thing."""
+        whole = re.compile(rf"\b{re.escape(self.thing)}\b", re.IGNORECASE)
+        return whole.sub(lambda _: thing, self.prompt, count=1)
