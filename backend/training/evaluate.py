@@ -15,11 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
@@ -38,6 +36,7 @@ from training.sheets import STEPS
 from training.text_figures import (
     Painter,
     Recogniser,
+    as_cloud,
     asked_nouns,
     share_of_colours,
     share_of_nouns,
@@ -87,22 +86,10 @@ def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[
     colors, alphas = [], []
     for index in range(len(clouds.means)):
         cameras = orbit(azimuth[index].numpy(), elevation[index].numpy(), DISTANCE, FOV, SIZE)
-        drawn = rasterize(_cloud(clouds, index), cameras)
+        drawn = rasterize(as_cloud(clouds, index), cameras)
         colors.append(torch.from_numpy(drawn.colors).permute(0, 3, 1, 2))
         alphas.append(torch.from_numpy(drawn.alphas))
     return torch.stack(colors), torch.stack(alphas)
-
-
-def _cloud(clouds: Gaussians, index: int) -> GaussianCloud:
-    parts = (
-        clouds.means,
-        clouds.quats,
-        clouds.scales,
-        clouds.opacities,
-        (clouds.colors - 0.5) / SH_C0,
-    )
-    arrays = (part[index].float().contiguous().numpy() for part in parts)
-    return GaussianCloud(*arrays, shN=np.zeros((clouds.means.shape[1], 0, 3), np.float32))
 
 
 def drawing(device: str) -> Draw:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from skimage.color import rgb2lab
 from torch import Tensor
 
 from splatsmith.conditioning.text import TextEncoder
-from splatsmith.engines.sprout.hues import HUES
+from splatsmith.contract.cloud import SH_C0, GaussianCloud
+from splatsmith.engines.sprout.checkpoint import FOLDER
+from splatsmith.engines.sprout.hues import HUES, in_color
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.vocabulary import NOUNS as VOCABULARY
+from splatsmith.engines.sprout.vocabulary import Vocabulary
+from splatsmith.engines.sprout.wording import Reader, Wording
 from splatsmith.engines.sprout.words import pack_text
+from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.weights import bundled_file
 from training.captions import NO_THINGS, head_noun, with_article
 from training.circles import LOOKS, as_images, draw_circle
 from training.features import LookFeatures
@@ -53,9 +61,10 @@ class Painter:
 
     @torch.inference_mode()
     def looks(self, prompts: list[str], seed: int) -> tuple[Tensor, Tensor]:
-        """RGB on white [P, 4, 3, 128, 128] and alpha of one sample of each prompt."""
-        encoder = TextEncoder()
-        packed = [pack_text(encoder.encode(prompt)) for prompt in prompts]
+        """RGB on white [P, 4, 3, 128, 128] and alpha of what the engine makes of each prompt."""
+        reader = Reader(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, VOCABULARY)))
+        wordings = [Wording.of(prompt) for prompt in prompts]
+        packed = [pack_text(reader.read(wording)[0]) for wording in wordings]
         words, mask = (torch.stack(part).to(self.device) for part in zip(*packed, strict=True))
         images, alphas = [], []
         for start in range(0, len(prompts), 16):
@@ -63,10 +72,35 @@ class Painter:
             latents = sample_from_text(self.networks, told, [seed] * len(told[0]))
             azimuth = torch.tensor(LOOKS.azimuths, device=self.device).expand(len(latents), -1)
             elevation = torch.full_like(azimuth, LOOKS.elevation)
-            image, alpha = self.draw(self.networks[1](latents), azimuth, elevation)
+            asked = [wording.color for wording in wordings[start : start + 16]]
+            clouds = in_colors(self.networks[1](latents), asked)
+            image, alpha = self.draw(clouds, azimuth, elevation)
             images.append(image.cpu().clamp(0, 1))
             alphas.append(alpha.cpu())
         return torch.cat(images), torch.cat(alphas)
+
+
+def in_colors(clouds: Gaussians, names: list[str | None]) -> Gaussians:
+    """Each of B clouds in the colour that its prompt asks for, if it does."""
+    colors = clouds.colors.clone()
+    for index, name in enumerate(names):
+        if name:
+            painted = in_color(as_cloud(clouds, index), name)
+            colors[index] = torch.from_numpy(0.5 + SH_C0 * painted.sh0).to(colors)
+    return replace(clouds, colors=colors)
+
+
+def as_cloud(clouds: Gaussians, index: int) -> GaussianCloud:
+    """One of a batch, with all its Gaussians."""
+    parts = (
+        clouds.means,
+        clouds.quats,
+        clouds.scales,
+        clouds.opacities,
+        (clouds.colors - 0.5) / SH_C0,
+    )
+    arrays = (part[index].float().contiguous().cpu().numpy() for part in parts)
+    return GaussianCloud(*arrays, shN=np.zeros((clouds.means.shape[1], 0, 3), np.float32))
 
 
 def asked_nouns(records: list[ObjectRecord]) -> list[str]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from ...conditioning.framing import frame_cutout
 from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
-from ...contract.cloud import GaussianCloud
 from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
 from ...progress import Progress
@@ -18,7 +17,7 @@ from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
-from .hues import has_mainly, in_color
+from .hues import in_color
 from .model import (
     CHANNELS,
     DISTANCE,
@@ -33,7 +32,7 @@ from .model import (
 )
 from .refinement import refine
 from .vocabulary import NOUNS, Vocabulary
-from .wording import Wording
+from .wording import Reader, Wording
 from .words import pack_text
 
 FAINTEST = 0.02  # Gaussians below this opacity are left out
@@ -61,8 +60,7 @@ class Sprout:
         networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._denoiser: LatentDenoiser = networks[0].to(device)
         self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
-        self._texts = TextEncoder()
-        self._vocabulary = Vocabulary.read(bundled_file(FOLDER, NOUNS))
+        self._reader = Reader(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, NOUNS)))
         self._device = device
 
     @torch.inference_mode()
@@ -72,11 +70,9 @@ class Sprout:
         noise, with guidance.
         """
         settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
-        prompt = conditions.prompt
-        wording = Wording.of(prompt)
-        read = self._texts.encode(prompt) if prompt.strip() else None
-        known = self._in_known_words(wording, read) if read else None
-        told = self._condition(conditions, known, settings.elevation)
+        wording = Wording.of(conditions.prompt)
+        read, remarks = self._reader.read(wording) if wording.prompt.strip() else (None, ())
+        told = self._condition(conditions, read, settings.elevation)
         latents, times = self._start(told, settings)
         steps = len(times) - 1
         fits = 0 if told.picture is None else settings.refinement
@@ -93,26 +89,11 @@ class Sprout:
                 self._decoder, latents, view, fits, lambda done: progress.step(steps + done, every)
             )
         cloud = to_cloud(gaussians, FAINTEST)
-        notes = ()
-        if read is not None and told.picture is None:
-            notes = self._vocabulary.remark(prompt, read.pooled)
-            cloud = self._as_worded(cloud, wording)
+        if told.picture is None and wording.color:
+            cloud = in_color(cloud, wording.color)
         progress.step(every, every)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
-        return Generation(cloud, camera, notes=notes)
-
-    def _in_known_words(self, wording: Wording, read: EncodedText) -> EncodedText:
-        """The prompt with its thing by training's name for it: "a car" for "an automobile"."""
-        if not wording.thing or self._vocabulary.names_one(wording.prompt):
-            return read
-        known = self._vocabulary.nearest(self._texts.encode(wording.thing).pooled)
-        return self._texts.encode(wording.naming(known)) if known else read
-
-    def _as_worded(self, cloud: GaussianCloud, wording: Wording) -> GaussianCloud:
-        """The cloud in the colour that the prompt asks for."""
-        if not wording.color or not len(cloud) or has_mainly(cloud, wording.color):
-            return cloud
-        return in_color(cloud, wording.color)
+        return Generation(cloud, camera, notes=remarks if told.picture is None else ())
 
     def _predictor(self, told: Condition, guidance: float) -> Predict:
         """The denoiser under `told`. Text alone is guided: with and without it in one batch."""

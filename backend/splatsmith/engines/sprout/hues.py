@@ -43,7 +43,12 @@ def has_mainly(cloud: GaussianCloud, name: str) -> bool:
 
 
 def in_color(cloud: GaussianCloud, name: str) -> GaussianCloud:
-    """`cloud` with what it mainly is colored `name`; light and dark stay, and so do its details."""
+    """`cloud` with what it mainly is coloured `name`; light and dark stay, and so do its details.
+
+    Unchanged where that is its colour already.
+    """
+    if not len(cloud) or has_mainly(cloud, name):
+        return cloud
     colors, sizes = _colors(cloud), _sizes(cloud)
     distances = _distances(colors)
     likeness = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTNESS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...conditioning.text import EncodedText, TextEncoder
 from .hues import HUES
+from .vocabulary import Vocabulary
 
 # With these begins what is said of something else than the thing itself.
 _FURTHER = frozenset(
@@ -68,3 +70,20 @@ class Wording:
         """The prompt with another name for the thing."""
         whole = re.compile(rf"\b{re.escape(self.thing)}\b", re.IGNORECASE)
         return whole.sub(lambda _: thing, self.prompt, count=1)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Encodes prompts in the words that training had: "a car" for "an automobile"."""
+
+    texts: TextEncoder
+    vocabulary: Vocabulary
+
+    def read(self, wording: Wording) -> tuple[EncodedText, tuple[str, ...]]:
+        """What the denoiser is told, and a remark where the thing is far from all that is known."""
+        read = self.texts.encode(wording.prompt)
+        remarks = self.vocabulary.remark(wording.prompt, read.pooled)
+        if not wording.thing or self.vocabulary.names_one(wording.prompt):
+            return read, remarks
+        known = self.vocabulary.nearest(self.texts.encode(wording.thing).pooled)
+        return self.texts.encode(wording.naming(known)) if known else read, remarks
