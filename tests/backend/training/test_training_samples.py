@@ -12,7 +12,7 @@ from training.circles import PICTURES, as_images
 from training.objects import ObjectRecord
 from training.parallel import Team
 from training.picture_figures import Task
-from training.tints import ANCHORS, NAMES, tint_matrices
+from training.tints import HUES, NAMES, tint_matrices
 from training.views import mean_colours, worn_pictures
 
 CHAIR = ObjectRecord(
@@ -27,7 +27,7 @@ def test_a_tinted_object_takes_the_named_colour(name: str) -> None:
     matrix, possible = tint_matrices(mean, torch.tensor([NAMES.index(name)]))
     tinted = (matrix @ mean[..., None])[..., 0]
     assert possible.all()
-    assert torch.allclose(tinted, torch.tensor([ANCHORS[name]]), atol=0.2)
+    assert torch.allclose(tinted, torch.tensor([HUES[name]]), atol=0.2)
 
 
 def test_a_black_object_cannot_become_white() -> None:
