@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
-from skimage.color import rgb2lab
 
 from ...contract.cloud import SH_C0, GaussianCloud
 from ...gaussians.compiling import Floats
@@ -73,9 +73,14 @@ def _sizes(cloud: GaussianCloud) -> Floats:
 
 def _distances(colors: Floats) -> Floats:
     """[N, 13] in Lab between colours [N, 3] and HUES."""
-    weights = np.array([_LIGHTNESS, 1, 1])
-    known = rgb2lab(np.array(list(HUES.values()))) * weights
-    return np.linalg.norm((rgb2lab(colors) * weights)[:, None] - known, axis=2)
+    known = _lab(np.array(list(HUES.values()), np.float32))
+    return np.linalg.norm(_lab(colors)[:, None] - known, axis=2)
+
+
+def _lab(colors: Floats) -> Floats:
+    """CIE Lab [N, 3], lightness at half weight, of sRGB colours [N, 3]."""
+    lab = cv2.cvtColor(colors[:, None], cv2.COLOR_RGB2Lab)[:, 0]
+    return (lab * np.array([_LIGHTNESS, 1, 1], np.float32)).astype(np.float32)
 
 
 def _main(distances: Floats, sizes: Floats) -> int:
