@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from skimage.color import rgb2lab
 from torch import Tensor
@@ -20,7 +19,7 @@ from splatsmith.engines.sprout.vocabulary import NOUNS as VOCABULARY
 from splatsmith.engines.sprout.vocabulary import Vocabulary
 from splatsmith.engines.sprout.wording import Reader, Wording
 from splatsmith.engines.sprout.words import pack_text
-from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.gaussians.splat_grid import Gaussians, to_cloud
 from splatsmith.weights import bundled_file
 from training.captions import NO_THINGS, head_noun, with_article
 from training.circles import LOOKS, as_images, draw_circle
@@ -92,15 +91,8 @@ def in_colors(clouds: Gaussians, names: list[str | None]) -> Gaussians:
 
 def as_cloud(clouds: Gaussians, index: int) -> GaussianCloud:
     """One of a batch, with all its Gaussians."""
-    parts = (
-        clouds.means,
-        clouds.quats,
-        clouds.scales,
-        clouds.opacities,
-        (clouds.colors - 0.5) / SH_C0,
-    )
-    arrays = (part[index].float().contiguous().cpu().numpy() for part in parts)
-    return GaussianCloud(*arrays, shN=np.zeros((clouds.means.shape[1], 0, 3), np.float32))
+    one = Gaussians(*(part[index : index + 1] for part in vars(clouds).values()))
+    return to_cloud(one, -1)
 
 
 def asked_nouns(records: list[ObjectRecord]) -> list[str]:

@@ -89,7 +89,7 @@ class Sprout:
                 self._decoder, latents, view, fits, lambda done: progress.step(steps + done, every)
             )
         cloud = to_cloud(gaussians, FAINTEST)
-        if told.picture is None and wording.color:
+        if told.picture is None and wording.color and len(cloud):
             cloud = in_color(cloud, wording.color)
         progress.step(every, every)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)

@@ -45,14 +45,15 @@ def has_mainly(cloud: GaussianCloud, name: str) -> bool:
 def in_color(cloud: GaussianCloud, name: str) -> GaussianCloud:
     """`cloud` with what it mainly is coloured `name`; light and dark stay, and so do its details.
 
-    Unchanged where that is its colour already.
+    Unchanged where that is its colour already. There must be Gaussians in it.
     """
-    if not len(cloud) or has_mainly(cloud, name):
-        return cloud
     colors, sizes = _colors(cloud), _sizes(cloud)
     distances = _distances(colors)
+    main = _main(distances, sizes)
+    if main == list(HUES).index(name):
+        return cloud
     likeness = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTNESS)
-    belonging = (likeness / likeness.sum(1, keepdims=True))[:, _main(distances, sizes)]
+    belonging = (likeness / likeness.sum(1, keepdims=True))[:, main]
     luma = colors @ np.asarray(LUMA, np.float32)
     middle = max(float(np.average(luma, weights=sizes * belonging + 1e-12)), _DARKEST)
     shade = np.minimum(luma / middle, _MOST_GAIN)
