@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..gaussians.compiling import Bytes, Floats, Integers
 from ..progress import Progress
-from .coloring import SEEN, Answers, Coloring, nearest_colors, to_bytes
+from .coloring import SEEN, Answers, Coloring, nearest_colors
 from .sharpening import lattice_step, sharpened
 from .texels import cover, nearest_owned, painted, places_of, put, spread
 from .unwrapping import Atlas
@@ -93,7 +93,7 @@ class _Layers:
     seen: Bytes  # [S, S, 3]
     known: Bytes  # [S, S]
     unknown: list[tuple[Integers, Floats]] = field(default_factory=list)  # texels, points
-    anchors: list[tuple[Floats, Floats]] = field(default_factory=list)  # points, colors
+    anchors: list[tuple[Floats, Bytes]] = field(default_factory=list)  # points, colors
 
     @staticmethod
     def of(size: int) -> _Layers:
@@ -117,5 +117,5 @@ class _Layers:
         texels, points = (np.concatenate(part) for part in zip(*self.unknown, strict=True))
         places, colors = (np.concatenate(part) for part in zip(*self.anchors, strict=True))
         if len(texels) and len(places):
-            self.seen.reshape(-1, 3)[texels] = to_bytes(nearest_colors(points, places, colors))
+            self.seen.reshape(-1, 3)[texels] = nearest_colors(points, places, colors)
             self.known.reshape(-1)[texels] = SEEN

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from ..contract.cloud import SH_C0, GaussianCloud
 from ..contract.harmonics import basis
-from ..gaussians.compiling import Floats
+from ..gaussians.compiling import Floats, Integers
 from .gaussian_grid import GaussianGrid
 from .inward_looks import group_points, look_inwards
 from .surface import Surface, vertex_normals
@@ -65,11 +65,15 @@ class ColorField:
         colors = np.zeros((len(points), 3), np.float32)
         certainty = np.zeros(len(points), np.float32)
         grid, (outside, inside) = self.grid, self.window
-        starts = group_points(points, normals, np.float32(_GROUP * (outside + inside)))
+        starts = self.groups(points, normals)
         blobs = (grid.means, grid.reaches, grid.shapes, self.opacities, self.colors)
         window = (np.float32(outside), np.float32(inside))
         look_inwards((points, normals, starts), grid.lists, blobs, window, (colors, certainty))
         return colors, certainty
+
+    def groups(self, points: Floats, normals: Floats) -> Integers:
+        """The first [G + 1] of every group of following points that may look together."""
+        return group_points(points, normals, np.float32(_GROUP * sum(self.window)))
 
 
 def _outer_colors(cloud: GaussianCloud, surface: Surface) -> Floats:

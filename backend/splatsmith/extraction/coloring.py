@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..gaussians.compiling import Floats
+from ..gaussians.compiling import Bytes, Floats, compiled
 from .color_field import ColorField
 from .view_colors import view_colors
 from .views import Views
@@ -17,20 +18,21 @@ SHARP, SEEN = (
     np.uint8(1),
     np.uint8(2),
 )  # flags: the Gaussians know a point's colour; the pictures do
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
-_SURE = 0.15  # alpha of the Gaussians at a point from which on they know its colour
+SURE = 0.15  # alpha of the Gaussians at a point from which on they know its colour
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Of N points: sharp and seen [N, 3], sRGB 0..1; known [N], which of them may be believed."""
+    """Of N points: sharp and seen [N, 3], sRGB; known [N], which of them may be believed."""
 
-    sharp: Floats
-    seen: Floats
-    known: NDArray[np.uint8]
+    sharp: Bytes
+    seen: Bytes
+    known: Bytes
 
     @property
-    def best(self) -> Floats:
+    def best(self) -> Bytes:
         """[N, 3] what is seen, else what the Gaussians at the point say, else black."""
         return np.where((self.known & SEEN)[:, None] > 0, self.seen, self.sharp)
 
@@ -56,25 +58,32 @@ class Coloring:
             both: [N] of which points the pictures tell even if the Gaussians know their colour.
         """
         sharp, alphas = self.field.at(points, normals)
-        sure = alphas >= _SURE
+        sure = alphas >= SURE
         seen, weights = view_colors(points, normals, np.flatnonzero(both | ~sure), self.views)
-        return Answers(sharp, seen, SHARP * sure | SEEN * (weights > 0))
+        known = SHARP * sure | SEEN * (weights > 0)
+        return Answers(_to_bytes(sharp), _to_bytes(seen), known)
 
 
-def vertex_colors(points: Floats, normals: Floats, coloring: Coloring) -> NDArray[np.uint8]:
+def vertex_colors(points: Floats, normals: Floats, coloring: Coloring) -> Bytes:
     """sRGB bytes [N, 3]; a point that nothing is known about takes the nearest other's colour."""
     answers = coloring.at(points, normals, np.ones(len(points), np.bool_))
     colors, known = answers.best, answers.known > 0
     if known.any() and not known.all():
         colors[~known] = nearest_colors(points[~known], points[known], colors[known])
-    return to_bytes(colors)
+    return colors
 
 
-def nearest_colors(points: Floats, known: Floats, colors: Floats) -> Floats:
+def nearest_colors(points: Floats, known: Floats, colors: Bytes) -> Bytes:
     """For each of `points` the one of `colors` [K, 3] that belongs to the nearest `known` point."""
     return colors[KDTree(known).query(points, workers=-1)[1]]
 
 
-def to_bytes(colors: Floats) -> NDArray[np.uint8]:
-    """sRGB bytes of colours 0..1."""
-    return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+@compiled(parallel=True)
+def _to_bytes(colors: Floats) -> Bytes:
+    """sRGB bytes [N, 3] of colours 0..1."""
+    out = np.empty(colors.shape, np.uint8)
+    for i in numba.prange(len(colors)):
+        for channel in range(3):
+            value = min(max(colors[i, channel], _ZERO), _ONE)
+            out[i, channel] = np.uint8(np.rint(np.float32(255) * value))
+    return out

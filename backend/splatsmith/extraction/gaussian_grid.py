@@ -61,7 +61,7 @@ class GaussianGrid:
 
 # levels [L, 2]: of each grid the cells a side, and the place of its first cell in starts;
 # starts [cells + 1] and members: those of a cell are members[starts[cell]:starts[cell + 1]].
-Lists = tuple[Integers, Integers, Indices]
+Lists = tuple[Integers, Indices, Indices]
 
 
 def _by_place(cloud: GaussianCloud, kept: Integers) -> Integers:
@@ -101,10 +101,10 @@ def _range(low: Floats, high: Floats, cells: int) -> tuple[int, int, int, int, i
 @compiled()
 def _list(
     means: Floats, reaches: Floats, level: Integers, levels: Integers
-) -> tuple[Integers, Indices]:
+) -> tuple[Indices, Indices]:
     last = levels[len(levels) - 1]
     # One place more than needed: filling moves every start to its cell's end, the next one's start.
-    ends = np.zeros(last[1] + last[0] ** 3 + 2, np.int64)
+    ends = np.zeros(last[1] + last[0] ** 3 + 2, np.int32)
     members = np.empty(0, np.int32)
     for filling in range(2):
         for i in range(len(means)):
@@ -120,7 +120,8 @@ def _list(
                         else:
                             ends[cell + 2] += 1
         if not filling:
-            ends = np.cumsum(ends)
+            for cell in range(1, len(ends)):
+                ends[cell] += ends[cell - 1]
             members = np.empty(ends[-1], np.int32)
     return ends[:-1], members
 

@@ -21,9 +21,9 @@ _TOGETHER = 64  # points at most in one group
 _CHUNK = 64 * _TOGETHER  # points that one thread groups
 _SAME_SIDE = np.float32(0.8)  # cosine between the normals of a group's points
 _CHECK_EVERY = 8  # Gaussians between two looks at whether a group is full
-_FADE = np.float32(0.25)  # of the window at either end, in which what is there fades out
-_FULL = np.float32(5e-3)
-_FAINTEST, _MAX_ALPHA = np.float32(FAINTEST), np.float32(0.999)
+FADE = np.float32(0.25)  # of the window at either end, in which what is there fades out
+FULL = np.float32(5e-3)
+_FAINTEST, MAX_ALPHA = np.float32(FAINTEST), np.float32(0.999)
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _TINY = np.float32(1e-12)
 
@@ -81,7 +81,7 @@ def look_inwards(
         light = group[6]
         for k in range(len(order)):
             _add(order[k], blobs, window, group)
-            if k % _CHECK_EVERY == 0 and light.max() < _FULL:
+            if k % _CHECK_EVERY == 0 and light.max() < FULL:
                 break
         for i in range(len(here)):
             alpha = _ONE - light[i]
@@ -191,7 +191,7 @@ def _alphas(i: int, blobs: Blobs, window: Window, group: Group) -> None:
     d, e, f = shapes[i, 1, 0], shapes[i, 1, 1], shapes[i, 1, 2]
     g, h, k = shapes[i, 2, 0], shapes[i, 2, 1], shapes[i, 2, 2]
     outside, inside = window
-    steep = _ONE / (_FADE * (outside + inside))
+    steep = _ONE / (FADE * (outside + inside))
     for j in range(np.uint64(len(x))):
         dx, dy, dz = x[j] - mx, y[j] - my, z[j] - mz
         o, p, q = a * dx + b * dy + c * dz, d * dx + e * dy + f * dz, g * dx + h * dy + k * dz
@@ -203,7 +203,7 @@ def _alphas(i: int, blobs: Blobs, window: Window, group: Group) -> None:
         across = r * o + s * p + t * q
         depth = across / (r * r + s * s + t * t + _TINY)
         distance = _HALF * (o * o + p * p + q * q - across * depth)
-        alpha = min(_MAX_ALPHA, opacity * _falling_exp(distance))
+        alpha = min(MAX_ALPHA, opacity * _falling_exp(distance))
         # Towards either end Gaussians count for less, so that colours change smoothly.
         ending = min(max(min(depth + outside, inside - depth) * steep, _ZERO), _ONE)
         alphas[j] = alpha * ending if alpha >= _FAINTEST else _ZERO

@@ -14,7 +14,7 @@ from .coloring import Coloring
 from .gaussian_grid import GaussianGrid
 from .painting import paint
 from .reconstruction import reconstruct
-from .views import Subject
+from .views import Subject, Views
 
 
 def extract_mesh(
@@ -32,9 +32,18 @@ def extract_mesh(
         making = beside.submit(GaussianGrid.of, subject.cloud)
         surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
         grid = making.result()
-    coloring = Coloring(ColorField.on(grid, subject.cloud, surface), views)
+    coloring = _coloring(ColorField.on(grid, subject.cloud, surface), views, device)
     mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
     # Given new vertices, trimesh would forget the normals.
     mesh.apply_scale(subject.sphere.radius)
     mesh.apply_translation(subject.sphere.center)
     return mesh
+
+
+def _coloring(field: ColorField, views: Views, device: str) -> Coloring:
+    """The sources of colours, asked on the device."""
+    if device == "cpu":
+        return Coloring(field, views)
+    from .coloring_on_gpu import ColoringOnGpu  # torch takes seconds to import
+
+    return ColoringOnGpu.on(device, field, views)

@@ -13,7 +13,6 @@ NOBODY = -1
 _STRIP = 64  # rows or columns that one thread takes at once
 _RIM = 0.75  # texels outside of a face that are still its own where no face is at home
 _TINY = np.float32(1e-30)
-_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @compiled(parallel=True)
@@ -139,12 +138,11 @@ def _mixed(
 
 
 @compiled(parallel=True)
-def put(colors: Floats, texels: Integers, picture: Bytes) -> None:
-    """Set `texels` of a picture [P, 3] to colours [T, 3], sRGB 0..1."""
+def put(colors: Bytes, texels: Integers, picture: Bytes) -> None:
+    """Set `texels` of a picture [P, 3] to colours [T, 3]."""
     for i in numba.prange(len(texels)):
         for channel in range(3):
-            value = min(max(colors[i, channel], _ZERO), _ONE)
-            picture[texels[i], channel] = np.uint8(np.rint(np.float32(255) * value))
+            picture[texels[i], channel] = colors[i, channel]
 
 
 @compiled(parallel=True)

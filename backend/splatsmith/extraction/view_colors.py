@@ -10,11 +10,11 @@ from ..gaussians.compiling import Floats, Number, compiled
 from ..gaussians.rendering import NEAR_PLANE
 from .views import Views
 
-_TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and its pixel's depth
-_SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
+TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and its pixel's depth
+SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
 # Cosines: looks as square as the first are taken; where there is none, as the second.
-_SQUARE, _GRAZING = np.float32(0.4), np.float32(0.05)
-_LEAST = np.float32(1e-3)  # weight of all looks together that tells something
+SQUARE, GRAZING = np.float32(0.4), np.float32(0.05)
+LEAST = np.float32(1e-3)  # weight of all looks together that tells something
 _CHUNK = 512  # points that one thread takes at once
 _NEAR = np.float32(NEAR_PLANE)
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
@@ -54,10 +54,10 @@ def _look(
     for chunk in numba.prange((len(asked) + _CHUNK - 1) // _CHUNK):
         seen, total = np.empty(4, np.float32), np.empty(4, np.float32)
         for i in asked[chunk * _CHUNK : (chunk + 1) * _CHUNK]:
-            for least in (_SQUARE, _GRAZING):
+            for least in (SQUARE, GRAZING):
                 total[:] = 0
                 _sum_up(points[i], normals[i], cameras, pictures, (least, seen, total))
-                if total[3] > _LEAST:
+                if total[3] > LEAST:
                     out[1][i] = total[3]
                     for channel in range(3):
                         out[0][i, channel] = total[channel] / total[3]
@@ -121,8 +121,8 @@ def _sample(
         for x in range(2):
             share = (right if x else _ONE - right) * (below if y else _ONE - below)
             alpha = alphas[camera, row + y, column + x]
-            gap = abs(depths[camera, row + y, column + x] - z) / _TOLERANCE
-            if alpha >= _SOLID and gap < _ONE:
+            gap = abs(depths[camera, row + y, column + x] - z) / TOLERANCE
+            if alpha >= SOLID and gap < _ONE:
                 share *= _ONE - gap
                 trust += share
                 light += share * alpha

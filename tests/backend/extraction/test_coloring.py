@@ -121,7 +121,7 @@ def test_views_tell_where_the_gaussians_do_not(cloud: GaussianCloud) -> None:
     answers = narrow.at(missed.vertices, normals, np.ones(len(normals), np.bool_))
     assert (answers.known & SHARP == 0).all()
     assert (answers.known & SEEN > 0).mean() > 0.9
-    gaps = np.abs(answers.best - (0.5 + 0.4 * normals))[answers.known > 0]
+    gaps = np.abs(answers.best / 255 - (0.5 + 0.4 * normals))[answers.known > 0]
     assert gaps.mean() < 0.03
 
 

@@ -1,0 +1,102 @@
+"""Colours by torch, on the CPU and on a GPU, against those by numba."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from splatsmith.contract.cloud import GaussianCloud
+from splatsmith.extraction import inward_looks_on_gpu, view_colors_on_gpu
+from splatsmith.extraction.baking import bake
+from splatsmith.extraction.color_field import ColorField
+from splatsmith.extraction.coloring import Answers, Coloring
+from splatsmith.extraction.coloring_on_gpu import ColoringOnGpu
+from splatsmith.extraction.surface import Surface
+from splatsmith.extraction.unwrapping import unwrap
+from splatsmith.extraction.views import Subject, all_around, draw_views
+from splatsmith.progress import silent
+from tests.backend.extraction.surfaces import sphere
+from tests.backend.gaussians.clouds import random_cloud, shell
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+        ],
+    ),
+]
+
+
+def coloring_of(cloud: GaussianCloud) -> tuple[Surface, Coloring]:
+    subject = Subject.of(cloud)
+    views = draw_views(subject, all_around(12, 96), "cpu", silent())
+    ball = sphere(4)
+    surface = Surface(0.9 * ball.vertices / np.float32(subject.sphere.radius), ball.faces)
+    return surface, Coloring(ColorField.of(subject.cloud, surface), views)
+
+
+def both_answers(surface: Surface, coloring: Coloring, device: str) -> tuple[Answers, Answers]:
+    points, normals = surface.vertices, sphere(4).vertices
+    both = np.arange(len(points)) % 2 == 0
+    on_device = ColoringOnGpu.on(device, coloring.field, coloring.views)
+    return coloring.at(points, normals, both), on_device.at(points, normals, both)
+
+
+def assert_alike(plain: Answers, other: Answers) -> None:
+    for name in ("sharp", "seen", "known"):
+        expected, found = getattr(plain, name), getattr(other, name)
+        assert found.dtype == np.uint8
+        assert (np.abs(found.astype(int) - expected) > 1).mean() < 2e-3
+
+
+CLOUDS = {
+    "ball": shell(20_000, 0.9),
+    "sparse ball": shell(200, 0.9, opacity=0.7),
+    "fog": random_cloud(2000, seed=1),
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CLOUDS)
+def test_answers_are_those_of_the_cpu(name: str, device: str) -> None:
+    plain, other = both_answers(*coloring_of(CLOUDS[name]), device)
+    assert plain.known.any()
+    assert_alike(plain, other)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_little_memory_changes_nothing(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    surface, coloring = coloring_of(CLOUDS["ball"])
+    _, whole = both_answers(surface, coloring, device)
+    for module in (inward_looks_on_gpu, view_colors_on_gpu):
+        monkeypatch.setattr(module, "_MOST_PAIRS", 5000)
+    monkeypatch.setattr(inward_looks_on_gpu, "_MOST_ENTRIES", 500)
+    _, parts = both_answers(surface, coloring, device)
+    np.testing.assert_array_equal(parts.known, whole.known)
+    assert_alike(whole, parts)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_nobody_knows_of_an_empty_cloud(device: str) -> None:
+    surface, coloring = coloring_of(CLOUDS["ball"])
+    nobody = shell(4).take(np.zeros(4, np.bool_))
+    blind = replace(coloring.views.rendering, alphas=0 * coloring.views.rendering.alphas)
+    views = replace(coloring.views, rendering=blind)
+    nothing = ColoringOnGpu.on(device, ColorField.of(nobody, surface), views)
+    for points in (surface.vertices, surface.vertices[:0]):
+        assert not nothing.at(points, points, np.ones(len(points), np.bool_)).known.any()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_textures_are_those_of_the_cpu(device: str) -> None:
+    surface, coloring = coloring_of(CLOUDS["ball"])
+    atlas = unwrap(surface, silent())
+    on_device = ColoringOnGpu.on(device, coloring.field, coloring.views)
+    plain, other = (bake(atlas, each, 256, silent()) for each in (coloring, on_device))
+    assert (np.abs(plain.astype(int) - other) > 1).mean() < 2e-3
