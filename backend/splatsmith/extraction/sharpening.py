@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numba
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from ..gaussians.compiling import Bytes, Floats, Number, compiled
 from .coloring import SEEN, SHARP
@@ -65,10 +65,21 @@ def _gaps(sharp: Bytes, seen: Bytes, known: Bytes, step: int) -> Floats:
 
 def _without_bleeding(gaps: Floats) -> Floats:
     """The gaps [s, s, 4], where they stand out from those around reduced: edges blur both ways."""
-    sums = uniform_filter(gaps, _AROUND, axes=(0, 1))
-    around = sums[..., :3] / np.maximum(sums[..., 3:], _LEAST)
-    low, high = np.minimum(around, 0) - _MOST, np.maximum(around, 0) + _MOST
-    return np.concatenate([np.clip(gaps[..., :3], low, high), gaps[..., 3:]], axis=2)
+    means = cv2.blur(gaps, (_AROUND, _AROUND), borderType=cv2.BORDER_REFLECT)
+    _reduce(gaps, np.asarray(means, np.float32).reshape(gaps.shape))
+    return gaps
+
+
+@compiled(parallel=True)
+def _reduce(gaps: Floats, means: Floats) -> None:
+    """Leave gaps at most _MOST beyond 0 and the `means` around them [s, s, 4]."""
+    for i in numba.prange(len(gaps)):
+        for j in range(gaps.shape[1]):
+            share = max(means[i, j, 3], _LEAST)
+            for channel in range(3):
+                around = means[i, j, channel] / share
+                low, high = min(around, _ZERO) - _MOST, max(around, _ZERO) + _MOST
+                gaps[i, j, channel] = min(max(gaps[i, j, channel], low), high)
 
 
 @compiled(parallel=True)
