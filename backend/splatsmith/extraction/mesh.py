@@ -27,13 +27,13 @@ def extract_mesh(
         Cancelled: between two steps.
     """
     subject = Subject.of(cloud)
-    # The colours' grid takes one core and no surface: it is made while others draw and reduce.
+    # What is known of colours takes one core: it is collected while others draw and unwrap.
     with ThreadPoolExecutor(1) as beside:
-        making = beside.submit(GaussianGrid.of, subject.cloud)
+        grid = beside.submit(GaussianGrid.of, subject.cloud)
         surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
-        grid = making.result()
-    coloring = _coloring(ColorField.on(grid, subject.cloud, surface), views, device)
-    mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
+        field = beside.submit(lambda: ColorField.on(grid.result(), subject.cloud, surface))
+        coloring = beside.submit(lambda: _coloring(field.result(), views, device))
+        mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
     # Given new vertices, trimesh would forget the normals.
     mesh.apply_scale(subject.sphere.radius)
     mesh.apply_translation(subject.sphere.center)

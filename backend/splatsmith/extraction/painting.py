@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import numpy as np
 import trimesh
 from PIL import Image
@@ -18,11 +20,12 @@ from .unwrapping import unwrap
 
 
 def paint(
-    surface: Surface, coloring: Coloring, texture_size: int, progress: Progress
+    surface: Surface, coloring: Future[Coloring], texture_size: int, progress: Progress
 ) -> trimesh.Trimesh:
     """`surface` with smooth normals and the colours of `coloring`.
 
     Args:
+        coloring: awaited when the surface is unwrapped.
         texture_size: pixels a side; 0 for colours at the vertices.
 
     Raises:
@@ -30,9 +33,12 @@ def paint(
         Cancelled: between two steps.
     """
     if not texture_size:
-        return _with_vertex_colors(surface, coloring, progress.part("Painting vertices", 0, 1))
+        return _with_vertex_colors(
+            surface, coloring.result(), progress.part("Painting vertices", 0, 1)
+        )
     atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
-    picture = bake(atlas, coloring, texture_size, progress.part("Painting the texture", 0.4, 1))
+    painting = progress.part("Painting the texture", 0.4, 1)
+    picture = bake(atlas, coloring.result(), texture_size, painting)
     material = PBRMaterial(
         baseColorTexture=Image.fromarray(picture), metallicFactor=0.0, roughnessFactor=1.0
     )

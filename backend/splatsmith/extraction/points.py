@@ -72,7 +72,7 @@ def _look(subject: Subject, device: str, progress: Progress) -> Views:
     """Pictures from all around, or from within a scene."""
     first, second = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
     outer = draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), device, first)
-    inside = Inside.of(subject.cloud, outer)
+    inside = Inside(subject.cloud, outer)
     if not inside.is_scene:
         return outer
     return look_from_inside(subject, inside.places, _VIEW_SIZE, device, second)

@@ -79,7 +79,7 @@ def _look(
     outer = draw_views(subject, cameras, device, first)
     if closure is Closure.WATERTIGHT:
         return outer, True
-    inside = Inside.of(subject.cloud, outer)
+    inside = Inside(subject.cloud, outer)
     if closure is Closure.AUTO and not inside.is_scene:
         return outer, True
     if not len(inside.places):

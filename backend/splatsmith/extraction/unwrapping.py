@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,17 +53,20 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
     progress.step(1, 3)
     chart, flat = _lay_flat(surface, graph, chart)
     progress.step(2, 3)
-    uvs = pack(flat)
+    # Packing takes one core, and nothing but the places in the texture needs it.
+    with ThreadPoolExecutor(1) as beside:
+        packing = beside.submit(pack, flat)
+        shaded = shade(surface, graph.neighbors)
+        _, order = members_of(chart, len(flat.starts) - 1)
+        # A vertex of the atlas for each point of a chart, and more where an edge is sharp.
+        keys = flat.faces * np.int64(len(shaded.source)) + shaded.surface.faces[order]
+        unique, corners = np.unique(keys, return_inverse=True)
+        points, split = np.divmod(unique, len(shaded.source))
+        faces = np.empty_like(surface.faces)
+        faces[order] = corners.reshape(-1, 3)
+        skin = Surface(shaded.surface.vertices[split], faces)
+        uvs = packing.result()
     progress.step(3, 3)
-    shaded = shade(surface, graph.neighbors)
-    _, order = members_of(chart, len(flat.starts) - 1)
-    # A vertex of the atlas for each point of a chart, and more where an edge is sharp.
-    keys = flat.faces * np.int64(len(shaded.source)) + shaded.surface.faces[order]
-    unique, corners = np.unique(keys, return_inverse=True)
-    points, split = np.divmod(unique, len(shaded.source))
-    faces = np.empty_like(surface.faces)
-    faces[order] = corners.reshape(-1, 3)
-    skin = Surface(shaded.surface.vertices[split], faces)
     return Atlas(skin, uvs[points], shaded.normals[split], shaded.source[split], chart)
 
 

@@ -6,6 +6,7 @@ A captured room, or a landscape under a dome of sky, shows its surroundings noth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,27 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Inside:
-    """Places [P, 3] to look from, and whether the cloud is a scene rather than a thing."""
+    """What is inside of a cloud in the unit sphere that `outer` shows from all around."""
 
-    places: NDArray[np.float32]
-    is_scene: bool
+    cloud: GaussianCloud
+    outer: Views
 
-    @classmethod
-    def of(cls, cloud: GaussianCloud, outer: Views) -> Inside:
-        """Of a cloud in the unit sphere that `outer` shows from all around."""
-        solid = np.flatnonzero(cloud.opacities > VISIBLE_OPACITY)
+    @cached_property
+    def is_scene(self) -> bool:
+        """Whether the cloud is a scene, to be seen from inside, rather than a thing."""
         random = np.random.default_rng(_SEED)
-        sample = random.choice(solid, min(_SAMPLE, len(solid)), replace=False)
-        hidden = 1 - float(seen_gaussians(cloud.take(sample), pictures_of(outer)).mean())
-        places = _roomy_places(cloud.means[solid], outer)
-        return cls(places, hidden > _HIDDEN and len(places) > 0)
+        sample = random.choice(self._solid, min(_SAMPLE, len(self._solid)), replace=False)
+        seen = seen_gaussians(self.cloud.take(sample), pictures_of(self.outer))
+        return 1 - float(seen.mean()) > _HIDDEN and len(self.places) > 0
+
+    @cached_property
+    def places(self) -> NDArray[np.float32]:
+        """Places [P, 3] to look from."""
+        return _roomy_places(self.cloud.means[self._solid], self.outer)
+
+    @cached_property
+    def _solid(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.cloud.opacities > VISIBLE_OPACITY)
 
 
 def look_from_inside(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,11 +62,7 @@ class Views:
             viewmats=np.concatenate([self.cameras.viewmats, other.cameras.viewmats]),
             Ks=np.concatenate([self.cameras.Ks, other.cameras.Ks]),
         )
-        layers = (
-            np.concatenate([getattr(views.rendering, name) for views in (self, other)])
-            for name in ("colors", "alphas", "depths")
-        )
-        return Views(self.sphere, cameras, Rendering(*layers))
+        return Views(self.sphere, cameras, Rendering.joined([self.rendering, other.rendering]))
 
     @property
     def pixel(self) -> float:
@@ -87,29 +82,6 @@ class Views:
         gap = self.rendering.depths[index].reshape(-1)[pixels] - z
         solid = self.rendering.alphas[index].reshape(-1)[pixels] >= _SOLID
         return Sight(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
-
-    def normals(self) -> NDArray[np.float32]:
-        """[C, H, W, 3]: the surface's normals in the world, towards the cameras.
-
-        Zero where there is no surface or its depth jumps.
-        """
-        drawn, cameras = self.rendering, self.cameras
-        return _normals(drawn.depths, drawn.alphas, cameras.Ks, cameras.viewmats)
-
-
-@compiled(parallel=True)
-def _normals(depths: Floats, alphas: Floats, ks: Floats, viewmats: Floats) -> Floats:
-    count, height, width = depths.shape
-    normals = np.empty((count, height, width, 3), np.float32)
-    for i in numba.prange(count * height):
-        c, row = i // height, i % height
-        view = viewmats[c]
-        for column in range(width):
-            x, y, z = surface_normal(depths[c], alphas[c], ks[c], (row, column))
-            for axis in range(3):
-                turned = x * view[0, axis] + y * view[1, axis] + z * view[2, axis]
-                normals[c, row, column, axis] = turned
-    return normals
 
 
 @compiled()
@@ -166,12 +138,7 @@ def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progre
         some = replace(cameras, viewmats=cameras.viewmats[few], Ks=cameras.Ks[few])
         drawn.append(rasterize(subject.cloud, some, background=_BLACK, device=device))
     progress.step(len(cameras), len(cameras))
-    rendering = Rendering(
-        np.concatenate([d.colors for d in drawn]),
-        np.concatenate([d.alphas for d in drawn]),
-        np.concatenate([d.depths for d in drawn]),
-    )
-    return Views(subject.sphere, cameras, rendering)
+    return Views(subject.sphere, cameras, Rendering.joined(drawn))
 
 
 def check_cloud(cloud: GaussianCloud) -> None:

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from ..contract.cloud import GaussianCloud
 from ..gaussians.compiling import Floats, Number, compiled
 from ..gaussians.rendering import NEAR_PLANE
-from .views import Views
+from .views import Views, surface_normal
 
-# viewmats [C, 4, 4], Ks [C, 3, 3], positions [C, 3], depths and alphas [C, H, W], and the surface's
-# normals in the world [C, H, W, 3], zero where its depth jumps.
-Pictures = tuple[Floats, Floats, Floats, Floats, Floats, Floats]
+# viewmats [C, 4, 4], Ks [C, 3, 3], positions [C, 3], depths and alphas [C, H, W].
+Pictures = tuple[Floats, Floats, Floats, Floats, Floats]
 # Of a point and a picture: whether it shows the point, the surface's distance from it, the normal.
 Look = tuple[bool, Number, Number, Number, Number]
 
@@ -43,10 +42,10 @@ class Visibility:
 
 
 def pictures_of(views: Views) -> Pictures:
-    """All of `views` with the normals of what they show."""
+    """All of `views`, as compiled loops take them."""
     drawn, cameras = views.rendering, views.cameras
     places = cameras.positions.astype(np.float32)
-    return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas, views.normals()
+    return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas
 
 
 def look_at(points: Floats, depths: Floats, pictures: Pictures) -> Visibility:
@@ -117,7 +116,7 @@ def _look_at(
 
 @compiled()
 def _look(point: Floats, below: np.float32, pictures: Pictures, c: int) -> Look:
-    viewmats, ks, _, depths, alphas, normals = pictures
+    viewmats, ks, _, depths, alphas = pictures
     view, k = viewmats[c], ks[c]
     px, py, pz = point[0], point[1], point[2]
     x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
@@ -132,19 +131,20 @@ def _look(point: Floats, below: np.float32, pictures: Pictures, c: int) -> Look:
     depth = depths[c, at[0], at[1]]
     if alphas[c, at[0], at[1]] < _SOLID or abs(depth - z) > _STEEPEST * (_NEAR + below):
         return False, _ZERO, _ZERO, _ZERO, _ZERO
-    nx, ny, nz = normals[c, at[0], at[1]]
-    if nx == 0 and ny == 0 and nz == 0:
-        return -_NEAR - below <= depth - z <= _NEAR, depth - z, nx, ny, nz
+    nx, ny, nz = surface_normal(depths[c], alphas[c], k, at)
+    if nz == 0:
+        return -_NEAR - below <= depth - z <= _NEAR, depth - z, _ZERO, _ZERO, _ZERO
     # From the point to what the middle of the pixel shows, along the camera's axes.
     x = (np.float32(column) + _HALF - k[0, 2]) / k[0, 0] * depth - x
     y = (np.float32(row) + _HALF - k[1, 2]) / k[1, 1] * depth - y
-    z = depth - z
-    distance = (
-        nx * (view[0, 0] * x + view[1, 0] * y + view[2, 0] * z)
-        + ny * (view[0, 1] * x + view[1, 1] * y + view[2, 1] * z)
-        + nz * (view[0, 2] * x + view[1, 2] * y + view[2, 2] * z)
+    distance = nx * x + ny * y + nz * (depth - z)
+    return (
+        -_NEAR <= distance <= _NEAR + below,
+        distance,
+        nx * view[0, 0] + ny * view[1, 0] + nz * view[2, 0],
+        nx * view[0, 1] + ny * view[1, 1] + nz * view[2, 1],
+        nx * view[0, 2] + ny * view[1, 2] + nz * view[2, 2],
     )
-    return -_NEAR <= distance <= _NEAR + below, distance, nx, ny, nz
 
 
 @compiled()

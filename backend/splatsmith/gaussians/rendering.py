@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,14 @@ class Rendering:
     colors: NDArray[np.float32]
     alphas: NDArray[np.float32]
     depths: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rendering]) -> Rendering:
+        """All pictures of one or more parts; those of a single one are not copied."""
+        if len(parts) == 1:
+            return parts[0]
+        names = ("colors", "alphas", "depths")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def skin(opacities: NDArray[np.float32]) -> NDArray[np.float32]:
