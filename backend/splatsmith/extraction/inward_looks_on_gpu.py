@@ -12,7 +12,8 @@ from .color_field import ColorField
 from .gaussian_grid import FAINTEST
 from .inward_looks import FADE, FULL, MAX_ALPHA
 
-_STEP = 16  # Gaussians that are blended between two looks at which groups are full
+# Gaussians that are blended between two looks at which groups are full: more when few are left.
+_LEAST_STEP, _MOST_STEP = 16, 128
 # At once: pairs of points and Gaussians take about 80 bytes, those of groups and Gaussians 200.
 _MOST_PAIRS, _MOST_ENTRIES = 1 << 23, 1 << 21
 _TINY = 1e-12
@@ -78,9 +79,6 @@ class _Groups:
         highs = torch.maximum(fronts, backs).amax(1)
         return _Groups(points, normals, middles, facing, widths, lows, highs)
 
-    def take(self, chosen: slice) -> _Groups:
-        return _Groups(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
-
 
 def look_inwards(
     points: Tensor, normals: Tensor, starts: Tensor, blobs: Blobs
@@ -95,7 +93,7 @@ def look_inwards(
     places = torch.arange(int(counts.max()) if len(counts) else 0, device=points.device)
     texels = starts[:-1, None] + torch.minimum(places, counts[:, None] - 1)
     colors, alphas = torch.zeros_like(points), torch.zeros_like(points[:, 0])
-    at_once = max(1, _MOST_PAIRS // (_STEP * max(len(places), 1)))
+    at_once = max(1, _MOST_PAIRS // (_LEAST_STEP * max(len(places), 1)))
     for few in torch.arange(len(counts)).split(at_once) if len(counts) else ():
         part = slice(int(few[0]), int(few[-1]) + 1)
         spots = texels[part]
@@ -177,9 +175,10 @@ def _blend(groups: _Groups, order: Tensor, counts: Tensor, blobs: Blobs) -> tupl
     light = torch.ones_like(groups.points[..., 0])
     rgb = torch.zeros_like(groups.points)
     starts = counts.cumsum(0) - counts
-    active = counts.nonzero()[:, 0]
-    steps = torch.arange(_STEP, device=counts.device)
+    active, done = counts.nonzero()[:, 0], 0
     while len(active):
+        fitting = _MOST_PAIRS // (len(active) * light.shape[1])
+        steps = done + torch.arange(min(max(fitting, _LEAST_STEP), _MOST_STEP), device=light.device)
         there = steps < counts[active, None]
         blob = order[(starts[active, None] + steps).clamp(max=len(order) - 1)]
         alphas = _alphas(groups, active, blob, blobs) * there[:, None]
@@ -188,9 +187,8 @@ def _blend(groups: _Groups, order: Tensor, counts: Tensor, blobs: Blobs) -> tupl
         shares = alphas * before * light[active, :, None]
         rgb[active] += shares @ blobs.colors[blob]
         light[active] *= left[..., -1]
-        steps = steps + _STEP
-        open_still = (light[active].amax(1) >= float(FULL)) & (counts[active] > steps[0])
-        active = active[open_still]
+        done += len(steps)
+        active = active[(light[active].amax(1) >= float(FULL)) & (counts[active] > done)]
     return rgb, light
 
 

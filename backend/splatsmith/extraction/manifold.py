@@ -21,14 +21,22 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
         apart: how far vertices that were one are drawn back, so that they stay two in a file.
     """
     surface = Surface(surface.vertices, _without_doubles(surface.faces))
-    for bending in (1, -1):  # where the straightest pairs do not part the sheets, the others may
-        surface = _split(surface, apart, bending)
+    surface = _split(surface, apart, 1)
+    crowded = _crowded(surface)
+    if len(crowded[0]):  # where the straightest pairs do not part the sheets, the others may
+        surface = _split(surface, apart, -1)
+        crowded = _crowded(surface)
     for _ in range(_ROUNDS):
-        crowded = _paired(surface.vertices, surface.faces, 1, only_crowded=True)
         if not len(crowded[0]):
             break
         surface = _with_detours(surface, _apart(*crowded), apart)
+        crowded = _crowded(surface)
     return _with_own_places(_without_gaps(surface), apart)
+
+
+def _crowded(surface: Surface) -> tuple[Pairs, Pairs]:
+    """As `_paired`, where more than two faces meet."""
+    return _paired(surface.vertices, surface.faces, 1, only_crowded=True)
 
 
 def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:

@@ -177,18 +177,18 @@ def _depths(splats: _Splats, cameras: _Cameras, lists: dict[str, Any]) -> Tensor
     alphas = _alphas(spots - lists["means2d"][images, which], (images, which), lists)
     halving = _is_halving(torch.log1p(-alphas), images * pixels_each + pixels)
     which, spots, pixels, images = (found[halving] for found in (which, spots, pixels, images))
+    # Each pixel is asked of its own camera, as if that saw nothing but the one Gaussian.
+    gaussians = (
+        splats.means[which, None],
+        splats.covariances[which, None],
+        splats.skins[which, None],
+    )
+    ks = cameras.ks[images]
+    planes = depth_planes(gaussians, cameras.viewmats[images], ks, size, cameras.eps2d)
+    constant, across, down = planes[:, 0].T
+    x, y = (spots - ks[:, :2, 2]).T
     depths = torch.zeros(count, pixels_each, device=splats.means.device)
-    shares = torch.bincount(images, minlength=count).tolist()  # picture after picture
-    parts = (part.split(shares) for part in (which, spots, pixels))
-    for image, (gaussians, places, targets) in enumerate(zip(*parts, strict=True)):
-        one = slice(image, image + 1)
-        planes = depth_planes(
-            (splats.means[gaussians], splats.covariances[gaussians], splats.skins[gaussians]),
-            cameras.viewmats[one], cameras.ks[one], size, cameras.eps2d,
-        )  # fmt: skip
-        constant, across, down = planes[0].T
-        x, y = (places - cameras.ks[image, :2, 2]).T
-        depths[image, targets] = constant + across * x + down * y
+    depths[images, pixels] = constant + across * x + down * y
     return depths.reshape(count, size[1], size[0])
 
 

@@ -41,7 +41,8 @@ def depth_planes(
     x and y are pixels from the picture's principal point.
 
     Args:
-        gaussians: means [N, 3], covariances [N, 3, 3], skins [N] as `rendering.skin` has them.
+        gaussians: means [N, 3], covariances [N, 3, 3], skins [N] as `rendering.skin` has them; or
+            each camera's own, with C in front.
         size: width and height, pixels.
     """
     means, covariances, skins = gaussians

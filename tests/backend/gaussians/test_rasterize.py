@@ -150,6 +150,19 @@ def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
         np.testing.assert_allclose(planes[i, :, 0], constant, atol=1e-5)
 
 
+def test_depth_planes_of_one_gaussian_for_each_camera_are_those_of_all() -> None:
+    cloud, cameras = random_cloud(20), orbit([10, 200], [20, -30], 3.0, 40, 64)
+    axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
+    views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
+    means, covariances = torch.from_numpy(cloud.means), axes @ axes.mT
+    skins = torch.from_numpy(skin(cloud.opacities))
+    planes = depth_planes((means, covariances, skins), views, ks, (64, 64), 0.3)
+    images, which = torch.tensor([0, 1, 1, 0]), torch.tensor([3, 3, 19, 7])
+    own = (means[which, None], covariances[which, None], skins[which, None])
+    single = depth_planes(own, views[images], ks[images], (64, 64), 0.3)
+    torch.testing.assert_close(single[:, 0], planes[images, which])
+
+
 def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
     half = np.radians(60) / 2  # turned by 60 degrees about the vertical axis
     disc = GaussianCloud(
