@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -45,11 +46,12 @@ def reconstruct(
     """
     voxel = _voxel(subject.cloud, options)
     drawing = progress.part("Drawing depths", 0, 0.4)
-    views, closed = _look(
-        subject, options.closure, round(_PIXELS_PER_VOXEL * 2 / voxel), device, drawing
-    )
+    size = round(_PIXELS_PER_VOXEL * 2 / voxel)
     seen = subject.cloud.means[subject.cloud.opacities > VISIBLE_OPACITY]
-    plane = mirror_plane(seen[:: 1 + len(seen) // _POINTS])
+    with ThreadPoolExecutor(1) as beside:
+        mirroring = beside.submit(mirror_plane, seen[:: 1 + len(seen) // _POINTS])
+        views, closed = _look(subject, options.closure, size, device, drawing)
+        plane = mirroring.result()
     lattice = Lattice.around(1, voxel, np.array([plane, 0, 0]))
     if is_faint(views):
         log.info("the cloud is faint: its surface is taken from its density, not from depths")
