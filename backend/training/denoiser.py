@@ -7,7 +7,7 @@ decoder
 goes on learning, from true and from estimated latents; the encoder stands still.
 """
 
-# pyright: reportArgumentType=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportReturnType=false, reportCallIssue=false
 from __future__ import annotations
 
 import logging
@@ -24,7 +24,13 @@ from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
 from training.parallel import Team
 from training.render_views import RING
-from training.splat_rendering import mean_square_loss, random_background, render
+from training.splat_rendering import (
+    mean_square_loss,
+    perceptual_loss,
+    random_background,
+    render,
+    silhouette_loss,
+)
 from training.texts import TextBank
 from training.tints import NAMES, tint_matrices
 from training.views import (
@@ -39,11 +45,15 @@ from training.views import (
 log = logging.getLogger(__name__)
 
 RECOLOURED = 0.3
+RAISED, LIT = 0.7, 0.5  # of the pictures: from any elevation; in soft light
+INVENTED = 0.5  # of the objects that are seen in pictures
 RENDERED = 3
 LATENT_SHARE = 0.5
 PIXEL_SHARE = 8.0
+PERCEPTUAL_SHARE = 0.4
+SILHOUETTE_SHARE = 0.3
 TEXT_WITH_PICTURE = 0.4
-MISJUDGED = 5.0  # degrees: people do not know their pictures' elevation; half of them guess
+MISJUDGED = 3.0  # degrees: people do not know their pictures' elevation; half of them guess
 TEXT_ALONE = 0.88
 TINTED = 0.35  # of the objects drawn for their names get another colour, and its word
 LOOKS = (0.5, 0.8)  # when the averaged networks are shown
@@ -79,9 +89,11 @@ def train_denoiser(
     """Train for `seconds`; `look` is shown the averaged networks now and then. Returns them."""
     device = bank.rgba.device
     denoiser = students.denoiser.train().requires_grad_(True)
+    denoiser.features.requires_grad_(False)
     decoder = students.decoder.train().requires_grad_(True)
     trainer = Trainer({denoiser: 1e-3, decoder: 3e-4}, seconds, team)
     if device.type == "cuda":
+        denoiser.features.to(device, memory_format=torch.channels_last)
         for network in (students.encoder, denoiser, decoder):
             compile_blocks(network)
     looks, batches = list(LOOKS), Batches()
@@ -103,16 +115,16 @@ def _step_losses(
     members = bank.members("train")
     count = batches.estimated + batches.pictured
     chosen = members[torch.randint(len(members), (count,), device=members.device)]
-    sample = random_sample(bank.copies(chosen), RECOLOURED)
+    objects = bank.with_invented(bank.copies(chosen), INVENTED)
+    sample = random_sample(objects, RECOLOURED)
     latents = encode(bank, sample, students.encoder, students.decoder)
     estimate, losses = _picture_losses(bank, texts, students, sample, latents, batches.estimated)
     shown = torch.cat([estimate, _blurred(latents[-batches.decoded :])])
     seen = torch.cat(
         [torch.arange(batches.estimated), torch.arange(count - batches.decoded, count)]
     )
-    losses["pixels"] = PIXEL_SHARE * _pixel_loss(
-        bank, _part(sample, seen.to(members.device)), students.decoder, shown
-    )
+    shown_sample = _part(sample, seen.to(members.device))
+    losses |= _drawn_losses(bank, shown_sample, students, shown)
     losses["text"] = _text_loss(bank, texts, students, members, batches.told)
     return losses
 
@@ -127,16 +139,17 @@ def _picture_losses(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The first `estimated` samples from nothing, the others from noised latents."""
     device, count = latents.device, len(latents)
-    raised, lit = torch.rand(count, device=device) < 0.3, torch.rand(count, device=device) < 0.5
+    raised, lit = (torch.rand(count, device=device) < share for share in (RAISED, LIT))
     picture, elevation = take_pictures(bank, sample, raised, lit)
     misjudged = MISJUDGED * torch.randn(count, device=device)
     elevation = elevation + misjudged * (torch.rand(count, device=device) < 0.5)
     words, mask = texts.draw(sample.objects % len(bank.records), TEXT_WITH_PICTURE)
-    recoloured = (sample.recolour != torch.eye(3, device=device)).flatten(1).any(1)
+    nameless = (sample.recolour != torch.eye(3, device=device)).flatten(1).any(1)
+    nameless |= bank.is_invented(sample.objects)
     time = random_times(count, device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
     time[:estimated], noisy[:estimated] = 1, 0
-    condition = Condition(words, mask & ~recoloured[:, None], worn_pictures(picture), elevation)
+    condition = Condition(words, mask & ~nameless[:, None], worn_pictures(picture), elevation)
     with torch.autocast(device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     error = (predicted - latents).square().mean((1, 2))
@@ -165,7 +178,7 @@ def _text_loss(
 def _named_sample(bank: ViewBank, texts: TextBank, objects: Tensor) -> tuple[Sample, Tensor]:
     """Objects as they face or mirrored, some tinted; and which colour each took, -1 = its own."""
     count, device = len(objects), objects.device
-    copies = bank.copies(objects)
+    copies = bank.straight_copies(objects)
     colour = torch.randint(len(NAMES), (count,), device=device)
     recolour, possible = tint_matrices(bank.colours[copies], colour)
     tinted = possible & (texts.tinted[objects, 0] >= 0)
@@ -180,16 +193,26 @@ def _named_sample(bank: ViewBank, texts: TextBank, objects: Tensor) -> tuple[Sam
     return sample, torch.where(tinted, colour, -1)
 
 
-def _pixel_loss(bank: ViewBank, sample: Sample, decoder: SplatDecoder, latents: Tensor) -> Tensor:
+def _drawn_losses(
+    bank: ViewBank, sample: Sample, students: Students, latents: Tensor
+) -> dict[str, Tensor]:
+    """Decoded latents drawn from a few sides, against the true views."""
     device, count = latents.device, len(latents)
     with torch.autocast(device.type, torch.bfloat16):
-        cloud = decoder(latents)
+        cloud = students.decoder(latents)
     place = torch.randint(RING, (count, RENDERED), device=device)
     target, _, elevation = take_views(
         bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4
     )
     drawn = render(cloud, place * (360 / RING), elevation)
-    return mean_square_loss(drawn, target, random_background(count, device))
+    background = random_background(count, device)
+    with torch.autocast(device.type, torch.bfloat16):
+        perceived = perceptual_loss(students.denoiser.features, drawn, target, background)
+    return {
+        "pixels": PIXEL_SHARE * mean_square_loss(drawn, target, background),
+        "perceived": PERCEPTUAL_SHARE * perceived,
+        "silhouettes": SILHOUETTE_SHARE * silhouette_loss(drawn, target),
+    }
 
 
 def random_times(count: int, device: torch.device) -> Tensor:

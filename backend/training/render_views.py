@@ -1,10 +1,12 @@
 """Draw every object from 32 cameras: colour, alpha, depth and normals at 128 x 128.
 
-    python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4]
+    python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4] [--invented 8000]
 
 A z-buffer in numba, two-sided, four samples a pixel, no light. 16 views stand on a ring at the
 elevation that the autoencoder sees, 16 more at the same azimuths with a random elevation. Every
-object is drawn in several forms, all but the first stretched at random: shape augmentation.
+object is drawn in several forms, all but the first stretched at random and every second one
+turned a little. Then come objects that `invented.py` makes of the training objects or of plain
+bodies.
 """
 
 # ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
@@ -22,6 +24,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.invented import composed, plain, rotation_about_y
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
 
 log = logging.getLogger(__name__)
@@ -41,7 +44,8 @@ EMPTY = np.float32(1e9)
 class ViewArrays:
     """The drawn set, memory-mapped: O objects, 32 views; views 0..15 are the ring.
 
-    Stretched forms follow all the originals, form by form, in the same order.
+    Stretched forms follow all the originals, form by form, in the same order; then come the
+    invented ones.
     """
 
     rgba: NDArray[np.uint8]  # [O, 32, 128, 128, 4], colour premultiplied by alpha
@@ -50,16 +54,40 @@ class ViewArrays:
     elevations: NDArray[np.float32]  # [O, 32], degrees; azimuth of view i is (i % 16) * 22.5
 
 
-def stretched(mesh: Mesh, object_id: str, form: int) -> Mesh:
+def form_of(mesh: Mesh, object_id: str, form: int) -> Mesh:
     """The mesh with its sides scaled by 0.7 to 1.4 each, inside the unit sphere again; form 0 is
-    the mesh itself.
+    the mesh itself. Odd forms are also turned by up to half a step of the ring, so that things
+    are seen from everywhere and not from 16 sides alone.
     """
     if form == 0:
         return mesh
     generator = np.random.default_rng([form, *object_id.encode()])
     vertices = mesh.vertices * np.exp(generator.uniform(np.log(0.7), np.log(1.4), 3))
+    if is_turned(form):
+        vertices = vertices @ rotation_about_y(generator.uniform(-0.5, 0.5) * 2 * np.pi / RING).T
     vertices /= np.linalg.norm(vertices, axis=1).max()
     return replace(mesh, vertices=vertices.astype(np.float32))
+
+
+def is_turned(form: int) -> bool:
+    return form % 2 == 1
+
+
+def parts_of_invention(known: list[ObjectRecord], number: int) -> tuple[ObjectRecord, ...]:
+    """Which training objects the invented one of this number is made of: two, or none."""
+    if number % 2:
+        return ()
+    return tuple(
+        known[which] for which in np.random.default_rng(number).integers(len(known), size=2)
+    )
+
+
+def invent(objects: Path, parts: tuple[ObjectRecord, ...], number: int) -> Mesh:
+    """The invented object of this number: of its parts, or of plain bodies."""
+    generator = np.random.default_rng([1, number])
+    if not parts:
+        return plain(generator)
+    return composed([read_mesh(objects, part) for part in parts], generator)
 
 
 def view_elevations(object_id: str) -> NDArray[np.float32]:
@@ -228,27 +256,32 @@ def open_views(folder: Path, mode: str = "r") -> ViewArrays:
     return ViewArrays(**arrays)
 
 
-def _create(folder: Path, records: list[ObjectRecord], forms: int) -> None:
+def invented_id(number: int) -> str:
+    return f"invented-{number}"
+
+
+def _create(folder: Path, records: list[ObjectRecord], forms: int, invented: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shape = (forms * len(records), VIEWS, SIZE, SIZE)
+    shape = (forms * len(records) + invented, VIEWS, SIZE, SIZE)
     for name, dtype, channels in (
         ("rgba", np.uint8, (4,)),
         ("depth", np.float16, ()),
         ("normals", np.int8, (3,)),
     ):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape + channels)
-    np.save(
-        folder / "elevations.npy",
-        np.stack([view_elevations(record.id) for record in records] * forms),
-    )
+    names = [record.id for record in records] * forms + [invented_id(i) for i in range(invented)]
+    np.save(folder / "elevations.npy", np.stack([view_elevations(name) for name in names]))
     rows = [asdict(record) for record in records]
-    (folder / "records.json").write_text(json.dumps(rows), encoding="utf-8")
+    kept = {"forms": forms, "objects": rows}
+    (folder / "records.json").write_text(json.dumps(kept), encoding="utf-8")
 
 
-def read_records(folder: Path) -> list[ObjectRecord]:
-    """The drawn objects, in the arrays' order."""
-    rows = json.loads((folder / "records.json").read_text(encoding="utf-8"))
-    return [ObjectRecord(**{**row, "tags": tuple(row["tags"])}) for row in rows]
+def read_records(folder: Path) -> tuple[list[ObjectRecord], int]:
+    """The drawn objects, in the arrays' order, and in how many forms each was drawn."""
+    kept = json.loads((folder / "records.json").read_text(encoding="utf-8"))
+    rows = kept["objects"]
+    records = [ObjectRecord(**{**row, "tags": tuple(row["tags"])}) for row in rows]
+    return records, kept["forms"]
 
 
 @dataclass(frozen=True)
@@ -259,22 +292,41 @@ class _Task:
     slots: tuple[int, ...]  # where to write each form
 
 
-def _fill(task: _Task) -> None:
+@dataclass(frozen=True)
+class _Invention:
+    objects: Path
+    folder: Path
+    parts: tuple[ObjectRecord, ...]
+    number: int
+    slot: int
+
+
+def _fill(task: _Task | _Invention) -> None:
     arrays = open_views(task.folder, "r+")
-    mesh = read_mesh(task.objects, task.record)
-    for form, slot in enumerate(task.slots):
-        arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(
-            stretched(mesh, task.record.id, form), task.record.id
-        )
+    if isinstance(task, _Invention):
+        mesh = invent(task.objects, task.parts, task.number)
+        drawn = {task.slot: (mesh, invented_id(task.number))}
+    else:
+        mesh, name = read_mesh(task.objects, task.record), task.record.id
+        drawn = {slot: (form_of(mesh, name, form), name) for form, slot in enumerate(task.slots)}
+    for slot, (form, name) in drawn.items():
+        arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(form, name)
 
 
-def render_all(objects: Path, folder: Path, records: list[ObjectRecord], forms: int) -> None:
+def render_all(
+    objects: Path, folder: Path, records: list[ObjectRecord], forms: int, invented: int
+) -> None:
     """Draw `records` into `folder` on all cores; forms 1 = only as they are."""
-    _create(folder, records, forms)
+    _create(folder, records, forms, invented)
     slots = np.arange(forms * len(records)).reshape(forms, -1).T
-    tasks = [
+    tasks: list[_Task | _Invention] = [
         _Task(objects, folder, record, tuple(row))
         for record, row in zip(records, slots, strict=True)
+    ]
+    known = [record for record in records if record.split == "train"]
+    tasks += [
+        _Invention(objects, folder, parts_of_invention(known, i), i, forms * len(records) + i)
+        for i in range(invented)
     ]
     _fill(tasks[0])  # compile before the workers start
     with multiprocessing.Pool() as pool:
@@ -289,10 +341,11 @@ def main() -> None:
     parser.add_argument("views", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--forms", type=int, default=4, help="1 = only as they are")
+    parser.add_argument("--invented", type=int, default=8000)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     records = read_index(arguments.objects)[: arguments.limit]
-    render_all(arguments.objects, arguments.views, records, arguments.forms)
+    render_all(arguments.objects, arguments.views, records, arguments.forms, arguments.invented)
 
 
 if __name__ == "__main__":

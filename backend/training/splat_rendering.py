@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import torch
 from gsplat import rasterization
 from torch import Tensor
+from torch.nn import functional as F
 
 from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.nn.efficientnet import EfficientNetLite
 from training.render_views import DISTANCE, FOV, SIZE
+
+PERCEIVED = 4  # stages of the classifier that pictures are compared by
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,32 @@ def mean_square_loss(drawn: Pictures, rgba: Tensor, background: Tensor) -> Tenso
     return (
         2 * difference.square().mean() + 0.3 * difference.abs().mean() + 0.5 * alpha.square().mean()
     )
+
+
+def silhouette_loss(drawn: Pictures, rgba: Tensor) -> Tensor:
+    """1 - soft IoU of the alphas, of each picture by itself: thin things count as much as large
+    ones, and half-transparent answers to doubt do not pay.
+    """
+    alpha, target = drawn.alpha, rgba[:, :, 3]
+    common = torch.minimum(alpha, target).sum((2, 3))
+    return 1 - (common / torch.maximum(alpha, target).sum((2, 3)).clamp(min=1)).mean()
+
+
+def perceptual_loss(
+    classifier: EfficientNetLite, drawn: Pictures, rgba: Tensor, background: Tensor
+) -> Tensor:
+    """How different the pictures look to a classifier of photographs: the squared distance of its
+    first maps' unit vectors.
+    """
+    target = rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
+    with torch.no_grad():
+        wanted = classifier(target.flatten(0, 1), PERCEIVED)
+    found = classifier(drawn.on(background).clamp(0, 1).flatten(0, 1), PERCEIVED)
+    distances = [
+        (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(1).mean()
+        for a, b in zip(found, wanted, strict=True)
+    ]
+    return torch.stack(distances).mean()
 
 
 def random_background(count: int, device: torch.device) -> Tensor:

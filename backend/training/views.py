@@ -7,6 +7,7 @@ degrees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.objects import ObjectRecord
-from training.render_views import RING, SIZE, open_views, read_records
+from training.render_views import RING, SIZE, is_turned, open_views, read_records
 
 AS_IT_IS = 0.2  # of the objects are never exchanged for a stretched form
 FILL = 0.85  # of the framed picture's side is taken by the object's longer side
@@ -23,9 +24,10 @@ FILL = 0.85  # of the framed picture's side is taken by the object's longer side
 
 @dataclass(frozen=True)
 class ViewBank:
-    """Everything drawn; stretched copies of the records follow the originals."""
+    """Everything drawn: the records, stretched copies of them, invented objects."""
 
     records: list[ObjectRecord]
+    forms: int
     rgba: Tensor  # [O, 32, 128, 128, 4] uint8, premultiplied
     depth: Tensor  # [O, 32, 128, 128] float16
     normals: Tensor  # [O, 32, 128, 128, 3] int8
@@ -38,11 +40,35 @@ class ViewBank:
         return torch.tensor(chosen, dtype=torch.long, device=self.rgba.device)
 
     def copies(self, objects: Tensor) -> Tensor:
-        """The same objects, most of them stretched in one of the drawn ways."""
-        forms = len(self.rgba) // len(self.records)
-        form = torch.randint(forms, objects.shape, device=objects.device)
-        kept = torch.rand(objects.shape, device=objects.device) < AS_IT_IS
-        return objects + len(self.records) * torch.where(kept, 0, form)
+        """The same objects, most of them stretched, or stretched and turned, in one of the drawn
+        ways.
+        """
+        return self._exchanged(objects, range(self.forms))
+
+    def straight_copies(self, objects: Tensor) -> Tensor:
+        """The same objects, most of them stretched; they still face the front."""
+        return self._exchanged(objects, [form for form in range(self.forms) if not is_turned(form)])
+
+    def _exchanged(self, objects: Tensor, forms: Sequence[int]) -> Tensor:
+        device = objects.device
+        which = torch.randint(len(forms), objects.shape, device=device)
+        kept = torch.rand(objects.shape, device=device) < AS_IT_IS
+        form = torch.where(kept, 0, torch.tensor(forms, device=device)[which])
+        return objects + len(self.records) * form
+
+    def with_invented(self, objects: Tensor, share: float) -> Tensor:
+        """The same objects, a share of them exchanged for invented ones."""
+        first = self.forms * len(self.records)
+        if first == len(self.rgba):
+            return objects
+        invented = torch.randint_like(objects, first, len(self.rgba))
+        return torch.where(
+            torch.rand(objects.shape, device=objects.device) < share, invented, objects
+        )
+
+    def is_invented(self, objects: Tensor) -> Tensor:
+        """[B] bool: which of these numbers are objects without a record."""
+        return objects >= self.forms * len(self.records)
 
 
 @dataclass(frozen=True)
@@ -62,7 +88,8 @@ def load_views(folder: Path, device: str) -> ViewBank:
         for a in (arrays.rgba, arrays.depth, arrays.normals, arrays.elevations)
     )
     rgba, depth, normals, elevations = tensors
-    return ViewBank(read_records(folder), rgba, depth, normals, elevations, mean_colours(rgba))
+    views = (rgba, depth, normals, elevations, mean_colours(rgba))
+    return ViewBank(*read_records(folder), *views)
 
 
 def mean_colours(rgba: Tensor) -> Tensor:

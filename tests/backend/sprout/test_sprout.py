@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from splatsmith.conditioning.framing import frame_cutout
 from splatsmith.contract.cards import Condition
 from splatsmith.engines.base import Conditions, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
-from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
+from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
 from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.engines.sprout.hues import has_mainly
+from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
@@ -103,6 +105,18 @@ def test_damaged_weights_are_named(tmp_path) -> None:  # noqa: ANN001
     cut.write_bytes((FOLDER / WEIGHTS.files[0].path).read_bytes()[:100_000])
     with pytest.raises(WeightsDamaged):
         read_networks(cut)
+
+
+def test_weights_come_back_as_they_were_stored(tmp_path) -> None:  # noqa: ANN001
+    networks = LatentDenoiser(Shape()), SplatDecoder(Shape())
+    save_networks(*networks, tmp_path / "small.safetensors")
+    again = read_networks(tmp_path / "small.safetensors")
+    for first, second in zip(networks, again, strict=True):
+        for name, value in first.state_dict().items():
+            found = second.state_dict()[name]
+            assert found.dtype == torch.float32
+            rows, errors = value.reshape(len(value), -1), (found - value).reshape(len(value), -1)
+            assert (errors.abs().amax(1) <= rows.abs().amax(1) / 250 + 1e-6).all(), name
 
 
 def two_colors() -> NDArray[np.uint8]:

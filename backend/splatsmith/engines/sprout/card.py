@@ -20,8 +20,8 @@ WEIGHTS = Checkpoint(
     files=(
         CheckpointFile(
             "weights/sprout.safetensors",
-            58_648_512,
-            "d3da473b8ee9e1f43653778abca6edb59716fd14b6ff2fc25d957665757c3c3b",
+            32_861_160,
+            "c2cd1fb9651c494604f32779fccc037c6c01a222658b632999e4002e709a355c",
         ),
     ),
     licence=Licence(

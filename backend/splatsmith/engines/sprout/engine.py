@@ -131,7 +131,8 @@ class Sprout:
         if cutout is None:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
-        return Condition(text, mask, picture, torch.tensor([elevation], device=self._device))
+        height = torch.tensor([elevation], device=self._device)
+        return Condition(text, mask, picture, height, self._denoiser.look(picture))
 
     def _words(self, read: EncodedText | None) -> tuple[Tensor, Tensor]:
         if read is None:

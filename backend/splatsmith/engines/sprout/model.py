@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...gaussians.splat_grid import Gaussians, pixel_rays
+from ...nn.efficientnet import EfficientNetLite
 from ...nn.transformer import Block, ModulatedBlock, sinusoids
 
 VIEWS = 4
@@ -25,6 +26,7 @@ CHANNELS = 16
 SPLATS = 64  # Gaussians along a view's side
 PICTURE = 128  # pixels along the framed picture's side
 PATCH = 8
+FEATURES = 112 + 320  # channels of the two maps of EfficientNet-lite0 that a patch is told
 TEXT_WIDTH = 384
 TEXT_TOKENS = 16
 
@@ -54,6 +56,7 @@ class Condition:
     text_mask: Tensor  # [B, 17], True = present
     picture: Tensor | None = None  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
     elevation: Tensor | None = None  # [B], degrees, of the picture
+    features: Tensor | None = None  # [B, 256, 432]: `look` at the picture, to do it only once
 
 
 class SplatDecoder(nn.Module):
@@ -118,6 +121,9 @@ class LatentDenoiser(nn.Module):
         self.places = nn.Parameter(0.02 * torch.randn(TOKENS, width))
         self.picture = nn.Conv2d(4, width, PATCH, PATCH)
         self.picture_places = nn.Parameter(0.02 * torch.randn((PICTURE // PATCH) ** 2, width))
+        self.features = EfficientNetLite()
+        self.features_norm = nn.LayerNorm(FEATURES)
+        self.features_enter = nn.Linear(FEATURES, width)
         self.elevation = nn.Linear(64, width)
         self.text = nn.Linear(TEXT_WIDTH, width)
         self.no_text = nn.Parameter(0.02 * torch.randn(TEXT_TOKENS + 1, width))
@@ -131,6 +137,8 @@ class LatentDenoiser(nn.Module):
         self.leave = nn.Linear(width, CHANNELS)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
+        nn.init.zeros_(self.features_enter.weight)
+        nn.init.zeros_(self.features_enter.bias)
 
     def forward(self, noisy: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """noisy [B, 256, 16] at time [B] (1 = noise) to the estimate of the clean latents."""
@@ -149,8 +157,18 @@ class LatentDenoiser(nn.Module):
         if condition.picture is None or condition.elevation is None:
             return [text]
         patches = self.picture(condition.picture).flatten(2).transpose(1, 2) + self.picture_places
+        found = self.look(condition.picture) if condition.features is None else condition.features
+        patches = patches + self.features_enter(self.features_norm(found))
         height = self.elevation(sinusoids(condition.elevation / 90, 64, 50.0))
         return [text, patches + height[:, None]]
+
+    @torch.no_grad()
+    def look(self, picture: Tensor) -> Tensor:
+        """What a classifier of photographs sees in each patch of a picture, [B, 256, 432]."""
+        large = F.interpolate(picture[:, :3] / 2 + 0.5, scale_factor=2.0, mode="bilinear")
+        maps = self.features(large)
+        parts = maps[4], F.interpolate(maps[6], scale_factor=2.0, mode="bilinear")
+        return torch.cat(parts, 1).flatten(2).transpose(1, 2)
 
     def estimate(self, condition: Condition) -> Tensor:
         """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""

@@ -1,0 +1,115 @@
+"""The classifier of photographs against its layers one by one, with batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from splatsmith.nn.efficientnet import (
+    CENTRE,
+    EPSILON,
+    SPREAD,
+    STAGES,
+    STEM,
+    EfficientNetLite,
+    SameConv,
+    from_torch_checkpoint,
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution and the batch normalisation after it, by the package's names."""
+
+    name: str
+    norm: str
+    entering: int
+    leaving: int
+    kernel: int = 1
+    stride: int = 1
+    groups: int = 1
+
+    def weights(self) -> dict[str, Tensor]:
+        inside = self.entering // self.groups
+        kernel = torch.randn(self.leaving, inside, self.kernel, self.kernel)
+        return {
+            f"{self.name}.weight": kernel / (inside * self.kernel**2) ** 0.5,
+            f"{self.norm}.weight": 0.5 + torch.rand(self.leaving),
+            f"{self.norm}.bias": torch.randn(self.leaving),
+            f"{self.norm}.running_mean": torch.randn(self.leaving),
+            f"{self.norm}.running_var": 0.5 + torch.rand(self.leaving),
+        }
+
+    def __call__(self, x: Tensor, state: dict[str, Tensor]) -> Tensor:
+        # All sizes are powers of two: at stride 2, "SAME" has one more row below than above.
+        before, after = (self.kernel - self.stride) // 2, (self.kernel - self.stride + 1) // 2
+        padded = F.pad(x, (before, after, before, after))
+        kernel = state[f"{self.name}.weight"]
+        found = F.conv2d(padded, kernel, stride=self.stride, groups=self.groups)
+        mean, variance, scale, shift = (
+            state[f"{self.norm}.{part}"]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return F.batch_norm(found, mean, variance, scale, shift, eps=EPSILON)
+
+
+def blocks() -> list[list[Layer]]:
+    """The layers of all blocks."""
+    found: list[list[Layer]] = []
+    entering = STEM
+    for count, kernel, stride, growth, channels in STAGES:
+        for place in range(count):
+            prefix, wide = f"_blocks.{len(found)}.", growth * entering
+            step = stride if place == 0 else 1
+            layers = [
+                Layer(prefix + "_expand_conv", prefix + "_bn0", entering, wide),
+                Layer(prefix + "_depthwise_conv", prefix + "_bn1", wide, wide, kernel, step, wide),
+                Layer(prefix + "_project_conv", prefix + "_bn2", wide, channels),
+            ]
+            found.append(layers if growth > 1 else layers[1:])
+            entering = channels
+    return found
+
+
+def test_folded_layers_are_the_network_with_its_normalisations() -> None:
+    torch.manual_seed(0)
+    stem, body = Layer("_conv_stem", "_bn0", 3, STEM, 3, 2), blocks()
+    state: dict[str, Tensor] = {}
+    for layer in [stem, *(layer for block in body for layer in block)]:
+        state |= layer.weights()
+    pictures = torch.rand(2, 3, 64, 64)
+    x = F.relu6(stem((pictures - CENTRE) / SPREAD, state))
+    ends = {sum(stage[0] for stage in STAGES[: index + 1]) for index in range(len(STAGES))}
+    expected: list[Tensor] = []
+    for number, (*inner, last) in enumerate(body, 1):
+        found = x
+        for layer in inner:
+            found = F.relu6(layer(found, state))
+        found = last(found, state)
+        x = x + found if found.shape == x.shape else found
+        if number in ends:
+            expected.append(x)
+    with torch.inference_mode():
+        maps = from_torch_checkpoint(state)(pictures)
+    assert [tuple(each.shape[1:]) for each in maps] == [
+        (16, 32, 32), (24, 16, 16), (40, 8, 8), (80, 4, 4), (112, 4, 4), (192, 2, 2), (320, 2, 2),
+    ]  # fmt: skip
+    for ours, theirs in zip(maps, expected, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(("side", "kernel"), [(8, 3), (9, 3), (8, 5), (7, 5)])
+def test_convolutions_at_stride_two_halve_and_round_up(side: int, kernel: int) -> None:
+    assert SameConv(1, 1, kernel, 2)(torch.zeros(1, 1, side, side)).shape[-1] == (side + 1) // 2
+
+
+def test_fewer_stages_are_the_first_ones() -> None:
+    network, pictures = EfficientNetLite(), torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        few, every = network(pictures, 3), network(pictures)
+    assert len(few) == 3
+    assert all(torch.equal(a, b) for a, b in zip(few, every, strict=False))
