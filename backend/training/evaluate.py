@@ -43,7 +43,7 @@ from training.text_figures import (
     share_of_synonyms,
 )
 
-DETAILS = ((0.0, 0), (0.0, 10), (0.5, 0), (0.5, 10))  # and steps of refinement
+DETAILS = ((0.0, 0), (0.0, 10), (0.25, 0), (0.25, 10))  # and steps of refinement
 Networks = tuple[LatentDenoiser, SplatDecoder]
 
 

@@ -11,13 +11,13 @@ from ...contract.cards import Condition
 from ...contract.cloud import GaussianCloud
 from ...gaussians.splat_grid import to_cloud
 from ...memory import check_memory
+from ...nn.recording import RecordedDenoiser
 from ...progress import Progress
 from ...weights import require
 from ..base import ConditioningCamera, Conditions, Generation
 from .cameras import camera_to_world, intrinsics
 from .card import CARD
 from .families import FAMILIES, Family
-from .graphs import RecordedDenoiser
 from .loading import VIEWS, Networks, bytes_needed
 from .networks import MultiViewUNet
 from .residence import Demand, choose_residence, told_when_full

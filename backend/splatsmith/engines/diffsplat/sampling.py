@@ -7,17 +7,18 @@ a condition is a view of its own before the generated ones.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from ...nn.recording import Given
 from .networks import MultiViewControlNet, MultiViewDenoiser, Residuals, Text
 from .schedulers import Solver
 
 
 @dataclass(frozen=True)
-class Told:
+class Told(Given):
     """What the denoiser is told, the same at every step. V' counts the condition view too.
 
     tokens, mask, pooled: the text of batch B, see networks.Text.
@@ -45,15 +46,6 @@ class Told:
     @property
     def text(self) -> Text:
         return Text(self.tokens, self.mask, self.pooled)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All that is there, by name."""
-        named = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
-
-    def map(self, change: Callable[[Tensor], Tensor]) -> Told:
-        """The same with every tensor changed."""
-        return replace(self, **{name: change(value) for name, value in self.tensors().items()})
 
 
 class GuidedDenoiser(nn.Module):

@@ -25,7 +25,8 @@ WEIGHTS = Checkpoint(
         ),
     ),
     licence=Licence(
-        "CC0-1.0 and CC-BY-3.0 training objects; see ATTRIBUTION.md beside the weights"
+        "CC0-1.0 and CC-BY-3.0 training objects, Apache-2.0 picture features; see ATTRIBUTION.md "
+        "beside the weights"
     ),
 )
 
@@ -76,7 +77,7 @@ CARD = EngineCard(
         ParameterSpec(
             "detail",
             ParameterType.FLOAT,
-            0.5,
+            0.25,
             "With a picture: 0 keeps the smooth first estimate, 1 samples everything anew.",
             "Detail",
             minimum=0.0,

@@ -12,6 +12,7 @@ from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
 from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
 from ...gaussians.splat_grid import to_cloud
+from ...nn.recording import Evaluate, RecordedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
@@ -29,6 +30,7 @@ from .model import (
     Condition,
     LatentDenoiser,
     SplatDecoder,
+    estimate,
 )
 from .refinement import refine
 from .vocabulary import NOUNS, Vocabulary
@@ -58,7 +60,11 @@ class Sprout:
             WeightsMissing, WeightsDamaged: what the names say.
         """
         networks = read_networks(bundled_file(FOLDER, WEIGHTS))
-        self._denoiser: LatentDenoiser = networks[0].to(device)
+        self._network: LatentDenoiser = networks[0].to(device)
+        on_cuda = torch.device(device).type == "cuda"
+        self._denoiser: Evaluate[Condition] = (
+            RecordedDenoiser(self._network) if on_cuda else self._network
+        )
         self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
         self._reader = Reader(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, NOUNS)))
         self._device = device
@@ -117,11 +123,11 @@ class Sprout:
         noise = torch.randn(1, TOKENS, CHANNELS, generator=randomness).to(self._device)
         if told.picture is None:
             return noise, sampling_times(settings.steps)
-        estimate = self._denoiser.estimate(told)
+        guess = estimate(self._denoiser, told)
         if settings.detail == 0:
-            return estimate, [0.0]
+            return guess, [0.0]
         times = sampling_times(settings.steps, settings.detail)
-        return add_noise(estimate, noise, torch.tensor([settings.detail]).to(estimate)), times
+        return add_noise(guess, noise, torch.tensor([settings.detail]).to(guess)), times
 
     def _condition(
         self, conditions: Conditions, read: EncodedText | None, elevation: float
@@ -132,7 +138,7 @@ class Sprout:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
         height = torch.tensor([elevation], device=self._device)
-        return Condition(text, mask, picture, height, self._denoiser.look(picture))
+        return Condition(text, mask, picture, height, self._network.look(picture))
 
     def _words(self, read: EncodedText | None) -> tuple[Tensor, Tensor]:
         if read is None:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ...gaussians.splat_grid import Gaussians, pixel_rays
 from ...nn.efficientnet import EfficientNetLite
+from ...nn.recording import Evaluate, Given
 from ...nn.transformer import Block, ModulatedBlock, sinusoids
 
 VIEWS = 4
@@ -49,7 +50,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(Given):
     """What the denoiser is told. A missing picture is None; missing text has a mask of zeros."""
 
     text: Tensor  # [B, 17, 384]: up to 16 tokens and, last, the pooled vector
@@ -172,12 +173,14 @@ class LatentDenoiser(nn.Module):
 
     def estimate(self, condition: Condition) -> Tensor:
         """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""
-        count, device = len(condition.text), condition.text.device
-        return self(
-            torch.zeros(count, TOKENS, CHANNELS, device=device),
-            torch.ones(count, device=device),
-            condition,
-        )
+        return estimate(self, condition)
+
+
+def estimate(denoiser: Evaluate[Condition], condition: Condition) -> Tensor:
+    """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""
+    count, device = len(condition.text), condition.text.device
+    nothing = torch.zeros(count, TOKENS, CHANNELS, device=device)
+    return denoiser(nothing, torch.ones(count, device=device), condition)
 
 
 def unfold_tokens(x: Tensor, grid: int, factor: int) -> Tensor:

@@ -7,12 +7,12 @@ graph is launched as one and runs two to three times as fast.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
-
-from .sampling import GuidedDenoiser, Told
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,34 @@ WARM_UPS = 2  # evaluations that choose algorithms and must not be recorded
 Signature = tuple[object, ...]
 
 
+class Given:
+    """Base of dataclasses that tell a denoiser something: tensors, None, and plain values."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that are there, by name."""
+        return {name: value for name, value in self._named() if isinstance(value, Tensor)}
+
+    def plain(self) -> tuple[object, ...]:
+        """Everything else."""
+        return tuple(value for _, value in self._named() if not isinstance(value, Tensor))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same with every tensor changed."""
+        changed = {name: change(value) for name, value in self.tensors().items()}
+        return replace(self, **changed)  # pyright: ignore[reportArgumentType]
+
+    def _named(self) -> list[tuple[str, object]]:
+        own = fields(self)  # pyright: ignore[reportArgumentType]
+        return [(each.name, getattr(self, each.name)) for each in own]
+
+
+Told = TypeVar("Told", bound=Given)
+Evaluate = Callable[[Tensor, Tensor, Told], Tensor]
+"""Noisy latents and time to what is predicted of them."""
+
+
 @dataclass(frozen=True)
-class _Recording:
+class _Recording(Generic[Told]):
     graph: torch.cuda.CUDAGraph
     latents: Tensor
     time: Tensor
@@ -40,12 +66,12 @@ class _Recording:
         return self.answer.clone()
 
 
-class RecordedDenoiser:
+class RecordedDenoiser(Generic[Told]):
     """Evaluates like `denoiser`, which must stay where it is; records at the first call."""
 
-    def __init__(self, denoiser: GuidedDenoiser) -> None:
+    def __init__(self, denoiser: Evaluate[Told]) -> None:
         self._denoiser = denoiser
-        self._recordings: dict[Signature, _Recording | None] = {}
+        self._recordings: dict[Signature, _Recording[Told] | None] = {}
 
     def __call__(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
         with torch.cuda.device(latents.device):
@@ -62,7 +88,7 @@ class RecordedDenoiser:
             return self._denoiser(latents, time, told)
         return recording.play(latents, time, told)
 
-    def _record(self, latents: Tensor, time: Tensor, told: Told) -> _Recording | None:
+    def _record(self, latents: Tensor, time: Tensor, told: Told) -> _Recording[Told] | None:
         """None where a kernel cannot be recorded; the plain evaluation then stays."""
         places = (latents.clone(), time.clone(), told.map(torch.clone))
         try:
@@ -78,7 +104,7 @@ class RecordedDenoiser:
         return _Recording(graph, *places, answer)
 
 
-def _warm_up(denoiser: GuidedDenoiser, latents: Tensor, time: Tensor, told: Told) -> None:
+def _warm_up(denoiser: Evaluate[Told], latents: Tensor, time: Tensor, told: Told) -> None:
     """On a stream of its own, as recording wants it."""
     stream = torch.cuda.Stream(latents.device)
     stream.wait_stream(torch.cuda.current_stream(latents.device))
@@ -88,7 +114,7 @@ def _warm_up(denoiser: GuidedDenoiser, latents: Tensor, time: Tensor, told: Told
     torch.cuda.current_stream(latents.device).wait_stream(stream)
 
 
-def _signature(latents: Tensor, time: Tensor, told: Told) -> Signature:
+def _signature(latents: Tensor, time: Tensor, told: Given) -> Signature:
     tensors = {"latents": latents, "time": time, **told.tensors()}
     shapes = tuple((name, each.shape, each.dtype) for name, each in tensors.items())
-    return (*shapes, told.guess)
+    return (*shapes, *told.plain())

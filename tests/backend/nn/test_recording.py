@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from splatsmith.engines.diffsplat.graphs import RecordedDenoiser
 from splatsmith.engines.diffsplat.networks import build_control_net, build_unet
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape
+from splatsmith.nn.recording import RecordedDenoiser
 from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
 VIEWS = 4
 
 
@@ -32,6 +29,15 @@ def told(seed: int, guidance: float, guess: bool) -> Told:
     return given.map(lambda tensor: tensor.cuda())
 
 
+def test_what_is_given_is_tensors_and_plain_values() -> None:
+    condition = Condition(torch.zeros(2, 17, 384), torch.ones(2, 17, dtype=torch.bool))
+    assert set(condition.tensors()) == {"text", "text_mask"}
+    assert condition.plain() == (None, None, None)
+    assert condition.map(lambda tensor: tensor[:1]).text.shape == (1, 17, 384)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @torch.inference_mode()
 def test_a_recording_answers_as_the_network_does() -> None:
     torch.manual_seed(0)
@@ -46,3 +52,25 @@ def test_a_recording_answers_as_the_network_does() -> None:
             given = told(seed, guidance, guess)
             answer = recorded(latents, time, given)
             torch.testing.assert_close(answer, plain(latents, time, given), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@torch.inference_mode()
+def test_sprout_is_recorded_with_text_and_with_a_picture() -> None:
+    torch.manual_seed(0)
+    plain = LatentDenoiser(Shape(width=128, blocks=2)).cuda().eval()
+    torch.nn.init.normal_(plain.leave.weight)
+    recorded = RecordedDenoiser(plain)
+    text, mask = torch.randn(2, 17, 384), torch.rand(2, 17) < 0.5
+    picture = torch.rand(2, 4, 128, 128) * 2 - 1
+    for given in (
+        Condition(text, mask),
+        Condition(text, mask, picture, torch.tensor([10.0, 20.0])),
+        Condition(text.flip(0), mask.flip(0)),
+    ):
+        told_there = given.map(lambda tensor: tensor.cuda())
+        latents, time = torch.randn(2, 256, 16).cuda(), torch.rand(2).cuda()
+        answer = recorded(latents, time, told_there)
+        expected = plain(latents, time, told_there)
+        torch.testing.assert_close(answer, expected, rtol=1e-3, atol=1e-3)
