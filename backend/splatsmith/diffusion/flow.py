@@ -22,7 +22,10 @@ def add_noise(x: Tensor, noise: Tensor, time: Tensor) -> Tensor:
 
 
 def sampling_times(steps: int, start: float = 1.0, shift: float = 1.0) -> list[float]:
-    """steps + 1 times from `start` to 0; shift > 1 spends more of them near the noise."""
+    """Times from `start` to 0, of which the whole way from 1 has steps + 1 and a part of it its
+    share, but at least two; shift > 1 spends more of them near the noise.
+    """
+    steps = max(1, round(steps * start))
     even = [start * (1 - i / steps) for i in range(steps + 1)]
     return [shift * t / (1 + (shift - 1) * t) for t in even]
 

@@ -50,7 +50,8 @@ CARD = EngineCard(
             "steps",
             ParameterType.INT,
             20,
-            "Sampling steps. More take longer and change little beyond 30.",
+            "Sampling steps; with a picture, Detail's share of them. More take longer and change "
+            "little beyond 30.",
             "Steps",
             minimum=1,
             maximum=100,
