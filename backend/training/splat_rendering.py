@@ -64,10 +64,15 @@ def draw_on_white(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple
     return drawn.on(torch.ones(3, 1, 1, device=azimuth.device)), drawn.alpha
 
 
+def over(rgba: Tensor, background: Tensor) -> Tensor:
+    """RGB of premultiplied views [B, C, 4, H, W] over a background [B, 1, 3, 1, 1]."""
+    return rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
+
+
 def picture_loss(drawn: Pictures, rgba: Tensor, depth: Tensor, background: Tensor) -> Tensor:
     """L1 + 2 MSE + half the L1 of gradients, and L1 of alpha, and of depth where it is opaque."""
     target_alpha = rgba[:, :, 3]
-    target = rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
+    target = over(rgba, background)
     image = drawn.on(background)
     difference = image - target
     edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
@@ -81,7 +86,7 @@ def mean_square_loss(drawn: Pictures, rgba: Tensor, background: Tensor) -> Tenso
     """For estimates, where the best answer to doubt is the mean: MSE first, some L1, alpha
     likewise.
     """
-    target = rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
+    target = over(rgba, background)
     difference = drawn.on(background) - target
     alpha = drawn.alpha - rgba[:, :, 3]
     return (
@@ -104,7 +109,7 @@ def perceptual_loss(
     """How different the pictures look to a classifier of photographs: the squared distance of its
     first maps' unit vectors.
     """
-    target = rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
+    target = over(rgba, background)
     with torch.no_grad():
         wanted = classifier(target.flatten(0, 1), PERCEIVED)
     found = classifier(drawn.on(background).clamp(0, 1).flatten(0, 1), PERCEIVED)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.extraction import inward_looks_on_gpu, view_colors_on_gpu
@@ -18,19 +17,9 @@ from splatsmith.extraction.surface import Surface
 from splatsmith.extraction.unwrapping import unwrap
 from splatsmith.extraction.views import Subject, all_around, draw_views
 from splatsmith.progress import silent
+from tests.backend.devices import DEVICES
 from tests.backend.extraction.surfaces import sphere
 from tests.backend.gaussians.clouds import random_cloud, shell
-
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
 
 
 def coloring_of(cloud: GaussianCloud) -> tuple[Surface, Coloring]:

@@ -13,8 +13,7 @@ from splatsmith.gaussians.differentiable import draw
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.reference import draw_reference
 from splatsmith.gaussians.splat_grid import Gaussians, to_cloud
-
-from .test_rasterize import DEVICES
+from tests.backend.devices import DEVICES
 
 Drawing = Callable[[Gaussians, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 SIZE = 37  # pixels: the last tiles are cut off

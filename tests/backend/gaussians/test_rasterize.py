@@ -17,19 +17,10 @@ from splatsmith.gaussians.projection import SKIN, SLOPE_X, SLOPE_Y, X, Y, projec
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.reference import rasterize_reference
 from splatsmith.gaussians.rendering import Rendering, skin
+from tests.backend.devices import DEVICES, needs_cuda
 
 from .clouds import random_cloud, shell
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
 # A contribution of MIN_ALPHA may fall to either side of its threshold.
 TOLERANCE = 1.5 / 255
 # And another Gaussian may be the one that takes the light below one half.
@@ -89,8 +80,7 @@ def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
     assert_close(fast, rasterize_reference(cloud, cameras, **options))
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@needs_cuda
 def test_cuda_is_drawn_on_by_gsplats_kernels() -> None:
     assert on_gpu.has_kernels()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from splatsmith.engines.diffsplat.networks import build_control_net, build_unet
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape
 from splatsmith.nn.recording import RecordedDenoiser
+from tests.backend.devices import needs_cuda
 from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
 
 VIEWS = 4
@@ -36,8 +36,7 @@ def test_what_is_given_is_tensors_and_plain_values() -> None:
     assert condition.map(lambda tensor: tensor[:1]).text.shape == (1, 17, 384)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 @torch.inference_mode()
 def test_a_recording_answers_as_the_network_does() -> None:
     torch.manual_seed(0)
@@ -54,8 +53,7 @@ def test_a_recording_answers_as_the_network_does() -> None:
             torch.testing.assert_close(answer, plain(latents, time, given), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 @torch.inference_mode()
 def test_sprout_is_recorded_with_text_and_with_a_picture() -> None:
     torch.manual_seed(0)

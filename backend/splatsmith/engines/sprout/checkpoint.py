@@ -18,8 +18,6 @@ from .model import LatentDenoiser, Shape, SplatDecoder
 
 FOLDER = Path(__file__).parent
 REMEDY = "Install Splatsmith again: they travel with it."
-
-
 LARGE = 1 << 14  # elements from which on a matrix is stored as bytes
 SCALE = ":scale"  # after the name of a matrix, its scales [rows]
 
