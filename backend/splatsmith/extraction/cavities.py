@@ -7,6 +7,8 @@ cells of two voxels, since a chink between two Gaussians is no passage.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 
@@ -32,9 +34,10 @@ def without_cavities(volume: BlockVolume, close_bottom: bool) -> BlockVolume:
     """
     free = np.empty(tuple(_CELLS * n for n in volume.index.shape), np.bool_)
     _find_free_cells((volume.index, volume.places, volume.values), free)
-    cavities = _enclosed(free)
-    if close_bottom:
-        cavities |= _enclosed_by_ground(free, _inside_by_row(volume))
+    with ThreadPoolExecutor(1) as beside:
+        cut_off = beside.submit(_enclosed, free)
+        above = _enclosed_by_ground(free, _inside_by_row(volume)) if close_bottom else False
+        cavities = cut_off.result() | above
     if not cavities.any():
         return volume
     cavities = _with_lining(cavities, free & ~cavities)

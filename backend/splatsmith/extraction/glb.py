@@ -8,7 +8,6 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
@@ -16,6 +15,8 @@ from PIL import Image
 from trimesh.visual.color import ColorVisuals
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
+
+from .png import encode_png
 
 _MAGIC, _VERSION = 0x46546C67, 2
 _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
@@ -44,7 +45,8 @@ def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
         # trimesh has v running upwards, glTF downwards.
         attributes["TEXCOORD_0"] = binary.vertices(mesh.visual.uv * (1, -1) + (0, 1))
         material["baseColorTexture"] = {"index": 0}
-        tree |= _texture(binary.add(_encode(_picture(mesh.visual))))
+        picture = np.asarray(_picture(mesh.visual).convert("RGB"))
+        tree |= _texture(binary.add(encode_png(picture)))
     else:
         assert isinstance(mesh.visual, ColorVisuals)
         attributes["COLOR_0"] = binary.vertices(_linear(np.asarray(mesh.visual.vertex_colors)))
@@ -124,13 +126,6 @@ def _picture(visual: TextureVisuals) -> Image.Image:
     picture = visual.material.baseColorTexture
     assert isinstance(picture, Image.Image)
     return picture
-
-
-def _encode(picture: Image.Image) -> bytes:
-    """As PNG, by one filter for all rows: half of Pillow's time, for files as small."""
-    blue_first = cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR)
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
-    return cv2.imencode(".png", blue_first, options)[1].tobytes()
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from ..contract.problems import InvalidRequest
 from ..gaussians.compiling import Floats, Integers, compiled
-from .adjacency import Indices
+from .adjacency import Doubles, Indices
 from .sheet import (
     Mask,
     Sheet,
@@ -28,7 +29,8 @@ from .sheet import (
 CELLS = 512  # a side of the sheet
 _GAPS = (1, 0)  # cells between charts: fewer only where there are too many charts
 _FILLING = 0.65  # of the sheet, by the charts: where the search for the scale begins
-_ENOUGH = 0.97  # of the sheet's height in use ends the search
+_STEPS = np.array([0.95, 0.97, 0.985, 1.0, 1.015])  # of a scale, tried side by side
+_ENOUGH = 0.97  # of the sheet's height in use: all may fit, and none is looked for beyond
 _TRIES = 4
 _LEAST_SCALE = 1e-3  # of what the area alone would allow: not even points fit then
 
@@ -83,22 +85,43 @@ def _largest(charts: FlatCharts, order: Integers, gap: int) -> tuple[float, Inte
 
     The scale is 0 if they never do.
     """
-    first = scale = float(np.sqrt(_FILLING / charts.area)) * CELLS
-    fits, fails, best = 0.0, np.inf, np.empty((0, 3), np.int64)
+    scale = float(np.sqrt(_FILLING / charts.area)) * CELLS
+    least = _LEAST_SCALE * scale
+    fits, best = 0.0, np.empty((0, 3), np.int64)
     for attempt in range(10 * _TRIES):
-        places, height = _place(charts.points, charts.faces, charts.starts, order, (scale, gap))
-        if height <= CELLS:
-            fits, best = scale, places
-        else:
-            fails = scale
-        settled = fits and (attempt >= _TRIES or _ENOUGH * CELLS <= height <= CELLS)
-        if settled or scale < _LEAST_SCALE * first:
+        tried = scale * _STEPS
+        places, heights = _place_all(charts.points, charts.faces, charts.starts, order, tried, gap)
+        fitting = np.flatnonzero(heights <= CELLS)
+        if not fitting.size and fits:
             break
+        if fitting.size:
+            fits, best = float(tried[fitting[-1]]), places[fitting[-1]]
+            if fitting.size < len(tried) or heights[-1] >= _ENOUGH * CELLS:
+                break
         # Heights grow with the square of the scale.
-        scale *= 0.995 * float(np.clip(np.sqrt(CELLS / height), 0.5, 1.2))
-        if not fits < scale < fails:
-            scale = (fits + fails) / 2
+        nearest = -1 if fitting.size else 0
+        scale = tried[nearest] * float(np.clip(np.sqrt(CELLS / heights[nearest]), 0.5, 1.2))
+        if scale < least or (fits and attempt >= _TRIES):
+            break
     return fits, best
+
+
+@compiled(parallel=True)
+def _place_all(
+    points: Floats,
+    faces: Indices,
+    starts: Integers,
+    order: Integers,
+    scales: Doubles,
+    gap: int,
+) -> tuple[Integers, Integers]:
+    """As `_place` for each of K scales: places [K, C, 3] and heights [K]."""
+    places = np.zeros((len(scales), len(order), 3), np.int64)
+    heights = np.zeros(len(scales), np.int64)
+    for k in numba.prange(len(scales)):
+        found, height = _place(points, faces, starts, order, (scales[k], gap))
+        places[k], heights[k] = found, height
+    return places, heights
 
 
 @compiled()

@@ -1,4 +1,4 @@
-"""Surfaces of fewer triangles: quadric edge collapse (Garland and Heckbert 1997)."""
+"""Surfaces of fewer triangles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import fast_simplification
 import numpy as np
 import trimesh
 
-from .manifold import as_manifold
+from .collapsing import collapsed
+from .manifold import as_manifold, with_own_places
 from .surface import Surface
 
 _AGGRESSION = (7, 9, 11)  # how fast the bound on the error grows, tried until the budget is met
@@ -15,18 +16,27 @@ _APART = 0.01  # edges' lengths between two vertices that were one
 
 
 def within_budget(surface: Surface, faces: int) -> Surface:
-    """The same surface with at most `faces` triangles; open rims keep their course."""
-    reduced = surface
+    """The same surface with at most `faces` triangles; open rims keep their course.
+
+    What its topology forbids, holes and pieces too many for so few triangles, is given up.
+    """
+    if len(surface.faces) <= faces:
+        return surface
+    vertices, triangles = collapsed(surface.vertices.astype(np.float64), surface.faces, faces)
+    reduced = Surface(vertices.astype(np.float32), triangles)
+    if len(reduced.faces) <= faces:
+        return with_own_places(reduced, _APART * _edge(reduced))
     for aggression in _AGGRESSION:
         if len(reduced.faces) <= faces:
             break
-        reduced = _collapsed(reduced, faces, aggression)
+        reduced = _forced(surface, faces, aggression)
     if len(reduced.faces) > faces or not len(reduced.faces):
         return _hull(surface, faces)
     return reduced
 
 
-def _collapsed(surface: Surface, faces: int, aggression: int) -> Surface:
+def _forced(surface: Surface, faces: int, aggression: int) -> Surface:
+    """Whatever becomes of its topology."""
     vertices, triangles = fast_simplification.simplify(
         surface.vertices.astype(np.float64), surface.faces, target_count=faces, agg=aggression
     )[:2]

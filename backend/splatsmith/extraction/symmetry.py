@@ -9,6 +9,8 @@ from scipy.spatial import KDTree
 _SAMPLES = 20_000
 _PLANE_SAMPLES = 5_000
 _SHARE = 99.9  # per cent of the surface that must have its counterpart: details count
+_REACH = 99.8  # per cent: what lies further out are details
+_UNEVEN = 4.0  # tolerances
 _SEED = 0
 
 
@@ -26,6 +28,9 @@ def mirror_plane(points: NDArray[np.float32]) -> float:
 
 def is_mirrored(points: NDArray[np.float32], plane: float, tolerance: float) -> bool:
     """Whether nearly all of `points` [N, 3] have a counterpart across x = `plane`."""
+    left, right = np.percentile(points[:, 0] - plane, (100 - _REACH, _REACH))
+    if abs(left + right) > _UNEVEN * tolerance:  # it reaches further to one side
+        return False
     mirrored = _sample(points, _SAMPLES) * np.array([-1, 1, 1], np.float32)
     mirrored[:, 0] += np.float32(2 * plane)
     distances = _tree(points).query(mirrored, workers=-1)[0]
