@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 import torch
@@ -14,7 +15,10 @@ _MARKS = (
 DEVICES = ["cpu", pytest.param("cuda", marks=_MARKS)]
 
 
-def needs_cuda(test: Callable[[], None]) -> Callable[[], None]:
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def needs_cuda(test: Test) -> Test:
     """Mark a test that runs on a GPU alone."""
     for mark in _MARKS:
         test = mark(test)

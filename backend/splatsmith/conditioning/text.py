@@ -75,9 +75,9 @@ class _MiniLM(nn.Module):
 
 
 class TextEncoder:
-    """Turns a prompt into tokens; always on the CPU, in float32 (a prompt takes milliseconds)."""
+    """Turns a prompt into tokens, in float32."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
         """Load from `folder`, by default the installed package's.
 
         Raises:
@@ -87,13 +87,16 @@ class TextEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(LONGEST)
-        self._network = _load_network(folder / "model.safetensors")
+        self._network = _load_network(folder / "model.safetensors").to(device)
+        self._device = device
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> EncodedText:
-        """The prompt's tokens and their normalised mean (over all word pieces and marks)."""
-        ids = torch.tensor([self._tokenizer.encode(prompt).ids])
-        hidden = self._network(ids)[0]
+        """The prompt's tokens and their normalised mean (over all word pieces and marks), on the
+        CPU.
+        """
+        ids = torch.tensor([self._tokenizer.encode(prompt).ids], device=self._device)
+        hidden = self._network(ids)[0].cpu()
         return EncodedText(hidden[1:-1], F.normalize(hidden.mean(0), dim=0))
 
 

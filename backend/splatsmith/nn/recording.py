@@ -1,4 +1,4 @@
-"""One evaluation of the denoiser as a recorded CUDA graph.
+"""Evaluations of networks as recorded CUDA graphs.
 
 The networks are made of a thousand small kernels, and a GPU waits for the host between them; a
 graph is launched as one and runs two to three times as fast.
@@ -46,6 +46,8 @@ class Given:
 Told = TypeVar("Told", bound=Given)
 Evaluate = Callable[[Tensor, Tensor, Told], Tensor]
 """Noisy latents and time to what is predicted of them."""
+
+Decode = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,26 @@ class RecordedDenoiser(Generic[Told]):
             log.warning("the denoiser cannot be recorded and runs slower: %s", error)
             return None
         return _Recording(graph, *places, answer)
+
+
+def record_with_gradients(evaluate: Decode, like: Tensor) -> Decode:
+    """`evaluate` and its gradient by its argument as recorded graphs; plain if they cannot be.
+
+    Each answer is lost with the next one.
+
+    Args:
+        evaluate: what it is made of besides must not ask for gradients.
+        like: an argument; all must have its shape and be on its device.
+    """
+    try:
+        with torch.cuda.device(like.device), torch.enable_grad():
+            example = (like.detach().clone().requires_grad_(),)
+            return torch.cuda.make_graphed_callables(evaluate, example)  # pyright: ignore
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        log.warning("the decoder cannot be recorded and is fitted more slowly: %s", error)
+        return evaluate
 
 
 def _warm_up(denoiser: Evaluate[Told], latents: Tensor, time: Tensor, told: Told) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from splatsmith.engines.diffsplat.networks import build_control_net, build_unet
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
+from splatsmith.engines.sprout.refinement import recorded
 from splatsmith.nn.recording import RecordedDenoiser
 from tests.backend.devices import needs_cuda
 from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
@@ -72,3 +74,21 @@ def test_sprout_is_recorded_with_text_and_with_a_picture() -> None:
         answer = recorded(latents, time, told_there)
         expected = plain(latents, time, told_there)
         torch.testing.assert_close(answer, expected, rtol=1e-3, atol=1e-3)
+
+
+@needs_cuda
+def test_a_recorded_decoder_has_the_same_gradients(caplog: pytest.LogCaptureFixture) -> None:
+    torch.manual_seed(0)
+    plain = SplatDecoder(Shape()).cuda().requires_grad_(False)
+    fast = recorded(plain, "cuda")
+    assert not caplog.records  # it could be recorded
+    for _ in range(2):
+        one = torch.randn(1, 256, 16).cuda().requires_grad_()
+        other = one.detach().clone().requires_grad_()
+        weights = torch.randn(1, 16384, 3).cuda()
+        for decode, latents in ((plain, one), (fast, other)):
+            cloud = decode(latents)
+            ((cloud.means + cloud.scales + cloud.colors) * weights).sum().backward()
+        assert one.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-3)

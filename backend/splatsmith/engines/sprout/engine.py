@@ -32,7 +32,7 @@ from .model import (
     SplatDecoder,
     estimate,
 )
-from .refinement import refine
+from .refinement import Decoder, recorded, refine
 from .vocabulary import NOUNS, Vocabulary
 from .wording import Reader, Wording
 from .words import pack_text
@@ -66,7 +66,10 @@ class Sprout:
             RecordedDenoiser(self._network) if on_cuda else self._network
         )
         self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
-        self._reader = Reader(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, NOUNS)))
+        self._fitted: Decoder = recorded(self._decoder, device) if on_cuda else self._decoder
+        self._reader = Reader(
+            TextEncoder(device=device), Vocabulary.read(bundled_file(FOLDER, NOUNS))
+        )
         self._device = device
 
     @torch.inference_mode()
@@ -92,7 +95,7 @@ class Sprout:
         else:
             view = (told.picture[0], settings.elevation)
             gaussians = refine(
-                self._decoder, latents, view, fits, lambda done: progress.step(steps + done, every)
+                self._fitted, latents, view, fits, lambda done: progress.step(steps + done, every)
             )
         cloud = to_cloud(gaussians, FAINTEST)
         if told.picture is None and wording.color and len(cloud):

@@ -67,6 +67,7 @@ class SplatDecoder(nn.Module):
     latent_std: Tensor
     origins: Tensor
     rays: Tensor
+    upright: Tensor  # no turn, as a quaternion
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,6 +89,7 @@ class SplatDecoder(nn.Module):
         origins, rays = view_rays()
         self.register_buffer("origins", origins, persistent=False)
         self.register_buffer("rays", rays, persistent=False)
+        self.register_buffer("upright", torch.tensor([1.0, 0, 0, 0]), persistent=False)
 
     def forward(self, latents: Tensor) -> Gaussians:
         x = self.enter(latents * self.latent_std + self.latent_mean) + self.places
@@ -102,10 +104,9 @@ class SplatDecoder(nn.Module):
         """raw [B, 4, 64, 64, 15] to Gaussians on, or a little off, their pixels' rays."""
         depth, offset, color, opacity, scale, quat = raw.split((1, 3, 3, 1, 3, 4), -1)
         means = self.origins + self.rays * (DISTANCE + 1.15 * depth.tanh()) + 0.2 * offset.tanh()
-        upright = torch.tensor([1.0, 0, 0, 0], device=raw.device)
         return Gaussians(
             means.flatten(1, 3),
-            F.normalize(quat + upright, dim=-1).flatten(1, 3),
+            F.normalize(quat + self.upright, dim=-1).flatten(1, 3),
             (0.02 * (2 * scale.tanh()).exp()).flatten(1, 3),
             (opacity[..., 0] - 1).sigmoid().flatten(1),
             (1.5 * color).sigmoid().flatten(1, 3),

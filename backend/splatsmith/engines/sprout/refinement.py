@@ -16,7 +16,8 @@ from torch import Tensor
 from ...gaussians.cameras import orbit
 from ...gaussians.differentiable import draw
 from ...gaussians.splat_grid import Gaussians
-from .model import DISTANCE, FOV, PICTURE, SplatDecoder
+from ...nn.recording import record_with_gradients
+from .model import CHANNELS, DISTANCE, FOV, PICTURE, TOKENS, SplatDecoder
 
 _RATE, _FRAME_RATE = 0.02, 0.01  # Adam's, of latents and of the frame
 _MOMENTS = (0.8, 0.95)
@@ -24,6 +25,8 @@ _PIXELS = 50.0  # by which the frame is shifted for what enlarges it e times
 _RECOLORINGS = 6
 _DOUBT = 1.0  # pixels that speak for a Gaussian's colour as it is
 _OPAQUE = 0.5
+
+Decoder = Callable[[Tensor], Gaussians]
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,15 @@ class _Shown:
         return torch.cat([zoom.log()[None], shift / _PIXELS])
 
 
+def recorded(decoder: SplatDecoder, device: str) -> Decoder:
+    """`decoder` on a GPU, for one asset, faster; each answer is lost with the next one."""
+    like = torch.zeros(1, TOKENS, CHANNELS, device=device)
+    decode = record_with_gradients(lambda x: tuple(vars(decoder(x)).values()), like)
+    return lambda latents: Gaussians(*decode(latents))
+
+
 def refine(
-    decoder: SplatDecoder,
+    decoder: Decoder,
     latents: Tensor,
     view: tuple[Tensor, float],
     steps: int,
@@ -88,7 +98,7 @@ def refine(
 
 
 def _fit(
-    decoder: SplatDecoder,
+    decoder: Decoder,
     start: tuple[Tensor, Tensor],
     shown: _Shown,
     steps: int,
