@@ -51,7 +51,7 @@ RENDERED = 3
 LATENT_SHARE = 0.5
 PIXEL_SHARE = 8.0
 PERCEPTUAL_SHARE = 0.4
-SILHOUETTE_SHARE = 0.3
+SILHOUETTE_SHARE = 0.6
 TEXT_WITH_PICTURE = 0.4
 MISJUDGED = 3.0  # degrees: people do not know their pictures' elevation; half of them guess
 TEXT_ALONE = 0.88
@@ -63,9 +63,9 @@ LOOKS = (0.5, 0.8)  # when the averaged networks are shown
 class Batches:
     """How many samples of each kind a step has on each GPU."""
 
-    estimated: int = 112
+    estimated: int = 160
     pictured: int = 32
-    told: int = 176
+    told: int = 112
     decoded: int = 16  # true latents for the decoder
 
 
@@ -91,7 +91,7 @@ def train_denoiser(
     denoiser = students.denoiser.train().requires_grad_(True)
     denoiser.features.requires_grad_(False)
     decoder = students.decoder.train().requires_grad_(True)
-    trainer = Trainer({denoiser: 1e-3, decoder: 3e-4}, seconds, team)
+    trainer = Trainer({denoiser: 8e-4, decoder: 2.5e-4}, seconds, team)
     if device.type == "cuda":
         denoiser.features.to(device, memory_format=torch.channels_last)
         for network in (students.encoder, denoiser, decoder):

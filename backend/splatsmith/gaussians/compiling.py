@@ -22,6 +22,9 @@ _FUSED = {"contract", "nsz"}
 def compiled(*, parallel: bool = False) -> Callable[[Function], Function]:
     """Compile a function with numba on its first call, and keep the result on disk where possible.
 
+    Parallel ones must not run in two threads at once: where numba finds neither OpenMP nor TBB, as
+    on macOS, its own threads end the process then.
+
     Where neither the installation nor the user's cache folder can be written, each process
     compiles anew.
     """

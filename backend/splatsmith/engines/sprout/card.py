@@ -21,7 +21,7 @@ WEIGHTS = Checkpoint(
         CheckpointFile(
             "weights/sprout.safetensors",
             32_861_160,
-            "c2cd1fb9651c494604f32779fccc037c6c01a222658b632999e4002e709a355c",
+            "82232486cd70a2ff534ed05acb130711c2b9c31ec795cb11b2e4548085782f23",
         ),
     ),
     licence=Licence(
