@@ -1,4 +1,4 @@
-"""Edge collapses by quadric error (Garland and Heckbert 1997), on all cores.
+"""Edge collapses by quadric error, on all cores.
 
 In every round edges collapse that are the cheapest at one of their ends, and cheap among all. No
 two of them have a face in common, so that they can do it side by side, and the result does not
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, compiled
 from .adjacency import Doubles, Indices
+from .half_edges import end_of, has_edge, inward, is_beside, stars_of, start_of, top_of
+from .quadrics import across, meeting, quadrics_of
 
 _ROUNDS = 400
 _EAGERNESS = 2.0  # edges that may collapse in a round, for each vertex that is still too many
 _LEAST, _MOST = 0.15, 0.3  # of the vertices: but no fewer and no more of them
 _SAMPLES = 4096  # vertices by whose edges the bound on the cost is chosen
-_RIM_WEIGHT = 10.0  # what a rim's course counts for, beside the faces
-_ROUND = 1e-4  # what short edges and a place in their middle count for
 _TURNED = 0.2  # cosine: no face turns further
 _SLIM = 0.03  # height by longest edge: no new face is slimmer, unless it was
 
@@ -42,10 +42,10 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
     """
     faces = faces.copy()
     costs = np.empty(faces.size, np.float32)
-    starts, around = _stars(faces, len(vertices))
+    starts, around = stars_of(faces, len(vertices))
     flags = np.ones((len(vertices), 2), np.bool_)
     _find_rims(faces, starts, around, flags)
-    quadrics = _quadrics(vertices, faces, starts, around)
+    quadrics = quadrics_of(vertices, faces, starts, around)
     anew = False
     for _ in range(_ROUNDS):
         if len(faces) <= target:
@@ -67,68 +67,8 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
             continue
         anew = False
         faces, costs = _kept(faces, costs)
-        starts, around = _stars(faces, len(vertices))
+        starts, around = stars_of(faces, len(vertices))
     return _compact(vertices, faces)
-
-
-@compiled()
-def _stars(faces: Indices, count: int) -> tuple[Indices, Indices]:
-    """The half-edges that leave each of `count` vertices: around[starts[v]:starts[v + 1]].
-
-    Half-edge 3 f + c runs from corner c of face f to the next one.
-    """
-    ends = np.zeros(count + 1, np.int32)
-    for face in range(len(faces)):
-        for corner in range(3):
-            ends[faces[face, corner]] += 1
-    total = 0
-    for vertex in range(count + 1):
-        total += ends[vertex]
-        ends[vertex] = total
-    around = np.empty(3 * len(faces), np.int32)
-    for face in range(len(faces) - 1, -1, -1):
-        for corner in range(3):
-            ends[faces[face, corner]] -= 1
-            around[ends[faces[face, corner]]] = 3 * face + corner
-    return ends, around
-
-
-@compiled()
-def _start(faces: Indices, edge: int) -> int:
-    return faces[edge // 3, edge % 3]
-
-
-@compiled()
-def _end(faces: Indices, edge: int) -> int:
-    return faces[edge // 3, (edge + 1) % 3]
-
-
-@compiled()
-def _top(faces: Indices, edge: int) -> int:
-    """The third corner of the half-edge's face; from there half-edge `_inward` comes back."""
-    return faces[edge // 3, (edge + 2) % 3]
-
-
-@compiled()
-def _inward(edge: int) -> int:
-    return 3 * (edge // 3) + (edge + 2) % 3
-
-
-@compiled()
-def _has_edge(faces: Indices, star: Indices, end: int) -> bool:
-    """Whether a half-edge runs from the vertex of `star` to `end`."""
-    for edge in star:  # noqa: SIM110 - numba has no any()
-        if _end(faces, edge) == end:
-            return True
-    return False
-
-
-@compiled()
-def _is_beside(faces: Indices, star: Indices, other: int) -> bool:
-    for edge in star:  # noqa: SIM110 - numba has no any()
-        if _end(faces, edge) == other or _top(faces, edge) == other:
-            return True
-    return False
 
 
 @compiled(parallel=True)
@@ -138,130 +78,12 @@ def _find_rims(faces: Indices, starts: Indices, around: Indices, flags: Flags) -
         rim = False
         star = around[starts[vertex] : starts[vertex + 1]]
         for edge in star:
-            if not _has_edge(faces, star, _top(faces, edge)):
+            if not has_edge(faces, star, top_of(faces, edge)):
                 rim = True
-            other = _end(faces, edge)
-            if not _has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
+            other = end_of(faces, edge)
+            if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
                 rim = True
         flags[vertex, _RIM] = rim
-
-
-@compiled(parallel=True)
-def _quadrics(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
-    """Of each vertex [V, 10] the squared distances to its faces' planes, times their areas.
-
-    xx, xy, xz, x, yy, yz, y, zz, z, 1 of a symmetric 4 x 4 matrix. Rims have planes across their
-    faces as well.
-    """
-    quadrics = np.zeros((len(vertices), 10), np.float64)
-    for vertex in numba.prange(len(vertices)):
-        star = around[starts[vertex] : starts[vertex + 1]]
-        for edge in star:
-            a, b, c = vertices[vertex], vertices[_end(faces, edge)], vertices[_top(faces, edge)]
-            x, y, z = _across(a, b, c)
-            twice = np.sqrt(x * x + y * y + z * z)
-            if twice == 0:
-                continue
-            x, y, z = x / twice, y / twice, z / twice
-            _add_plane(quadrics[vertex], (x, y, z), a, twice / 2)
-            other = _end(faces, edge)
-            if not _has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
-                _add_rim(quadrics[vertex], (x, y, z), a, b)
-            if not _has_edge(faces, star, _top(faces, edge)):
-                _add_rim(quadrics[vertex], (x, y, z), c, a)
-    return quadrics
-
-
-@compiled()
-def _across(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
-    """Along the normal of a triangle, as long as twice its area."""
-    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
-    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-
-
-@compiled()
-def _add_plane(
-    quadric: Doubles, normal: tuple[float, float, float], point: Doubles, weight: float
-) -> None:
-    x, y, z = normal
-    d = -(x * point[0] + y * point[1] + z * point[2])
-    quadric[0] += weight * x * x
-    quadric[1] += weight * x * y
-    quadric[2] += weight * x * z
-    quadric[3] += weight * x * d
-    quadric[4] += weight * y * y
-    quadric[5] += weight * y * z
-    quadric[6] += weight * y * d
-    quadric[7] += weight * z * z
-    quadric[8] += weight * z * d
-    quadric[9] += weight * d * d
-
-
-@compiled()
-def _add_rim(
-    quadric: Doubles, normal: tuple[float, float, float], start: Doubles, end: Doubles
-) -> None:
-    """The plane through an edge across its face."""
-    ex, ey, ez = end[0] - start[0], end[1] - start[1], end[2] - start[2]
-    x, y, z = normal
-    px, py, pz = ey * z - ez * y, ez * x - ex * z, ex * y - ey * x
-    length = np.sqrt(px * px + py * py + pz * pz)
-    if length > 0:
-        weight = _RIM_WEIGHT * length * length
-        _add_plane(quadric, (px / length, py / length, pz / length), start, weight)
-
-
-@compiled()
-def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
-    """What two quadrics say of a place; not negative."""
-    value = (
-        (q[0] + r[0]) * x * x
-        + (q[4] + r[4]) * y * y
-        + (q[7] + r[7]) * z * z
-        + 2 * ((q[1] + r[1]) * x * y + (q[2] + r[2]) * x * z + (q[5] + r[5]) * y * z)
-        + 2 * ((q[3] + r[3]) * x + (q[6] + r[6]) * y + (q[8] + r[8]) * z)
-        + q[9]
-        + r[9]
-    )
-    return max(value, 0.0)
-
-
-@compiled()
-def _meeting(
-    a: Doubles, b: Doubles, quadrics: tuple[Doubles, Doubles], rims: tuple[bool, bool]
-) -> tuple[float, float, float, float]:
-    """The place where two vertices are best joined, and its cost."""
-    q, r = quadrics
-    x, y, z = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2
-    weight = q[0] + q[4] + q[7] + r[0] + r[4] + r[7]
-    length = (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2
-    extra = _ROUND * weight * length
-    if rims[0] and rims[1]:
-        least = _error(q, r, x, y, z)
-        for end in (a, b):
-            error = _error(q, r, end[0], end[1], end[2])
-            if error < least:
-                least, x, y, z = error, end[0], end[1], end[2]
-        return x, y, z, least + extra
-    if rims[0] or rims[1]:
-        end = a if rims[0] else b
-        return end[0], end[1], end[2], _error(q, r, end[0], end[1], end[2]) + extra
-    # The least error, drawn a little towards the middle: flat places have no best place.
-    pull = _ROUND * weight
-    m00, m11, m22 = q[0] + r[0] + pull, q[4] + r[4] + pull, q[7] + r[7] + pull
-    m01, m02, m12 = q[1] + r[1], q[2] + r[2], q[5] + r[5]
-    v0 = pull * x - q[3] - r[3]
-    v1 = pull * y - q[6] - r[6]
-    v2 = pull * z - q[8] - r[8]
-    c00, c01, c02 = m11 * m22 - m12 * m12, m02 * m12 - m01 * m22, m01 * m12 - m02 * m11
-    determinant = m00 * c00 + m01 * c01 + m02 * c02
-    if determinant > 0:
-        c11, c12, c22 = m00 * m22 - m02 * m02, m01 * m02 - m00 * m12, m00 * m11 - m01 * m01
-        x = (c00 * v0 + c01 * v1 + c02 * v2) / determinant
-        y = (c01 * v0 + c11 * v1 + c12 * v2) / determinant
-        z = (c02 * v0 + c12 * v1 + c22 * v2) / determinant
-    return x, y, z, _error(q, r, x, y, z) + extra
 
 
 @compiled(parallel=True)
@@ -286,12 +108,12 @@ def _weigh(
             costs[3 * face + corner] = np.inf
             rims = (flags[a, _RIM], flags[b, _RIM])
             if rims[0] and rims[1]:
-                if _has_edge(faces, around[starts[b] : starts[b + 1]], a):
+                if has_edge(faces, around[starts[b] : starts[b + 1]], a):
                     continue  # a chord from rim to rim
             elif a > b:
                 continue
             both = (quadrics[a], quadrics[b])
-            costs[3 * face + corner] = _meeting(vertices[a], vertices[b], both, rims)[3]
+            costs[3 * face + corner] = meeting(vertices[a], vertices[b], both, rims)[3]
 
 
 @compiled(parallel=True)
@@ -301,7 +123,7 @@ def _cheapest(faces: Indices, costs: Floats, starts: Indices, around: Indices) -
     for vertex in numba.prange(len(best)):
         least, chosen = np.inf, -1
         for k in range(starts[vertex], starts[vertex + 1]):
-            for edge in (np.int64(around[k]), _inward(around[k])):
+            for edge in (np.int64(around[k]), inward(around[k])):
                 cost = costs[edge]
                 if cost < least or (cost == least and cost < np.inf and edge < chosen):
                     least, chosen = cost, edge
@@ -341,7 +163,7 @@ def _apart(
         edge = best[vertex]
         if edge < 0 or taken[vertex] or costs[edge] > bound:
             continue
-        first, second = _start(faces, edge), _end(faces, edge)
+        first, second = start_of(faces, edge), end_of(faces, edge)
         if taken[first] or taken[second]:
             continue
         chosen[first] = edge
@@ -368,7 +190,7 @@ def _reject(
         edge = chosen[vertex]
         if edge < 0:
             continue
-        other = _end(faces, edge)
+        other = end_of(faces, edge)
         one = around[starts[vertex] : starts[vertex + 1]]
         two = around[starts[other] : starts[other + 1]]
         if not (
@@ -385,24 +207,24 @@ def _keeps_topology(
 ) -> bool:
     """The link condition: the ends have no neighbours in common but the tops of their edge."""
     starts, around = stars
-    a, b = _start(faces, edge), _end(faces, edge)
+    a, b = start_of(faces, edge), end_of(faces, edge)
     one, two = around[starts[a] : starts[a + 1]], around[starts[b] : starts[b + 1]]
     shared, common = 0, 0
     for beside in one:
-        end, top = _end(faces, beside), _top(faces, beside)
+        end, top = end_of(faces, beside), top_of(faces, beside)
         if b in (end, top):
             shared += 1
             third = end + top - b
             # A vertex of three faces, or of one at a rim, would have nothing left around it.
             if starts[third + 1] - starts[third] < (2 if flags[third, _RIM] else 4):
                 return False
-        if end != b and _is_beside(faces, two, end):
+        if end != b and is_beside(faces, two, end):
             common += 1
         if (
             flags[a, _RIM]
             and top != b
-            and not _has_edge(faces, one, top)
-            and _is_beside(faces, two, top)
+            and not has_edge(faces, one, top)
+            and is_beside(faces, two, top)
         ):
             common += 1
     return common == shared and shared == (1 if flags[a, _RIM] and flags[b, _RIM] else 2)
@@ -417,25 +239,25 @@ def _keeps_shape(
     edge: int,
 ) -> bool:
     """Whether no face that stays turns over or becomes a needle."""
-    a, b = _start(faces, edge), _end(faces, edge)
+    a, b = start_of(faces, edge), end_of(faces, edge)
     place = np.empty(3, np.float64)
-    place[0], place[1], place[2], _ = _meeting(
+    place[0], place[1], place[2], _ = meeting(
         vertices[a], vertices[b], (known[0][a], known[0][b]), (known[1][a, _RIM], known[1][b, _RIM])
     )
     for star, gone in ((around[0], b), (around[1], a)):
         for beside in star:
-            end, top = _end(faces, beside), _top(faces, beside)
+            end, top = end_of(faces, beside), top_of(faces, beside)
             if gone in (end, top):
                 continue
             p, q = vertices[end], vertices[top]
-            ox, oy, oz = _across(vertices[_start(faces, beside)], p, q)
-            nx, ny, nz = _across(place, p, q)
+            ox, oy, oz = across(vertices[start_of(faces, beside)], p, q)
+            nx, ny, nz = across(place, p, q)
             old = np.sqrt(ox * ox + oy * oy + oz * oz)
             new = np.sqrt(nx * nx + ny * ny + nz * nz)
             if ox * nx + oy * ny + oz * nz < _TURNED * old * new:
                 return False
             slim = new / _longest(place, p, q)
-            if slim < _SLIM and slim < old / _longest(vertices[_start(faces, beside)], p, q):
+            if slim < _SLIM and slim < old / _longest(vertices[start_of(faces, beside)], p, q):
                 return False
     return True
 
@@ -485,8 +307,8 @@ def _collapse(
         edge = chosen[vertex]
         if edge < 0:
             continue
-        other = _end(faces, edge)
-        x, y, z, _ = _meeting(
+        other = end_of(faces, edge)
+        x, y, z, _ = meeting(
             vertices[vertex],
             vertices[other],
             (quadrics[vertex], quadrics[other]),
