@@ -38,7 +38,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
         faces: [F, 3], a manifold, open or closed; rims stay rims.
 
     Returns:
-        The vertices that are left, and the faces.
+        The vertices, also those that no face uses any longer, and the faces.
     """
     faces = faces.copy()
     costs = np.empty(faces.size, np.float32)
@@ -68,7 +68,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
         anew = False
         faces, costs = _kept(faces, costs)
         starts, around = stars_of(faces, len(vertices))
-    return _compact(vertices, faces)
+    return vertices, faces
 
 
 @compiled(parallel=True)
@@ -341,21 +341,3 @@ def _kept(faces: Indices, costs: Floats) -> tuple[Indices, Floats]:
                 costs[3 * count + corner] = costs[3 * face + corner]
             count += 1
     return faces[:count], costs[: 3 * count]
-
-
-@compiled()
-def _compact(vertices: Doubles, faces: Indices) -> tuple[Doubles, Indices]:
-    """Without vertices that no face uses."""
-    numbers = np.full(len(vertices), -1, np.int64)
-    kept = np.empty(len(vertices), np.int64)
-    count = 0
-    out = np.empty_like(faces)
-    for face in range(len(faces)):
-        for corner in range(3):
-            vertex = faces[face, corner]
-            if numbers[vertex] < 0:
-                numbers[vertex] = count
-                kept[count] = vertex
-                count += 1
-            out[face, corner] = numbers[vertex]
-    return vertices[kept[:count]], out

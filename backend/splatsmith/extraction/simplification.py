@@ -23,7 +23,7 @@ def within_budget(surface: Surface, faces: int) -> Surface:
     if len(surface.faces) <= faces:
         return surface
     vertices, triangles = collapsed(surface.vertices.astype(np.float64), surface.faces, faces)
-    reduced = Surface(vertices.astype(np.float32), triangles)
+    reduced = Surface(vertices.astype(np.float32), triangles).compact()
     if len(reduced.faces) <= faces:
         return with_own_places(reduced, _APART * _edge(reduced))
     for aggression in _AGGRESSION:
