@@ -63,6 +63,23 @@ def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
 
 
 @compiled()
+def members_of(groups: Indices, count: int) -> tuple[Indices, Indices]:
+    """The members of each of `count` groups [N], in order: members[starts[g]:starts[g + 1]]."""
+    starts = np.zeros(count + 1, np.int32)
+    for group in groups:
+        starts[group] += 1
+    total = 0
+    for group in range(count + 1):
+        total += starts[group]
+        starts[group] = total
+    members = np.empty(len(groups), np.int32)
+    for member in range(len(groups) - 1, -1, -1):
+        starts[groups[member]] -= 1
+        members[starts[groups[member]]] = member
+    return starts, members
+
+
+@compiled()
 def leader_of(leader: Indices, member: int) -> int:
     """The first of a member's set, of sets as trees: each member's leader leads on to the first."""
     while leader[member] != member:

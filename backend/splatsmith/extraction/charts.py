@@ -20,6 +20,7 @@ from .adjacency import (
     area_vectors,
     face_neighbors,
     grouped_sums,
+    members_of,
     smoothed,
     unit,
 )
@@ -258,25 +259,11 @@ def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indi
     return merged, _sums(index, lengths, len(unique))
 
 
-@compiled()
-def members_of(chart: Indices, count: int) -> tuple[Integers, Integers]:
-    """The faces of every chart in their order: faces[starts[c]:starts[c + 1]]."""
-    starts = np.zeros(count + 1, np.int64)
-    for own in chart:
-        starts[own + 1] += 1
-    starts = np.cumsum(starts)
-    ends, faces = starts.copy(), np.empty(len(chart), np.int64)
-    for face in range(len(chart)):
-        faces[ends[chart[face]]] = face
-        ends[chart[face]] += 1
-    return starts, faces
-
-
 @compiled(parallel=True)
 def _union_widths(
     pairs: Indices,
     vectors: Floats,
-    members: tuple[Integers, Integers],
+    members: tuple[Indices, Indices],
     normals: tuple[Floats, Floats],
     cone: np.float32,
 ) -> Floats:

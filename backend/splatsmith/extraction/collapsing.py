@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gaussians.compiling import Floats, compiled
-from .adjacency import Doubles, Indices
-from .half_edges import end_of, has_edge, inward, is_beside, stars_of, start_of, top_of
+from .adjacency import Doubles, Indices, members_of
+from .half_edges import end_of, has_edge, inward, is_beside, start_of, top_of
 from .quadrics import across, meeting, quadrics_of
 
 _ROUNDS = 400
@@ -42,7 +42,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
     """
     faces = faces.copy()
     costs = np.empty(faces.size, np.float32)
-    starts, around = stars_of(faces, len(vertices))
+    starts, around = members_of(faces.reshape(-1), len(vertices))
     flags = np.ones((len(vertices), 2), np.bool_)
     _find_rims(faces, starts, around, flags)
     quadrics = quadrics_of(vertices, faces, starts, around)
@@ -67,7 +67,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
             continue
         anew = False
         faces, costs = _kept(faces, costs)
-        starts, around = stars_of(faces, len(vertices))
+        starts, around = members_of(faces.reshape(-1), len(vertices))
     return vertices, faces
 
 

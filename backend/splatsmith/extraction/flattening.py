@@ -83,7 +83,7 @@ def connected(neighbors: Indices, chart: Indices) -> Indices:
 
 @compiled()
 def points_of(
-    faces: Indices, neighbors: Indices, chart: Indices, order: Integers
+    faces: Indices, neighbors: Indices, chart: Indices, order: Indices
 ) -> tuple[Indices, Integers, Indices]:
     """The points of charts: one a vertex, or more where parts of a chart hang together by it alone.
 

@@ -1,33 +1,12 @@
-"""The half-edges of a triangle mesh, by number, and which of them leave each vertex.
+"""The half-edges of a triangle mesh, by number.
 
-Half-edge 3 f + c runs from corner c of face f to the next one.
+Half-edge 3 f + c runs from corner c of face f to the next one. A star is all that leave one vertex.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..gaussians.compiling import compiled
 from .adjacency import Indices
-
-
-@compiled()
-def stars_of(faces: Indices, count: int) -> tuple[Indices, Indices]:
-    """The half-edges that leave each of `count` vertices: around[starts[v]:starts[v + 1]]."""
-    ends = np.zeros(count + 1, np.int32)
-    for face in range(len(faces)):
-        for corner in range(3):
-            ends[faces[face, corner]] += 1
-    total = 0
-    for vertex in range(count + 1):
-        total += ends[vertex]
-        ends[vertex] = total
-    around = np.empty(3 * len(faces), np.int32)
-    for face in range(len(faces) - 1, -1, -1):
-        for corner in range(3):
-            ends[faces[face, corner]] -= 1
-            around[ends[faces[face, corner]]] = 3 * face + corner
-    return ends, around
 
 
 @compiled()

@@ -45,7 +45,7 @@ class FlatCharts:
 
     points: Floats
     faces: Indices
-    starts: Integers
+    starts: Indices
 
     @property
     def area(self) -> float:
@@ -110,7 +110,7 @@ def _largest(charts: FlatCharts, order: Integers, gap: int) -> tuple[float, Inte
 def _place_all(
     points: Floats,
     faces: Indices,
-    starts: Integers,
+    starts: Indices,
     order: Integers,
     scales: Doubles,
     gap: int,
@@ -128,7 +128,7 @@ def _place_all(
 def _place(
     points: Floats,
     faces: Indices,
-    starts: Integers,
+    starts: Indices,
     order: Integers,
     manner: tuple[float, int],
 ) -> tuple[Integers, int]:

@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 
 @compiled(parallel=True)
-def untangle(points: Floats, faces: Indices, rims: Mask, starts: Integers, most: float) -> Integers:
+def untangle(points: Floats, faces: Indices, rims: Mask, starts: Indices, most: float) -> Integers:
     """Move points [M, 2], each by about `most` at most, until no chart lies over itself.
 
     Args:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussians.compiling import Floats, Integers
+from ..gaussians.compiling import Floats
 from ..progress import Progress
-from .adjacency import Indices, starts_of
-from .charts import FaceGraph, chart_axes, cut_into_charts, members_of, renumbered
+from .adjacency import Indices, members_of, starts_of
+from .charts import FaceGraph, chart_axes, cut_into_charts, renumbered
 from .flattening import connected, divide, narrow_frames, plane_axes, points_of
 from .packing import FlatCharts, pack
 from .shading import shade
@@ -100,7 +100,7 @@ def _without_folds(graph: FaceGraph, chart: Indices) -> Indices:
 
 
 def _project(
-    surface: Surface, graph: FaceGraph, chart: Indices, order: Integers
+    surface: Surface, graph: FaceGraph, chart: Indices, order: Indices
 ) -> tuple[Floats, Indices, Indices]:
     """The charts seen along their normals, scaled back to their area on the surface.
 

@@ -14,7 +14,7 @@ TRIANGLE = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
 def triangles(count: int) -> FlatCharts:
     """As many charts of one face, all alike."""
     faces = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
-    return FlatCharts(np.tile(TRIANGLE, (count, 1)), faces, np.arange(count + 1))
+    return FlatCharts(np.tile(TRIANGLE, (count, 1)), faces, np.arange(count + 1, dtype=np.int32))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
@@ -26,7 +26,8 @@ def test_charts_keep_their_shape_at_one_scale(count: int) -> None:
 
 
 def test_a_chart_of_no_size_has_a_place() -> None:
-    charts = FlatCharts(np.zeros((3, 2), np.float32), np.array([[0, 1, 2]], np.int32), np.arange(2))
+    faces = np.array([[0, 1, 2]], np.int32)
+    charts = FlatCharts(np.zeros((3, 2), np.float32), faces, np.arange(2, dtype=np.int32))
     assert np.isfinite(pack(charts)).all()
 
 
