@@ -15,6 +15,7 @@ from splatsmith.engines.sprout.model import (
     ELEVATION,
     SPLATS,
     VIEWS,
+    LatentDenoiser,
     Shape,
     SplatDecoder,
     view_rays,
@@ -22,6 +23,7 @@ from splatsmith.engines.sprout.model import (
 )
 from splatsmith.gaussians.splat_grid import Gaussians
 from training.encoder import ViewEncoder
+from training.measures import picture_condition
 from training.optimizer import Trainer, compile_blocks
 from training.parallel import Team
 from training.render_views import RING
@@ -35,6 +37,7 @@ RENDERED = 6  # views per object and step
 LATENT_NOISE = 0.3  # at most, so that the decoder forgives small errors
 SCAFFOLD = 0.3  # share of the time in which the splat grids are led by the encoder's own views
 RECOLOURED = 0.3
+LED = 0.4  # share of the time in which an encoder for a given decoder is led by estimates
 
 
 def train_autoencoder(
@@ -54,7 +57,9 @@ def train_autoencoder(
         sample = random_sample(
             bank.copies(members[torch.randint(len(members), (batch,), device=device)]), RECOLOURED
         )
-        loss = _loss(bank, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / SCAFFOLD))
+        loss = reconstruction_loss(
+            bank, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / SCAFFOLD)
+        )
         trainer.step(loss)
         if trainer.steps % 200 == 0 and team.leads:
             log.info(
@@ -69,13 +74,73 @@ def train_autoencoder(
     return encoder, decoder
 
 
-def _loss(
-    bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatDecoder, scaffold: float
+def train_encoder(
+    bank: ViewBank,
+    denoiser: LatentDenoiser,
+    decoder: SplatDecoder,
+    seconds: float,
+    team: Team,
+    batch: int = BATCH,
+) -> ViewEncoder:
+    """Train an encoder for a decoder that stands still, for `seconds`; at first it is led by what
+    the denoiser estimates from a picture. Returns the averaged weights.
+    """
+    device = bank.rgba.device
+    encoder = ViewEncoder().to(device)
+    trainer = Trainer({encoder: 1e-3}, seconds, team)
+    if device.type == "cuda":
+        compile_blocks(encoder)
+    members = bank.members("train")
+    while trainer.fraction < 1:
+        chosen = bank.copies(members[torch.randint(len(members), (batch,), device=device)])
+        sample = random_sample(chosen, RECOLOURED)
+        lead = max(0.0, 1 - trainer.fraction / LED)
+        loss = reconstruction_loss(bank, sample, encoder, decoder)
+        if lead:
+            loss = loss + lead * _distance_to_estimates(bank, sample, encoder, decoder, denoiser)
+        trainer.step(loss)
+        if trainer.steps % 200 == 0 and team.leads:
+            progress = (100 * trainer.fraction, trainer.steps, loss.item())
+            log.info("encoder %.0f%% step %d loss %.4f", *progress)
+    team.share(trainer.averaged[encoder])
+    return trainer.averaged[encoder]
+
+
+def _distance_to_estimates(
+    bank: ViewBank,
+    sample: Sample,
+    encoder: ViewEncoder,
+    decoder: SplatDecoder,
+    denoiser: LatentDenoiser,
 ) -> Tensor:
+    with torch.autocast(sample.objects.device.type, torch.bfloat16):
+        with torch.no_grad():
+            estimates = denoiser.estimate(picture_condition(bank, sample, framed=True))
+        latents = encoder(*ring_views(bank, sample))
+    return (normalised(latents, decoder) - estimates).square().mean()
+
+
+def normalised(latents: Tensor, decoder: SplatDecoder) -> Tensor:
+    """What an encoder makes, per channel as a decoder takes it; one that is still learning takes
+    it as it is.
+    """
+    return (latents - decoder.latent_mean) / decoder.latent_std
+
+
+def reconstruction_loss(
+    bank: ViewBank,
+    sample: Sample,
+    encoder: ViewEncoder,
+    decoder: SplatDecoder,
+    scaffold: float = 0.0,
+) -> Tensor:
+    """How far the decoded latents of a sample look from it; `scaffold` is the share that the
+    splat grids' distance to the encoder's own views has.
+    """
     device, count = sample.objects.device, len(sample.objects)
     rgba, depth = ring_views(bank, sample)
     with torch.autocast(device.type, torch.bfloat16):
-        latents = encoder(rgba, depth)
+        latents = normalised(encoder(rgba, depth), decoder)
         blur = LATENT_NOISE * torch.rand(count, 1, 1, device=device)
         cloud = decoder(latents + blur * torch.randn_like(latents))
     place = torch.randint(RING, (count, RENDERED), device=device)
@@ -108,7 +173,7 @@ def encode(bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatD
     """Normalised latents [B, 256, 16] of a sample."""
     with torch.autocast(sample.objects.device.type, torch.bfloat16):
         latents = encoder(*ring_views(bank, sample))
-    return (latents - decoder.latent_mean) / decoder.latent_std
+    return normalised(latents, decoder)
 
 
 @torch.no_grad()

@@ -43,6 +43,23 @@ NO_THINGS = frozenset(
     ]
 )
 """Head nouns in the objects' names that no one would ask for."""
+KINDS = {
+    "car": "sedan taxi suv hatchback coupe convertible limousine jeep wagon racer",
+    "truck": "pickup lorry",
+    "boat": "rowboat lifeboat sailboat canoe",
+    "sofa": "couch settee loveseat",
+    "chair": "armchair",
+    "table": "desk",
+    "cabinet": "cupboard",
+    "house": "cottage hut cabin",
+    "tree": "pine palm oak birch fir spruce maple willow conifer",
+    "rock": "stone boulder",
+    "sword": "katana longsword greatsword sabre rapier",
+    "gun": "pistol rifle shotgun revolver",
+    "dog": "bulldog husky",
+    "dinosaur": "triceratops stegosaurus velociraptor",
+}
+"""What common speech also calls the things of these head nouns."""
 FREQUENT = 4  # objects that share a head noun before the noun alone names them
 FULL_WEIGHT = 40  # objects of a noun at which its objects are no longer drawn more often
 STRONGEST = 6.0
@@ -57,6 +74,7 @@ def caption_variants(record: ObjectRecord, nouns: Counter[str]) -> dict[str, flo
         texts.append((with_article(noun), 0.15))
         colours = [word for word in record.caption.split() if word in COLOURS]
         texts += [(with_article(f"{colours[0]} {noun}"), 0.15)] if colours else []
+    texts += [(with_article(kind), 0.15) for kind in kinds(noun)]
     for tag in record.tags:
         if tag != noun and nouns[tag] >= FREQUENT and " " not in tag and tag not in COLOURS:
             texts.append((with_article(tag), 0.05))
@@ -67,6 +85,13 @@ def tinted_text(record: ObjectRecord, nouns: Counter[str], colour: str) -> str |
     """What the object is called in another colour; None where its noun is rare."""
     noun = head_noun(record.name)
     return with_article(f"{colour} {noun}") if nouns[noun] >= FREQUENT else None
+
+
+def kinds(noun: str) -> list[str]:
+    """What else a thing of this head noun is: a taxi is a car, a clownfish a fish."""
+    if noun.endswith("fish") and noun != "fish":
+        return ["fish"]
+    return [kind for kind, members in KINDS.items() if noun in members.split()]
 
 
 def head_noun(name: str) -> str:

@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 RECOLOURED = 0.3
 RAISED, LIT = 0.7, 0.5  # of the pictures: from any elevation; in soft light
+FRAMED = 0.5  # of the pictures come with their frame
 INVENTED = 0.5  # of the objects that are seen in pictures
 RENDERED = 3
 LATENT_SHARE = 0.5
@@ -56,7 +57,7 @@ TEXT_WITH_PICTURE = 0.4
 MISJUDGED = 3.0  # degrees: people do not know their pictures' elevation; half of them guess
 TEXT_ALONE = 0.88
 TINTED = 0.35  # of the objects drawn for their names get another colour, and its word
-LOOKS = (0.5, 0.8)  # when the averaged networks are shown
+LOOKS = (0.7,)  # when the averaged networks are shown
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ class Students:
     denoiser: LatentDenoiser
     decoder: SplatDecoder
     encoder: ViewEncoder
+
+    def to(self, device: torch.device) -> Students:
+        encoder = self.encoder.to(device).eval().requires_grad_(False)
+        return Students(self.denoiser.to(device), self.decoder.to(device), encoder)
 
 
 def train_denoiser(
@@ -149,7 +154,10 @@ def _picture_losses(
     time = random_times(count, device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
     time[:estimated], noisy[:estimated] = 1, 0
-    condition = Condition(words, mask & ~nameless[:, None], worn_pictures(picture), elevation)
+    framed = worn_pictures(picture)
+    told = torch.rand(count, 1, device=device) < FRAMED
+    frame = torch.where(told, framed.frames, torch.nan)
+    condition = Condition(words, mask & ~nameless[:, None], framed.pictures, elevation, frame)
     with torch.autocast(device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     error = (predicted - latents).square().mean((1, 2))

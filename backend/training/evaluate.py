@@ -11,6 +11,7 @@ texts: nouns, colours, synonyms.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from splatsmith.diffusion.flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
-from splatsmith.engines.sprout.refinement import refine
+from splatsmith.engines.sprout.refinement import View, placed, refine
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.splat_grid import Gaussians
@@ -62,17 +63,18 @@ class PictureMaker:
         latents = denoiser.estimate(condition)
         if self.detail:
             latents = self._sampled_anew(latents, condition)
-        if not self.refinement:
-            return decoder(latents)
-        picture, elevation = condition.picture, condition.elevation
-        assert picture is not None
-        assert elevation is not None
         clouds = [
-            refine(decoder, one[None], (seen, height), self.refinement, lambda _: None)
-            for one, seen, height in zip(latents, picture, elevation.tolist(), strict=True)
+            self._refined(one[None], view)
+            for one, view in zip(latents, _views(condition), strict=True)
         ]
         parts = zip(*(vars(cloud).values() for cloud in clouds), strict=True)
         return Gaussians(*(torch.cat(part) for part in parts))
+
+    def _refined(self, latents: Tensor, view: View) -> Gaussians:
+        decoder = self.networks[1]
+        if self.refinement:
+            return refine(decoder, latents, view, self.refinement, lambda _: None)
+        return placed(decoder(latents), view)
 
     def _sampled_anew(self, estimate: Tensor, condition: Condition) -> Tensor:
         """The noise is always the same."""
@@ -81,6 +83,14 @@ class PictureMaker:
         noisy = add_noise(estimate, noise.to(estimate.device), detail)
         times = sampling_times(STEPS, self.detail)
         return sample(lambda x, t: self.networks[0](x, t, condition), noisy, times, lambda _: None)
+
+
+def _views(condition: Condition) -> list[View]:
+    pictures, elevations, frames = condition.picture, condition.elevation, condition.frame
+    assert pictures is not None
+    assert elevations is not None
+    every = [None] * len(pictures) if frames is None else list(frames)
+    return [View(*each) for each in zip(pictures, elevations.tolist(), every, strict=True)]
 
 
 def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,10 +120,11 @@ def report_pictures(
     distance = PerceptualDistance(device)
     known = [record for record in records if record.split == "train"]
     print(f"nearest training object: {measure_looking_up(task, objects, known, distance)}")
-    for detail, refinement in DETAILS:
+    for framed, (detail, refinement) in itertools.product((False, True), DETAILS):
         make = PictureMaker(networks, detail, refinement)
-        figures = measure_pictures(task, make, drawing(device), distance, device)
-        print(f"detail {detail}, refinement {refinement}: {figures}")
+        figures = measure_pictures(task, make, drawing(device), distance, device, framed=framed)
+        kept = ", framing kept" if framed else ""
+        print(f"detail {detail}, refinement {refinement}{kept}: {figures}", flush=True)
 
 
 def report_texts(

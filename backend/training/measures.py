@@ -54,10 +54,12 @@ def wordless(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     )
 
 
-def picture_condition(bank: ViewBank, sample: Sample) -> Condition:
-    """An unlit picture from the ring's elevation, and no text."""
+def picture_condition(bank: ViewBank, sample: Sample, *, framed: bool = False) -> Condition:
+    """An unlit picture from the ring's elevation, and no text; with its frame if `framed`."""
     no = torch.zeros_like(sample.mirrored)
-    return Condition(*wordless(len(no), no.device), *take_pictures(bank, sample, no, no))
+    picture, elevation = take_pictures(bank, sample, no, no)
+    told = wordless(len(no), no.device)
+    return Condition(*told, picture.pictures, elevation, picture.frames if framed else None)
 
 
 def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,17 +73,22 @@ def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tenso
 
 @torch.inference_mode()
 def measure_estimates(
-    bank: ViewBank, split: Tensor, networks: tuple[Estimator, SplatDecoder], draw: Draw
-) -> tuple[Figures, Figures]:
-    """Estimates from one picture, over `split`: over all unseen views, and over the ring's."""
+    bank: ViewBank,
+    split: Tensor,
+    networks: tuple[Estimator, SplatDecoder],
+    draw: Draw,
+    *,
+    framed: bool = False,
+) -> Figures:
+    """Estimates from one picture, with its frame if `framed`, over all unseen views of `split`."""
     estimator, decoder = networks
     rows = []
     for objects in split.split(16):
         sample = front_samples(objects)
         target, azimuth, elevation = unseen_views(bank, sample)
-        cloud = decoder(estimator.estimate(picture_condition(bank, sample)))
+        cloud = decoder(estimator.estimate(picture_condition(bank, sample, framed=framed)))
         rows.append(torch.stack(compare(*draw(cloud, azimuth, elevation), target)))
-    return _figures(rows), _figures([row[:, :, : RING - 1] for row in rows])
+    return _figures(rows)
 
 
 @torch.inference_mode()
@@ -91,7 +98,7 @@ def measure_looking_up(bank: ViewBank, split: Tensor) -> Figures:
     rows = []
     for objects in split.split(16):
         sample = front_samples(objects)
-        wanted = thumbnail(picture_condition(bank, sample).picture)
+        wanted = _thumbnails(bank, sample)
         nearest = torch.cdist(wanted, pictures).argmin(1)
         found = plain_sample(shown[nearest, 0], shown[nearest, 1])
         target, _, _ = unseen_views(bank, sample)
@@ -105,14 +112,16 @@ def _training_pictures(bank: ViewBank) -> tuple[Tensor, Tensor]:
     members = bank.members("train")
     pairs = torch.cartesian_prod(members, torch.arange(RING, device=members.device))
     samples = (plain_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
-    return pairs, torch.cat(
-        [thumbnail(picture_condition(bank, sample).picture) for sample in samples]
-    )
+    return pairs, torch.cat([_thumbnails(bank, sample) for sample in samples])
 
 
-def thumbnail(picture: Tensor | None) -> Tensor:
+def _thumbnails(bank: ViewBank, sample: Sample) -> Tensor:
+    no = torch.zeros_like(sample.mirrored)
+    return thumbnail(take_pictures(bank, sample, no, no)[0].pictures)
+
+
+def thumbnail(picture: Tensor) -> Tensor:
     """What framed pictures [B, 4, 128, 128] are looked up by, [B, 4096]."""
-    assert picture is not None
     return F.avg_pool2d(picture, 4).flatten(1)
 
 

@@ -15,7 +15,7 @@ from training.circles import PICTURES, as_images, draw_circle
 from training.features import PerceptualDistance
 from training.measures import Draw, compare, thumbnail, wordless
 from training.objects import ObjectRecord
-from training.views import frame_pictures, on_white
+from training.views import Framed, frame_pictures, on_white
 
 BATCH = 16
 
@@ -48,8 +48,8 @@ class Task:
         fronts = torch.arange(len(records)) * 5 % PICTURES.count
         return cls(draw_circle(objects, records, PICTURES), fronts)
 
-    def pictures(self, rows: slice) -> Tensor:
-        """The framed pictures [B, 4, 128, 128]."""
+    def pictures(self, rows: slice) -> Framed:
+        """The pictures that are shown."""
         views, fronts = self.views[rows], self.fronts[rows]
         return frame_pictures(as_images(views[torch.arange(len(views)), fronts]))
 
@@ -65,9 +65,17 @@ class Task:
 
 @torch.inference_mode()
 def measure_pictures(
-    task: Task, make: Make, draw: Draw, distance: PerceptualDistance, device: str
+    task: Task,
+    make: Make,
+    draw: Draw,
+    distance: PerceptualDistance,
+    device: str,
+    *,
+    framed: bool,
 ) -> Figures:
-    """What is made of the pictures, seen from the places that were not shown."""
+    """What is made of the pictures, with their frames if `framed`, seen from the places that were
+    not shown.
+    """
     rows = []
     for part in task.parts():
         target = task.unseen(part)
@@ -75,7 +83,9 @@ def measure_pictures(
         azimuth = torch.tensor(PICTURES.azimuths[1:], device=device).expand(count, -1)
         elevation = torch.full((count,), PICTURES.elevation, device=device)
         told = wordless(count, torch.device(device))
-        condition = Condition(*told, task.pictures(part).to(device), elevation)
+        shown = task.pictures(part)
+        frames = shown.frames.to(device) if framed else None
+        condition = Condition(*told, shown.pictures.to(device), elevation, frames)
         image, alpha = draw(make(condition), azimuth, elevation[:, None].expand_as(azimuth))
         rows.append(_compare(image.cpu().clamp(0, 1), alpha.cpu(), target, distance))
     return _figures(rows)
@@ -88,10 +98,12 @@ def measure_looking_up(
     """The baseline: the known object, and the side of it, whose framed picture is nearest."""
     views = draw_circle(objects, known, PICTURES)
     sides = views.flatten(0, 1)
-    small = torch.cat([thumbnail(frame_pictures(as_images(part))) for part in sides.split(256)])
+    small = torch.cat(
+        [thumbnail(frame_pictures(as_images(part)).pictures) for part in sides.split(256)]
+    )
     rows = []
     for part in task.parts():
-        nearest = torch.cdist(thumbnail(task.pictures(part)), small).argmin(1)
+        nearest = torch.cdist(thumbnail(task.pictures(part).pictures), small).argmin(1)
         which, front = nearest // PICTURES.count, nearest % PICTURES.count
         places = front[:, None] + torch.arange(1, PICTURES.count)
         found = as_images(views[which[:, None], places % PICTURES.count])

@@ -5,7 +5,8 @@
 
 Writes OUT/sprout.safetensors (half precision, averaged weights), contact sheets and figures.txt,
 now and then in the second stage and at its end. OUT/autoencoder.pt, if it exists, is taken up.
---resume goes on from shipped weights, whose encoder must be in OUT/autoencoder.pt.
+--resume goes on from shipped weights; the first stage then makes an encoder for their decoder, or
+takes up OUT/encoder.pt.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
-from training.autoencoder import encode, train_autoencoder
+from training.autoencoder import encode, train_autoencoder, train_encoder
 from training.denoiser import Students, train_denoiser
 from training.encoder import ViewEncoder
 from training.features import photo_classifier
@@ -40,21 +43,48 @@ from training.views import ViewBank, load_views
 log = logging.getLogger(__name__)
 
 
-def first_stage(
-    bank: ViewBank, out: Path, seconds: float, team: Team
-) -> tuple[ViewEncoder, SplatDecoder]:
-    file = out / "autoencoder.pt"
-    if not team.agree(file.exists()):
+def first_stage(bank: ViewBank, out: Path, seconds: float, team: Team) -> Students:
+    """The autoencoder, and a denoiser that knows nothing yet."""
+
+    def train() -> dict[str, nn.Module]:
         encoder, decoder = train_autoencoder(bank, seconds, team)
+        return {"encoder": encoder, "decoder": decoder}
+
+    encoder, decoder, denoiser = ViewEncoder(), SplatDecoder(Shape()), LatentDenoiser(Shape())
+    _trained({"encoder": encoder, "decoder": decoder}, out / "autoencoder.pt", train, team)
+    denoiser.features = photo_classifier()
+    return Students(denoiser, decoder, encoder)
+
+
+def taken_up(weights: Path, bank: ViewBank, out: Path, seconds: float, team: Team) -> Students:
+    """The networks of shipped weights, and an encoder for them, which does not ship."""
+    denoiser, decoder = read_networks(weights)
+    denoiser.to(team.device)
+    decoder.to(team.device)
+
+    def train() -> dict[str, nn.Module]:
+        return {"encoder": train_encoder(bank, denoiser, decoder, seconds, team)}
+
+    encoder = ViewEncoder()
+    _trained({"encoder": encoder}, out / "encoder.pt", train, team)
+    return Students(denoiser, decoder, encoder)
+
+
+def _trained(
+    networks: dict[str, nn.Module],
+    file: Path,
+    train: Callable[[], dict[str, nn.Module]],
+    team: Team,
+) -> None:
+    """Fill `networks` from `file`, which `train` makes where it is missing."""
+    if not team.agree(file.exists()):
+        trained = train()
         if team.leads:
-            torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, file)
+            torch.save({name: network.state_dict() for name, network in trained.items()}, file)
         team.agree(0)  # the file is there
     state = torch.load(file, weights_only=True, map_location="cpu")
-    encoder, decoder = ViewEncoder(), SplatDecoder(Shape())
-    encoder.load_state_dict(state["encoder"])
-    decoder.load_state_dict(state["decoder"])
-    device = bank.rgba.device
-    return encoder.to(device).eval().requires_grad_(False), decoder.to(device)
+    for name, network in networks.items():
+        network.load_state_dict(state[name])
 
 
 @torch.inference_mode()
@@ -87,11 +117,14 @@ class Report:
         networks = (denoiser, decoder)
         save_networks(denoiser, decoder, self._out / "sprout.safetensors")
         validation = self._bank.members("val")
-        everything, ring = measure_estimates(self._bank, validation, networks, draw_on_white)
-        known, _ = measure_estimates(
-            self._bank, self._bank.members("train")[:160], networks, draw_on_white
-        )
-        self.say(f"{fraction:.0%} val {everything}; ring only {ring}; training objects {known}")
+        known = self._bank.members("train")[:160]
+        for framed in (False, True):
+            unseen, seen = (
+                measure_estimates(self._bank, some, networks, draw_on_white, framed=framed)
+                for some in (validation, known)
+            )
+            frames = "frames told" if framed else "frames not told"
+            self.say(f"{fraction:.0%}, {frames}: val {unseen}; training objects {seen}")
         sheet = f"{round(100 * fraction):03d}"
         estimate_sheet(
             self._bank,
@@ -120,19 +153,16 @@ def main() -> None:
     bank = load_views(arguments.views, str(team.device))
     texts = load_texts(arguments.texts, bank.records, str(team.device))
     report = Report(bank, texts, arguments.out)
-    encoder, decoder = first_stage(bank, arguments.out, arguments.autoencoder_seconds, team)
+    first = (bank, arguments.out, arguments.autoencoder_seconds, team)
+    students = taken_up(arguments.resume, *first) if arguments.resume else first_stage(*first)
+    students = students.to(team.device)
     if team.leads:
-        report.say(f"autoencoder {measure_autoencoder(bank, encoder, decoder)}")
+        report.say(f"autoencoder {measure_autoencoder(bank, students.encoder, students.decoder)}")
         report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
-    denoiser = LatentDenoiser(Shape())
-    denoiser.features = photo_classifier()
-    if arguments.resume:
-        denoiser, trained_decoder = read_networks(arguments.resume)
-        decoder.load_state_dict(trained_decoder.state_dict())
     trained = train_denoiser(
         bank,
         texts,
-        Students(denoiser.to(team.device), decoder, encoder),
+        students,
         arguments.denoiser_seconds,
         team,
         report if team.leads else lambda *_: None,

@@ -1,12 +1,13 @@
 """Draw every object from 32 cameras: colour, alpha, depth and normals at 128 x 128.
 
     python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4] [--invented 8000]
+        [--also OBJECTS] [--also-forms 2]
 
 A z-buffer in numba, two-sided, four samples a pixel, no light. 16 views stand on a ring at the
 elevation that the autoencoder sees, 16 more at the same azimuths with a random elevation. Every
 object is drawn in several forms, all but the first stretched at random and every second one
 turned a little. Then come objects that `invented.py` makes of the training objects or of plain
-bodies.
+bodies, and last the objects of a second pack, for pictures alone.
 """
 
 # ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
@@ -44,8 +45,8 @@ EMPTY = np.float32(1e9)
 class ViewArrays:
     """The drawn set, memory-mapped: O objects, 32 views; views 0..15 are the ring.
 
-    Stretched forms follow all the originals, form by form, in the same order; then come the
-    invented ones.
+    Stretched forms follow all the originals, form by form, in the same order; then come those
+    without names: the invented ones, and the second pack's, form by form.
     """
 
     rgba: NDArray[np.uint8]  # [O, 32, 128, 128, 4], colour premultiplied by alpha
@@ -260,19 +261,40 @@ def invented_id(number: int) -> str:
     return f"invented-{number}"
 
 
-def _create(folder: Path, records: list[ObjectRecord], forms: int, invented: int) -> None:
+@dataclass(frozen=True)
+class Pack:
+    """Objects of a folder, and in how many forms each is drawn; 1 = only as they are."""
+
+    folder: Path
+    records: list[ObjectRecord]
+    forms: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all forms, form by form."""
+        return [record.id for record in self.records] * self.forms
+
+    def tasks(self, views: Path, first: int) -> list[_Task]:
+        """What to draw, from slot `first` on."""
+        slots = first + np.arange(len(self.ids)).reshape(self.forms, -1).T
+        return [
+            _Task(self.folder, views, record, tuple(row))
+            for record, row in zip(self.records, slots, strict=True)
+        ]
+
+
+def _create(folder: Path, pack: Pack, nameless: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shape = (forms * len(records) + invented, VIEWS, SIZE, SIZE)
+    names = pack.ids + nameless
+    shape = (len(names), VIEWS, SIZE, SIZE)
     for name, dtype, channels in (
         ("rgba", np.uint8, (4,)),
         ("depth", np.float16, ()),
         ("normals", np.int8, (3,)),
     ):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape + channels)
-    names = [record.id for record in records] * forms + [invented_id(i) for i in range(invented)]
     np.save(folder / "elevations.npy", np.stack([view_elevations(name) for name in names]))
-    rows = [asdict(record) for record in records]
-    kept = {"forms": forms, "objects": rows}
+    kept = {"forms": pack.forms, "objects": [asdict(record) for record in pack.records]}
     (folder / "records.json").write_text(json.dumps(kept), encoding="utf-8")
 
 
@@ -313,20 +335,19 @@ def _fill(task: _Task | _Invention) -> None:
         arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(form, name)
 
 
-def render_all(
-    objects: Path, folder: Path, records: list[ObjectRecord], forms: int, invented: int
-) -> None:
-    """Draw `records` into `folder` on all cores; forms 1 = only as they are."""
-    _create(folder, records, forms, invented)
-    slots = np.arange(forms * len(records)).reshape(forms, -1).T
+def render_all(folder: Path, pack: Pack, invented: int, also: Pack) -> None:
+    """Draw everything into `folder` on all cores; objects of `also` have no names."""
+    invented_ids = [invented_id(number) for number in range(invented)]
+    _create(folder, pack, invented_ids + also.ids)
+    known = [record for record in pack.records if record.split == "train"]
+    first = len(pack.ids)
     tasks: list[_Task | _Invention] = [
-        _Task(objects, folder, record, tuple(row))
-        for record, row in zip(records, slots, strict=True)
-    ]
-    known = [record for record in records if record.split == "train"]
-    tasks += [
-        _Invention(objects, folder, parts_of_invention(known, i), i, forms * len(records) + i)
-        for i in range(invented)
+        *pack.tasks(folder, 0),
+        *(
+            _Invention(pack.folder, folder, parts_of_invention(known, i), i, first + i)
+            for i in range(invented)
+        ),
+        *also.tasks(folder, first + invented),
     ]
     _fill(tasks[0])  # compile before the workers start
     with multiprocessing.Pool() as pool:
@@ -342,10 +363,15 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--forms", type=int, default=4, help="1 = only as they are")
     parser.add_argument("--invented", type=int, default=8000)
+    parser.add_argument("--also", type=Path, help="a second pack, for pictures alone")
+    parser.add_argument("--also-forms", type=int, default=2)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     records = read_index(arguments.objects)[: arguments.limit]
-    render_all(arguments.objects, arguments.views, records, arguments.forms, arguments.invented)
+    pack = Pack(arguments.objects, records, arguments.forms)
+    more = read_index(arguments.also) if arguments.also else []
+    also = Pack(arguments.also, more, arguments.also_forms)
+    render_all(arguments.views, pack, arguments.invented, also)
 
 
 if __name__ == "__main__":

@@ -164,12 +164,18 @@ def ring_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor]:
     return rgba, depth
 
 
+@dataclass(frozen=True)
+class Framed:
+    """Cut-outs of B pictures, and where they lay in them."""
+
+    pictures: Tensor  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
+    frames: Tensor  # [B, 3], see splatsmith.engines.sprout.model.FRAME
+
+
 def take_pictures(
     bank: ViewBank, sample: Sample, raised: Tensor, lit: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Framed pictures [B, 4, 128, 128] of the fronts and their elevations [B]; `lit` [B] gets
-    soft light.
-    """
+) -> tuple[Framed, Tensor]:
+    """Framed pictures of the fronts and their elevations [B]; `lit` [B] gets soft light."""
     front = torch.zeros_like(sample.turn)[:, None]
     rgba, _, elevation = take_views(bank, sample, front, raised[:, None])
     normals = (
@@ -198,8 +204,8 @@ def on_white(rgba: Tensor) -> Tensor:
     return rgba[..., :3, :, :] + 1 - rgba[..., 3:, :, :]
 
 
-def frame_pictures(rgba: Tensor) -> Tensor:
-    """Centre cut-outs [B, 4, 128, 128] (premultiplied): RGB on white and alpha, -1..1.
+def frame_pictures(rgba: Tensor) -> Framed:
+    """Centre the cut-outs of views [B, 4, 128, 128] (premultiplied).
 
     The same as splatsmith.conditioning.framing does with a user's picture.
     """
@@ -214,13 +220,15 @@ def frame_pictures(rgba: Tensor) -> Tensor:
         rgba, F.affine_grid(theta, list(rgba.shape), align_corners=False), align_corners=False
     )
     rgb, alpha = framed[:, :3], framed[:, 3:]
-    return torch.cat([rgb + 1 - alpha, alpha], 1) * 2 - 1
+    frames = torch.cat([theta[:, :, 2], scale.log()[:, None]], 1)
+    return Framed(torch.cat([rgb + 1 - alpha, alpha], 1) * 2 - 1, frames)
 
 
-def worn_pictures(pictures: Tensor) -> Tensor:
-    """Framed pictures [B, 4, 128, 128] as users bring them: half of them are framed a little off,
-    softened, tinted by their light, or grainy.
+def worn_pictures(framed: Framed) -> Framed:
+    """Pictures as users bring them: half of them are framed a little off, softened, tinted by
+    their light, or grainy.
     """
+    pictures = framed.pictures
     count, device = len(pictures), pictures.device
     theta = torch.zeros(count, 2, 3, device=device)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 + 0.1 * (torch.rand(count, device=device) - 0.5)
@@ -240,8 +248,18 @@ def worn_pictures(pictures: Tensor) -> Tensor:
     rgb = rgb.clamp(min=1e-3) ** bend.exp()
     grain = 0.03 * torch.rand(count, 1, 1, 1, device=device) * torch.randn_like(rgb)
     worn = torch.cat([(rgb + grain * alpha).clamp(0, 1), alpha], 1) * 2 - 1
-    chosen = torch.rand(count, 1, 1, 1, device=device) < 0.5
-    return torch.where(chosen, worn, pictures)
+    chosen = torch.rand(count, device=device) < 0.5
+    return Framed(
+        torch.where(chosen[:, None, None, None], worn, pictures),
+        torch.where(chosen[:, None], _moved_frames(framed.frames, theta), framed.frames),
+    )
+
+
+def _moved_frames(frames: Tensor, theta: Tensor) -> Tensor:
+    """Where cut-outs lie after another has been made of them by `theta` [B, 2, 3]."""
+    middle, side = frames[:, :2], frames[:, 2:]
+    moved = middle + side.exp() * theta[:, :, 2]
+    return torch.cat([moved, side + theta[:, :1, 0].log()], 1)
 
 
 def _extent(filled: Tensor) -> tuple[Tensor, Tensor]:

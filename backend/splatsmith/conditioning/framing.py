@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,19 +14,41 @@ FILL = 0.85
 OPAQUE = 128
 
 
-def frame_cutout(picture: NDArray[np.uint8], size: int, fill: float = FILL) -> NDArray[np.float32]:
-    """RGBA [H, W, 4], straight alpha, to [4, size, size]: RGB on white and alpha, -1..1.
+@dataclass(frozen=True)
+class Square:
+    """A square in a picture, in pixels from its upper left corner; it may reach beyond it."""
 
-    The middle of the opaque pixels' bounding box comes to the middle of the square, and its
-    longer side takes `fill` of the square's.
+    x: float  # of its middle
+    y: float
+    side: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        half = self.side / 2
+        return self.x - half, self.y - half, self.x + half, self.y + half
+
+
+def square_around(picture: NDArray[np.uint8], fill: float = FILL) -> Square:
+    """The square about the opaque pixels of RGBA [H, W, 4]: their bounding box lies in its middle
+    and takes `fill` of its side.
 
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
     left, top, right, bottom = _bounds(picture[..., 3] >= OPAQUE)
-    half = max(right - left, bottom - top) / fill / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return _resample(picture, (x - half, y - half, x + half, y + half), size)
+    side = max(right - left, bottom - top) / fill
+    return Square((left + right) / 2, (top + bottom) / 2, side)
+
+
+def frame_cutout(picture: NDArray[np.uint8], size: int, fill: float = FILL) -> NDArray[np.float32]:
+    """`square_around` what RGBA [H, W, 4] with straight alpha shows, as [4, size, size]: RGB on
+    white and alpha, -1..1.
+
+    Raises:
+        UnreadablePicture: nothing in the picture is opaque.
+    """
+    return _resample(picture, square_around(picture, fill).box, size)
 
 
 def _bounds(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -34,7 +34,7 @@ def told(seed: int, guidance: float, guess: bool) -> Told:
 def test_what_is_given_is_tensors_and_plain_values() -> None:
     condition = Condition(torch.zeros(2, 17, 384), torch.ones(2, 17, dtype=torch.bool))
     assert set(condition.tensors()) == {"text", "text_mask"}
-    assert condition.plain() == (None, None, None)
+    assert condition.plain() == (None, None, None, None)
     assert condition.map(lambda tensor: tensor[:1]).text.shape == (1, 17, 384)
 
 

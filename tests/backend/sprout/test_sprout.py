@@ -17,6 +17,7 @@ from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
 from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.engines.sprout.hues import has_mainly
+from splatsmith.engines.sprout.model import Condition as Told
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
 from splatsmith.gaussians.cameras import orbit
@@ -164,3 +165,40 @@ def test_a_synonym_is_the_thing_that_training_knew(sprout: Sprout) -> None:
     )
     assert np.array_equal(car.means, automobile.means)
     assert not np.array_equal(car.opacities, van.opacities)
+
+
+def seen_from_the_camera(made: Generation) -> NDArray[np.float32]:
+    """Alpha [128, 128] of the view of 40 degrees that a kept picture is."""
+    camera = made.camera
+    cameras = orbit([0.0], camera.elevation, camera.distance, camera.fov, 128)
+    return rasterize(made.cloud, cameras).alphas[0]
+
+
+@pytest.mark.parametrize("refinement", [0, 4])
+def test_an_object_stays_where_a_kept_picture_shows_it(sprout: Sprout, refinement: int) -> None:
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[56:100, 20:64] = (40, 160, 60, 255)
+    given = {"cutout": picture, "elevation": 15.0, "refinement": refinement}
+    asked = picture[..., 3] > 0
+    overlaps = []
+    for kept in (False, True):
+        ours = seen_from_the_camera(make(sprout, keep_framing=kept, **given)) > 0.5
+        overlaps.append((ours & asked).sum() / (ours | asked).sum())
+    assert overlaps[1] > 0.85
+    assert overlaps[1] > overlaps[0] + 0.3
+
+
+def test_frames_change_what_is_estimated_only_where_they_are_told() -> None:
+    torch.manual_seed(0)
+    denoiser = LatentDenoiser(Shape(width=64, blocks=1))
+    torch.nn.init.normal_(denoiser.leave.weight)
+    torch.nn.init.normal_(denoiser.frame.weight)
+    picture, nothing = torch.rand(1, 4, 128, 128), torch.zeros(1, 17, 384)
+    untold = Told(nothing, nothing[..., 0] > 0, picture, torch.tensor([15.0]))
+    frame = torch.tensor([[0.1, -0.2, -0.5]])
+    estimates = [
+        denoiser.estimate(replace(untold, frame=each))
+        for each in (None, torch.full((1, 3), torch.nan), frame)
+    ]
+    assert torch.equal(estimates[0], estimates[1])
+    assert not torch.allclose(estimates[0], estimates[2])

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
+from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Shape, SplatDecoder
+from splatsmith.gaussians.splat_grid import Gaussians
 from splatsmith.nn.efficientnet import EfficientNetLite
-from training.captions import NO_THINGS, tinted_text
+from training import autoencoder
+from training.captions import NO_THINGS, caption_variants, kinds, tinted_text
 from training.circles import PICTURES, as_images
+from training.encoder import ViewEncoder
 from training.objects import ObjectRecord
 from training.parallel import Team
 from training.picture_figures import Task
 from training.splat_rendering import Pictures, perceptual_loss, silhouette_loss
 from training.tints import HUES, NAMES, tint_matrices
-from training.views import ViewBank, mean_colours, worn_pictures
+from training.views import (
+    FILL,
+    Framed,
+    ViewBank,
+    frame_pictures,
+    mean_colours,
+    plain_sample,
+    worn_pictures,
+)
 
 CHAIR = ObjectRecord(
     "id", "shard", "old chair", "a brown old chair", (), "furniture", "s", "c", "CC0-1.0", "g"
@@ -43,16 +58,57 @@ def test_only_objects_of_common_nouns_have_tinted_texts() -> None:
     assert "chair" not in NO_THINGS
 
 
+def test_things_are_also_called_by_their_kind() -> None:
+    taxi = replace(CHAIR, name="yellow taxi", caption="a yellow taxi")
+    texts = caption_variants(taxi, Counter({"taxi": 2}))
+    assert texts["a car"] > 0.1
+    assert sum(texts.values()) == pytest.approx(1)
+    assert kinds("clownfish") == ["fish"]
+    assert kinds("fish") == kinds("chair") == []
+
+
 def test_worn_pictures_stay_pictures() -> None:
     torch.manual_seed(0)
     pictures = torch.ones(16, 4, 128, 128)
     pictures[:, :, 40:90, 40:90] = 0.2
-    worn = worn_pictures(pictures)
-    assert worn.shape == pictures.shape
-    assert worn.min() >= -1
-    assert worn.max() <= 1
-    changed = (worn != pictures).flatten(1).any(1).sum()
-    assert 0 < changed < 16
+    framed = Framed(pictures, torch.zeros(16, 3))
+    worn = worn_pictures(framed)
+    assert worn.pictures.shape == pictures.shape
+    assert worn.pictures.min() >= -1
+    assert worn.pictures.max() <= 1
+    changed = (worn.pictures != pictures).flatten(1).any(1)
+    assert 0 < changed.sum() < 16
+    assert torch.equal((worn.frames != framed.frames).any(1), changed)
+
+
+def square_view(left: int, top: int, side: int) -> torch.Tensor:
+    """[1, 4, 128, 128], premultiplied."""
+    view = torch.zeros(1, 4, 128, 128)
+    view[:, :, top : top + side, left : left + side] = 1
+    return view
+
+
+def test_frames_say_where_the_cut_out_lay() -> None:
+    framed = frame_pictures(square_view(20, 60, 34))
+    x, y, log_side = framed.frames[0].tolist()
+    assert (64 + 64 * x, 64 + 64 * y) == pytest.approx((20 + 17, 60 + 17))
+    assert 128 * math.exp(log_side) == pytest.approx(34 / FILL)
+
+
+def test_frames_of_worn_pictures_say_it_too() -> None:
+    """What is framed again by what the frame says, is what was framed."""
+    torch.manual_seed(0)
+    view = square_view(20, 60, 34)
+    framed = frame_pictures(view.expand(8, -1, -1, -1))
+    worn = worn_pictures(framed)
+    moved = (worn.frames != framed.frames).any(1)
+    for frame, picture in zip(worn.frames[moved], worn.pictures[moved], strict=True):
+        x, y, side = frame[0], frame[1], frame[2].exp()
+        theta = torch.tensor([[[side, 0, x], [0, side, y]]])
+        grid = F.affine_grid(theta, [1, 1, 128, 128], align_corners=False)
+        again = F.grid_sample(view[:, 3:], grid, align_corners=False)[0, 0]
+        assert (again - (picture[3] / 2 + 0.5)).abs().mean() < 0.02
+    assert moved.any()
 
 
 def test_mean_colours_leave_the_background_out() -> None:
@@ -125,3 +181,45 @@ def test_pictures_that_look_alike_cost_nothing() -> None:
     other = Pictures(same.rgb.flip(-1), same.alpha.flip(-1), same.depth)
     assert perceptual_loss(classifier, same, rgba, white).item() == pytest.approx(0, abs=1e-6)
     assert perceptual_loss(classifier, other, rgba, white).item() > 1e-3
+
+
+class _Encoder(ViewEncoder):
+    """Always answers the same."""
+
+    def __init__(self, made: torch.Tensor) -> None:
+        super().__init__(64, 0)
+        self.made = made
+
+    def forward(self, *_: torch.Tensor) -> torch.Tensor:
+        return self.made
+
+
+class _Decoder(SplatDecoder):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(Shape(decoder_blocks=0, fine_blocks=0))
+        self.latent_mean.fill_(0.3)
+        self.latent_std.fill_(2.0)
+        self.given: list[torch.Tensor] = []
+
+    def forward(self, latents: torch.Tensor) -> Gaussians:
+        self.given.append(latents)
+        return super().forward(latents)
+
+
+def test_a_decoder_is_always_given_normalised_latents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it learns beside the encoder or stands still, and when its latents are used."""
+    views = torch.zeros(2, 4, 4, 128, 128), torch.zeros(2, 4, 128, 128)
+    monkeypatch.setattr(autoencoder, "LATENT_NOISE", 0.0)
+    monkeypatch.setattr(autoencoder, "ring_views", lambda *_: views)
+    monkeypatch.setattr(autoencoder, "take_views", lambda *_: (*views, views[1]))
+    monkeypatch.setattr(autoencoder, "render", lambda *_: None)
+    monkeypatch.setattr(autoencoder, "picture_loss", lambda *_: torch.zeros(()))
+    made = torch.randn(2, TOKENS, CHANNELS)
+    networks, empty = (_Encoder(made), _Decoder()), bank(1, 0)
+    sample = plain_sample(*torch.zeros(2, 2, dtype=torch.long))
+    autoencoder.reconstruction_loss(empty, sample, *networks)
+    used = autoencoder.encode(empty, sample, *networks)
+    assert torch.allclose(networks[1].given[0], used)
+    assert torch.allclose(used, (made - 0.3) / 2)

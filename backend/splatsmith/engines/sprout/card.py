@@ -93,5 +93,13 @@ CARD = EngineCard(
             minimum=0,
             maximum=100,
         ),
+        ParameterSpec(
+            "keep_framing",
+            ParameterType.BOOL,
+            False,
+            "The picture was taken by a camera with a field of view of 40 degrees, whose picture "
+            "the object's bounding sphere just fills. Its size and place then tell its depth.",
+            "Keep Framing",
+        ),
     ),
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ...conditioning.framing import frame_cutout
+from ...conditioning.framing import frame_cutout, square_around
 from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
 from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
-from ...gaussians.splat_grid import to_cloud
+from ...gaussians.splat_grid import Gaussians, to_cloud
 from ...nn.recording import Evaluate, RecordedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
@@ -32,7 +36,7 @@ from .model import (
     SplatDecoder,
     estimate,
 )
-from .refinement import Decoder, recorded, refine
+from .refinement import Decoder, View, placed, recorded, refine
 from .vocabulary import NOUNS, Vocabulary
 from .wording import Reader, Wording
 from .words import pack_text
@@ -48,6 +52,7 @@ class _Settings:
     elevation: float
     detail: float
     refinement: int
+    keep_framing: bool
 
 
 class Sprout:
@@ -81,7 +86,7 @@ class Sprout:
         settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
         wording = Wording.of(conditions.prompt)
         read, remarks = self._reader.read(wording) if wording.prompt.strip() else (None, ())
-        told = self._condition(conditions, read, settings.elevation)
+        told = self._condition(conditions, read, settings)
         latents, times = self._start(told, settings)
         steps = len(times) - 1
         fits = 0 if told.picture is None else settings.refinement
@@ -90,12 +95,13 @@ class Sprout:
         if steps:
             predict = self._predictor(told, settings.guidance)
             latents = sample(predict, latents, times, lambda done: progress.step(done, every))
-        if told.picture is None or not fits:
+        if told.picture is None:
             gaussians = self._decoder(latents)
         else:
-            view = (told.picture[0], settings.elevation)
-            gaussians = refine(
-                self._fitted, latents, view, fits, lambda done: progress.step(steps + done, every)
+            frame = None if told.frame is None else told.frame[0]
+            view = View(told.picture[0], settings.elevation, frame)
+            gaussians = self._of_picture(
+                latents, view, fits, lambda done: progress.step(steps + done, every)
             )
         cloud = to_cloud(gaussians, FAINTEST)
         if told.picture is None and wording.color and len(cloud):
@@ -103,6 +109,13 @@ class Sprout:
         progress.step(every, every)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=remarks if told.picture is None else ())
+
+    def _of_picture(
+        self, latents: Tensor, view: View, fits: int, after_step: Callable[[int], None]
+    ) -> Gaussians:
+        if fits:
+            return refine(self._fitted, latents, view, fits, after_step)
+        return placed(self._decoder(latents), view)
 
     def _predictor(self, told: Condition, guidance: float) -> Predict:
         """The denoiser under `told`. Text alone is guided: with and without it in one batch."""
@@ -133,15 +146,16 @@ class Sprout:
         return add_noise(guess, noise, torch.tensor([settings.detail]).to(guess)), times
 
     def _condition(
-        self, conditions: Conditions, read: EncodedText | None, elevation: float
+        self, conditions: Conditions, read: EncodedText | None, settings: _Settings
     ) -> Condition:
         text, mask = self._words(read)
         cutout = conditions.pictures.get(Kind.IMAGE)
         if cutout is None:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
-        height = torch.tensor([elevation], device=self._device)
-        return Condition(text, mask, picture, height, self._network.look(picture))
+        height = torch.tensor([settings.elevation], device=self._device)
+        frame = _frame_of(cutout).to(self._device) if settings.keep_framing else None
+        return Condition(text, mask, picture, height, frame, self._network.look(picture))
 
     def _words(self, read: EncodedText | None) -> tuple[Tensor, Tensor]:
         if read is None:
@@ -149,6 +163,16 @@ class Sprout:
             return empty, torch.zeros(empty.shape[:2], dtype=torch.bool, device=self._device)
         text, mask = pack_text(read)
         return text[None].to(self._device), mask[None].to(self._device)
+
+
+def _frame_of(cutout: NDArray[np.uint8]) -> Tensor:
+    """Where the framed picture lies in the whole one, [1, 3] as model.FRAME has it; the camera's
+    field of view is that of the picture's longer side.
+    """
+    height, width = cutout.shape[:2]
+    square, half = square_around(cutout), max(height, width) / 2
+    x, y = (square.x - width / 2) / half, (square.y - height / 2) / half
+    return torch.tensor([[x, y, math.log(square.side / half / 2)]])
 
 
 def load(variant: str, device: str) -> Sprout:

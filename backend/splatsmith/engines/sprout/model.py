@@ -30,6 +30,11 @@ PATCH = 8
 FEATURES = 112 + 320  # channels of the two maps of EfficientNet-lite0 that a patch is told
 TEXT_WIDTH = 384
 TEXT_TOKENS = 16
+FRAME = 3
+"""Where a framed picture was cut out of the view that a camera at DISTANCE has of the whole: the
+cut-out's middle (x to the right, y down, -1..1 over the view) and the logarithm of its side (view =
+1)."""
+FRAME_WAVES = 32
 
 ELEVATION = 18.0  # degrees, of the four views
 DISTANCE = 3.0
@@ -57,6 +62,7 @@ class Condition(Given):
     text_mask: Tensor  # [B, 17], True = present
     picture: Tensor | None = None  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
     elevation: Tensor | None = None  # [B], degrees, of the picture
+    frame: Tensor | None = None  # [B, 3], see FRAME; rows that are not finite = not known
     features: Tensor | None = None  # [B, 256, 432]: `look` at the picture, to do it only once
 
 
@@ -127,6 +133,7 @@ class LatentDenoiser(nn.Module):
         self.features_norm = nn.LayerNorm(FEATURES)
         self.features_enter = nn.Linear(FEATURES, width)
         self.elevation = nn.Linear(64, width)
+        self.frame = nn.Linear(FRAME * FRAME_WAVES, width)
         self.text = nn.Linear(TEXT_WIDTH, width)
         self.no_text = nn.Parameter(0.02 * torch.randn(TEXT_TOKENS + 1, width))
         self.pooled = nn.Linear(TEXT_WIDTH, width)
@@ -137,10 +144,9 @@ class LatentDenoiser(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, CHANNELS)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        nn.init.zeros_(self.features_enter.weight)
-        nn.init.zeros_(self.features_enter.bias)
+        for last in (self.leave, self.features_enter, self.frame):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, noisy: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """noisy [B, 256, 16] at time [B] (1 = noise) to the estimate of the clean latents."""
@@ -162,7 +168,14 @@ class LatentDenoiser(nn.Module):
         found = self.look(condition.picture) if condition.features is None else condition.features
         patches = patches + self.features_enter(self.features_norm(found))
         height = self.elevation(sinusoids(condition.elevation / 90, 64, 50.0))
+        if condition.frame is not None:
+            height = height + self._framed(condition.frame)
         return [text, patches + height[:, None]]
+
+    def _framed(self, frame: Tensor) -> Tensor:
+        known = frame.isfinite().all(-1, keepdim=True)
+        waves = sinusoids(torch.where(known, frame, 0).flatten(), FRAME_WAVES, 50.0)
+        return self.frame(waves.unflatten(0, frame.shape).flatten(1)) * known
 
     @torch.no_grad()
     def look(self, picture: Tensor) -> Tensor:

@@ -30,6 +30,15 @@ Decoder = Callable[[Tensor], Gaussians]
 
 
 @dataclass(frozen=True)
+class View:
+    """The picture that an asset is made from, and what is known of its camera."""
+
+    picture: Tensor  # [4, 128, 128], framed: RGB on white and alpha, -1..1
+    elevation: float  # degrees
+    frame: Tensor | None = None  # [3], see model.FRAME; None = not known
+
+
+@dataclass(frozen=True)
 class _Shown:
     """The framed picture, and the camera that would take it were it not framed."""
 
@@ -39,10 +48,11 @@ class _Shown:
     k: Tensor  # [3, 3]
 
     @classmethod
-    def of(cls, picture: Tensor, elevation: float) -> _Shown:
-        cameras = orbit([0.0], elevation, DISTANCE, FOV, PICTURE)
-        rgb, alpha = (picture / 2 + 0.5).split((3, 1))
-        camera = (torch.from_numpy(part[0]).to(picture) for part in (cameras.viewmats, cameras.Ks))
+    def of(cls, view: View) -> _Shown:
+        cameras = orbit([0.0], view.elevation, DISTANCE, FOV, PICTURE)
+        rgb, alpha = (view.picture / 2 + 0.5).split((3, 1))
+        parts = (cameras.viewmats, cameras.Ks)
+        camera = (torch.from_numpy(part[0]).to(view.picture) for part in parts)
         return cls(rgb, alpha[0], *camera)
 
     def framed(self, frame: Tensor) -> Tensor:
@@ -72,21 +82,21 @@ def recorded(decoder: SplatDecoder, device: str) -> Decoder:
 def refine(
     decoder: Decoder,
     latents: Tensor,
-    view: tuple[Tensor, float],
+    view: View,
     steps: int,
     after_step: Callable[[int], None],
 ) -> Gaussians:
-    """The Gaussians of `latents` [1, 256, 16], fitted to what the picture shows of them.
+    """The Gaussians of `latents` [1, 256, 16], fitted to what the picture shows of them; where the
+    picture's frame is known, they lie as it says.
 
     Args:
         decoder: its parameters must not ask for gradients.
-        view: the framed picture [4, 128, 128], RGB on white and alpha, -1..1, and the elevation
-            in degrees that it was taken from.
+        view: the picture.
         steps: of the latents' fit.
         after_step: hears 1, 2, ...
     """
     with torch.inference_mode(False), torch.enable_grad():
-        shown = _Shown.of(view[0].clone(), view[1])
+        shown = _Shown.of(replace(view, picture=view.picture.clone()))
         start = latents.clone()
         frame = shown.frame_of(draw(decoder(start), shown.viewmat, shown.k, PICTURE)[1])
         if frame is None:
@@ -94,7 +104,19 @@ def refine(
         fitted, frame = _fit(decoder, (start, frame), shown, steps, after_step)
         with torch.no_grad():
             gaussians = decoder(fitted)
-        return _recolored(gaussians, shown, shown.framed(frame))
+        gaussians = _recolored(gaussians, shown, shown.framed(frame))
+        return gaussians if view.frame is None else _moved(gaussians, shown, frame, view.frame)
+
+
+def placed(gaussians: Gaussians, view: View) -> Gaussians:
+    """`gaussians` where the picture's frame says that they lie; as they are where it is not
+    known.
+    """
+    if view.frame is None:
+        return gaussians
+    shown = _Shown.of(view)
+    frame = shown.frame_of(draw(gaussians, shown.viewmat, shown.k, PICTURE)[1])
+    return gaussians if frame is None else _moved(gaussians, shown, frame, view.frame)
 
 
 def _fit(
@@ -138,6 +160,21 @@ def _recolored(gaussians: Gaussians, shown: _Shown, k: Tensor) -> Gaussians:
         (wanted,) = torch.autograd.grad((drawn * lacking).sum(), asked)
         colors = (asked.detach() + wanted / (shares + _DOUBT)).clamp(0, 1)
     return replace(gaussians, colors=colors)
+
+
+def _moved(gaussians: Gaussians, shown: _Shown, fitted: Tensor, known: Tensor) -> Gaussians:
+    """`gaussians`, which lie in the picture by the frame `fitted` to them, moved across the line
+    of sight and scaled about the origin, so that they lie in it by the `known` one.
+    """
+    zoom = (-known[2]).exp()
+    shift = -zoom * known[:2] * (PICTURE / 2)
+    scale = fitted[0].exp() / zoom
+    across = (fitted[1:] * _PIXELS - shift) * DISTANCE / (zoom * shown.k[0, 0])
+    return replace(
+        gaussians,
+        means=gaussians.means * scale + across @ shown.viewmat[:2, :3],
+        scales=gaussians.scales * scale,
+    )
 
 
 def _box(alpha: Tensor) -> tuple[Tensor, Tensor] | None:
