@@ -97,8 +97,8 @@ CARD = EngineCard(
             "keep_framing",
             ParameterType.BOOL,
             False,
-            "The picture was taken by a camera with a field of view of 40 degrees, whose picture "
-            "the object's bounding sphere just fills. Its size and place then tell its depth.",
+            "The picture is what a camera with a field of view of 40 degrees sees of an object "
+            "whose bounding sphere just fills it. The asset takes its size and place from it.",
             "Keep Framing",
         ),
     ),
