@@ -21,7 +21,7 @@ from splatsmith.engines.sprout.wording import Reader, Wording
 from splatsmith.engines.sprout.words import pack_text
 from splatsmith.gaussians.splat_grid import Gaussians, to_cloud
 from splatsmith.weights import bundled_file
-from training.captions import NO_THINGS, head_noun, with_article
+from training.captions import NO_THINGS, head_noun, kinds, with_article
 from training.circles import LOOKS, as_images, draw_circle
 from training.features import LookFeatures
 from training.measures import Draw
@@ -113,12 +113,19 @@ class Recogniser:
         self._known = torch.cat(parts)
 
     def shows(self, looks: Tensor, nouns: list[str]) -> list[bool]:
-        """Whether each look's noun is in a name of one of its nearest objects."""
+        """Whether each look's noun names one of its nearest objects, or the kind of thing that it
+        is.
+        """
         nearest = (self._features(looks) @ self._known.T).topk(NEAREST).indices.tolist()
         return [
-            any(noun in self._records[i].name.split() for i in found)
+            any(noun in names_of(self._records[i]) for i in found)
             for noun, found in zip(nouns, nearest, strict=True)
         ]
+
+
+def names_of(record: ObjectRecord) -> set[str]:
+    """The words of its name, and what else such a thing is called: a couch is a sofa."""
+    return {*record.name.split(), *kinds(head_noun(record.name))}
 
 
 def share_of_nouns(painter: Painter, recogniser: Recogniser, nouns: list[str]) -> dict[str, float]:
