@@ -31,7 +31,7 @@ from training.circles import PICTURES
 from training.features import PerceptualDistance
 from training.measures import Draw
 from training.objects import ObjectRecord, read_index
-from training.picture_figures import Task, measure_looking_up, measure_pictures
+from training.picture_figures import KnownSides, Task, measure_looking_up, measure_pictures
 from training.render_views import DISTANCE, FOV, SIZE
 from training.sheets import STEPS
 from training.text_figures import (
@@ -44,7 +44,8 @@ from training.text_figures import (
     share_of_synonyms,
 )
 
-DETAILS = ((0.0, 0), (0.0, 10), (0.25, 0), (0.25, 10))  # and steps of refinement
+DEFAULT = (0.25, 10)  # the engine's detail, and its steps of refinement
+DETAILS = ((0.0, 0), (0.0, 10), (0.25, 0), DEFAULT)
 Networks = tuple[LatentDenoiser, SplatDecoder]
 
 
@@ -118,8 +119,8 @@ def report_pictures(
 ) -> None:
     """Print the baseline's figures, and the model's for each detail."""
     distance = PerceptualDistance(device)
-    known = [record for record in records if record.split == "train"]
-    print(f"nearest training object: {measure_looking_up(task, objects, known, distance)}")
+    known = KnownSides.of(objects, [record for record in records if record.split == "train"])
+    print(f"nearest training object: {measure_looking_up(task, known, distance)}", flush=True)
     for framed, (detail, refinement) in itertools.product((False, True), DETAILS):
         make = PictureMaker(networks, detail, refinement)
         figures = measure_pictures(task, make, drawing(device), distance, device, framed=framed)

@@ -1,8 +1,10 @@
-"""Write the nouns that the built-in model was shown, for its remark on prompts far from them.
+"""Write the nouns that the built-in model was shown, and the words that stand for them.
 
-    python -m training.nouns OBJECTS NOUNS.safetensors
+    python -m training.nouns OBJECTS WORDNET NOUNS.safetensors
 
-A noun is written with what the text encoder makes of it, with an article before it.
+WORDNET is the folder with WordNet 3's data.noun and index.noun; Debian's package wordnet-base has
+it as /usr/share/wordnet. A noun is written with what the text encoder makes of it, with an article
+before it.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from pathlib import Path
 import torch
 
 from splatsmith.conditioning.text import TextEncoder
-from splatsmith.engines.sprout.vocabulary import write_vocabulary
+from splatsmith.engines.sprout.vocabulary import Vocabulary, write_vocabulary
 from training.captions import NO_THINGS, count_nouns, with_article
 from training.objects import read_index
+from training.synonyms import stand_ins
+from training.wordnet import WordNet
 
 LEAST = 2  # training objects that a noun names
 
@@ -23,6 +27,7 @@ LEAST = 2  # training objects that a noun names
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("objects", type=Path)
+    parser.add_argument("wordnet", type=Path)
     parser.add_argument("nouns", type=Path)
     arguments = parser.parse_args()
     records = [record for record in read_index(arguments.objects) if record.split == "train"]
@@ -30,7 +35,8 @@ def main() -> None:
     nouns = sorted(noun for noun, count in counts.items() if count >= LEAST and names_things(noun))
     encoder = TextEncoder()
     pooled = torch.stack([encoder.encode(with_article(noun)).pooled for noun in nouns])
-    write_vocabulary(nouns, pooled, arguments.nouns)
+    spoken = stand_ins(nouns, records, WordNet.read(arguments.wordnet))
+    write_vocabulary(Vocabulary(tuple(nouns), pooled, spoken), arguments.nouns)
 
 
 def names_things(noun: str) -> bool:

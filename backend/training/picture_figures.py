@@ -63,7 +63,47 @@ class Task:
         return [slice(start, start + BATCH) for start in range(0, len(self.views), BATCH)]
 
 
+@dataclass(frozen=True)
+class KnownSides:
+    """The baseline: the known object, and the side of it, whose framed picture is nearest."""
+
+    views: Tensor  # [K, 12, 128, 128, 4] uint8, premultiplied
+    thumbnails: Tensor  # [12 K, 4096], of all objects' sides
+
+    @classmethod
+    def of(cls, objects: Path, known: list[ObjectRecord]) -> KnownSides:
+        views = draw_circle(objects, known, PICTURES)
+        framed = (frame_pictures(as_images(part)) for part in views.flatten(0, 1).split(256))
+        return cls(views, torch.cat([thumbnail(part.pictures) for part in framed]))
+
+    def nearest(self, pictures: Tensor) -> Tensor:
+        """RGBA [B, 11, 4, 128, 128] of the object nearest to each framed picture [B, 4, 128, 128]:
+        the sides after the nearest one, once around.
+        """
+        side = torch.cdist(thumbnail(pictures), self.thumbnails).argmin(1)
+        which, front = side // PICTURES.count, side % PICTURES.count
+        places = front[:, None] + torch.arange(1, PICTURES.count)
+        return as_images(self.views[which[:, None], places % PICTURES.count])
+
+
 @torch.inference_mode()
+def made_views(
+    task: Task, rows: slice, make: Make, draw: Draw, device: str, *, framed: bool
+) -> tuple[Tensor, Tensor]:
+    """RGB on white [B, 11, 3, 128, 128] and alpha of what is made of pictures, with their frames
+    if `framed`, seen from the places that were not shown.
+    """
+    shown = task.pictures(rows)
+    count = len(shown.pictures)
+    azimuth = torch.tensor(PICTURES.azimuths[1:], device=device).expand(count, -1)
+    elevation = torch.full((count,), PICTURES.elevation, device=device)
+    told = wordless(count, torch.device(device))
+    frames = shown.frames.to(device) if framed else None
+    condition = Condition(*told, shown.pictures.to(device), elevation, frames)
+    image, alpha = draw(make(condition), azimuth, elevation[:, None].expand_as(azimuth))
+    return image.cpu().clamp(0, 1), alpha.cpu()
+
+
 def measure_pictures(
     task: Task,
     make: Make,
@@ -73,44 +113,23 @@ def measure_pictures(
     *,
     framed: bool,
 ) -> Figures:
-    """What is made of the pictures, with their frames if `framed`, seen from the places that were
-    not shown.
-    """
+    """Of what is made of the pictures, see `made_views`."""
     rows = []
     for part in task.parts():
-        target = task.unseen(part)
-        count = len(target)
-        azimuth = torch.tensor(PICTURES.azimuths[1:], device=device).expand(count, -1)
-        elevation = torch.full((count,), PICTURES.elevation, device=device)
-        told = wordless(count, torch.device(device))
-        shown = task.pictures(part)
-        frames = shown.frames.to(device) if framed else None
-        condition = Condition(*told, shown.pictures.to(device), elevation, frames)
-        image, alpha = draw(make(condition), azimuth, elevation[:, None].expand_as(azimuth))
-        rows.append(_compare(image.cpu().clamp(0, 1), alpha.cpu(), target, distance))
+        image, alpha = made_views(task, part, make, draw, device, framed=framed)
+        rows.append(_compare(image, alpha, task.unseen(part), distance))
     return _figures(rows)
 
 
-@torch.inference_mode()
-def measure_looking_up(
-    task: Task, objects: Path, known: list[ObjectRecord], distance: PerceptualDistance
-) -> Figures:
-    """The baseline: the known object, and the side of it, whose framed picture is nearest."""
-    views = draw_circle(objects, known, PICTURES)
-    sides = views.flatten(0, 1)
-    small = torch.cat(
-        [thumbnail(frame_pictures(as_images(part)).pictures) for part in sides.split(256)]
-    )
+def measure_looking_up(task: Task, known: KnownSides, distance: PerceptualDistance) -> Figures:
     rows = []
     for part in task.parts():
-        nearest = torch.cdist(thumbnail(task.pictures(part).pictures), small).argmin(1)
-        which, front = nearest // PICTURES.count, nearest % PICTURES.count
-        places = front[:, None] + torch.arange(1, PICTURES.count)
-        found = as_images(views[which[:, None], places % PICTURES.count])
+        found = known.nearest(task.pictures(part).pictures)
         rows.append(_compare(on_white(found), found[:, :, 3], task.unseen(part), distance))
     return _figures(rows)
 
 
+@torch.inference_mode()
 def _compare(image: Tensor, alpha: Tensor, target: Tensor, distance: PerceptualDistance) -> Tensor:
     """PSNR, IoU and ST-LPIPS [3, B, 11]."""
     return torch.stack([*compare(image, alpha, target), distance(image, on_white(target))])

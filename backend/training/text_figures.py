@@ -47,6 +47,16 @@ SYNONYMS = {
     "a conifer": "tree",
     "a seat": "chair",
     "a desk": "table",
+    "a motorcar": "car",
+    "a bungalow": "house",
+    "a hatchet": "axe",
+    "a shrub": "bush",
+    "a trout": "fish",
+    "a skyscraper": "building",
+    "a flask": "bottle",
+    "a bookshelf": "shelf",
+    "a toadstool": "mushroom",
+    "a carpet": "rug",
 }
 
 
@@ -116,11 +126,15 @@ class Recogniser:
         """Whether each look's noun names one of its nearest objects, or the kind of thing that it
         is.
         """
-        nearest = (self._features(looks) @ self._known.T).topk(NEAREST).indices.tolist()
         return [
-            any(noun in names_of(self._records[i]) for i in found)
-            for noun, found in zip(nouns, nearest, strict=True)
+            any(noun in names_of(record) for record in found)
+            for noun, found in zip(nouns, self.nearest(looks), strict=True)
         ]
+
+    def nearest(self, looks: Tensor) -> list[list[ObjectRecord]]:
+        """The known objects that look most like each of B, the most like it first."""
+        found = (self._features(looks) @ self._known.T).topk(NEAREST).indices.tolist()
+        return [[self._records[index] for index in row] for row in found]
 
 
 def names_of(record: ObjectRecord) -> set[str]:

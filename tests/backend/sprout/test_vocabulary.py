@@ -10,6 +10,7 @@ import torch
 from splatsmith.conditioning.text import TextEncoder
 from splatsmith.engines.sprout.checkpoint import FOLDER
 from splatsmith.engines.sprout.vocabulary import NOUNS, Vocabulary, write_vocabulary
+from splatsmith.engines.sprout.wording import Reader, Wording
 from splatsmith.errors import WeightsDamaged
 from splatsmith.weights import bundled_file
 
@@ -47,9 +48,35 @@ def test_of_nouns_that_share_a_word_only_the_nearest_is_named(tmp_path: Path) ->
     file = tmp_path / "nouns.safetensors"
     likeness = torch.tensor([0.6, 0.55, 0.5, 0.4])
     pooled = torch.stack([likeness, (1 - likeness.square()).sqrt()], 1)
-    write_vocabulary(["small couch", "couch", "bed", "lamp"], pooled, file)
+    write_vocabulary(Vocabulary(("small couch", "couch", "bed", "lamp"), pooled, {}), file)
     (remark,) = Vocabulary.read(file).remark("a futon", torch.tensor([1.0, 0.0]))
     assert "it knows: small couch, bed and lamp." in remark
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read_as"),
+    [
+        ("a settee", "a sofa"),  # the encoder knows no such word
+        ("an old hatchet", "an old axe"),
+        ("a red motorcar in the rain", "a red car in the rain"),
+        ("Bungalows", "house"),
+        ("a cupboard", "a cabinet"),
+        ("a chair", "a chair"),
+        ("a giraffe", "a giraffe"),  # nothing that it knows is like it
+    ],
+)
+def test_other_words_for_known_things_are_read_as_these(
+    prompt: str, read_as: str, texts: TextEncoder, vocabulary: Vocabulary
+) -> None:
+    read, _ = Reader(texts, vocabulary).read(Wording.of(prompt))
+    assert torch.equal(read.pooled, texts.encode(read_as).pooled)
+
+
+def test_it_is_said_what_an_unlike_word_is_taken_for(
+    texts: TextEncoder, vocabulary: Vocabulary
+) -> None:
+    _, remarks = Reader(texts, vocabulary).read(Wording.of("a hatchet"))
+    assert remarks == ('Sprout takes "hatchet" for "axe". A larger engine will do better.',)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

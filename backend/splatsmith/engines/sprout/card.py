@@ -20,8 +20,8 @@ WEIGHTS = Checkpoint(
     files=(
         CheckpointFile(
             "weights/sprout.safetensors",
-            32_861_160,
-            "82232486cd70a2ff534ed05acb130711c2b9c31ec795cb11b2e4548085782f23",
+            32_906_224,
+            "263e12eac0d57ceeee41d2d48c741409eee4547557ec72fed4f03279f86e73c9",
         ),
     ),
     licence=Licence(

@@ -17,7 +17,6 @@ from ...errors import WeightsDamaged
 from .model import LatentDenoiser, Shape, SplatDecoder
 
 FOLDER = Path(__file__).parent
-FRAME_LAYER = ("denoiser.frame.weight", "denoiser.frame.bias")  # older weights have none
 REMEDY = "Install Splatsmith again: they travel with it."
 LARGE = 1 << 14  # elements from which on a matrix is stored as bytes
 SCALE = ":scale"  # after the name of a matrix, its scales [rows]
@@ -41,10 +40,7 @@ def read_networks(file: Path) -> tuple[LatentDenoiser, SplatDecoder]:
     denoiser, decoder = LatentDenoiser(Shape()), SplatDecoder(Shape())
     both = nn.ModuleDict({"denoiser": denoiser, "decoder": decoder})
     try:
-        values = _unpacked(load_file(file))
-        for name in FRAME_LAYER:
-            values.setdefault(name, torch.zeros_like(both.state_dict()[name]))
-        both.load_state_dict(values, strict=True)
+        both.load_state_dict(_unpacked(load_file(file)), strict=True)
     except (SafetensorError, RuntimeError, OSError, KeyError) as error:
         raise WeightsDamaged(f"The weights {file.name} cannot be read.", REMEDY) from error
     both.eval().requires_grad_(False)

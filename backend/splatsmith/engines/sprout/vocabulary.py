@@ -1,9 +1,10 @@
-"""The nouns of the training objects: what to say when a prompt names something else."""
+"""The nouns of the training objects, what stands for other words, and what is said of the rest."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,11 @@ NOUNS = Checkpoint(
     files=(
         CheckpointFile(
             "weights/nouns.safetensors",
-            486704,
-            "fe6917e0b51bfef428559cfe3f120ca2ccf3de2442725d7d1f571726d351a98d",
+            553_864,
+            "da0b27782c6de3656271b3a2a03d1150b5e24ebfc1b3d0cfef386a56851c409a",
         ),
     ),
-    licence=Licence("CC0-1.0"),
+    licence=Licence("CC0-1.0 and WordNet-3.0; see ATTRIBUTION.md beside it"),
 )
 NEAR = 0.66  # cosine of a prompt with the nearest noun above which they mean about the same
 _RELATED = 0.5  # cosine of two words from which on one may stand for the other
@@ -35,10 +36,11 @@ NAMED = 3  # nouns in a remark
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Nouns and what the text encoder makes of them."""
+    """Nouns, what the text encoder makes of them, and the noun that other words stand for."""
 
     nouns: tuple[str, ...]
     pooled: Tensor  # [N, 384], unit length
+    stand_ins: Mapping[str, str]  # "car" for "automobile"
 
     @classmethod
     def read(cls, file: Path) -> Vocabulary:
@@ -49,10 +51,15 @@ class Vocabulary:
         """
         try:
             with safe_open(file, "pt") as stored:
-                nouns = json.loads(stored.metadata()["nouns"])
-                return cls(tuple(nouns), stored.get_tensor("pooled").float())
+                written = stored.metadata()
+                nouns, stand_ins = json.loads(written["nouns"]), json.loads(written["stand_ins"])
+                return cls(tuple(nouns), stored.get_tensor("pooled").float(), stand_ins)
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise WeightsDamaged(f"The nouns {file.name} cannot be read.", REMEDY) from error
+
+    def stand_in(self, word: str) -> str | None:
+        """The noun that means the same as another word, or is a kind of it; in the plural too."""
+        return self.stand_ins.get(word) or self.stand_ins.get(word.removesuffix("s"))
 
     def nearest(self, pooled: Tensor) -> str | None:
         """The noun that means most nearly the same; None if it means something else.
@@ -98,6 +105,8 @@ class Vocabulary:
         return found
 
 
-def write_vocabulary(nouns: list[str], pooled: Tensor, file: Path) -> None:
-    """Write nouns and their pooled vectors [N, 384], half precision."""
-    save_file({"pooled": pooled.half()}, file, {"nouns": json.dumps(nouns)})
+def write_vocabulary(vocabulary: Vocabulary, file: Path) -> None:
+    """Write it all, the vectors in half precision."""
+    words = {"nouns": vocabulary.nouns, "stand_ins": vocabulary.stand_ins}
+    written = {name: json.dumps(value) for name, value in words.items()}
+    save_file({"pooled": vocabulary.pooled.half()}, file, written)

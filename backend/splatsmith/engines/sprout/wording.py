@@ -85,5 +85,8 @@ class Reader:
         remarks = self.vocabulary.remark(wording.prompt, read.pooled)
         if not wording.thing or self.vocabulary.names_one(wording.prompt):
             return read, remarks
+        if known := self.vocabulary.stand_in(wording.thing):
+            taken = f'Sprout takes "{wording.thing}" for "{known}". A larger engine will do better.'
+            return self.texts.encode(wording.naming(known)), (taken,) if remarks else ()
         known = self.vocabulary.nearest(self.texts.encode(wording.thing).pooled)
         return self.texts.encode(wording.naming(known)) if known else read, remarks
