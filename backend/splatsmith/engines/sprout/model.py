@@ -35,6 +35,7 @@ FRAME = 3
 cut-out's middle (x to the right, y down, -1..1 over the view) and the logarithm of its side (view =
 1)."""
 FRAME_WAVES = 32
+OFF_CENTRE, SMALLEST = 0.25, -1.2  # a frame's middle at most, its side at least: as in training
 
 ELEVATION = 18.0  # degrees, of the four views
 DISTANCE = 3.0
@@ -62,7 +63,7 @@ class Condition(Given):
     text_mask: Tensor  # [B, 17], True = present
     picture: Tensor | None = None  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
     elevation: Tensor | None = None  # [B], degrees, of the picture
-    frame: Tensor | None = None  # [B, 3], see FRAME; rows that are not finite = not known
+    frame: Tensor | None = None  # [B, 3], see FRAME; not finite, or unlike training's = not told
     features: Tensor | None = None  # [B, 256, 432]: `look` at the picture, to do it only once
 
 
@@ -173,7 +174,8 @@ class LatentDenoiser(nn.Module):
         return [text, patches + height[:, None]]
 
     def _framed(self, frame: Tensor) -> Tensor:
-        known = frame.isfinite().all(-1, keepdim=True)
+        known = frame.isfinite().all(-1, keepdim=True) & (frame[:, 2:] >= SMALLEST)
+        known &= (frame[:, :2].abs() <= OFF_CENTRE).all(-1, keepdim=True)
         waves = sinusoids(torch.where(known, frame, 0).flatten(), FRAME_WAVES, 50.0)
         return self.frame(waves.unflatten(0, frame.shape).flatten(1)) * known
 
