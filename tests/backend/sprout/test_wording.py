@@ -47,6 +47,12 @@ def test_the_thing_can_be_called_otherwise() -> None:
     assert Wording.of("a thing").naming(r"\g<0>") == r"a \g<0>"
 
 
+def test_the_article_follows_the_name() -> None:
+    assert Wording.of("An automobile").naming("car") == "A car"
+    assert Wording.of("a hatchet on a log").naming("axe") == "an axe on a log"
+    assert Wording.of("an old hatchet").naming("axe") == "an old axe"
+
+
 def gray_and_white(white: float) -> GaussianCloud:
     cloud = shell(400)
     colors = np.full((400, 3), 0.45, np.float32)

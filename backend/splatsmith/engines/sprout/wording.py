@@ -67,9 +67,14 @@ class Wording:
         return cls(prompt, thing, asked.pop() if one else None)
 
     def naming(self, thing: str) -> str:
-        """The prompt with another name for the thing."""
-        whole = re.compile(rf"\b{re.escape(self.thing)}\b", re.IGNORECASE)
-        return whole.sub(lambda _: thing, self.prompt, count=1)
+        """The prompt with another name for the thing, and the article that it takes."""
+        whole = re.compile(rf"\b(?:(a)n?\s+)?{re.escape(self.thing)}\b", re.IGNORECASE)
+        article = "n " if thing[0] in "aeiou" else " "
+
+        def named(found: re.Match[str]) -> str:
+            return f"{found[1]}{article}{thing}" if found[1] else thing
+
+        return whole.sub(named, self.prompt, count=1)
 
 
 @dataclass(frozen=True)
