@@ -35,7 +35,7 @@ from training.measures import (
     unseen_views,
 )
 from training.parallel import Team
-from training.sheets import estimate_sheet, prompt_sheet
+from training.sheets import GUIDANCE, estimate_sheet, prompt_sheet
 from training.splat_rendering import draw_on_white
 from training.texts import TextBank, load_texts
 from training.views import ViewBank, load_views
@@ -133,7 +133,7 @@ class Report:
             draw_on_white,
             self._out / f"estimates-{sheet}.png",
         )
-        for guidance in (1.5, 2.5):
+        for guidance in (1.5, GUIDANCE):
             file = self._out / f"prompts-{guidance}-{sheet}.png"
             prompt_sheet(self._texts, networks, draw_on_white, guidance, file)
 

@@ -8,20 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from splatsmith.diffusion.flow import guided, sample, sampling_times
-from splatsmith.engines.sprout.model import (
-    CHANNELS,
-    TOKENS,
-    Condition,
-    LatentDenoiser,
-    SplatDecoder,
-)
-from training.measures import Draw, front_samples, picture_condition, unseen_views, wordless
+from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.text_sampling import sample_from_text, starting_noise
+from training.measures import Draw, front_samples, picture_condition, unseen_views
 from training.texts import PROMPTS, TextBank
 from training.views import ViewBank, on_white
 
 Networks = tuple[LatentDenoiser, SplatDecoder]
-GUIDANCE, STEPS = 2.5, 20
+GUIDANCE, STEPS = 3.0, 20
 SHOWN = (0, 3, 7, 11, 20, 26)  # of the unseen views
 
 
@@ -41,25 +35,16 @@ def estimate_sheet(
     save_sheet(torch.cat([picture, torch.stack([white, image], 2).flatten(1, 2)], 1), file)
 
 
-@torch.inference_mode()
-def sample_from_text(
-    networks: Networks,
+def texts_to_latents(
+    denoiser: LatentDenoiser,
     words: tuple[Tensor, Tensor],
     seeds: list[int],
     guidance: float = GUIDANCE,
     steps: int = STEPS,
 ) -> Tensor:
     """Latents [B, 256, 16] for B texts, as the engine makes them with these seeds."""
-    denoiser, _ = networks
-    told = Condition(*words)
-    untold = Condition(*wordless(len(words[0]), words[0].device))
-    randomness = [torch.Generator().manual_seed(seed) for seed in seeds]
-    noise = torch.cat([torch.randn(1, TOKENS, CHANNELS, generator=g) for g in randomness])
-
-    def predict(noisy: Tensor, time: Tensor) -> Tensor:
-        return guided(denoiser(noisy, time, told), denoiser(noisy, time, untold), guidance)
-
-    return sample(predict, noise.to(words[0].device), sampling_times(steps), lambda _: None)
+    noise = torch.cat([starting_noise(seed) for seed in seeds]).to(words[0].device)
+    return sample_from_text(denoiser, Condition(*words), noise, steps, guidance, lambda _: None)
 
 
 @torch.inference_mode()
@@ -72,7 +57,7 @@ def prompt_sheet(
     ).repeat_interleave(3)
     words = texts.tokens[rows].float(), texts.mask[rows]
     seeds = list(range(3)) * len(PROMPTS)
-    cloud = networks[1](sample_from_text(networks, words, seeds, guidance))
+    cloud = networks[1](texts_to_latents(networks[0], words, seeds, guidance))
     azimuth = torch.tensor([30.0, 140.0], device=rows.device).expand(len(rows), 2)
     image, _ = draw(cloud, azimuth, torch.full_like(azimuth, 18.0))
     save_sheet(image.unflatten(0, (10, 6)).flatten(1, 2), file)

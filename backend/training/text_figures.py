@@ -26,7 +26,7 @@ from training.circles import LOOKS, as_images, draw_circle
 from training.features import LookFeatures
 from training.measures import Draw
 from training.objects import ObjectRecord
-from training.sheets import sample_from_text
+from training.sheets import texts_to_latents
 from training.tints import NAMES
 from training.views import on_white
 
@@ -78,7 +78,7 @@ class Painter:
         images, alphas = [], []
         for start in range(0, len(prompts), 16):
             told = words[start : start + 16], mask[start : start + 16]
-            latents = sample_from_text(self.networks, told, [seed] * len(told[0]))
+            latents = texts_to_latents(self.networks[0], told, [seed] * len(told[0]))
             azimuth = torch.tensor(LOOKS.azimuths, device=self.device).expand(len(latents), -1)
             elevation = torch.full_like(azimuth, LOOKS.elevation)
             asked = [wording.color for wording in wordings[start : start + 16]]

@@ -59,7 +59,7 @@ CARD = EngineCard(
         ParameterSpec(
             "guidance",
             ParameterType.FLOAT,
-            2.5,
+            3.0,
             "How strictly the prompt is followed. Above 4 colours burn.",
             "Guidance",
             minimum=1.0,

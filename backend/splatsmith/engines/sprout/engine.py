@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from ...conditioning.framing import frame_cutout, square_around
 from ...conditioning.text import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
-from ...diffusion.flow import Predict, add_noise, guided, sample, sampling_times
+from ...diffusion.flow import add_noise, sample, sampling_times
 from ...gaussians.splat_grid import Gaussians, to_cloud
 from ...nn.recording import Evaluate, RecordedDenoiser
 from ...progress import Progress
@@ -24,19 +23,18 @@ from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
 from .hues import in_color
 from .model import (
-    CHANNELS,
     DISTANCE,
     FOV,
     PICTURE,
     TEXT_TOKENS,
     TEXT_WIDTH,
-    TOKENS,
     Condition,
     LatentDenoiser,
     SplatDecoder,
     estimate,
 )
 from .refinement import Decoder, View, placed, recorded, refine
+from .text_sampling import sample_from_text, starting_noise
 from .vocabulary import NOUNS, Vocabulary
 from .wording import Reader, Wording
 from .words import pack_text
@@ -87,61 +85,60 @@ class Sprout:
         wording = Wording.of(conditions.prompt)
         read, remarks = self._reader.read(wording) if wording.prompt.strip() else (None, ())
         told = self._condition(conditions, read, settings)
-        latents, times = self._start(told, settings)
-        steps = len(times) - 1
-        fits = 0 if told.picture is None else settings.refinement
-        every = steps + fits + 1
-        progress.step(0, every)
-        if steps:
-            predict = self._predictor(told, settings.guidance)
-            latents = sample(predict, latents, times, lambda done: progress.step(done, every))
-        if told.picture is None:
-            gaussians = self._decoder(latents)
-        else:
-            frame = None if told.frame is None else told.frame[0]
-            view = View(told.picture[0], settings.elevation, frame)
-            gaussians = self._of_picture(
-                latents, view, fits, lambda done: progress.step(steps + done, every)
-            )
+        gaussians = (
+            self._of_text(told, settings, progress)
+            if told.picture is None
+            else self._of_picture(told, told.picture[0], settings, progress)
+        )
         cloud = to_cloud(gaussians, FAINTEST)
         if told.picture is None and wording.color and len(cloud):
             cloud = in_color(cloud, wording.color)
-        progress.step(every, every)
+        progress.step(1, 1)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=remarks if told.picture is None else ())
 
-    def _of_picture(
-        self, latents: Tensor, view: View, fits: int, after_step: Callable[[int], None]
-    ) -> Gaussians:
-        if fits:
-            return refine(self._fitted, latents, view, fits, after_step)
-        return placed(self._decoder(latents), view)
+    def _of_text(self, told: Condition, settings: _Settings, progress: Progress) -> Gaussians:
+        steps = settings.steps
+        progress.step(0, steps + 1)
+        noise = starting_noise(settings.seed).to(self._device)
+        latents = sample_from_text(
+            self._denoiser,
+            told,
+            noise,
+            steps,
+            settings.guidance,
+            lambda done: progress.step(done, steps + 1),
+        )
+        return self._decoder(latents)
 
-    def _predictor(self, told: Condition, guidance: float) -> Predict:
-        """The denoiser under `told`. Text alone is guided: with and without it in one batch."""
-        if told.picture is not None or guidance == 1.0:
-            return lambda noisy, time: self._denoiser(noisy, time, told)
-        both = Condition(
-            torch.cat([told.text, torch.zeros_like(told.text)]),
-            torch.cat([told.text_mask, torch.zeros_like(told.text_mask)]),
+    def _of_picture(
+        self, told: Condition, picture: Tensor, settings: _Settings, progress: Progress
+    ) -> Gaussians:
+        latents, times = self._start(told, settings)
+        steps, fits = len(times) - 1, settings.refinement
+        every = steps + fits + 1
+        progress.step(0, every)
+        if steps:
+            latents = sample(
+                lambda noisy, time: self._denoiser(noisy, time, told),
+                latents,
+                times,
+                lambda done: progress.step(done, every),
+            )
+        frame = None if told.frame is None else told.frame[0]
+        view = View(picture, settings.elevation, frame)
+        if not fits:
+            return placed(self._decoder(latents), view)
+        return refine(
+            self._fitted, latents, view, fits, lambda done: progress.step(steps + done, every)
         )
 
-        def predict(noisy: Tensor, time: Tensor) -> Tensor:
-            predicted = self._denoiser(noisy.repeat(2, 1, 1), time.repeat(2), both)
-            conditional, unconditional = predicted.chunk(2)
-            return guided(conditional, unconditional, guidance)
-
-        return predict
-
     def _start(self, told: Condition, settings: _Settings) -> tuple[Tensor, list[float]]:
-        """Where sampling starts, and its times: from noise, or from the noised estimate."""
-        randomness = torch.Generator().manual_seed(settings.seed)
-        noise = torch.randn(1, TOKENS, CHANNELS, generator=randomness).to(self._device)
-        if told.picture is None:
-            return noise, sampling_times(settings.steps)
+        """Where sampling from a picture starts, and its times: from the noised estimate."""
         guess = estimate(self._denoiser, told)
         if settings.detail == 0:
             return guess, [0.0]
+        noise = starting_noise(settings.seed).to(guess)
         times = sampling_times(settings.steps, settings.detail)
         return add_noise(guess, noise, torch.tensor([settings.detail]).to(guess)), times
 
