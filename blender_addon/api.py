@@ -34,18 +34,26 @@ from .contract.protocol import (
     JobKind,
     Product,
 )
-from .desk import Desk, Ending, Wish
-from .finishing import Finish
-from .guide import Guide as Guide  # a part of a recipe, for scripts
-from .importing import Asset, Placing, grid, import_files, read_origin, request_of, title_of_splats
+from .control_map import Guide as Guide  # a part of a recipe, for scripts
+from .generation_settings import Recipe
+from .images import Picture, name_of, read_picture
+from .importing.files import (
+    Asset,
+    Placing,
+    grid,
+    import_files,
+    read_origin,
+    request_of,
+    title_of_splats,
+)
+from .importing.post_import import Finish
+from .job_tracker import Desk, Ending, Wish
 from .link.snapshot import LinkSettings, Snapshot
-from .permission import check_online, default_settings
-from .pictures import Picture, name_of, read_picture
-from .recipe import Recipe
-from .scene.marks import mark_asset, read_mark
+from .online_access import check_online, default_settings
+from .scene.provenance import mark_asset, read_mark
 from .scene.quads import add_quads
 from .scene.splats import cloud_of, copy_splats
-from .scene.stance import stance_of
+from .scene.transform_snapshot import stance_of
 
 POLL_SECONDS = 0.05
 
@@ -58,15 +66,9 @@ class BatchReport:
     failures: Mapping[str, SplatsmithError]
 
 
-PLAIN = Recipe()
-DEFAULTS = ExtractionOptions()
-AT_CURSOR = Placing()
-AS_MADE = Finish()
+PLAIN, DEFAULTS, AT_CURSOR, AS_MADE = Recipe(), ExtractionOptions(), Placing(), Finish()
 
 _desk = Desk()
-
-
-# Making assets
 
 
 def generate(

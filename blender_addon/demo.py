@@ -20,7 +20,7 @@ from mathutils import Matrix, Vector
 from . import api
 from .contract.problems import SplatsmithError
 from .contract.protocol import Product
-from .importing import Asset, Placing
+from .importing.files import Asset, Placing
 from .scene import studio
 
 PROMPT = "a wooden chair"

@@ -21,11 +21,11 @@ from splatsmith.engines.sprout.model import (
     view_rays,
     view_rotation,
 )
-from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.gaussians.gaussian_batch import Gaussians
+from training.distributed import Team
 from training.encoder import ViewEncoder
-from training.measures import picture_condition
+from training.metrics import picture_condition
 from training.optimizer import Trainer, compile_blocks
-from training.parallel import Team
 from training.render_views import RING
 from training.splat_rendering import picture_loss, random_background, render
 from training.views import Sample, ViewBank, random_sample, ring_views, take_views

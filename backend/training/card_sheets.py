@@ -21,12 +21,12 @@ from torch import Tensor
 
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from training.circles import LOOKS, as_images, draw_circle
 from training.evaluate import DEFAULT, Networks, PictureMaker, draw_on_cpu
-from training.measures import compare
+from training.image_metrics import KnownSides, Task, made_views
+from training.metrics import compare
 from training.objects import ObjectRecord, read_index
-from training.picture_figures import KnownSides, Task, made_views
-from training.text_figures import Painter, Recogniser
+from training.orbit_views import LOOKS, as_images, draw_circle
+from training.text_metrics import Painter, Recogniser
 from training.texts import PROMPTS
 from training.views import on_white
 

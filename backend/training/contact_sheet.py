@@ -22,8 +22,8 @@ from splatsmith.contract.cards import Condition
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.sprout.card import CARD
 from splatsmith.engines.sprout.engine import Sprout, load
-from splatsmith.gaussians.preview import Picture, Scene, Turn, render_turntable
-from splatsmith.pictures import read_picture
+from splatsmith.gaussians.preview_rendering import Picture, Scene, Turn, render_turntable
+from splatsmith.images import read_picture
 from splatsmith.progress import silent
 
 CELL = 200  # pixels a side

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splatsmith.diffusion.flow import add_noise
+from splatsmith.diffusion.rectified_flow import add_noise
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from training.autoencoder import LATENT_NOISE, encode
+from training.distributed import Team
 from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
-from training.parallel import Team
+from training.recoloring import NAMES, tint_matrices
 from training.render_views import RING
 from training.splat_rendering import (
     mean_square_loss,
@@ -32,7 +33,6 @@ from training.splat_rendering import (
     silhouette_loss,
 )
 from training.texts import TextBank
-from training.tints import NAMES, tint_matrices
 from training.views import (
     Sample,
     ViewBank,

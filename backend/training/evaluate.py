@@ -19,22 +19,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from splatsmith.diffusion.flow import add_noise, sample, sampling_times
+from splatsmith.diffusion.rectified_flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.refinement import View, placed, refine
 from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.gaussian_batch import Gaussians
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.splat_grid import Gaussians
-from training.circles import PICTURES
-from training.features import PerceptualDistance
-from training.measures import Draw
+from training.image_metrics import KnownSides, Task, measure_looking_up, measure_pictures
+from training.judge_networks import PerceptualDistance
+from training.metrics import Draw
 from training.objects import ObjectRecord, read_index
-from training.picture_figures import KnownSides, Task, measure_looking_up, measure_pictures
+from training.orbit_views import PICTURES
 from training.render_views import DISTANCE, FOV, SIZE
 from training.sheets import STEPS
-from training.text_figures import (
+from training.text_metrics import (
     Painter,
     Recogniser,
     as_cloud,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from splatsmith.conditioning.text import TextEncoder
+from splatsmith.conditioning.text_encoder import TextEncoder
 from splatsmith.engines.sprout.vocabulary import Vocabulary, write_vocabulary
 from training.captions import NO_THINGS, count_nouns, with_article
 from training.objects import read_index

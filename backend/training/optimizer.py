@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from training.parallel import Team
+from training.distributed import Team
 
 WARM_UP = 200  # steps
 STEADY = 0.45  # share of the time before the rate starts to fall

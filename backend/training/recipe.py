@@ -24,9 +24,10 @@ from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from training.autoencoder import encode, train_autoencoder, train_encoder
 from training.denoiser import Students, train_denoiser
+from training.distributed import Team
 from training.encoder import ViewEncoder
-from training.features import photo_classifier
-from training.measures import (
+from training.judge_networks import photo_classifier
+from training.metrics import (
     Figures,
     compare,
     front_samples,
@@ -34,7 +35,6 @@ from training.measures import (
     measure_looking_up,
     unseen_views,
 )
-from training.parallel import Team
 from training.sheets import GUIDANCE, estimate_sheet, prompt_sheet
 from training.splat_rendering import draw_on_white
 from training.texts import TextBank, load_texts

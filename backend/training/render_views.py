@@ -25,8 +25,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from training.invented import composed, plain, rotation_about_y
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
+from training.synthetic_objects import composed, plain, rotation_about_y
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.text_sampling import sample_from_text, starting_noise
-from training.measures import Draw, front_samples, picture_condition, unseen_views
+from training.metrics import Draw, front_samples, picture_condition, unseen_views
 from training.texts import PROMPTS, TextBank
 from training.views import ViewBank, on_white
 

@@ -10,7 +10,7 @@ from gsplat import rasterization
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.gaussians.gaussian_batch import Gaussians
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training.render_views import DISTANCE, FOV, SIZE
 

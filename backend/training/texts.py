@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splatsmith.conditioning.text import EncodedText, TextEncoder
+from splatsmith.conditioning.text_encoder import EncodedText, TextEncoder
 from splatsmith.engines.sprout.model import TEXT_TOKENS
-from splatsmith.engines.sprout.words import pack_text
+from splatsmith.engines.sprout.prompt_tokens import pack_text
 from training.captions import caption_variants, count_nouns, text_weight, tinted_text
 from training.objects import ObjectRecord, read_index
-from training.tints import NAMES
+from training.recoloring import NAMES
 
 PROMPTS = (
     "a wooden chair",

@@ -18,7 +18,7 @@ from ..contract.weights import CheckpointStatus
 from .backend import Backend
 from .client import Client, ServiceGone
 from .environment import InstallCancelled
-from .orders import OrderBook
+from .jobs import OrderBook
 from .snapshot import BackendState, LinkSettings, Order, Outcome, Snapshot
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import bpy
 
-from . import looks, splat_nodes
+from . import materials, splat_nodes
 
 VERSION = 1  # raised whenever a look changes: older files keep the look they were made with
 ELLIPSOIDS_IN_VIEWPORT = 40_000
@@ -41,7 +41,7 @@ def show_points(obj: bpy.types.Object) -> None:
 
 def surface_material() -> bpy.types.Material:
     """The material of points, and of meshes whose colours are on their vertices."""
-    return _once(bpy.data.materials, "Splatsmith Surface", looks.build_surface)
+    return _once(bpy.data.materials, "Splatsmith Surface", materials.build_surface)
 
 
 def set_input(modifier: bpy.types.NodesModifier, name: str, value: float | bool) -> None:
@@ -63,8 +63,8 @@ def raise_transparent_bounces(scene: bpy.types.Scene) -> None:
 
 
 def _new_splat_group(name: str) -> bpy.types.NodeTree:
-    ellipsoid = _once(bpy.data.materials, "Splatsmith Ellipsoid", looks.build_ellipsoid)
-    dot = _once(bpy.data.materials, "Splatsmith Dot", looks.build_dot)
+    ellipsoid = _once(bpy.data.materials, "Splatsmith Ellipsoid", materials.build_ellipsoid)
+    dot = _once(bpy.data.materials, "Splatsmith Dot", materials.build_dot)
     return splat_nodes.build_splats(name, ellipsoid, dot)
 
 

@@ -9,8 +9,8 @@ import bpy
 
 from ..contract.problems import SplatsmithError
 from . import appearance
-from .colors import mean_color, texture_of
-from .sight import selection_kept
+from .surface_colors import mean_color, texture_of
+from .visibility import selection_kept
 
 _SMOOTH_ANGLE = math.radians(60)  # of two faces; sharper edges stay edges
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..contract.points import PointCloud
 from ..contract.transform import Y_UP_TO_Z_UP
 from . import appearance
-from .colors import to_linear
-from .datablocks import PointAttribute, add_point_object
-from .looks import SURFACE_COLOR
+from .materials import SURFACE_COLOR
+from .point_data import PointAttribute, add_point_object
+from .surface_colors import to_linear
 
 _DISTANCES = 4_000_000  # measured at most to learn the points' spacing
 _QUERIES = 256

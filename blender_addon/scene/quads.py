@@ -18,12 +18,12 @@ from mathutils.bvhtree import BVHTree
 
 from ..contract.problems import SplatsmithError
 from . import appearance
-from .colors import colors_at, read_all
-from .looks import SURFACE_COLOR
-from .marks import copy_mark
-from .operating import apart, selected
-from .sight import hand_selection_on, hide
-from .stance import stance_of
+from .materials import SURFACE_COLOR
+from .operator_context import apart, selected
+from .provenance import copy_mark
+from .surface_colors import colors_at, read_all
+from .transform_snapshot import stance_of
+from .visibility import hand_selection_on, hide
 
 MOST_COARSE_QUADS = 4_000
 # QuadriFlow refuses edges below 0.0001; at this size of the whole none are so short.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..contract.cloud import SH_C0
-from .looks import CUTOFF, SPLAT_COLOR
+from .materials import CUTOFF, SPLAT_COLOR
 from .nodes import Tree
 
 # An icosphere of two subdivisions reaches around the sphere of 0.934 its radius.

@@ -23,7 +23,7 @@ from ..contract.transform import (
     transform_cloud,
 )
 from . import appearance
-from .datablocks import FLOAT4, PointAttribute, add_point_object, read_attributes
+from .point_data import FLOAT4, PointAttribute, add_point_object, read_attributes
 
 IS_NATIVE = "type" in bpy.types.PointCloud.bl_rna.properties
 BASE = "radiance:base"  # three raw constant harmonics, and the opacity 0..1

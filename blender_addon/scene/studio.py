@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-from .looks import build_matt_color
+from .materials import build_matt_color
 from .nodes import empty_tree
 
 ELEVATION = math.radians(16)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from . import (
-    checkpoints,
-    operators,
-    panels,
-    pictures,
-    preferences,
-    properties,
-    selection,
-    timer,
-)
+from . import checkpoints, operators, panels, preferences, properties, selection, thumbnails, timer
 
-PARTS = (preferences, properties, operators, selection, panels, checkpoints, pictures, timer)
+PARTS = (preferences, properties, operators, selection, panels, checkpoints, thumbnails, timer)
 
 
 def register() -> None:

@@ -13,10 +13,10 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest
 from ..contract.weights import CheckpointState, CheckpointStatus
 from ..link.snapshot import Snapshot
-from .attempts import Attempt, why_no_backend
-from .needs import hub_checkpoints, missing_checkpoints
+from .api_operator import Attempt, why_no_backend
 from .panels import InSidebar, draw_text
 from .properties import engine_group
+from .required_checkpoints import hub_checkpoints, missing_checkpoints
 
 WIDTH = 420
 GIGABYTE = 1e9

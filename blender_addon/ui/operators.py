@@ -11,9 +11,9 @@ from bpy.props import StringProperty
 from .. import api
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import Snapshot
-from .attempts import Attempt, why_no_backend
-from .needs import missing_checkpoints
+from .api_operator import Attempt, why_no_backend
 from .properties import PREFIX, SplatsmithSettings, engine_group, guiding_objects
+from .required_checkpoints import missing_checkpoints
 
 NEW_SEEDS = 1_000_000  # short enough to read out
 INSTALL_NOTICE = (

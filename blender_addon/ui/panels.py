@@ -14,9 +14,9 @@ from ..contract.protocol import ExtractRequest, JobKind, JobState, JobStatus
 from ..link.snapshot import BackendState, Snapshot
 from .extraction import draw_mesh_fields, draw_point_fields
 from .operators import why_not
-from .pictures import icon_of
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
 from .selection import draw_mesh_operators, draw_splat_operators
+from .thumbnails import icon_of
 
 SHOWN_JOBS = 6
 PIXELS_PER_LETTER = 7.2

@@ -12,7 +12,7 @@ from .. import api
 from ..contract.protocol import Product
 from ..scene.quads import is_mesh
 from ..scene.splats import is_splats
-from .attempts import Attempt, why_no_backend
+from .api_operator import Attempt, why_no_backend
 from .extraction import ExtractionFields, draw_mesh_fields, draw_point_fields
 
 WIDTH = 320

@@ -12,8 +12,8 @@ import bpy
 
 from .. import api
 from ..link.snapshot import Snapshot
-from .pictures import show_previews
 from .properties import show_engines
+from .thumbnails import show_previews
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from blender_addon.contract.protocol import DownloadRequest, JobKind, JobState, 
 from blender_addon.contract.weights import CheckpointState
 from blender_addon.link.snapshot import LinkSettings
 from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
-from blender_addon.ui.needs import hub_checkpoints, missing_checkpoints
 from blender_addon.ui.operators import why_not
 from blender_addon.ui.properties import engine_group, show_engines
+from blender_addon.ui.required_checkpoints import hub_checkpoints, missing_checkpoints
 from tests.backend.weights.mirror import Mirror, running
 from tests.backend.weights.published import TOKEN, new_mirror
 

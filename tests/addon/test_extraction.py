@@ -22,7 +22,7 @@ from blender_addon.contract.protocol import (
     JobStatus,
     Product,
 )
-from blender_addon.desk import Cancelled
+from blender_addon.job_tracker import Cancelled
 from blender_addon.scene.splats import add_splats
 
 QUICK = ExtractionOptions(face_budget=2_000, texture_size=0, resolution=48, point_count=500)

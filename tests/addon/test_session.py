@@ -17,7 +17,7 @@ import pytest
 from blender_addon import api
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import JobState, JobStatus, Product
-from blender_addon.desk import Cancelled
+from blender_addon.job_tracker import Cancelled
 from blender_addon.link.client import Address
 from blender_addon.link.snapshot import BackendState, LinkSettings
 

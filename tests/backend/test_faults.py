@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from splatsmith.contract.problems import SplatsmithError
+from splatsmith.error_mapping import explain
 from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture
-from splatsmith.faults import explain
 
 
 @pytest.mark.parametrize(

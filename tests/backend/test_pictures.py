@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from splatsmith.errors import UnreadablePicture
-from splatsmith.pictures import MAX_SIDE, WORKING_SIDE, read_picture
+from splatsmith.images import MAX_SIDE, WORKING_SIDE, read_picture
 
 RED = (200, 30, 20)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.reference import rasterize_reference
+from splatsmith.gaussians.rasterize_reference import rasterize_reference
 from tests.backend.gaussians.clouds import random_cloud, shell
 
 from .figure import Figure

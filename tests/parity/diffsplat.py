@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splatsmith.diffusion.schedulers import make_solver
 from splatsmith.engines.diffsplat import elevest, gsrecon
 from splatsmith.engines.diffsplat.cameras import (
     FOV,
@@ -18,10 +19,7 @@ from splatsmith.engines.diffsplat.cameras import (
     shrink_maps,
     unproject,
 )
-from splatsmith.engines.diffsplat.checkpoint import fill
-from splatsmith.engines.diffsplat.encoding import encode_picture, make_picture_encoder
-from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale, TinyDecoder
-from splatsmith.engines.diffsplat.networks import (
+from splatsmith.engines.diffsplat.denoisers import (
     MultiViewPixArt,
     Text,
     build_control_net,
@@ -29,15 +27,17 @@ from splatsmith.engines.diffsplat.networks import (
     build_sd3,
     build_unet,
 )
-from splatsmith.engines.diffsplat.pictures import (
+from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale, TinyDecoder
+from splatsmith.engines.diffsplat.image_encoder import encode_picture, make_picture_encoder
+from splatsmith.engines.diffsplat.image_preparation import (
     center_object,
     on_white,
     show_control,
     shrink_picture,
 )
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights, sample
-from splatsmith.engines.diffsplat.schedulers import make_solver
-from splatsmith.engines.diffsplat.splats import read_gaussians, write_published_ply
+from splatsmith.engines.diffsplat.splat_images import read_gaussians, write_published_ply
+from splatsmith.engines.diffsplat.tensor_files import fill
 from splatsmith.gaussians.cameras import orbit
 from splatsmith.gaussians.rasterize import WHITE
 

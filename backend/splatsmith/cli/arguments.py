@@ -27,7 +27,7 @@ from .batch import run_batch
 from .engines import run_engines
 from .extract import run_extract
 from .generate import run_generate
-from .products import add_products, one_of
+from .product_options import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 

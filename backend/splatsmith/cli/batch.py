@@ -6,10 +6,10 @@ import argparse
 from functools import partial
 
 from ..contract.batches import BatchItem, read_batch
+from .batch_runner import Task, make_each
+from .console import Screen
 from .generate import request_of
-from .many import Task, make_each
-from .screen import Screen
-from .workshop import Generation, order_generation
+from .local_runner import Generation, order_generation
 
 
 def run_batch(options: argparse.Namespace, screen: Screen) -> int:

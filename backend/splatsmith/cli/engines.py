@@ -9,7 +9,7 @@ from rich.table import Table
 from ..contract.cards import EngineCard
 from ..contract.jsonable import to_json
 from ..engines import registry
-from .screen import Screen
+from .console import Screen
 
 
 def run_engines(options: argparse.Namespace, screen: Screen) -> int:

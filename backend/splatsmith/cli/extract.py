@@ -11,11 +11,11 @@ from ..contract.batches import distinct_names
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractRequest
+from .batch_runner import Task, make_each
+from .console import Screen
 from .generate import listed
-from .many import Task, make_each
-from .products import extraction_of
-from .screen import Screen
-from .workshop import Extraction, Workshop, order_extraction
+from .local_runner import Extraction, Workshop, order_extraction
+from .product_options import extraction_of
 
 CLOUD_SUFFIX = ".ply"
 OWN_CLOUD = "splats.ply"  # as every asset's is called: its folder tells whose it is

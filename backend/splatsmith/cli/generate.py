@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..artifacts import read_notes
 from ..contract.batches import file_name
 from ..contract.cards import PICTURE_CONDITIONS, Condition
 from ..contract.jsonable import to_json
 from ..contract.protocol import Artifact, GenerateRequest
-from .products import extraction_of
-from .screen import Screen
-from .workshop import Workshop, order_generation
+from ..worker.artifacts import read_notes
+from .console import Screen
+from .local_runner import Workshop, order_generation
+from .product_options import extraction_of
 
 
 def run_generate(options: argparse.Namespace, screen: Screen) -> int:

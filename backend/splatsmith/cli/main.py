@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from ..contract.problems import SplatsmithError
+from ..error_mapping import explain
 from ..errors import Cancelled
-from ..faults import explain
 from .arguments import parse
-from .screen import Screen
+from .console import Screen
 
 DONE, FAILED, ASKED_WRONGLY, STOPPED = 0, 1, 2, 130
 # Problems that another request would not have; as HTTP says it.

@@ -6,7 +6,7 @@ import argparse
 
 from ..contract.wire import Handover
 from ..service.server import ServeOptions, serve
-from .screen import Screen
+from .console import Screen
 
 
 def run_serve(options: argparse.Namespace, screen: Screen) -> int:

@@ -18,8 +18,8 @@ from ..errors import Cancelled
 from ..progress import Progress
 from ..weights import status_of
 from ..weights.licences import accept
-from .screen import Screen
-from .workshop import stopped_by_interrupt
+from .console import Screen
+from .local_runner import stopped_by_interrupt
 
 DONE, FAILED, STOPPED = 0, 1, 130
 GIGABYTE = 1e9
@@ -112,7 +112,7 @@ def run_verify(options: argparse.Namespace, screen: Screen) -> int:
 
 def run_import(options: argparse.Namespace, screen: Screen) -> int:
     """Import what is recognised in the folder, or only the named checkpoints."""
-    from ..weights.adopt import adopt  # reads safetensors; as above
+    from ..weights.local_import import adopt  # reads safetensors; as above
 
     wanted = chosen(options.names) if options.names else list(registry.checkpoints().values())
     with stopped_by_interrupt() as stop, screen.progress("Importing") as report:

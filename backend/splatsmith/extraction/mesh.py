@@ -9,12 +9,12 @@ import trimesh
 from ..contract.cloud import GaussianCloud
 from ..contract.protocol import ExtractionOptions
 from ..progress import Progress
-from .color_field import ColorField
-from .coloring import Coloring
-from .gaussian_grid import GaussianGrid
-from .painting import paint
-from .reconstruction import reconstruct
-from .views import Subject, Views
+from .surface.reconstruction import reconstruct
+from .texture.color_field import ColorField
+from .texture.coloring import Coloring
+from .texture.gaussian_grid import GaussianGrid
+from .texture.painting import paint
+from .views.rendered_views import Subject, Views
 
 
 def extract_mesh(
@@ -44,6 +44,6 @@ def _coloring(field: ColorField, views: Views, device: str) -> Coloring:
     """The sources of colours, asked on the device."""
     if device == "cpu":
         return Coloring(field, views)
-    from .coloring_on_gpu import ColoringOnGpu  # torch takes seconds to import
+    from .texture.coloring_cuda import ColoringOnGpu  # torch takes seconds to import
 
     return ColoringOnGpu.on(device, field, views)

@@ -17,14 +17,14 @@ from ..contract.cloud import GaussianCloud
 from ..contract.points import PointCloud
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractionOptions
-from ..gaussians.compiling import Floats
+from ..gaussians.numba_jit import Floats
 from ..memory import check_memory
 from ..progress import Progress
-from .skin import Skin
-from .spacing import choose_spaced
-from .viewpoints import Inside, look_from_inside
-from .views import Subject, Views, all_around, draw_views
-from .visibility import Pictures, are_seen, pictures_of
+from .sampling.poisson_disk import choose_spaced
+from .sampling.surface_gaussians import Skin
+from .views.interior_cameras import Inside, look_from_inside
+from .views.rendered_views import Subject, Views, all_around, draw_views
+from .views.visibility import Pictures, are_seen, pictures_of
 
 _VIEWS, _VIEW_SIZE = 16, 192
 _REACH = 1.0  # standard deviations around a Gaussian's centre that candidates fall in

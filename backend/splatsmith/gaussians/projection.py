@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .compiling import Floats, Number, compiled
+from .numba_jit import Floats, Number, compiled
 from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH, SKIN_SHARE
 
 # Columns of a projected Gaussian. CONIC: its inverse 2D covariance. REACH: half the box, in pixels,

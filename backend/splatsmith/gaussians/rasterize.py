@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..contract.cloud import GaussianCloud
 from .cameras import Cameras
+from .rasterize_cpu import rasterize_tiles
 from .rendering import Rendering
-from .tiles import rasterize_tiles
 
 WHITE = (1.0, 1.0, 1.0)
 EPS2D = 0.3
@@ -27,8 +27,8 @@ def rasterize(
         device: "cpu", "cuda" or "cuda:N"; a GPU without gsplat's kernels has the CPU draw.
     """
     if device != "cpu" and len(cloud):  # gsplat's kernels want at least one Gaussian
-        from . import on_gpu  # torch and gsplat take seconds to import
+        from . import rasterize_cuda  # torch and gsplat take seconds to import
 
-        if on_gpu.has_kernels():
-            return on_gpu.rasterize_gpu(cloud, cameras, background, eps2d, device)
+        if rasterize_cuda.has_kernels():
+            return rasterize_cuda.rasterize_gpu(cloud, cameras, background, eps2d, device)
     return rasterize_tiles(cloud, cameras, background, eps2d)

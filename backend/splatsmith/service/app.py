@@ -21,13 +21,13 @@ from ..contract.wire import Upload
 from ..engines import registry
 from ..settings import MAX_JSON_BYTES
 from ..weights import status_of
-from .documents import install_handlers
-from .files import DataFolder
-from .jobs import JobStore
+from .artifacts import DataFolder
+from .job_requests import new_job
+from .job_store import JobStore
 from .openapi import ORDER_BODY, PROBLEM_ANSWER, file_body, install_openapi
-from .orders import new_job
+from .problem_responses import install_handlers
+from .scheduler import Supervisor
 from .security import Guard, GuardMiddleware
-from .supervisor import Supervisor
 from .uploads import read_body, take_cloud, take_picture
 
 MAX_PAGE = 200

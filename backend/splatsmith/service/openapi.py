@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from ..contract.problems import Problem
 from ..contract.wire import REQUEST_TYPES
-from .documents import MEDIA_TYPE
+from .problem_responses import MEDIA_TYPE
 
 BODIES = (*REQUEST_TYPES.values(), Problem)
 REFERENCE = "#/components/schemas/{model}"

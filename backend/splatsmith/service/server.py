@@ -25,11 +25,11 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import PROTOCOL_VERSION
 from ..contract.wire import Handover
 from .app import House, create_app
-from .files import DataFolder
-from .jobs import JobStore
-from .processes import ProcessMark
+from .artifacts import DataFolder
+from .job_store import JobStore
+from .process_identity import ProcessMark
+from .scheduler import Supervisor, computing, downloading
 from .security import LOOPBACK_NAMES, Guard
-from .supervisor import Supervisor, computing, downloading
 
 log = logging.getLogger(__name__)
 

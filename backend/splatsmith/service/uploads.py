@@ -15,9 +15,9 @@ from starlette.requests import Request
 from ..contract.cloud import read_cloud
 from ..contract.problems import InvalidRequest
 from ..contract.wire import Upload
-from ..pictures import read_picture
+from ..images import read_picture
 from ..settings import MAX_CLOUD_BYTES, MAX_PICTURE_BYTES
-from .files import DataFolder
+from .artifacts import DataFolder
 
 Check = Callable[[Path], object]
 

@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from .bundled import bundled_file
-from .here import files_of, fingerprints, folder_of, require, status_of
+from .status import files_of, fingerprints, folder_of, require, status_of
 
 __all__ = ["bundled_file", "files_of", "fingerprints", "folder_of", "require", "status_of"]

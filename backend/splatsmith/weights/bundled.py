@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from ..artifacts import file_digest
 from ..contract.cards import Checkpoint
 from ..errors import WeightsDamaged, WeightsMissing
+from ..files import file_digest
 
 REMEDY = "Install Splatsmith again: they travel with it."
 

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..artifacts import file_digest
 from ..contract.cards import Checkpoint, CheckpointFile
 from ..contract.weights import CheckpointState
 from ..errors import HubRefused
+from ..files import file_digest
 from ..progress import Progress
+from .disk_space import check_room
 from .expected import check_expected
-from .here import status_of
 from .hub import Hub, HubFile, Listing
+from .integrity import check_marks
 from .licences import check_accepted
-from .marks import check_marks
 from .patterns import matching
 from .records import KnownFile, Record, write_record
-from .room import check_room
+from .status import status_of
 
 WHOLE_PROGRESS = 1_000_000
 SHA256_LETTERS = 64

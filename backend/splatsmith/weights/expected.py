@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..contract.cards import Checkpoint
 from ..errors import WeightsDamaged
-from .here import how_to_get
+from .status import how_to_get
 
 
 def check_expected(checkpoint: Checkpoint, file: Path, path: str, digest: str) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..artifacts import file_digest
+from ..files import file_digest
 from ..progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ GIT_DIGEST_LETTERS = 40
 
 
 def digest_of(path: Path, progress: Progress) -> str:
-    """As `artifacts.file_digest`, telling how far it is.
+    """As `files.file_digest`, telling how far it is.
 
     Raises:
         Cancelled: from `progress`.

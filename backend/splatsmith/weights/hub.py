@@ -28,7 +28,7 @@ from huggingface_hub.utils import build_hf_headers, get_token
 from ..contract.cards import Checkpoint
 from ..errors import HubUnreachable, WeightsDamaged
 from .hashing import has_digest
-from .refusals import explained
+from .hub_errors import explained
 
 Arrived = Callable[[int], None]
 

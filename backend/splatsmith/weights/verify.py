@@ -9,9 +9,9 @@ from ..errors import WeightsDamaged
 from ..progress import Progress
 from .expected import check_expected
 from .hashing import digest_of
-from .here import folder_of, how_to_get
-from .marks import check_marks
+from .integrity import check_marks
 from .records import KnownFile, Record, read_record, write_record
+from .status import folder_of, how_to_get
 
 
 def verify(checkpoint: Checkpoint, progress: Progress) -> None:

@@ -11,8 +11,8 @@ import pytest
 from blender_addon import api
 from blender_addon.contract.cards import Condition, MapCamera
 from blender_addon.contract.problems import InvalidRequest
-from blender_addon.pictures import encode_pixels
-from blender_addon.scene.blockout import SIZE, draw_map
+from blender_addon.images import encode_pixels
+from blender_addon.scene.control_map import SIZE, draw_map
 
 CAMERA = MapCamera(1.4, 39.6)
 MIDDLE = SIZE // 2

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.scene.marks import Mark, mark_asset, read_mark, write_mark
+from blender_addon.scene.provenance import Mark, mark_asset, read_mark, write_mark
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.scene.placement import asset_collection, measure, place
+from blender_addon.importing.placement import asset_collection, measure, place
 from blender_addon.scene.splats import add_splats
 
 Balls = Callable[..., GaussianCloud]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.points import PointCloud
-from blender_addon.scene.datablocks import read_attributes
+from blender_addon.scene.point_data import read_attributes
 from blender_addon.scene.points import add_points, neighbor_distance
 
 

@@ -5,7 +5,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.scene.marks import Mark, read_mark, write_mark
+from blender_addon.scene.provenance import Mark, read_mark, write_mark
 from blender_addon.scene.quads import NoMesh, add_quads
 
 RED, BLUE = (0.8, 0.1, 0.1, 1.0), (0.1, 0.1, 0.8, 1.0)

@@ -10,7 +10,7 @@ import pytest
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.harmonics import basis
 from blender_addon.contract.transform import rotation_matrices
-from blender_addon.scene import datablocks
+from blender_addon.scene import point_data
 from blender_addon.scene.splats import IS_NATIVE, NoSplats, add_splats, read_splats
 
 RandomCloud = Callable[[int, int], GaussianCloud]
@@ -18,7 +18,7 @@ TURN = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)  # Y up to Z up
 
 
 def values(obj: bpy.types.Object) -> dict[str, np.ndarray]:
-    return dict(datablocks.read_attributes(obj.data))
+    return dict(point_data.read_attributes(obj.data))
 
 
 @pytest.mark.parametrize(("degree", "count"), [(0, 0), (1, 3), (2, 8), (3, 15), (4, 24)])

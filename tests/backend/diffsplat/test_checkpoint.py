@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from splatsmith.contract.cards import Checkpoint, Condition
 from splatsmith.engines.base import Conditions
-from splatsmith.engines.diffsplat import checkpoints as published
+from splatsmith.engines.diffsplat import catalogue as published
 from splatsmith.engines.diffsplat.card import CARD
-from splatsmith.engines.diffsplat.checkpoint import Loading, TensorFiles, read_config
 from splatsmith.engines.diffsplat.engine import load
 from splatsmith.engines.diffsplat.gsvae import LatentScale
-from splatsmith.engines.diffsplat.loading import load_denoiser, load_elevest, load_gsvae
+from splatsmith.engines.diffsplat.loaded_networks import load_denoiser, load_elevest, load_gsvae
+from splatsmith.engines.diffsplat.tensor_files import Loading, TensorFiles, read_config
 from splatsmith.errors import WeightsDamaged, WeightsMissing
 from splatsmith.progress import silent
 from splatsmith.settings import DATA_VARIABLE

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from splatsmith import pipeline
 from splatsmith.contract.cards import Condition
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.problems import InvalidRequest
@@ -19,10 +18,11 @@ from splatsmith.contract.protocol import GenerateRequest, Product
 from splatsmith.engines.base import Conditions, Generation
 from splatsmith.engines.diffsplat.card import CARD, MAPS
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
-from splatsmith.engines.diffsplat.families import FAMILIES
+from splatsmith.engines.diffsplat.variants import FAMILIES
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
-from splatsmith.shelf import EngineShelf
+from splatsmith.worker import pipeline
+from splatsmith.worker.engine_cache import EngineShelf
 
 VARIANTS = [variant.id for variant in CARD.variants]
 PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents

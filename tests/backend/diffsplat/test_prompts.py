@@ -13,11 +13,11 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
 )
 from torch.nn import functional as F
 
-from splatsmith.engines.diffsplat.families import FAMILIES, Family
-from splatsmith.engines.diffsplat.loading import Networks
-from splatsmith.engines.diffsplat.networks import Text
-from splatsmith.engines.diffsplat.residence import Residence
-from splatsmith.engines.diffsplat.telling import read_prompts
+from splatsmith.engines.diffsplat.denoisers import Text
+from splatsmith.engines.diffsplat.loaded_networks import Networks
+from splatsmith.engines.diffsplat.offload import Residence
+from splatsmith.engines.diffsplat.text_conditions import read_prompts
+from splatsmith.engines.diffsplat.variants import FAMILIES, Family
 
 PROMPT, NEGATIVE = "A Red chair, by the sea", "blue"
 

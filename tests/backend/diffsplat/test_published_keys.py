@@ -13,15 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from splatsmith.engines.diffsplat import elevest, gsrecon
-from splatsmith.engines.diffsplat.checkpoint import fill
-from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
-from splatsmith.engines.diffsplat.networks import (
+from splatsmith.engines.diffsplat.denoisers import (
     build_control_net,
     build_pixart,
     build_sd3,
     build_unet,
 )
-from splatsmith.engines.diffsplat.shapes import elevest_shape, embedding_channels, gsvae_config
+from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
+from splatsmith.engines.diffsplat.inferred_configs import (
+    elevest_shape,
+    embedding_channels,
+    gsvae_config,
+)
+from splatsmith.engines.diffsplat.tensor_files import fill
 from splatsmith.errors import WeightsDamaged
 
 DEFAULT = Path(__file__).resolve().parents[4] / "shared" / "parity"

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from splatsmith.engines.diffsplat.card import CARD
-from splatsmith.engines.diffsplat.residence import Demand, Residence, can_stay, told_when_full
+from splatsmith.engines.diffsplat.offload import Demand, Residence, can_stay, told_when_full
+from splatsmith.error_mapping import is_memory_fault
 from splatsmith.errors import OutOfMemory
-from splatsmith.faults import is_memory_fault
 
 GB = 10**9
 PIXART = Demand(kept=12 * GB, least=9_700_000_000)

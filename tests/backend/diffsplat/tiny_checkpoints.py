@@ -28,17 +28,17 @@ from transformers import (
 )
 
 from splatsmith.contract.cards import Checkpoint
-from splatsmith.engines.diffsplat import checkpoints as published
-from splatsmith.engines.diffsplat.elevest import ElevEst, Shape
-from splatsmith.engines.diffsplat.encoding import make_picture_encoder
-from splatsmith.engines.diffsplat.families import FAMILIES, Family
-from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
-from splatsmith.engines.diffsplat.networks import (
+from splatsmith.engines.diffsplat import catalogue as published
+from splatsmith.engines.diffsplat.denoisers import (
     build_control_net,
     build_pixart,
     build_sd3,
     build_unet,
 )
+from splatsmith.engines.diffsplat.elevest import ElevEst, Shape
+from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
+from splatsmith.engines.diffsplat.image_encoder import make_picture_encoder
+from splatsmith.engines.diffsplat.variants import FAMILIES, Family
 from tests.backend.diffsplat.tiny_tokenizers import write_clip_tokenizer, write_t5_tokenizer
 
 VIEWS = 4

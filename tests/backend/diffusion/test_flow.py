@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from splatsmith.diffusion.flow import add_noise, sample, sampling_times
+from splatsmith.diffusion.rectified_flow import add_noise, sample, sampling_times
 
 
 @pytest.mark.parametrize(("start", "steps"), [(1.0, 20), (0.5, 10), (0.25, 5), (0.01, 1)])

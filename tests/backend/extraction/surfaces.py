@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 
-from splatsmith.extraction.surface import Surface
+from splatsmith.extraction.surface.triangle_surface import Surface
 
 
 def surface_of(mesh: trimesh.Trimesh) -> Surface:

@@ -12,14 +12,14 @@ import psutil
 import pytest
 import trimesh
 
-from splatsmith import pipeline
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
 from splatsmith.contract.points import PointCloud, read_points
 from splatsmith.contract.problems import InvalidRequest, SplatsmithError, UnreadableCloud
 from splatsmith.contract.protocol import ExtractionOptions, ExtractRequest, Product
+from splatsmith.error_mapping import explain
 from splatsmith.errors import Cancelled, OutOfMemory, StorageFull
-from splatsmith.faults import explain
 from splatsmith.progress import Progress, silent
+from splatsmith.worker import pipeline
 from tests.backend.gaussians.clouds import random_cloud, shell
 
 BOTH = (Product.MESH, Product.POINTS)

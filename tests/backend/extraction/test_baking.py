@@ -10,14 +10,14 @@ from scipy.ndimage import uniform_filter
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.errors import Cancelled
-from splatsmith.extraction.baking import bake
-from splatsmith.extraction.color_field import ColorField
-from splatsmith.extraction.coloring import Coloring
-from splatsmith.extraction.sharpening import lattice_step, sharpened
-from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.texels import cover, nearest_owned, painted, places_of
-from splatsmith.extraction.unwrapping import Atlas, unwrap
-from splatsmith.extraction.views import Subject, all_around, draw_views
+from splatsmith.extraction.atlas.unwrap import Atlas, unwrap
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.extraction.texture.baking import bake
+from splatsmith.extraction.texture.color_field import ColorField
+from splatsmith.extraction.texture.coloring import Coloring
+from splatsmith.extraction.texture.sharpening import lattice_step, sharpened
+from splatsmith.extraction.texture.texels import cover, nearest_owned, painted, places_of
+from splatsmith.extraction.views.rendered_views import Subject, all_around, draw_views
 from splatsmith.progress import Progress, silent
 from tests.backend.extraction.surfaces import sphere
 from tests.backend.gaussians.clouds import shell

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.extraction.color_field import ColorField
-from splatsmith.extraction.coloring import SEEN, SHARP, Coloring, vertex_colors
-from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.views import Subject, all_around, draw_views
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.extraction.texture.color_field import ColorField
+from splatsmith.extraction.texture.coloring import SEEN, SHARP, Coloring, vertex_colors
+from splatsmith.extraction.views.rendered_views import Subject, all_around, draw_views
 from splatsmith.progress import silent
 from tests.backend.extraction.surfaces import sphere
 from tests.backend.gaussians.clouds import shell

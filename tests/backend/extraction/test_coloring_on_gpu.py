@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.extraction import inward_looks_on_gpu, view_colors_on_gpu
-from splatsmith.extraction.baking import bake
-from splatsmith.extraction.color_field import ColorField
-from splatsmith.extraction.coloring import Answers, Coloring
-from splatsmith.extraction.coloring_on_gpu import ColoringOnGpu
-from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.unwrapping import unwrap
-from splatsmith.extraction.views import Subject, all_around, draw_views
+from splatsmith.extraction.atlas.unwrap import unwrap
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.extraction.texture import ray_colors_cuda, view_colors_cuda
+from splatsmith.extraction.texture.baking import bake
+from splatsmith.extraction.texture.color_field import ColorField
+from splatsmith.extraction.texture.coloring import Answers, Coloring
+from splatsmith.extraction.texture.coloring_cuda import ColoringOnGpu
+from splatsmith.extraction.views.rendered_views import Subject, all_around, draw_views
 from splatsmith.progress import silent
 from tests.backend.devices import DEVICES
 from tests.backend.extraction.surfaces import sphere
@@ -63,9 +63,9 @@ def test_answers_are_those_of_the_cpu(name: str, device: str) -> None:
 def test_little_memory_changes_nothing(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     surface, coloring = coloring_of(CLOUDS["ball"])
     _, whole = both_answers(surface, coloring, device)
-    for module in (inward_looks_on_gpu, view_colors_on_gpu):
+    for module in (ray_colors_cuda, view_colors_cuda):
         monkeypatch.setattr(module, "_MOST_PAIRS", 5000)
-    monkeypatch.setattr(inward_looks_on_gpu, "_MOST_ENTRIES", 500)
+    monkeypatch.setattr(ray_colors_cuda, "_MOST_ENTRIES", 500)
     _, parts = both_answers(surface, coloring, device)
     np.testing.assert_array_equal(parts.known, whole.known)
     assert_alike(whole, parts)

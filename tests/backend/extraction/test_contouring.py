@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 import trimesh
 
-from splatsmith.extraction.blocks import OUTSIDE, SIDE, BlockVolume, Lattice, grow, without_voxels
-from splatsmith.extraction.cells import EDGE_AXES, EDGE_CORNERS, cell_table
-from splatsmith.extraction.contouring import contour
-from splatsmith.gaussians.compiling import Floats
+from splatsmith.extraction.surface.marching_cubes import contour
+from splatsmith.extraction.surface.marching_cubes_table import EDGE_AXES, EDGE_CORNERS, cell_table
+from splatsmith.extraction.surface.sparse_volume import (
+    OUTSIDE,
+    SIDE,
+    BlockVolume,
+    Lattice,
+    grow,
+    without_voxels,
+)
+from splatsmith.gaussians.numba_jit import Floats
 
 LATTICE = Lattice.around(1.0, 0.05, np.zeros(3, np.float32))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.problems import InvalidRequest
-from splatsmith.extraction.packing import CELLS, FlatCharts, pack
+from splatsmith.extraction.atlas.packing import CELLS, FlatCharts, pack
 
 TRIANGLE = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
 

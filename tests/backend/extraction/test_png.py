@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splatsmith.extraction.png import encode_png
+from splatsmith.extraction.texture.png import encode_png
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (128, 16), (129, 16), (500, 300)])

@@ -12,13 +12,13 @@ from scipy.ndimage import label
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.protocol import Closure, ExtractionOptions
-from splatsmith.extraction.cavities import _enclosed
-from splatsmith.extraction.manifold import as_manifold
-from splatsmith.extraction.reconstruction import reconstruct
-from splatsmith.extraction.simplification import with_mirror_image, within_budget
-from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.symmetry import is_mirrored, mirror_plane
-from splatsmith.extraction.views import Subject
+from splatsmith.extraction.simplify.manifold_repair import as_manifold
+from splatsmith.extraction.simplify.simplification import with_mirror_image, within_budget
+from splatsmith.extraction.surface.cavity_filling import _enclosed
+from splatsmith.extraction.surface.reconstruction import reconstruct
+from splatsmith.extraction.surface.symmetry import is_mirrored, mirror_plane
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.extraction.views.rendered_views import Subject
 from splatsmith.progress import silent
 from tests.backend.gaussians.clouds import joined, shell
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from splatsmith.extraction.adjacency import face_neighbors
-from splatsmith.extraction.shading import Shaded, shade
-from splatsmith.extraction.surface import Surface
+from splatsmith.extraction.simplify.adjacency import face_neighbors
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.extraction.texture.shading_normals import Shaded, shade
 from tests.backend.extraction.surfaces import box, sphere, surface_of
 
 

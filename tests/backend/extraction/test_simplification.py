@@ -8,9 +8,9 @@ import pytest
 import trimesh
 from scipy.spatial import KDTree
 
-from splatsmith.extraction.collapsing import collapsed
-from splatsmith.extraction.simplification import within_budget
-from splatsmith.extraction.surface import Surface
+from splatsmith.extraction.simplify.edge_collapse import collapsed
+from splatsmith.extraction.simplify.simplification import within_budget
+from splatsmith.extraction.surface.triangle_surface import Surface
 
 from .surfaces import rolled_sheet, sphere, surface_of
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from splatsmith.extraction.spacing import choose_spaced
+from splatsmith.extraction.sampling.poisson_disk import choose_spaced
 from splatsmith.progress import silent
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splatsmith.extraction.adjacency import face_neighbors
-from splatsmith.extraction.untangling import untangle
-from splatsmith.gaussians.compiling import Floats
+from splatsmith.extraction.atlas.overlap_removal import untangle
+from splatsmith.extraction.simplify.adjacency import face_neighbors
+from splatsmith.gaussians.numba_jit import Floats
 
 STEPS = 48
 

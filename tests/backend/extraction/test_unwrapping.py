@@ -8,9 +8,9 @@ import trimesh
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from splatsmith.errors import Cancelled
-from splatsmith.extraction.surface import Surface
-from splatsmith.extraction.unwrapping import Atlas, unwrap
-from splatsmith.gaussians.compiling import compiled
+from splatsmith.extraction.atlas.unwrap import Atlas, unwrap
+from splatsmith.extraction.surface.triangle_surface import Surface
+from splatsmith.gaussians.numba_jit import compiled
 from splatsmith.progress import Progress, silent
 from tests.backend.extraction.surfaces import box, rolled_sheet, sphere, spiral_ramp, surface_of
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from splatsmith.gaussians.cameras import orbit
-from splatsmith.gaussians.differentiable import draw
+from splatsmith.gaussians.differentiable_rasterizer import draw
+from splatsmith.gaussians.gaussian_batch import Gaussians, to_cloud
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.reference import draw_reference
-from splatsmith.gaussians.splat_grid import Gaussians, to_cloud
+from splatsmith.gaussians.rasterize_reference import draw_reference
 from tests.backend.devices import DEVICES
 
 Drawing = Callable[[Gaussians, Tensor, Tensor, int], tuple[Tensor, Tensor]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.gaussians.preview import (
+from splatsmith.gaussians.preview_rendering import (
     Scene,
     Turn,
     render_growth,

@@ -10,12 +10,12 @@ import torch
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.transform import rotation_matrices
-from splatsmith.gaussians import on_gpu
+from splatsmith.gaussians import rasterize_cuda
 from splatsmith.gaussians.cameras import Cameras, orbit
-from splatsmith.gaussians.planes import depth_planes
+from splatsmith.gaussians.depth_planes import depth_planes
 from splatsmith.gaussians.projection import SKIN, SLOPE_X, SLOPE_Y, X, Y, project
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.reference import rasterize_reference
+from splatsmith.gaussians.rasterize_reference import rasterize_reference
 from splatsmith.gaussians.rendering import Rendering, skin
 from tests.backend.devices import DEVICES, needs_cuda
 
@@ -82,11 +82,11 @@ def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
 
 @needs_cuda
 def test_cuda_is_drawn_on_by_gsplats_kernels() -> None:
-    assert on_gpu.has_kernels()
+    assert rasterize_cuda.has_kernels()
 
 
 def test_a_gpu_without_kernels_has_the_cpu_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_gpu, "has_kernels", lambda: False)
+    monkeypatch.setattr(rasterize_cuda, "has_kernels", lambda: False)
     cloud, cameras = random_cloud(50), orbit([10.0], 20.0, 2.5, 50.0, 32)
     assert_close(rasterize(cloud, cameras, device="cuda"), rasterize(cloud, cameras))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from splatsmith.engines.diffsplat.networks import build_control_net, build_unet
+from splatsmith.engines.diffsplat.denoisers import build_control_net, build_unet
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
 from splatsmith.engines.sprout.refinement import recorded
-from splatsmith.nn.recording import RecordedDenoiser
+from splatsmith.nn.cuda_graphs import RecordedDenoiser
 from tests.backend.devices import needs_cuda
 from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
 

@@ -12,7 +12,6 @@ import pytest
 import trimesh
 from PIL import Image
 
-from splatsmith import pipeline
 from splatsmith.contract.cards import Condition
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json
@@ -29,7 +28,8 @@ from splatsmith.engines import registry
 from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
-from splatsmith.shelf import EngineShelf
+from splatsmith.worker import pipeline
+from splatsmith.worker.engine_cache import EngineShelf
 
 LATTICE = "tests.backend.engines.lattice"
 EVERYTHING = {"splats.ply", "points.ply", "mesh.glb", "preview.png", "turntable.webp", "job.json"}

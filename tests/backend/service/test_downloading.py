@@ -62,7 +62,7 @@ def states(service: RunningService) -> dict[str, CheckpointState]:
 def downloader(service: RunningService) -> psutil.Process:
     def find() -> list[psutil.Process]:
         children = psutil.Process(service.process.pid).children()
-        return [child for child in children if "splatsmith.downloader" in child.cmdline()]
+        return [child for child in children if "splatsmith.worker.downloader" in child.cmdline()]
 
     return await_value(find, bool)[0]
 

@@ -12,8 +12,8 @@ import pytest
 
 from splatsmith.contract.problems import InvalidRequest, NotFound, Problem
 from splatsmith.contract.protocol import Artifact, JobKind, JobState
-from splatsmith.service.jobs import MAX_ATTEMPTS, SCHEMA, JobStore, NewJob
-from splatsmith.service.processes import ProcessMark
+from splatsmith.service.job_store import MAX_ATTEMPTS, SCHEMA, JobStore, NewJob
+from splatsmith.service.process_identity import ProcessMark
 
 DEAD = ProcessMark(pid=os.getpid(), started=0.0)  # our id, used by another process long ago
 PROBLEM = Problem("worker-died", "The worker stopped", "It stopped.", "Try again.", 500)

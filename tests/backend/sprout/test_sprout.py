@@ -15,8 +15,8 @@ from splatsmith.contract.cards import Condition
 from splatsmith.engines.base import Conditions, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
+from splatsmith.engines.sprout.color_names import has_mainly
 from splatsmith.engines.sprout.engine import Sprout, load
-from splatsmith.engines.sprout.hues import has_mainly
 from splatsmith.engines.sprout.model import Condition as Told
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged

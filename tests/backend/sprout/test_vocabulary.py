@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from splatsmith.conditioning.text import TextEncoder
+from splatsmith.conditioning.text_encoder import TextEncoder
 from splatsmith.engines.sprout.checkpoint import FOLDER
+from splatsmith.engines.sprout.prompt_parsing import Reader, Wording
 from splatsmith.engines.sprout.vocabulary import NOUNS, Vocabulary, write_vocabulary
-from splatsmith.engines.sprout.wording import Reader, Wording
 from splatsmith.errors import WeightsDamaged
 from splatsmith.weights import bundled_file
 

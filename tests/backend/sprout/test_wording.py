@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
-from splatsmith.engines.sprout.hues import HUES, has_mainly, in_color
-from splatsmith.engines.sprout.wording import Wording
+from splatsmith.engines.sprout.color_names import HUES, has_mainly, in_color
+from splatsmith.engines.sprout.prompt_parsing import Wording
 
 from ..gaussians.clouds import shell
 

@@ -7,9 +7,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from training.invented import composed, joined, normalised, plain
 from training.objects import Mesh
 from training.render_views import draw_view, form_of, is_turned
+from training.synthetic_objects import composed, joined, normalised, plain
 
 
 def box(color: tuple[float, float, float], shades: list[int] | None = None) -> Mesh:

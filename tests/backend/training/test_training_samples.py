@@ -11,17 +11,17 @@ import torch
 from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Shape, SplatDecoder
-from splatsmith.gaussians.splat_grid import Gaussians
+from splatsmith.gaussians.gaussian_batch import Gaussians
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training import autoencoder
 from training.captions import NO_THINGS, caption_variants, kinds, tinted_text
-from training.circles import PICTURES, as_images
+from training.distributed import Team
 from training.encoder import ViewEncoder
+from training.image_metrics import Task
 from training.objects import ObjectRecord
-from training.parallel import Team
-from training.picture_figures import Task
+from training.orbit_views import PICTURES, as_images
+from training.recoloring import HUES, NAMES, tint_matrices
 from training.splat_rendering import Pictures, perceptual_loss, silhouette_loss
-from training.tints import HUES, NAMES, tint_matrices
 from training.views import (
     FILL,
     Framed,

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from splatsmith.contract.cards import Checkpoint, Condition, TensorMark, Variant
-from splatsmith.engines.diffsplat.checkpoints import (
+from splatsmith.engines.diffsplat.catalogue import (
     DIFFSPLAT,
     ELEVATION_PARAMETER,
     OPENRAIL_M,

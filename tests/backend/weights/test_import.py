@@ -12,9 +12,9 @@ from splatsmith.contract.weights import CheckpointState
 from splatsmith.errors import WeightsDamaged
 from splatsmith.progress import silent
 from splatsmith.weights import files_of, folder_of, status_of
-from splatsmith.weights.adopt import Adoption, adopt
 from splatsmith.weights.download import download
 from splatsmith.weights.hub import Hub
+from splatsmith.weights.local_import import Adoption, adopt
 from splatsmith.weights.verify import verify
 from tests.backend.engines.mosaic.card import BASE, LARGE, LOCKED, SMALL, TILES, WORDS
 from tests.backend.weights.published import weights, write_snapshot

@@ -20,7 +20,7 @@ from splatsmith.contract.cards import Checkpoint, Condition
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
-from splatsmith.engines.diffsplat.families import FAMILIES
+from splatsmith.engines.diffsplat.variants import FAMILIES
 from splatsmith.progress import silent
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffsplat.conftest import install

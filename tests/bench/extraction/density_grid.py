@@ -17,7 +17,7 @@ from skimage.measure import marching_cubes
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians.bounds import bounding_sphere, to_unit_sphere
-from splatsmith.gaussians.compiling import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, compiled
 from tests.backend.gaussians.clouds import shell
 
 from .measuring import Cost, StageClock, peak_memory, say

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.gaussians.compiling import Floats, Number, compiled
+from splatsmith.gaussians.numba_jit import Floats, Number, compiled
 from training.objects import Mesh
 
 from .mesh_pictures import MeshPictures

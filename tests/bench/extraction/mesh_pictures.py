@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splatsmith.gaussians.cameras import Cameras
-from splatsmith.gaussians.compiling import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, compiled
 from training.objects import Mesh
 
 from .painting import Paint, Spots, color_at, paint_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from trimesh.visual import ColorVisuals, TextureVisuals
 
-from splatsmith.gaussians.compiling import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, compiled
 from training.objects import Mesh
 
 # Faces, their materials, the materials' colours and textures (-1: none), then colours and UV of

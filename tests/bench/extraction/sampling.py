@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
-from splatsmith.gaussians.compiling import Integers, compiled
+from splatsmith.gaussians.numba_jit import Integers, compiled
 from training.objects import Mesh
 
 from .painting import Spots, colors_of

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...gaussians.cameras import orbit
-from ...gaussians.splat_grid import pixel_rays
-from .view import AZIMUTHS, DISTANCE, FOCAL, FOV
+from ...gaussians.gaussian_batch import pixel_rays
+from .viewpoints import AZIMUTHS, DISTANCE, FOCAL, FOV
 
 
 def camera_to_world(

@@ -11,15 +11,15 @@ from ...contract.cards import (
     ParameterType,
     Variant,
 )
-from .checkpoints import (
+from .catalogue import (
     ELEVATION_PARAMETER,
     PIXART_CHECKPOINTS,
     SD15_CHECKPOINTS,
     SD35_CHECKPOINTS,
     T5_PARAMETER,
 )
-from .families import DIFFUSION_SOLVERS, FLOW_SOLVERS
-from .view import DISTANCE, FOV
+from .variants import DIFFUSION_SOLVERS, FLOW_SOLVERS
+from .viewpoints import DISTANCE, FOV
 
 OWN = "default"  # the variant's own choice
 SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))

@@ -9,25 +9,25 @@ from torch import Tensor
 
 from ...contract.cards import Condition
 from ...contract.cloud import GaussianCloud
-from ...gaussians.splat_grid import to_cloud
+from ...diffusion.schedulers import Solver, make_solver
+from ...gaussians.gaussian_batch import to_cloud
 from ...memory import check_memory
-from ...nn.recording import RecordedDenoiser
+from ...nn.cuda_graphs import RecordedDenoiser
 from ...progress import Progress
 from ...weights import require
 from ..base import ConditioningCamera, Conditions, Generation
 from .cameras import camera_to_world, intrinsics
 from .card import CARD
-from .families import FAMILIES, Family
-from .loading import VIEWS, Networks, bytes_needed
-from .networks import MultiViewUNet
-from .residence import Demand, choose_residence, told_when_full
+from .denoisers import MultiViewUNet
+from .image_conditions import look, tell
+from .loaded_networks import VIEWS, Networks, bytes_needed
+from .offload import Demand, choose_residence, told_when_full
 from .sampling import GuidedDenoiser, Told, draws_needed, sample
-from .schedulers import Solver, make_solver
-from .seeing import look, tell
 from .settings import Settings, choose_precision, chosen_map, read_settings
-from .splats import read_gaussians
-from .telling import Reading, read_prompts
-from .view import DISTANCE, FOV
+from .splat_images import read_gaussians
+from .text_conditions import Reading, read_prompts
+from .variants import FAMILIES, Family
+from .viewpoints import DISTANCE, FOV
 
 Denoise = Callable[[Tensor, Tensor, Told], Tensor]
 

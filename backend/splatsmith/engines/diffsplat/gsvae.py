@@ -13,7 +13,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vae import DecoderTiny
 from torch import Tensor, nn
 
-from .configuration import from_config
+from ...nn.diffusers_config import from_config
 
 CHANNELS = 12
 

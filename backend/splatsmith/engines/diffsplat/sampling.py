@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...nn.recording import Given
-from .networks import MultiViewControlNet, MultiViewDenoiser, Residuals, Text
-from .schedulers import Solver
+from ...diffusion.schedulers import Solver
+from ...nn.cuda_graphs import Given
+from .denoisers import MultiViewControlNet, MultiViewDenoiser, Residuals, Text
 
 
 @dataclass(frozen=True)

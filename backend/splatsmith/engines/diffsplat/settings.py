@@ -10,7 +10,7 @@ from ...contract.cards import Condition
 from ...contract.problems import InvalidRequest
 from ..base import Conditions
 from .card import MAPS, OWN
-from .families import Family
+from .variants import Family
 
 
 @dataclass(frozen=True)

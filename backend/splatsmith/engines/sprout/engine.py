@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...conditioning.framing import frame_cutout, square_around
-from ...conditioning.text import EncodedText, TextEncoder
+from ...conditioning.text_encoder import EncodedText, TextEncoder
 from ...contract.cards import Condition as Kind
-from ...diffusion.flow import add_noise, sample, sampling_times
-from ...gaussians.splat_grid import Gaussians, to_cloud
-from ...nn.recording import Evaluate, RecordedDenoiser
+from ...diffusion.rectified_flow import add_noise, sample, sampling_times
+from ...gaussians.gaussian_batch import Gaussians, to_cloud
+from ...nn.cuda_graphs import Evaluate, RecordedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
 from ..base import ConditioningCamera, Conditions, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
-from .hues import in_color
+from .color_names import in_color
 from .model import (
     DISTANCE,
     FOV,
@@ -33,11 +33,11 @@ from .model import (
     SplatDecoder,
     estimate,
 )
+from .prompt_parsing import Reader, Wording
+from .prompt_tokens import pack_text
 from .refinement import Decoder, View, placed, recorded, refine
 from .text_sampling import sample_from_text, starting_noise
 from .vocabulary import NOUNS, Vocabulary
-from .wording import Reader, Wording
-from .words import pack_text
 
 FAINTEST = 0.02  # Gaussians below this opacity are left out
 

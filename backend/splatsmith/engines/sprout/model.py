@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...gaussians.splat_grid import Gaussians, pixel_rays
+from ...gaussians.gaussian_batch import Gaussians, pixel_rays
+from ...nn.cuda_graphs import Evaluate, Given
 from ...nn.efficientnet import EfficientNetLite
-from ...nn.recording import Evaluate, Given
 from ...nn.transformer import Block, ModulatedBlock, sinusoids
 
 VIEWS = 4

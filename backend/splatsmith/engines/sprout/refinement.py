@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ...gaussians.cameras import orbit
-from ...gaussians.differentiable import draw
-from ...gaussians.splat_grid import Gaussians
-from ...nn.recording import record_with_gradients
+from ...gaussians.differentiable_rasterizer import draw
+from ...gaussians.gaussian_batch import Gaussians
+from ...nn.cuda_graphs import record_with_gradients
 from .model import CHANNELS, DISTANCE, FOV, PICTURE, TOKENS, SplatDecoder
 
 _RATE, _FRAME_RATE = 0.02, 0.01  # Adam's, of latents and of the frame

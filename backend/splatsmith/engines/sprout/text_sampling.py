@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...diffusion.flow import guided, sample, sampling_times
-from ...nn.recording import Evaluate
+from ...diffusion.rectified_flow import guided, sample, sampling_times
+from ...nn.cuda_graphs import Evaluate
 from .model import CHANNELS, TOKENS, Condition
 
 SHIFT = 3.0  # of the steps: more of them near the noise, where it is decided what comes of it

@@ -1,0 +1,159 @@
+"""Carrying out requests in this process: for the commands that need no service."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from ..contract.cards import Condition
+from ..contract.problems import InvalidRequest, UnreadableCloud
+from ..contract.protocol import Artifact, ExtractRequest, GenerateRequest
+from ..engines import registry
+from ..errors import StorageFull
+from ..files import file_digest
+from ..images import read_picture
+from ..progress import Progress, Report
+from ..weights import require
+from ..worker.artifacts import MEDIA_TYPES, describe_artifacts, move_artifacts
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A completed request and the pictures that it names by their SHA-256."""
+
+    request: GenerateRequest
+    pictures: dict[Condition, Path]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A request and the splat file that it names by its SHA-256."""
+
+    request: ExtractRequest
+    cloud: Path
+
+
+Order = Generation | Extraction
+
+
+class Workshop:
+    """An engine kept warm on one device, and Ctrl+C."""
+
+    def __init__(self, device: str) -> None:
+        # torch comes with these: whoever only lists engines shall not wait for it.
+        from ..devices import choose_device, use_all_cores
+        from ..worker.engine_cache import EngineShelf
+
+        self._shelf = EngineShelf(choose_device(device))
+        use_all_cores()
+
+    def make(self, order: Order, folder: Path, report: Report) -> tuple[Artifact, ...]:
+        """Make an asset; its files appear in `folder` all at once, or none.
+
+        Raises:
+            Cancelled: Ctrl+C was pressed.
+            SplatsmithError: what went wrong.
+        """
+        if isinstance(order, Extraction):
+            _refuse_overwriting(order.cloud, folder)
+        with stopped_by_interrupt() as stop, written_aside(folder) as partial:
+            progress = Progress(report, stop.is_set)
+            self._carry_out(order, partial, progress)
+            artifacts = describe_artifacts(partial)
+            progress.step(1, 1)
+            move_artifacts(partial, folder)
+        return artifacts
+
+    def _carry_out(self, order: Order, folder: Path, progress: Progress) -> None:
+        from ..worker import pipeline  # torch, as above
+
+        if isinstance(order, Generation):
+            pipeline.generate(order.request, order.pictures, folder, self._shelf, progress)
+        else:
+            pipeline.extract(order.request, order.cloud, folder, self._shelf.device, progress)
+
+
+def order_generation(request: GenerateRequest, pictures: Mapping[Condition, Path]) -> Generation:
+    """Check `request`, with `pictures` by role, against its engine's card.
+
+    Raises:
+        InvalidRequest, NotFound, UnreadablePicture, WeightsMissing, WeightsDamaged: what the
+            names say.
+    """
+    for role, picture in pictures.items():
+        read_picture(picture)
+        request.pictures[role] = file_digest(picture)
+    card = registry.card(request.engine)
+    completed = request.completed(card)
+    require(card.variant(completed.variant).needed(completed.conditions, completed.parameters))
+    return Generation(completed, dict(pictures))
+
+
+def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extraction:
+    """What `template` asks for, of the splat file `cloud`.
+
+    Raises:
+        UnreadableCloud: there is no such file, or it may not be read.
+    """
+    try:
+        return Extraction(replace(template, cloud=file_digest(cloud), name=name), cloud)
+    except OSError as error:
+        raise UnreadableCloud(
+            f"{cloud} cannot be read: {error.strerror}.", "Check the name."
+        ) from error
+
+
+def _refuse_overwriting(cloud: Path, folder: Path) -> None:
+    """Results must not take the place of the asset that they are taken from, nor its record."""
+    if cloud.name in MEDIA_TYPES and cloud.resolve().parent == folder.resolve():
+        raise InvalidRequest(
+            f"The results would be written over those that {cloud} belongs to.",
+            "Choose another folder with --out.",
+        )
+
+
+@contextmanager
+def stopped_by_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl+C sets the event; a second one interrupts at once."""
+    stop = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def written_aside(folder: Path) -> Iterator[Path]:
+    """A folder inside `folder`, to be emptied by the one who fills it; gone at the end.
+
+    Raises:
+        StorageFull: `folder` cannot be made or written.
+    """
+    existed = folder.is_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except FileExistsError:
+        raise StorageFull(f"{folder} is a file.", "Choose another folder.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise StorageFull(f"{folder} cannot be made.", "Choose another folder.") from None
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""UV atlas: charts cut, flattened and packed."""

@@ -1,0 +1,1 @@
+"""Points spread evenly over the Gaussians at the visible surface."""

@@ -1,0 +1,1 @@
+"""Surfaces of fewer triangles: edge collapse and repair."""

@@ -1,0 +1,131 @@
+"""How far a place is from the planes of many faces (Garland and Heckbert 1997)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from ...gaussians.numba_jit import compiled
+from .adjacency import Doubles, Indices
+from .half_edges import end_of, has_edge, top_of
+
+_RIM_WEIGHT = 10.0  # what a rim's course counts for, beside the faces
+_ROUND = 1e-4  # what short edges and a place in their middle count for
+
+
+@compiled(parallel=True)
+def quadrics_of(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
+    """Of each vertex [V, 10] the squared distances to its faces' planes, times their areas.
+
+    xx, xy, xz, x, yy, yz, y, zz, z, 1 of a symmetric 4 x 4 matrix. Rims have planes across their
+    faces as well.
+    """
+    quadrics = np.zeros((len(vertices), 10), np.float64)
+    for vertex in numba.prange(len(vertices)):
+        star = around[starts[vertex] : starts[vertex + 1]]
+        for edge in star:
+            a, b, c = vertices[vertex], vertices[end_of(faces, edge)], vertices[top_of(faces, edge)]
+            x, y, z = across(a, b, c)
+            twice = np.sqrt(x * x + y * y + z * z)
+            if twice == 0:
+                continue
+            x, y, z = x / twice, y / twice, z / twice
+            _add_plane(quadrics[vertex], (x, y, z), a, twice / 2)
+            other = end_of(faces, edge)
+            if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
+                _add_rim(quadrics[vertex], (x, y, z), a, b)
+            if not has_edge(faces, star, top_of(faces, edge)):
+                _add_rim(quadrics[vertex], (x, y, z), c, a)
+    return quadrics
+
+
+@compiled()
+def across(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
+    """Along the normal of a triangle, as long as twice its area."""
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+
+
+@compiled()
+def _add_plane(
+    quadric: Doubles, normal: tuple[float, float, float], point: Doubles, weight: float
+) -> None:
+    x, y, z = normal
+    d = -(x * point[0] + y * point[1] + z * point[2])
+    quadric[0] += weight * x * x
+    quadric[1] += weight * x * y
+    quadric[2] += weight * x * z
+    quadric[3] += weight * x * d
+    quadric[4] += weight * y * y
+    quadric[5] += weight * y * z
+    quadric[6] += weight * y * d
+    quadric[7] += weight * z * z
+    quadric[8] += weight * z * d
+    quadric[9] += weight * d * d
+
+
+@compiled()
+def _add_rim(
+    quadric: Doubles, normal: tuple[float, float, float], start: Doubles, end: Doubles
+) -> None:
+    """The plane through an edge across its face."""
+    ex, ey, ez = end[0] - start[0], end[1] - start[1], end[2] - start[2]
+    x, y, z = normal
+    px, py, pz = ey * z - ez * y, ez * x - ex * z, ex * y - ey * x
+    length = np.sqrt(px * px + py * py + pz * pz)
+    if length > 0:
+        weight = _RIM_WEIGHT * length * length
+        _add_plane(quadric, (px / length, py / length, pz / length), start, weight)
+
+
+@compiled()
+def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
+    """What two quadrics say of a place; not negative."""
+    value = (
+        (q[0] + r[0]) * x * x
+        + (q[4] + r[4]) * y * y
+        + (q[7] + r[7]) * z * z
+        + 2 * ((q[1] + r[1]) * x * y + (q[2] + r[2]) * x * z + (q[5] + r[5]) * y * z)
+        + 2 * ((q[3] + r[3]) * x + (q[6] + r[6]) * y + (q[8] + r[8]) * z)
+        + q[9]
+        + r[9]
+    )
+    return max(value, 0.0)
+
+
+@compiled()
+def meeting(
+    a: Doubles, b: Doubles, quadrics: tuple[Doubles, Doubles], rims: tuple[bool, bool]
+) -> tuple[float, float, float, float]:
+    """The place where two vertices are best joined, and its cost."""
+    q, r = quadrics
+    x, y, z = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2
+    weight = q[0] + q[4] + q[7] + r[0] + r[4] + r[7]
+    length = (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2
+    extra = _ROUND * weight * length
+    if rims[0] and rims[1]:
+        least = _error(q, r, x, y, z)
+        for end in (a, b):
+            error = _error(q, r, end[0], end[1], end[2])
+            if error < least:
+                least, x, y, z = error, end[0], end[1], end[2]
+        return x, y, z, least + extra
+    if rims[0] or rims[1]:
+        end = a if rims[0] else b
+        return end[0], end[1], end[2], _error(q, r, end[0], end[1], end[2]) + extra
+    # The least error, drawn a little towards the middle: flat places have no best place.
+    pull = _ROUND * weight
+    m00, m11, m22 = q[0] + r[0] + pull, q[4] + r[4] + pull, q[7] + r[7] + pull
+    m01, m02, m12 = q[1] + r[1], q[2] + r[2], q[5] + r[5]
+    v0 = pull * x - q[3] - r[3]
+    v1 = pull * y - q[6] - r[6]
+    v2 = pull * z - q[8] - r[8]
+    c00, c01, c02 = m11 * m22 - m12 * m12, m02 * m12 - m01 * m22, m01 * m12 - m02 * m11
+    determinant = m00 * c00 + m01 * c01 + m02 * c02
+    if determinant > 0:
+        c11, c12, c22 = m00 * m22 - m02 * m02, m01 * m02 - m00 * m12, m00 * m11 - m01 * m01
+        x = (c00 * v0 + c01 * v1 + c02 * v2) / determinant
+        y = (c01 * v0 + c11 * v1 + c12 * v2) / determinant
+        z = (c02 * v0 + c12 * v1 + c22 * v2) / determinant
+    return x, y, z, _error(q, r, x, y, z) + extra

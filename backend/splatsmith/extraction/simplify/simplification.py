@@ -1,0 +1,84 @@
+"""Surfaces of fewer triangles."""
+
+from __future__ import annotations
+
+import fast_simplification
+import numpy as np
+import trimesh
+
+from ..surface.triangle_surface import Surface
+from .edge_collapse import collapsed
+from .manifold_repair import as_manifold, with_own_places
+
+_AGGRESSION = (7, 9, 11)  # how fast the bound on the error grows, tried until the budget is met
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
+_APART = 0.01  # edges' lengths between two vertices that were one
+
+
+def within_budget(surface: Surface, faces: int) -> Surface:
+    """The same surface with at most `faces` triangles; open rims keep their course.
+
+    What its topology forbids, holes and pieces too many for so few triangles, is given up.
+    """
+    if len(surface.faces) <= faces:
+        return surface
+    vertices, triangles = collapsed(surface.vertices.astype(np.float64), surface.faces, faces)
+    reduced = Surface(vertices.astype(np.float32), triangles).compact()
+    if len(reduced.faces) <= faces:
+        return with_own_places(reduced, _APART * _edge(reduced))
+    for aggression in _AGGRESSION:
+        if len(reduced.faces) <= faces:
+            break
+        reduced = _forced(surface, faces, aggression)
+    if len(reduced.faces) > faces or not len(reduced.faces):
+        return _hull(surface, faces)
+    return reduced
+
+
+def _forced(surface: Surface, faces: int, aggression: int) -> Surface:
+    """Whatever becomes of its topology."""
+    vertices, triangles = fast_simplification.simplify(
+        surface.vertices.astype(np.float64), surface.faces, target_count=faces, agg=aggression
+    )[:2]
+    reduced = Surface(vertices.astype(np.float32), triangles.astype(np.int32))
+    return as_manifold(reduced, _APART * _edge(reduced))
+
+
+def _hull(surface: Surface, faces: int) -> Surface:
+    """The convex hull of so few points, far apart, that it has at most `faces` triangles."""
+    points = surface.vertices - surface.vertices.mean(axis=0)
+    points /= np.maximum(points.std(axis=0), 1e-6)  # or the points of a flat thing lie in a plane
+    chosen = (points @ _TETRAHEDRON.T).argmax(axis=0).tolist()
+    gaps = np.linalg.norm(points[:, None] - points[chosen], axis=2).min(axis=1)
+    for _ in range(faces // 2 - 2):  # a hull of n points has at most 2 n - 4 faces
+        chosen.append(int(gaps.argmax()))
+        gaps = np.minimum(gaps, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    hull = trimesh.convex.convex_hull(surface.vertices[chosen])
+    return Surface(hull.vertices.astype(np.float32), hull.faces.astype(np.int32))
+
+
+def _edge(surface: Surface) -> float:
+    """The median length of the first edges of the faces; 0 without faces."""
+    if not len(surface.faces):
+        return 0.0
+    a, b = surface.vertices[surface.faces[:, 0]], surface.vertices[surface.faces[:, 1]]
+    return float(np.median(np.linalg.norm(a - b, axis=1)))
+
+
+def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
+    """`half` (x >= plane) and its mirror image, joined along the rim in the plane x = `plane`.
+
+    Args:
+        tolerance: how far from the plane a vertex of the rim may be.
+    """
+    at_plane = np.abs(half.vertices[:, 0] - plane) < tolerance
+    vertices = half.vertices.copy()
+    vertices[at_plane, 0] = plane
+    numbers = np.arange(len(vertices), dtype=np.int32)
+    numbers[~at_plane] = len(vertices) + np.arange((~at_plane).sum(), dtype=np.int32)
+    mirrored = vertices[~at_plane] * np.array([-1, 1, 1], np.float32)
+    mirrored[:, 0] += np.float32(2 * plane)
+    faces = half.faces[~at_plane[half.faces].all(axis=1)]  # in the plane they would be there twice
+    both = np.concatenate([faces, numbers[faces][:, ::-1]])
+    whole = Surface(np.concatenate([vertices, mirrored]), both).compact()
+    return as_manifold(whole, _APART * _edge(whole))  # a chord of the rim is there twice

@@ -1,0 +1,1 @@
+"""From pictures with depths to a bare triangle surface."""

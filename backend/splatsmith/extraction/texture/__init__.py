@@ -1,0 +1,1 @@
+"""Colours of a surface, as a texture or at its vertices."""

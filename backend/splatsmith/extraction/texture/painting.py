@@ -1,0 +1,68 @@
+"""A bare surface given its colours: a texture, or colours at the vertices."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+import trimesh
+from PIL import Image
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
+
+from ...progress import Progress
+from ..atlas.unwrap import unwrap
+from ..simplify.adjacency import face_neighbors
+from ..surface.triangle_surface import Surface
+from .baking import bake
+from .coloring import Coloring, vertex_colors
+from .shading_normals import shade
+
+
+def paint(
+    surface: Surface, coloring: Future[Coloring], texture_size: int, progress: Progress
+) -> trimesh.Trimesh:
+    """`surface` with smooth normals and the colours of `coloring`.
+
+    Args:
+        coloring: awaited when the surface is unwrapped.
+        texture_size: pixels a side; 0 for colours at the vertices.
+
+    Raises:
+        InvalidRequest: it falls into too many pieces for a texture.
+        Cancelled: between two steps.
+    """
+    if not texture_size:
+        return _with_vertex_colors(
+            surface, coloring.result(), progress.part("Painting vertices", 0, 1)
+        )
+    atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
+    painting = progress.part("Painting the texture", 0.4, 1)
+    picture = bake(atlas, coloring.result(), texture_size, painting)
+    material = PBRMaterial(
+        baseColorTexture=Image.fromarray(picture), metallicFactor=0.0, roughnessFactor=1.0
+    )
+    u, v = atlas.uvs.T
+    return trimesh.Trimesh(
+        vertices=atlas.surface.vertices,
+        faces=atlas.surface.faces,
+        vertex_normals=atlas.normals,
+        visual=TextureVisuals(uv=np.stack([u, 1 - v], axis=1), material=material),
+        process=False,
+    )
+
+
+def _with_vertex_colors(
+    surface: Surface, coloring: Coloring, progress: Progress
+) -> trimesh.Trimesh:
+    progress.step(0, 1)
+    shaded = shade(surface, face_neighbors(surface.faces))
+    colors = vertex_colors(shaded.surface.vertices, shaded.normals, coloring)
+    progress.step(1, 1)
+    return trimesh.Trimesh(
+        vertices=shaded.surface.vertices,
+        faces=shaded.surface.faces,
+        vertex_normals=shaded.normals,
+        vertex_colors=colors,
+        process=False,
+    )

@@ -1,0 +1,80 @@
+"""Normals that are smooth but for sharp edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...gaussians.numba_jit import Floats, compiled
+from ..simplify.adjacency import (
+    Doubles,
+    Indices,
+    area_vectors,
+    grouped_sums,
+    join_corners,
+    leader_of,
+    unit,
+)
+from ..surface.triangle_surface import Surface
+
+_SHARP = np.float32(np.cos(np.radians(40)))  # between two faces: a sharper edge is seen as one
+
+
+@dataclass(frozen=True)
+class Shaded:
+    """A surface whose vertices are split at sharp edges.
+
+    Attributes:
+        surface: the faces are the given surface's, in its order.
+        normals: [V, 3] unit length, outwards.
+        source: [V] the vertex of the given surface that each came from.
+    """
+
+    surface: Surface
+    normals: Floats
+    source: Indices
+
+
+def shade(surface: Surface, neighbors: Indices) -> Shaded:
+    """Split `surface` where faces meet at more than 40 degrees; faces weigh by their area.
+
+    Args:
+        neighbors: [F, 3] the face beyond each edge, as `face_neighbors` finds them.
+    """
+    vectors = area_vectors(surface.vertices, surface.faces)
+    corners = _smooth_fans(surface.faces, neighbors, unit(vectors))
+    unique, faces = np.unique(corners, return_inverse=True)
+    source = surface.faces.reshape(-1)[unique]
+    normals = grouped_sums(faces.reshape(-1), np.repeat(vectors, 3, axis=0), len(unique))
+    split = Surface(surface.vertices[source], faces.reshape(-1, 3).astype(np.int32))
+    return Shaded(split, _upright(normals), source)
+
+
+def _upright(normals: Doubles) -> Floats:
+    """At unit length; corners of faces without an area look up, for files must have a normal."""
+    nowhere = ~(np.einsum("ij,ij->i", normals, normals) > 0)
+    normals[nowhere] = (0, 1, 0)
+    # Areas are tiny: only scaled up are they within reach of float32.
+    return unit(normals / np.abs(normals).max(axis=1, keepdims=True))
+
+
+@compiled()
+def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices:
+    """One corner, 3 * face + place [F, 3], to stand for all that share a vertex and its normal."""
+    leader = np.arange(faces.size).astype(np.int32)
+    for face in range(len(faces)):
+        for i in range(3):
+            other = neighbors[face, i]
+            if other >= face and not _is_sharp(normals[face], normals[other]):
+                join_corners(leader, faces, face, i, other)
+    for corner in range(len(leader)):
+        leader[corner] = leader_of(leader, corner)
+    return leader.reshape(faces.shape)
+
+
+@compiled()
+def _is_sharp(a: Floats, b: Floats) -> bool:
+    cosine = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    # A face without an area has no normal, and no edge of it is sharp.
+    return cosine < _SHARP and (a != 0).any() and (b != 0).any()

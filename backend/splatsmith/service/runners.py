@@ -1,0 +1,130 @@
+"""The worker as the service sees it: a child process that takes and sends messages."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import IO
+
+from ..contract.problems import SplatsmithError
+from ..errors import OutOfMemory, WorkerDied
+from ..worker.messages import Message, decode, encode
+
+log = logging.getLogger(__name__)
+
+END_WAIT = 5.0  # seconds between asking the process to end and killing it
+
+
+class Exited(Exception):
+    """Raised when the worker process has ended and said all it had to say."""
+
+
+class WorkerProcess:
+    """One worker, started at once. It ends when its standard input is closed."""
+
+    def __init__(self, program: Sequence[str]) -> None:
+        """`program`: a module of ours that speaks splatsmith.worker.messages, and its arguments."""
+        # Its log goes where ours goes: standard error.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), name="worker-reader", daemon=True
+        )
+        self._reader.start()
+        log.info("started worker %d", self.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: Message) -> None:
+        """Send a message. A worker that has just died is noticed by `receive`."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(message))
+            self._process.stdin.flush()
+        except OSError:
+            log.warning("worker %d no longer listens", self.pid)
+
+    def receive(self, timeout: float) -> Message | None:
+        """The next message, or None if none came within `timeout` seconds.
+
+        Raises:
+            Exited: the process has ended.
+        """
+        try:
+            message = self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if message is None:
+            self._inbox.put(None)  # for the next call
+            self._process.wait()
+            raise Exited
+        return message
+
+    def end(self) -> None:
+        """End the process: politely, then by force. Returns when it is gone."""
+        self._close_input()
+        try:
+            self._process.wait(END_WAIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._tidy()
+
+    def kill(self) -> None:
+        """End the process at once. Returns when it is gone."""
+        self._process.kill()
+        self._process.wait()
+        self._close_input()
+        self._tidy()
+
+    def reason(self) -> SplatsmithError:
+        """Why the process ended, for the user whose job it had."""
+        code = self._process.wait()
+        if code < 0 and signal.Signals(-code).name == "SIGKILL":
+            return OutOfMemory(
+                "The worker was killed by the system (SIGKILL), most likely because the memory"
+                " ran out.",
+                "Close other programs, lower the settings or choose a smaller engine.",
+            )
+        return WorkerDied(
+            f"The worker stopped in the middle of the job ({_named(code)}).",
+            "Try again; if it stops again, the backend's log says where.",
+        )
+
+    def _read(self, lines: IO[str]) -> None:
+        for line in lines:
+            try:
+                self._inbox.put(decode(line))
+            except ValueError:
+                break  # cut off by its death
+        self._inbox.put(None)
+
+    def _close_input(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            log.debug("worker %d had closed its input", self.pid)
+
+    def _tidy(self) -> None:
+        assert self._process.stdout is not None
+        self._reader.join(END_WAIT)
+        self._process.stdout.close()
+
+
+def _named(code: int) -> str:
+    if code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"

@@ -1,0 +1,70 @@
+"""job.json: all that is needed to make an asset again, or to compare it with a picture."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from ..contract.cards import EngineCard, Variant
+from ..contract.jsonable import to_json
+from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
+from ..engines.base import Generation
+from ..weights import fingerprints
+
+RECORDED_PACKAGES = ("torch", "numpy", "gsplat", "diffusers")
+
+
+def describe_generation(
+    request: GenerateRequest,
+    card: EngineCard,
+    generation: Generation,
+    seconds: Mapping[str, float],
+) -> dict[str, object]:
+    """The record of a generated asset."""
+    variant = card.variant(request.variant)
+    return {
+        "request": to_json(request),
+        "engine": card.id,
+        "variant": variant.id,
+        "checkpoints": _checkpoints(variant, request),
+        "conditioning_camera": to_json(generation.camera),
+        "gaussians": len(generation.cloud),
+        "notes": list(generation.notes),
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        "versions": _versions(),
+    }
+
+
+def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -> dict[str, object]:
+    """The record of a mesh or points taken from a given cloud."""
+    return {
+        "request": to_json(request),
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        "versions": _versions(),
+    }
+
+
+def write_record(folder: Path, record: Mapping[str, object]) -> None:
+    """Write `record` as `folder`/job.json."""
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    (folder / "job.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _checkpoints(variant: Variant, request: GenerateRequest) -> dict[str, dict[str, str]]:
+    used = variant.needed(request.conditions, request.parameters)
+    return {checkpoint.id: fingerprints(checkpoint) for checkpoint in used}
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: _installed(name) for name in RECORDED_PACKAGES}
+    return {"protocol": str(PROTOCOL_VERSION), "python": platform.python_version(), **packages}
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,1 @@
+"""Files become objects in the scene, placed, and treated as the request asked."""

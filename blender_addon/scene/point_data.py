@@ -1,0 +1,99 @@
+"""Objects made of bare points: a point cloud where Blender can make one, else mesh vertices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .operator_context import selected
+
+PointData = bpy.types.Mesh | bpy.types.PointCloud
+
+# 4.2 to 4.4 have point clouds, but no way for a script to fill one.
+CAN_CONVERT = bpy.app.version >= (4, 5, 0)
+CAN_RESIZE = "resize" in bpy.types.PointCloud.bl_rna.functions
+FLOAT4 = "FLOAT4" if bpy.app.version >= (5, 2, 0) else "FLOAT_COLOR"
+
+# The property of an attribute's items that `foreach_set` fills, by the attribute's type.
+_MEMBERS = {
+    "FLOAT": "value",
+    "FLOAT_VECTOR": "vector",
+    "FLOAT4": "vector",
+    "FLOAT_COLOR": "color",
+    "BYTE_COLOR": "color_srgb",
+    "QUATERNION": "value",
+}
+_WIDTHS = {"FLOAT": 1, "FLOAT_VECTOR": 3}
+
+
+@dataclass(frozen=True)
+class PointAttribute:
+    """A named value per point: Blender's attribute type, and its values, float32 [N] or [N, W]."""
+
+    name: str
+    type: str
+    values: NDArray[np.float32]
+
+
+def add_point_object(
+    name: str,
+    positions: NDArray[np.float32],
+    attributes: Iterable[PointAttribute],
+    collection: bpy.types.Collection,
+) -> bpy.types.Object:
+    """Add an object of bare points with `attributes`; `positions` [N, 3] are Blender's axes."""
+    data = _new_data(name, len(positions))
+    _fill(data, PointAttribute("position", "FLOAT_VECTOR", positions))
+    for attribute in attributes:
+        _fill(data, attribute)
+    data.update_tag()
+    obj = bpy.data.objects.new(name, data)
+    if isinstance(data, bpy.types.Mesh) and CAN_CONVERT:
+        _convert_to_point_cloud(obj)
+    collection.objects.link(obj)
+    return obj
+
+
+def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
+    """All attributes of a kind that `add_point_object` writes, by name, [N] or [N, W]."""
+    known = [a for a in data.attributes if a.domain == "POINT" and a.data_type in _MEMBERS]
+    return {attribute.name: _read(attribute) for attribute in known}
+
+
+def _new_data(name: str, count: int) -> PointData:
+    if CAN_RESIZE:
+        cloud = bpy.data.pointclouds.new(name)
+        cloud.resize(count)
+        return cloud
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(count)
+    return mesh
+
+
+def _fill(data: PointData, attribute: PointAttribute) -> None:
+    target = data.attributes.get(attribute.name)
+    if target is None:
+        target = data.attributes.new(attribute.name, attribute.type, "POINT")
+    values = np.ascontiguousarray(attribute.values, np.float32).reshape(-1)
+    target.data.foreach_set(_MEMBERS[attribute.type], values)
+
+
+def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
+    width = _WIDTHS.get(attribute.data_type, 4)
+    values = np.empty(len(attribute.data) * width, np.float32)
+    attribute.data.foreach_get(_MEMBERS[attribute.data_type], values)
+    return values if width == 1 else values.reshape(-1, width)
+
+
+def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
+    mesh = obj.data
+    with selected(obj):
+        bpy.ops.object.convert(target="POINTCLOUD")
+    obj.data.name = obj.name
+    bpy.data.meshes.remove(mesh)
+    if (selection := obj.data.attributes.get(".select_vert")) is not None:
+        obj.data.attributes.remove(selection)
