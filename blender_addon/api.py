@@ -23,7 +23,7 @@ from pathlib import Path
 import bpy
 
 from .contract.batches import BatchItem, read_batch
-from .contract.cards import Condition
+from .contract.cards import ConditionKind
 from .contract.jsonable import from_json, to_json
 from .contract.problems import SplatsmithError
 from .contract.protocol import (
@@ -116,7 +116,7 @@ def submit(
         name=name or ("" if prompt.strip() else name_of(picture)),
         turntables=recipe.turntables,
     )
-    image = {} if picture is None else {Condition.IMAGE: read_picture(picture)}
+    image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
     return _the_desk().submit(request, image | recipe.leading(), Wish(placing, finish))
 
 
@@ -241,7 +241,7 @@ def submit_batch(
 def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing, finish: Finish) -> str:
     """A row's own maps take the place of all that would lead it otherwise."""
     maps = dict(item.pictures)
-    picture = maps.pop(Condition.IMAGE, None)
+    picture = maps.pop(ConditionKind.IMAGE, None)
     own = replace(recipe, parameters={**recipe.parameters, **item.parameters})
     if maps:
         own = replace(own, guide=None, maps=maps)
@@ -367,7 +367,7 @@ def offer_as_asset(obj: bpy.types.Object) -> None:
     mark_asset(obj, prompt, picture, ("Splatsmith",))
 
 
-def pictures_of(request: GenerateRequest) -> dict[Condition, Path]:
+def pictures_of(request: GenerateRequest) -> dict[ConditionKind, Path]:
     """The files of the pictures in `request`, by role; those that were sent from elsewhere lack."""
     kept = {role: _the_desk().kept_picture(upload) for role, upload in request.pictures.items()}
     return {role: path for role, path in kept.items() if path is not None}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from .contract.cards import Condition, MapCamera
+from .contract.cards import ConditionKind, MapCamera
 from .images import encode_pixels
 from .scene.control_map import draw_map
 
@@ -16,12 +16,12 @@ class Guide:
     """A rough shape that leads an asset, for engines that take depth or normal maps.
 
     objects: seen by the engine's front camera, their front (-Y) towards it.
-    kind: Condition.DEPTH or Condition.NORMAL.
+    kind: ConditionKind.DEPTH or ConditionKind.NORMAL.
     camera: the engine's, from its card; DiffSplat's if not said. elevation: degrees.
     """
 
     objects: tuple[bpy.types.Object, ...]
-    kind: Condition = Condition.DEPTH
+    kind: ConditionKind = ConditionKind.DEPTH
     camera: MapCamera = MapCamera(1.4, 39.6)
     elevation: float = 10.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .contract.cards import Condition, ParameterValue
+from .contract.cards import ConditionKind, ParameterValue
 from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
 from .control_map import Guide
 from .images import Picture, read_picture
@@ -16,7 +16,7 @@ class Recipe:
     """What changes a result beside its prompt and picture. Empty: the engine's own defaults.
 
     guide: a rough shape in the scene that leads, drawn as a map.
-    maps: depth and normal maps, or pictures whose edges lead (Condition.CANNY), by their roles.
+    maps: depth and normal maps, or pictures whose edges lead (ConditionKind.CANNY), by their roles.
     """
 
     engine: str = DEFAULT_ENGINE
@@ -26,9 +26,9 @@ class Recipe:
     extraction: ExtractionOptions = ExtractionOptions()
     turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
     guide: Guide | None = None
-    maps: Mapping[Condition, Picture] = field(default_factory=dict)
+    maps: Mapping[ConditionKind, Picture] = field(default_factory=dict)
 
-    def leading(self) -> dict[Condition, bytes]:
+    def leading(self) -> dict[ConditionKind, bytes]:
         """The files of all that leads, by role.
 
         Raises:

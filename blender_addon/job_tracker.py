@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .contract.cards import Condition
+from .contract.cards import ConditionKind
 from .contract.cloud import GaussianCloud
 from .contract.jsonable import from_json
 from .contract.problems import NotFound, SplatsmithError
@@ -94,7 +94,7 @@ class Desk:
             self._settings = settings
 
     def submit(
-        self, request: GenerateRequest, pictures: Mapping[Condition, bytes], wish: Wish
+        self, request: GenerateRequest, pictures: Mapping[ConditionKind, bytes], wish: Wish
     ) -> str:
         """Order an asset; returns the order's key at once."""
         for data in pictures.values():

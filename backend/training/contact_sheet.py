@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from splatsmith.conditioning.matting import remove_background
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.sprout.card import CARD
 from splatsmith.engines.sprout.engine import Sprout, load
@@ -37,12 +37,12 @@ def cells(sprout: Sprout, asked: str) -> list[Picture]:
     if not file.is_file():
         return [next(_views(sprout, asked, {}))]
     cutout = remove_background(read_picture(file))
-    views = list(_views(sprout, "", {Condition.IMAGE: cutout}))
+    views = list(_views(sprout, "", {ConditionKind.IMAGE: cutout}))
     return [_laid(cutout), views[0], views[BESIDE]]
 
 
 def _views(
-    sprout: Sprout, prompt: str, pictures: dict[Condition, NDArray[np.uint8]]
+    sprout: Sprout, prompt: str, pictures: dict[ConditionKind, NDArray[np.uint8]]
 ) -> Iterator[Picture]:
     conditions = Conditions(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
     made = sprout.generate(conditions, silent())

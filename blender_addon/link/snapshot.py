@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from ..contract.cards import Condition, EngineCard
+from ..contract.cards import ConditionKind, EngineCard
 from ..contract.cloud import GaussianCloud
 from ..contract.problems import Problem
 from ..contract.protocol import Health, JobStatus
@@ -71,7 +71,7 @@ class Order:
 
     key: str
     request: AnyRequest
-    pictures: Mapping[Condition, bytes] = field(default_factory=dict)
+    pictures: Mapping[ConditionKind, bytes] = field(default_factory=dict)
     cloud: Callable[[], GaussianCloud] | None = None
 
 

@@ -14,7 +14,7 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
-from ..contract.cards import Condition, MapCamera
+from ..contract.cards import ConditionKind, MapCamera
 from ..contract.problems import InvalidRequest
 from ..contract.transform import Y_UP_TO_Z_UP
 from .surface_colors import read_all
@@ -26,7 +26,7 @@ Pixels = NDArray[np.float32]
 
 
 def draw_map(
-    objects: Sequence[bpy.types.Object], kind: Condition, camera: MapCamera, elevation: float
+    objects: Sequence[bpy.types.Object], kind: ConditionKind, camera: MapCamera, elevation: float
 ) -> Pixels:
     """RGBA [SIZE, SIZE, 4] in 0..1, the upper row first, white around the objects.
 
@@ -59,9 +59,9 @@ def draw_map(
     return _colored(depths, normals, kind)
 
 
-def _colored(depths: Pixels, normals: Pixels, kind: Condition) -> Pixels:
+def _colored(depths: Pixels, normals: Pixels, kind: ConditionKind) -> Pixels:
     pixels = np.ones((SIZE, SIZE, 4), np.float32)
-    if kind is Condition.DEPTH:
+    if kind is ConditionKind.DEPTH:
         pixels[..., :3] = 1 - (depths / depths.max())[..., None]
     else:
         seen = depths > 0

@@ -14,13 +14,13 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import api
-from ..contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, ParameterValue
+from ..contract.cards import ConditionKind, EngineCard, ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
 NO_GUIDE = "none"
-GUIDES = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+GUIDES = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 DRAWN_GUIDES = GUIDES[:2]  # the add-on draws them of objects
 SELECTION, PICTURE = "selection", "picture"
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
@@ -103,9 +103,13 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         description="Have a rough shape or a picture lead the asset beside the prompt",
         items=(
             (NO_GUIDE, "None", "The prompt alone"),
-            (Condition.DEPTH.value, "Depth", "How far the faces of the shape lie"),
-            (Condition.NORMAL.value, "Normals", "Where the faces of the shape look"),
-            (Condition.CANNY.value, "Edges", "The edges in any picture; they are found for you"),
+            (ConditionKind.DEPTH.value, "Depth", "How far the faces of the shape lie"),
+            (ConditionKind.NORMAL.value, "Normals", "Where the faces of the shape look"),
+            (
+                ConditionKind.CANNY.value,
+                "Edges",
+                "The edges in any picture; they are found for you",
+            ),
         ),
         default=NO_GUIDE,
     )
@@ -151,16 +155,16 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             maps=self._maps(),
         )
 
-    def guide_kinds(self) -> tuple[Condition, ...]:
+    def guide_kinds(self) -> tuple[ConditionKind, ...]:
         """The maps that the chosen variant takes."""
         card, group = engine_card(self), engine_group(self)
         if card is None or group is None:
             return ()
         return tuple(each for each in GUIDES if each in card.variant(group.variant).conditions)
 
-    def guide_kind(self) -> Condition | None:
+    def guide_kind(self) -> ConditionKind | None:
         """The map that leads the next Generate."""
-        kind = None if self.guide == NO_GUIDE else Condition(self.guide)
+        kind = None if self.guide == NO_GUIDE else ConditionKind(self.guide)
         return kind if kind in self.guide_kinds() else None
 
     def can_draw_guide(self) -> bool:
@@ -180,18 +184,18 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         camera = engine_card(self).map_camera
         return api.Guide(tuple(guiding_objects()), self.guide_kind(), camera, elevation)
 
-    def _maps(self) -> dict[Condition, bpy.types.Image]:
+    def _maps(self) -> dict[ConditionKind, bpy.types.Image]:
         kind, picture = self.guide_kind(), self.guide_picture
         return {} if kind is None or picture is None or self.draws_guide() else {kind: picture}
 
-    def conditions(self) -> frozenset[Condition]:
+    def conditions(self) -> frozenset[ConditionKind]:
         """What the next Generate tells the engine."""
-        text = {Condition.TEXT} if self.prompt.strip() else set()
-        image = {Condition.IMAGE} if self.picture is not None else set()
+        text = {ConditionKind.TEXT} if self.prompt.strip() else set()
+        image = {ConditionKind.IMAGE} if self.picture is not None else set()
         kind = self.guide_kind()
         return frozenset(text | image | ({kind} if kind else set()))
 
-    def recall(self, request: GenerateRequest, pictures: Mapping[Condition, Path]) -> None:
+    def recall(self, request: GenerateRequest, pictures: Mapping[ConditionKind, Path]) -> None:
         """Take over all of `request`, with those of its `pictures` that are here.
 
         A map that was drawn of objects comes back as a picture: the objects may have changed.
@@ -199,7 +203,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
         self.turntables = {turntable.value for turntable in request.turntables}
-        self.picture = _load(pictures.get(Condition.IMAGE))
+        self.picture = _load(pictures.get(ConditionKind.IMAGE))
         kind = next((kind for kind in GUIDES if kind in request.pictures), None)
         self.guide = NO_GUIDE if kind is None else kind.value
         self.guide_picture = _load(pictures.get(kind)) if kind else None

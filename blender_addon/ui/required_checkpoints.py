@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contract.cards import Checkpoint, Condition, Variant
+from ..contract.cards import Checkpoint, ConditionKind, Variant
 from ..contract.weights import CheckpointState
 from ..link.snapshot import Snapshot
 from .properties import SplatsmithSettings, engine_card, engine_group
@@ -28,7 +28,7 @@ def missing_checkpoints(settings: SplatsmithSettings, now: Snapshot) -> tuple[Ch
     variant = chosen_variant(settings)
     if variant is None:
         return ()
-    given = settings.conditions() or frozenset({Condition.TEXT})
+    given = settings.conditions() or frozenset({ConditionKind.TEXT})
     needed = variant.needed(given, settings.recipe().parameters)
     states = {status.id: status.state for status in now.weights}
     here = CheckpointState.HERE

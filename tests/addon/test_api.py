@@ -9,11 +9,11 @@ import bpy
 import pytest
 
 from blender_addon import api
-from blender_addon.contract.cards import Condition
+from blender_addon.contract.cards import ConditionKind
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import Product
 
-DEPTH = Condition.DEPTH
+DEPTH = ConditionKind.DEPTH
 PICTURE = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
 QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
 SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
@@ -75,7 +75,7 @@ def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Imag
     assert asset.name == "Größe 'M'"
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.pictures_of(request)[Condition.IMAGE]
+    kept = api.pictures_of(request)[ConditionKind.IMAGE]
     assert kept.read_bytes().startswith(b"\x89PNG")
     assert image.is_dirty and image.source == "GENERATED"
     again = bpy.data.images.load(str(kept))
@@ -94,7 +94,7 @@ def test_picture_file_is_sent_as_it_is(
     asset = api.generate(picture=loaded if packed else path, recipe=SPLATS)
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.pictures_of(request)[Condition.IMAGE]
+    kept = api.pictures_of(request)[ConditionKind.IMAGE]
     assert kept.read_bytes() == path.read_bytes()
 
 
@@ -103,13 +103,13 @@ def test_maps_lead_from_images_and_files(
 ) -> None:
     path = tmp_path / "edges.png"
     image.save(filepath=str(path))
-    maps = {Condition.DEPTH: image, Condition.CANNY: path}
+    maps = {ConditionKind.DEPTH: image, ConditionKind.CANNY: path}
     led = replace(SPLATS, variant="led", maps=maps)
     asset = api.generate("a chair", recipe=led)
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
     kept = api.pictures_of(request)
-    assert set(kept) == set(maps) and kept[Condition.CANNY].read_bytes() == path.read_bytes()
+    assert set(kept) == set(maps) and kept[ConditionKind.CANNY].read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,7 @@ def test_rows_own_maps_lead_in_place_of_the_recipes(
     recipe = replace(SPLATS, variant="led", maps={DEPTH: image})
     report = api.batch(table, recipe=recipe)
     made = [api.request_of(asset.objects[Product.SPLATS]) for asset in report.assets]
-    assert [list(request.pictures) for request in made if request] == [[DEPTH], [Condition.CANNY]]
+    assert [list(request.pictures) for request in made if request] == [
+        [DEPTH],
+        [ConditionKind.CANNY],
+    ]

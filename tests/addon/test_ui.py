@@ -12,7 +12,7 @@ import pytest
 import blender_addon
 from blender_addon import api
 from blender_addon.contract.cards import (
-    Condition,
+    ConditionKind,
     EngineCard,
     MapCamera,
     ParameterSpec,
@@ -39,7 +39,7 @@ CARD = EngineCard(
     id="anvil",
     title="Anvil",
     description="For tests.",
-    variants=tuple(Variant(v, v.title(), (Condition.TEXT,)) for v in ("light", "heavy")),
+    variants=tuple(Variant(v, v.title(), (ConditionKind.TEXT,)) for v in ("light", "heavy")),
     parameters=(
         ParameterSpec("seed", ParameterType.INT, 7, "A seed.", minimum=0, maximum=2**32 - 1),
         ParameterSpec("name", ParameterType.TEXT, "no", "Called like a member of the group."),
@@ -265,8 +265,8 @@ def guided(registered: None) -> bpy.types.PropertyGroup:
         CARD,
         id="guided",
         variants=(
-            Variant("plain", "Plain", (Condition.TEXT,)),
-            Variant("led", "Led", (Condition.TEXT, Condition.DEPTH, Condition.CANNY)),
+            Variant("plain", "Plain", (ConditionKind.TEXT,)),
+            Variant("led", "Led", (ConditionKind.TEXT, ConditionKind.DEPTH, ConditionKind.CANNY)),
         ),
         parameters=(ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),),
         map_camera=MapCamera(2.0, 50.0),
@@ -286,12 +286,12 @@ def test_the_selected_shape_leads_an_engine_that_takes_maps(
     assert guided.guide_kinds() == ()
     assert guided.recipe().guide is None
     engine_group(guided).variant = "led"
-    assert guided.conditions() == {Condition.TEXT, Condition.DEPTH}
+    assert guided.conditions() == {ConditionKind.TEXT, ConditionKind.DEPTH}
     assert "rough shape" in why_not(guided, RUNNING)
     bpy.ops.mesh.primitive_cube_add()
     assert why_not(guided, RUNNING) == ""
     cube = (bpy.context.object,)
-    assert guided.recipe().guide == api.Guide(cube, Condition.DEPTH, MapCamera(2.0, 50.0), 20.0)
+    assert guided.recipe().guide == api.Guide(cube, ConditionKind.DEPTH, MapCamera(2.0, 50.0), 20.0)
     guided.guide = "normal"  # which this variant does not take
     assert guided.recipe().guide is None
 
@@ -303,8 +303,8 @@ def test_a_picture_leads_an_engine_that_takes_maps(guided: bpy.types.PropertyGro
     for kind, source, leads in (
         ("none", "picture", None),
         ("depth", "selection", None),
-        ("depth", "picture", Condition.DEPTH),
-        ("canny", "selection", Condition.CANNY),  # which is never drawn of objects
+        ("depth", "picture", ConditionKind.DEPTH),
+        ("canny", "selection", ConditionKind.CANNY),  # which is never drawn of objects
         ("normal", "picture", None),  # which this variant does not take
     ):
         guided.guide, guided.guide_source = kind, source
@@ -328,8 +328,8 @@ def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None)
     (bpy.context.view_layer.objects.active,) = bpy.data.objects
     assert bpy.ops.splatsmith.again() == {"FINISHED"}
     assert settings.guide == "canny" and tuple(settings.guide_picture.size) == (8, 8)
-    assert list(settings.recipe().maps) == [Condition.CANNY]
-    settings.recall(GenerateRequest("a bench", {Condition.DEPTH: "0"}, "lattice", "led"), {})
+    assert list(settings.recipe().maps) == [ConditionKind.CANNY]
+    settings.recall(GenerateRequest("a bench", {ConditionKind.DEPTH: "0"}, "lattice", "led"), {})
     assert (settings.guide, settings.guide_source) == ("depth", "selection")
     assert settings.guide_picture is None
 

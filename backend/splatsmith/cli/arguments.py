@@ -14,7 +14,7 @@ from typing import NoReturn
 from .. import __version__
 from ..contract.cards import (
     PICTURE_CONDITIONS,
-    Condition,
+    ConditionKind,
     EngineCard,
     ParameterSpec,
     ParameterType,
@@ -109,9 +109,9 @@ def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard
     command.set_defaults(run=run_generate, log_level=logging.WARNING)
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--image", type=Path, metavar="FILE")
-    for role in sorted({*PICTURE_CONDITIONS} - {Condition.IMAGE}):
+    for role in sorted({*PICTURE_CONDITIONS} - {ConditionKind.IMAGE}):
         meaning = (
-            "picture whose edges lead" if role is Condition.CANNY else f"{role} map that leads"
+            "picture whose edges lead" if role is ConditionKind.CANNY else f"{role} map that leads"
         )
         command.add_argument(
             f"--{role}", type=Path, metavar="FILE", help=f"{meaning} the engine, if it takes one"

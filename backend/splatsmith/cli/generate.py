@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..contract.batches import file_name
-from ..contract.cards import PICTURE_CONDITIONS, Condition
+from ..contract.cards import PICTURE_CONDITIONS, ConditionKind
 from ..contract.jsonable import to_json
 from ..contract.protocol import Artifact, GenerateRequest
 from ..worker.artifacts import read_notes
@@ -43,7 +43,7 @@ def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateR
     )
 
 
-def pictures_of(options: argparse.Namespace) -> dict[Condition, Path]:
+def pictures_of(options: argparse.Namespace) -> dict[ConditionKind, Path]:
     """The pictures and maps that were given, by their roles."""
     given = {role: getattr(options, role) for role in sorted(PICTURE_CONDITIONS)}
     return {role: path for role, path in given.items() if path}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from ..contract.cards import Condition
+from ..contract.cards import ConditionKind
 from ..contract.problems import InvalidRequest, UnreadableCloud
 from ..contract.protocol import Artifact, ExtractRequest, GenerateRequest
 from ..engines import registry
@@ -29,7 +29,7 @@ class Generation:
     """A completed request and the pictures that it names by their SHA-256."""
 
     request: GenerateRequest
-    pictures: dict[Condition, Path]
+    pictures: dict[ConditionKind, Path]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ class Workshop:
             pipeline.extract(order.request, order.cloud, folder, self._shelf.device, progress)
 
 
-def order_generation(request: GenerateRequest, pictures: Mapping[Condition, Path]) -> Generation:
+def order_generation(
+    request: GenerateRequest, pictures: Mapping[ConditionKind, Path]
+) -> Generation:
     """Check `request`, with `pictures` by role, against its engine's card.
 
     Raises:

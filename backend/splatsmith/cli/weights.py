@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
-from ..contract.cards import Checkpoint, Condition, Variant
+from ..contract.cards import Checkpoint, ConditionKind, Variant
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound, SplatsmithError
 from ..contract.weights import CheckpointState
@@ -38,10 +38,10 @@ def add_weights(commands: argparse._SubParsersAction) -> None:
         "--for",
         dest="conditions",
         nargs="+",
-        type=Condition,
-        choices=tuple(Condition),
+        type=ConditionKind,
+        choices=tuple(ConditionKind),
         metavar="CONDITION",
-        help=f"only what a request with these needs: {' '.join(Condition)}",
+        help=f"only what a request with these needs: {' '.join(ConditionKind)}",
     )
     getting.add_argument(
         "--accept-licence", action="store_true", help="say that you accept their licences"
@@ -126,7 +126,7 @@ def run_import(options: argparse.Namespace, screen: Screen) -> int:
     return DONE
 
 
-def chosen(names: Sequence[str], given: Iterable[Condition] | None = None) -> list[Checkpoint]:
+def chosen(names: Sequence[str], given: Iterable[ConditionKind] | None = None) -> list[Checkpoint]:
     """The checkpoints that `names` stand for, each once; of variants, those that requests with
     the conditions `given` need, or all.
 
@@ -139,7 +139,7 @@ def chosen(names: Sequence[str], given: Iterable[Condition] | None = None) -> li
     return list(found.values())
 
 
-def _named(name: str, given: Iterable[Condition] | None) -> list[Checkpoint]:
+def _named(name: str, given: Iterable[ConditionKind] | None) -> list[Checkpoint]:
     known = registry.checkpoints()
     if name in known:
         return [known[name]]
@@ -157,7 +157,7 @@ def _named(name: str, given: Iterable[Condition] | None) -> list[Checkpoint]:
 
 
 def _needed(
-    variant: Variant, given: Iterable[Condition] | None, parameters: dict
+    variant: Variant, given: Iterable[ConditionKind] | None, parameters: dict
 ) -> tuple[Checkpoint, ...]:
     if given is None:
         return variant.checkpoints

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .cards import PICTURE_CONDITIONS, Condition
+from .cards import PICTURE_CONDITIONS, ConditionKind
 from .problems import InvalidRequest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MAX_FILE_NAME = 60
 MAX_CALLED = 120  # characters of a prompt that name its asset; the prompt itself may be longer
-PICTURE_COLUMNS = tuple(role for role in Condition if role in PICTURE_CONDITIONS)
+PICTURE_COLUMNS = tuple(role for role in ConditionKind if role in PICTURE_CONDITIONS)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class BatchItem:
 
     name: str
     prompt: str = ""
-    pictures: dict[Condition, Path] = field(default_factory=dict[Condition, Path])
+    pictures: dict[ConditionKind, Path] = field(default_factory=dict[ConditionKind, Path])
     parameters: dict[str, object] = field(default_factory=dict[str, object])
 
 
@@ -79,7 +79,7 @@ def distinct_names(names: Iterable[str]) -> list[str]:
 
 def _pictures(folder: Path) -> list[BatchItem]:
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    return [BatchItem(name=path.stem, pictures={Condition.IMAGE: path}) for path in paths]
+    return [BatchItem(name=path.stem, pictures={ConditionKind.IMAGE: path}) for path in paths]
 
 
 def _prompts(source: Path) -> list[BatchItem]:

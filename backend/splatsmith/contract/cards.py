@@ -12,7 +12,7 @@ from .problems import InvalidRequest, NotFound
 ParameterValue = int | float | bool | str
 
 
-class Condition(StrEnum):
+class ConditionKind(StrEnum):
     """What an engine may be told. All but TEXT and CLASS are pictures."""
 
     TEXT = "text"
@@ -24,7 +24,7 @@ class Condition(StrEnum):
 
 
 PICTURE_CONDITIONS = frozenset(
-    {Condition.IMAGE, Condition.DEPTH, Condition.NORMAL, Condition.CANNY}
+    {ConditionKind.IMAGE, ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY}
 )
 
 
@@ -146,12 +146,12 @@ class Need:
     parameter: needed only if the engine's parameter of that name has this `value`.
     """
 
-    given: tuple[Condition, ...] = ()
-    without: tuple[Condition, ...] = ()
+    given: tuple[ConditionKind, ...] = ()
+    without: tuple[ConditionKind, ...] = ()
     parameter: str = ""
     value: object = True
 
-    def applies(self, given: frozenset[Condition], parameters: Mapping[str, object]) -> bool:
+    def applies(self, given: frozenset[ConditionKind], parameters: Mapping[str, object]) -> bool:
         """Whether a request with these conditions and (complete) parameters needs it."""
         if self.given and not given & set(self.given):
             return False
@@ -199,14 +199,14 @@ class Variant:
 
     id: str
     title: str
-    conditions: tuple[Condition, ...]
-    required: tuple[Condition, ...] = ()
-    rivals: tuple[Condition, ...] = ()
+    conditions: tuple[ConditionKind, ...]
+    required: tuple[ConditionKind, ...] = ()
+    rivals: tuple[ConditionKind, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
 
     def needed(
-        self, given: frozenset[Condition], parameters: Mapping[str, object]
+        self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
     ) -> tuple[Checkpoint, ...]:
         """The checkpoints that a request with these conditions and parameters uses."""
         return tuple(c for c in self.checkpoints if c.need.applies(given, parameters))
@@ -253,7 +253,7 @@ class EngineCard:
             )
         return {name: spec.check(given.get(name, spec.default)) for name, spec in specs.items()}
 
-    def check_conditions(self, variant: Variant, given: frozenset[Condition]) -> None:
+    def check_conditions(self, variant: Variant, given: frozenset[ConditionKind]) -> None:
         """Refuse what the variant does not take, what does not go together, and no condition."""
         if surplus := sorted(given - set(variant.conditions)):
             raise InvalidRequest(

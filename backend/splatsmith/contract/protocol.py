@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from .cards import PICTURE_CONDITIONS, Condition, EngineCard
+from .cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
 from .problems import InvalidRequest, NotFound, Problem
 
 PROTOCOL_VERSION = 1
@@ -110,7 +110,7 @@ class GenerateRequest:
     """A prompt, pictures by role (ids from POST /v1/images), or both, for one engine."""
 
     prompt: str = ""
-    pictures: dict[Condition, str] = field(default_factory=dict[Condition, str])
+    pictures: dict[ConditionKind, str] = field(default_factory=dict[ConditionKind, str])
     engine: str = DEFAULT_ENGINE
     variant: str = ""
     parameters: dict[str, object] = field(default_factory=dict[str, object])
@@ -120,8 +120,8 @@ class GenerateRequest:
     turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
 
     @property
-    def conditions(self) -> frozenset[Condition]:
-        text = {Condition.TEXT} if self.prompt.strip() else set[Condition]()
+    def conditions(self) -> frozenset[ConditionKind]:
+        text = {ConditionKind.TEXT} if self.prompt.strip() else set[ConditionKind]()
         return frozenset(text | set(self.pictures))
 
     @property

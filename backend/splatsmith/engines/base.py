@@ -10,7 +10,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from ..contract.cards import Condition, ParameterValue
+from ..contract.cards import ConditionKind, ParameterValue
 from ..contract.cloud import GaussianCloud
 from ..progress import Progress
 
@@ -26,7 +26,7 @@ class Conditions:
 
     prompt: str
     variant: str
-    pictures: Mapping[Condition, NDArray[np.uint8]] = field(default_factory=dict)
+    pictures: Mapping[ConditionKind, NDArray[np.uint8]] = field(default_factory=dict)
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
 
 

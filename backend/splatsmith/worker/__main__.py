@@ -11,7 +11,7 @@ import queue
 import signal
 from pathlib import Path
 
-from ..contract.cards import Condition
+from ..contract.cards import ConditionKind
 from ..contract.jsonable import from_json
 from ..contract.problems import SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest, JobKind
@@ -76,7 +76,7 @@ def _carry_out(job: RunJob, shelf: EngineShelf, progress: Progress) -> tuple[str
     folder = Path(job.folder)
     if job.kind is JobKind.GENERATE:
         request = from_json(GenerateRequest, job.request)
-        pictures = {Condition(role): Path(path) for role, path in job.inputs.items()}
+        pictures = {ConditionKind(role): Path(path) for role, path in job.inputs.items()}
         return pipeline.generate(request, pictures, folder, shelf, progress).notes
     if job.kind is JobKind.EXTRACT:
         extraction = from_json(ExtractRequest, job.request)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import trimesh
 
 from ..conditioning.matting import remove_background
-from ..contract.cards import Condition
+from ..contract.cards import ConditionKind
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
 from ..contract.points import write_points
 from ..contract.protocol import (
@@ -52,7 +52,7 @@ class Timings:
 
 def generate(
     request: GenerateRequest,
-    pictures: Mapping[Condition, Path],
+    pictures: Mapping[ConditionKind, Path],
     folder: Path,
     shelf: EngineShelf,
     progress: Progress,
@@ -123,12 +123,12 @@ class _Extraction:
 
 
 def _prepare(
-    request: GenerateRequest, pictures: Mapping[Condition, Path], progress: Progress
+    request: GenerateRequest, pictures: Mapping[ConditionKind, Path], progress: Progress
 ) -> Conditions:
     progress.step(0, 1)
     images = {role: read_picture(path) for role, path in pictures.items()}
-    if Condition.IMAGE in images:
-        images[Condition.IMAGE] = remove_background(images[Condition.IMAGE])
+    if ConditionKind.IMAGE in images:
+        images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
     progress.step(1, 1)
     return Conditions(
         prompt=request.prompt.strip(),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from splatsmith.contract.batches import BatchItem, file_name, read_batch
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import MAX_NAME_CHARACTERS
 
@@ -34,15 +34,15 @@ def test_a_table_has_prompts_pictures_names_and_parameters(tmp_path: Path) -> No
     assert throne == BatchItem(
         "throne", "a chair, red", {}, {"seed": 7, "guidance": 1.5, "mode": "fast"}
     )
-    assert picture == BatchItem("a b", "", {Condition.IMAGE: tmp_path / "a b.png"}, {})
+    assert picture == BatchItem("a b", "", {ConditionKind.IMAGE: tmp_path / "a b.png"}, {})
 
 
 def test_a_table_has_maps(tmp_path: Path) -> None:
     text = "prompt,canny,depth,normal\na tower,,maps/d.png,\n,s.png,,/n.png\n"
     tower, nameless = read_batch(written(tmp_path, "t.csv", text))
 
-    assert tower == BatchItem("a tower", "a tower", {Condition.DEPTH: tmp_path / "maps/d.png"})
-    maps = {Condition.CANNY: tmp_path / "s.png", Condition.NORMAL: Path("/n.png")}
+    assert tower == BatchItem("a tower", "a tower", {ConditionKind.DEPTH: tmp_path / "maps/d.png"})
+    maps = {ConditionKind.CANNY: tmp_path / "s.png", ConditionKind.NORMAL: Path("/n.png")}
     assert (nameless.name, nameless.pictures) == ("n", maps)
 
 

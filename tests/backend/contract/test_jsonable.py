@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
+from splatsmith.contract.cards import (
+    ConditionKind,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.problems import InvalidRequest, Problem
 from splatsmith.contract.protocol import (
@@ -21,7 +27,7 @@ from splatsmith.contract.protocol import (
 
 REQUEST = GenerateRequest(
     prompt="ein Stuhl „für Zoë“",
-    pictures={Condition.IMAGE: "a" * 32},
+    pictures={ConditionKind.IMAGE: "a" * 32},
     parameters={"seed": 7, "guidance": 1.5, "sharp": True},
     products=(Product.MESH,),
     extraction=ExtractionOptions(face_budget=900, point_count=10),
@@ -41,7 +47,7 @@ CARD = EngineCard(
     "e",
     "E",
     "An engine.",
-    (Variant("v", "V", (Condition.TEXT,)),),
+    (Variant("v", "V", (ConditionKind.TEXT,)),),
     (ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0),),
 )
 

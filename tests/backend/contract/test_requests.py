@@ -6,7 +6,13 @@ import math
 
 import pytest
 
-from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
+from splatsmith.contract.cards import (
+    ConditionKind,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
 from splatsmith.contract.problems import InvalidRequest, NotFound
 from splatsmith.contract.protocol import GenerateRequest, JobState
 
@@ -15,8 +21,10 @@ CARD = EngineCard(
     title="Anvil",
     description="Shapes things.",
     variants=(
-        Variant("plain", "Plain", (Condition.TEXT, Condition.IMAGE)),
-        Variant("edged", "Edged", (Condition.TEXT, Condition.CANNY), (Condition.CANNY,)),
+        Variant("plain", "Plain", (ConditionKind.TEXT, ConditionKind.IMAGE)),
+        Variant(
+            "edged", "Edged", (ConditionKind.TEXT, ConditionKind.CANNY), (ConditionKind.CANNY,)
+        ),
     ),
     parameters=(
         ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0, maximum=2**32 - 1),
@@ -67,9 +75,9 @@ def test_a_wrong_parameter_is_explained(parameters: dict[str, object], complaint
         (GenerateRequest(prompt="x", products=()), "No result was asked for"),
         (GenerateRequest(prompt="x" * 200_001), "200,001 characters"),
         (GenerateRequest(prompt="x", name="n" * 201), "name has 201 characters"),
-        (GenerateRequest(prompt="x", pictures={Condition.DEPTH: "i"}), "takes no depth"),
+        (GenerateRequest(prompt="x", pictures={ConditionKind.DEPTH: "i"}), "takes no depth"),
         (GenerateRequest(prompt="x", variant="edged"), "needs canny"),
-        (GenerateRequest(pictures={Condition.TEXT: "i"}), "'text'.* not a picture's role"),
+        (GenerateRequest(pictures={ConditionKind.TEXT: "i"}), "'text'.* not a picture's role"),
     ],
 )
 def test_an_impossible_request_is_explained(request_: GenerateRequest, complaint: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from splatsmith.contract.cards import Checkpoint, Condition
+from splatsmith.contract.cards import Checkpoint, ConditionKind
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.diffsplat import catalogue as published
 from splatsmith.engines.diffsplat.card import CARD
@@ -85,7 +85,7 @@ def test_weights_that_are_cut_off_are_refused(copies: Path) -> None:
 
 
 def test_a_checkpoint_of_another_kind_is_refused(copies: Path) -> None:
-    files = TensorFiles((weights_file(copies, published.SD15_CONTROLS[Condition.DEPTH]),))
+    files = TensorFiles((weights_file(copies, published.SD15_CONTROLS[ConditionKind.DEPTH]),))
     with pytest.raises(WeightsDamaged):
         load_gsvae(files, LatentScale(1.0), PLAIN)
     with pytest.raises(WeightsDamaged):

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import GenerateRequest, Product
@@ -39,7 +39,7 @@ def make(
     engine: DiffSplat,
     prompt: str = "",
     progress: Progress | None = None,
-    pictures: Mapping[Condition, Picture] | None = None,
+    pictures: Mapping[ConditionKind, Picture] | None = None,
     **parameters: object,
 ) -> Generation:
     complete = CARD.check_parameters({"steps": 2, **parameters})
@@ -76,14 +76,14 @@ def test_text_becomes_a_cloud_of_four_views(engines: Mapping[str, DiffSplat], va
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prompt_picture_and_seed_all_count(engines: Mapping[str, DiffSplat], variant: str) -> None:
-    engine, picture = engines[variant], {Condition.IMAGE: red_square()}
+    engine, picture = engines[variant], {ConditionKind.IMAGE: red_square()}
     both = make(engine, "a box", pictures=picture).cloud
     assert same(both, make(engine, "a box", pictures=picture).cloud)
     assert not same(both, make(engine, "a ball", pictures=picture).cloud)
     assert not same(both, make(engine, "a box", pictures=picture, seed=1).cloud)
     other = red_square()
     other[10:40, 50:80, :3] = (0, 200, 0)
-    assert not same(both, make(engine, "a box", pictures={Condition.IMAGE: other}).cloud)
+    assert not same(both, make(engine, "a box", pictures={ConditionKind.IMAGE: other}).cloud)
     assert not same(both, make(engine, "a box").cloud)
 
 
@@ -124,7 +124,7 @@ def test_t5_reads_along_if_asked_to(engines: Mapping[str, DiffSplat]) -> None:
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_a_map_leads_the_denoiser(engines: Mapping[str, DiffSplat], kind: Condition) -> None:
+def test_a_map_leads_the_denoiser(engines: Mapping[str, DiffSplat], kind: ConditionKind) -> None:
     engine, given = engines["sd15"], {kind: red_square()}
     led = make(engine, "a box", pictures=given).cloud
     assert not same(led, make(engine, "a box").cloud)
@@ -133,13 +133,15 @@ def test_a_map_leads_the_denoiser(engines: Mapping[str, DiffSplat], kind: Condit
 
 
 def test_no_strength_is_no_map(engines: Mapping[str, DiffSplat]) -> None:
-    given = {Condition.DEPTH: grey_ramp()}
+    given = {ConditionKind.DEPTH: grey_ramp()}
     led = make(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
     assert same(led, make(engines["sd15"], "a box").cloud)
 
 
 def test_the_elevation_of_a_picture_can_be_estimated(engines: Mapping[str, DiffSplat]) -> None:
-    made = make(engines["sd15"], pictures={Condition.IMAGE: red_square()}, estimate_elevation=True)
+    made = make(
+        engines["sd15"], pictures={ConditionKind.IMAGE: red_square()}, estimate_elevation=True
+    )
     assert -10 <= made.camera.elevation <= 40
     assert made.camera.elevation != 10.0
 
@@ -159,11 +161,13 @@ def test_a_long_prompt_is_said_to_be_cut(engines: Mapping[str, DiffSplat], varia
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(Condition.DEPTH, Condition.NORMAL), (Condition.IMAGE, Condition.CANNY)],
+    [(ConditionKind.DEPTH, ConditionKind.NORMAL), (ConditionKind.IMAGE, ConditionKind.CANNY)],
 )
-def test_maps_and_pictures_are_refused_beside_each_other(one: Condition, other: Condition) -> None:
+def test_maps_and_pictures_are_refused_beside_each_other(
+    one: ConditionKind, other: ConditionKind
+) -> None:
     with pytest.raises(InvalidRequest, match=f"takes {one} or {other}, not both"):
-        CARD.check_conditions(CARD.variant("sd15"), frozenset({Condition.TEXT, one, other}))
+        CARD.check_conditions(CARD.variant("sd15"), frozenset({ConditionKind.TEXT, one, other}))
 
 
 def test_ddim_adds_as_much_noise_as_it_is_told(engines: Mapping[str, DiffSplat]) -> None:
@@ -188,11 +192,11 @@ def test_an_elevation_beyond_the_zenith_is_refused() -> None:
 def test_a_picture_without_an_object_is_refused(engines: Mapping[str, DiffSplat]) -> None:
     empty = np.zeros((64, 64, 4), np.uint8)
     with pytest.raises(UnreadablePicture):
-        make(engines["sd15"], pictures={Condition.IMAGE: empty})
+        make(engines["sd15"], pictures={ConditionKind.IMAGE: empty})
 
 
 def test_a_picture_can_be_prepared_as_published(engines: Mapping[str, DiffSplat]) -> None:
-    given = {Condition.IMAGE: red_square()}
+    given = {ConditionKind.IMAGE: red_square()}
     fine = make(engines["sd15"], pictures=given).cloud
     assert not same(fine, make(engines["sd15"], pictures=given, preparation="published").cloud)
 
@@ -218,13 +222,13 @@ def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> N
     request = GenerateRequest(
         engine="diffsplat",
         variant="pixart-sigma",
-        pictures={Condition.IMAGE: "given"},
+        pictures={ConditionKind.IMAGE: "given"},
         parameters={"steps": 1},
         products=(Product.SPLATS,),
     ).completed(CARD)
     out = tmp_path / "out"
     out.mkdir()
     shelf = EngineShelf("cpu")
-    made = pipeline.generate(request, {Condition.IMAGE: picture}, out, shelf, silent())
+    made = pipeline.generate(request, {ConditionKind.IMAGE: picture}, out, shelf, silent())
     assert len(read_cloud(out / "splats.ply")) == len(made.cloud)
     assert (out / "turntable.webp").is_file()

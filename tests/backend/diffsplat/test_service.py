@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import to_json
 from splatsmith.contract.protocol import GenerateRequest, JobState, Product
@@ -49,7 +49,7 @@ def drawing() -> Image.Image:
 
 
 def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_path: Path) -> None:
-    pictures = {Condition.CANNY: upload(service, drawing())}
+    pictures = {ConditionKind.CANNY: upload(service, drawing())}
     request = replace(REQUEST, prompt="a red box, " * 3_334, pictures=pictures)
 
     job = service.run(request)
@@ -71,7 +71,7 @@ def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_
         ({"parameters": {"elevation": 95}}, "elevation is 95 degrees."),
         ({"variant": "sd16"}, "DiffSplat has no variant 'sd16'."),
         (
-            {"pictures": {Condition.IMAGE: "0" * 32, Condition.CANNY: "0" * 32}},
+            {"pictures": {ConditionKind.IMAGE: "0" * 32, ConditionKind.CANNY: "0" * 32}},
             "DiffSplat (Stable Diffusion 1.5) takes image or canny, not both.",
         ),
     ],

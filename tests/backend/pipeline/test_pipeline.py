@@ -12,7 +12,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json
 from splatsmith.contract.points import read_points
@@ -126,9 +126,9 @@ def test_progress_only_ever_rises(tmp_path: Path, shelf: EngineShelf) -> None:
 def test_a_picture_without_background_is_refused(tmp_path: Path, shelf: EngineShelf) -> None:
     empty = tmp_path / "empty.png"
     Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(empty)
-    request = order(prompt="", pictures={Condition.IMAGE: "given"})
+    request = order(prompt="", pictures={ConditionKind.IMAGE: "given"})
     with pytest.raises(UnreadablePicture):
-        pipeline.generate(request, {Condition.IMAGE: empty}, tmp_path / "out", shelf, silent())
+        pipeline.generate(request, {ConditionKind.IMAGE: empty}, tmp_path / "out", shelf, silent())
 
 
 def test_an_engine_may_bring_its_own_surface(tmp_path: Path, shelf: EngineShelf) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import JobState, JobStatus, Product
@@ -82,7 +82,7 @@ def test_a_picture_is_uploaded_and_used(service: RunningService) -> None:
     response = service.http.post("/v1/images", content=buffer.getvalue())
     assert response.status_code == 201
     upload = from_json(Upload, response.json())
-    pictures = {Condition.IMAGE: upload.id}
+    pictures = {ConditionKind.IMAGE: upload.id}
 
     request = replace(lattice(), prompt="", pictures=pictures, variant="picture")
     job = service.run(request)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from splatsmith.conditioning.framing import frame_cutout
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.engines.base import Conditions, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
@@ -37,8 +37,8 @@ def make(
     progress: Progress | None = None,
     **parameters: float,
 ) -> Generation:
-    pictures: Mapping[Condition, NDArray[np.uint8]] = (
-        {} if cutout is None else {Condition.IMAGE: cutout}
+    pictures: Mapping[ConditionKind, NDArray[np.uint8]] = (
+        {} if cutout is None else {ConditionKind.IMAGE: cutout}
     )
     complete = CARD.check_parameters({"steps": 2, **parameters})
     return sprout.generate(Conditions(prompt, "base", pictures, complete), progress or silent())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from splatsmith.contract.cards import Checkpoint, Condition, TensorMark, Variant
+from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorMark, Variant
 from splatsmith.engines.diffsplat.catalogue import (
     DIFFSPLAT,
     ELEVATION_PARAMETER,
@@ -29,13 +29,15 @@ from splatsmith.weights.hub import Hub
 from splatsmith.weights.licences import accept
 from tests.backend.weights.mirror import Mirror
 
-TEXT, IMAGE = frozenset({Condition.TEXT}), frozenset({Condition.IMAGE})
+TEXT, IMAGE = frozenset({ConditionKind.TEXT}), frozenset({ConditionKind.IMAGE})
 PLAIN = {T5_PARAMETER: False, ELEVATION_PARAMETER: False}
 ALL = {c.id: c for c in (*SD15_CHECKPOINTS, *PIXART_CHECKPOINTS, *SD35_CHECKPOINTS)}.values()
 
 
-def needed(checkpoints: tuple[Checkpoint, ...], given: frozenset[Condition], **more: bool) -> str:
-    variant = Variant("any", "Any", tuple(Condition), checkpoints=checkpoints)
+def needed(
+    checkpoints: tuple[Checkpoint, ...], given: frozenset[ConditionKind], **more: bool
+) -> str:
+    variant = Variant("any", "Any", tuple(ConditionKind), checkpoints=checkpoints)
     return " ".join(sorted(c.id for c in variant.needed(given, {**PLAIN, **more})))
 
 
@@ -56,8 +58,10 @@ def test_what_is_optional_is_needed_when_it_is_chosen() -> None:
     assert SD35_T5.id in needed(SD35_CHECKPOINTS, TEXT, **{T5_PARAMETER: True})
     estimated = needed(PIXART_CHECKPOINTS, IMAGE, **{ELEVATION_PARAMETER: True})
     assert "diffsplat-elevest" in estimated
-    depth = needed(SD15_CHECKPOINTS, TEXT | {Condition.DEPTH})
-    assert [c for c in SD15_CONTROLS.values() if c.id in depth] == [SD15_CONTROLS[Condition.DEPTH]]
+    depth = needed(SD15_CHECKPOINTS, TEXT | {ConditionKind.DEPTH})
+    assert [c for c in SD15_CONTROLS.values() if c.id in depth] == [
+        SD15_CONTROLS[ConditionKind.DEPTH]
+    ]
 
 
 def test_ids_are_unique_and_every_checkpoint_is_told_by_a_mark() -> None:

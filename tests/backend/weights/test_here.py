@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from splatsmith.contract.cards import Condition
+from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.weights import CheckpointState
 from splatsmith.errors import WeightsDamaged, WeightsMissing
 from splatsmith.progress import silent
@@ -34,8 +34,8 @@ def test_the_first_missing_one_of_several_is_named(hub: Hub) -> None:
 def test_need_follows_the_conditions() -> None:
     variant = CARD.variant("small")
 
-    assert variant.needed(frozenset({Condition.TEXT}), {}) == (WORDS, SMALL)
-    assert LOCKED in variant.needed(frozenset({Condition.IMAGE}), {})
+    assert variant.needed(frozenset({ConditionKind.TEXT}), {}) == (WORDS, SMALL)
+    assert LOCKED in variant.needed(frozenset({ConditionKind.IMAGE}), {})
 
 
 def test_a_file_that_was_cut_later_is_noticed_at_once(hub: Hub) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splatsmith.contract.cards import Checkpoint, Condition
+from splatsmith.contract.cards import Checkpoint, ConditionKind
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
@@ -55,8 +55,8 @@ def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
     write_elevest(repositories, sizes.elevest)
     parameters = CARD.check_parameters({"estimate_elevation": True})
     needed: set[Checkpoint] = set()
-    for shown in (Condition.TEXT, Condition.IMAGE, *family.control_nets):
-        given = frozenset({Condition.TEXT, shown})
+    for shown in (ConditionKind.TEXT, ConditionKind.IMAGE, *family.control_nets):
+        given = frozenset({ConditionKind.TEXT, shown})
         needed |= set(CARD.variant(variant).needed(given, parameters))
     for checkpoint in needed:
         install(checkpoint, repositories)
@@ -83,9 +83,9 @@ def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:
 def _measure_shown(variant: str, device: str, dtype: str) -> Iterator[Figure]:
     """The same when a picture or a map is given, the networks kept."""
     engine = load(variant, device)
-    cases: list[tuple[str, Condition, dict[str, Any]]] = [
-        ("text and a picture", Condition.IMAGE, {}),
-        ("its elevation estimated", Condition.IMAGE, {"estimate_elevation": True}),
+    cases: list[tuple[str, ConditionKind, dict[str, Any]]] = [
+        ("text and a picture", ConditionKind.IMAGE, {}),
+        ("its elevation estimated", ConditionKind.IMAGE, {"estimate_elevation": True}),
     ]
     kinds = FAMILIES[variant].control_nets
     cases += [(f"text and a map ({kind.value})", kind, {}) for kind in kinds]
@@ -130,7 +130,7 @@ def _run(
     engine: DiffSplat,
     dtype: str,
     number: int,
-    shown: Mapping[Condition, NDArray[np.uint8]] | None = None,
+    shown: Mapping[ConditionKind, NDArray[np.uint8]] | None = None,
     **more: object,
 ) -> float:
     """Seconds of one job, to the cloud in the host's memory; `more` are parameters."""

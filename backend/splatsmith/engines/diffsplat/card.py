@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...contract.cards import (
     SEED,
-    Condition,
+    ConditionKind,
     EngineCard,
     MapCamera,
     ParameterSpec,
@@ -27,8 +27,8 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 MEMORIES = ("auto", "fast", "small")
 PREPARATIONS = ("fine", "published")
 
-WORDS_AND_PICTURES = (Condition.TEXT, Condition.IMAGE)
-MAPS = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+WORDS_AND_PICTURES = (ConditionKind.TEXT, ConditionKind.IMAGE)
+MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 
 SAMPLING = (
     SEED,
@@ -178,7 +178,7 @@ CARD = EngineCard(
             "sd15",
             "Stable Diffusion 1.5",
             (*WORDS_AND_PICTURES, *MAPS),
-            rivals=(Condition.IMAGE, *MAPS),
+            rivals=(ConditionKind.IMAGE, *MAPS),
             checkpoints=SD15_CHECKPOINTS,
             memory_bytes={
                 "bfloat16": 2_000_000_000,

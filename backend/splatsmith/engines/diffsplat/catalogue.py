@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...contract.cards import (
     Checkpoint,
     CheckpointFile,
-    Condition,
+    ConditionKind,
     Licence,
     Need,
     TensorMark,
@@ -40,8 +40,8 @@ STABILITY_COMMUNITY = Licence(
     must_accept=True,
 )
 
-TEXT_ALONE = Need(without=(Condition.IMAGE,))
-WITH_PICTURE = Need(given=(Condition.IMAGE,))
+TEXT_ALONE = Need(without=(ConditionKind.IMAGE,))
+WITH_PICTURE = Need(given=(ConditionKind.IMAGE,))
 
 SMALL = 2_000  # bytes of a config.json
 CLIP_TOKENIZER = 1_600_000
@@ -57,7 +57,7 @@ def _denoiser(tag: str, kind: str, size: int, mark: TensorMark) -> tuple[Checkpo
     )
 
 
-def _control_net(condition: Condition) -> Checkpoint:
+def _control_net(condition: ConditionKind) -> Checkpoint:
     folder = f"gsdiff_gobj83k_sd15__render__{condition}/checkpoints/065100/controlnet"
     marks = (
         TensorMark("conv_in.weight", (320, 10, 3, 3)),
@@ -135,7 +135,7 @@ SD15_IMAGE = Checkpoint(
 )
 SD15_CONTROLS = {
     condition: _control_net(condition)
-    for condition in (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+    for condition in (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 }
 SD15_GSVAE = _decoder("sd", "gsvae_gobj265k_sd", "*", 4)
 SD15_WORDS = Checkpoint(
@@ -306,7 +306,7 @@ ELEVATION = Checkpoint(
     ),
     licence=MIT,
     repository=DIFFSPLAT,
-    need=Need(given=(Condition.IMAGE,), parameter=ELEVATION_PARAMETER),
+    need=Need(given=(ConditionKind.IMAGE,), parameter=ELEVATION_PARAMETER),
 )
 
 SD15_CHECKPOINTS = (

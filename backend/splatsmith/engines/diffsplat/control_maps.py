@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...conditioning.matting import remove_background
-from ...contract.cards import Condition
+from ...contract.cards import ConditionKind
 from .image_preparation import on_white, show_fine
 
 EDGE_THRESHOLDS = (100, 200)  # of Canny's hysteresis, as in training
 
 
-def show_map(kind: Condition, picture: NDArray[np.uint8], size: int) -> Tensor:
+def show_map(kind: ConditionKind, picture: NDArray[np.uint8], size: int) -> Tensor:
     """RGBA [H, W, 4] to [1, 3, size, size], 0..1.
 
     Depth maps (1 - depth / largest) and normal maps are taken as they are, made square with white.
@@ -24,7 +24,7 @@ def show_map(kind: Condition, picture: NDArray[np.uint8], size: int) -> Tensor:
     Raises:
         UnreadablePicture: no object was found whose edges could be.
     """
-    if kind is Condition.CANNY:
+    if kind is ConditionKind.CANNY:
         return find_edges(show_fine(remove_background(picture), size))
     return on_white(_square(picture), size)
 

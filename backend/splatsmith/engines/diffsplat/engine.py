@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...contract.cards import Condition
+from ...contract.cards import ConditionKind
 from ...contract.cloud import GaussianCloud
 from ...diffusion.schedulers import Solver, make_solver
 from ...gaussians.gaussian_batch import to_cloud
@@ -80,7 +80,7 @@ class DiffSplat:
 
     def _demand(self, conditions: Conditions, settings: Settings) -> Demand:
         """The memory for the networks that the request needs; all of them must be here."""
-        given = frozenset({*conditions.pictures, Condition.TEXT})
+        given = frozenset({*conditions.pictures, ConditionKind.TEXT})
         variant = CARD.variant(self._family.id)
         checkpoints = variant.needed(given, conditions.parameters)
         require(checkpoints)
@@ -113,7 +113,7 @@ class DiffSplat:
         self, conditions: Conditions, networks: Networks
     ) -> tuple[GuidedDenoiser, Denoise]:
         """The network that is sampled, and how it is called: where it stays, from a recording."""
-        network = networks.denoiser(Condition.IMAGE in conditions.pictures)
+        network = networks.denoiser(ConditionKind.IMAGE in conditions.pictures)
         kind, control_net = chosen_map(conditions), None
         if kind and isinstance(network, MultiViewUNet):
             control_net = networks.control_net(kind, network)

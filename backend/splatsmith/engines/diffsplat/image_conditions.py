@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...contract.cards import Condition
+from ...contract.cards import ConditionKind
 from ..base import Conditions
 from .cameras import camera_to_world, intrinsics, plucker_maps, shrink_maps
 from .control_maps import show_map
@@ -44,9 +44,9 @@ def look(conditions: Conditions, settings: Settings, networks: Networks, size: i
     pixels = size * PIXELS
     if kind := chosen_map(conditions):
         return Seen(settings.elevation, control=show_map(kind, conditions.pictures[kind], pixels))
-    if Condition.IMAGE not in conditions.pictures:
+    if ConditionKind.IMAGE not in conditions.pictures:
         return Seen(settings.elevation)
-    cutout = conditions.pictures[Condition.IMAGE]
+    cutout = conditions.pictures[ConditionKind.IMAGE]
     picture = show_picture(cutout, pixels, settings.preparation).to(networks.residence.device)
     elevation = settings.elevation
     if settings.estimate_elevation:

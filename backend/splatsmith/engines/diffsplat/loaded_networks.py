@@ -10,7 +10,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import nn
 
 from ...conditioning.prompt_encoders import ClipEncoder, EncoderFiles, T5Encoder
-from ...contract.cards import Checkpoint, Condition
+from ...contract.cards import Checkpoint, ConditionKind
 from ...nn.diffusers_config import Config
 from ...weights import folder_of
 from . import image_encoder
@@ -83,7 +83,7 @@ class Networks:
             ),
         )
 
-    def control_net(self, kind: Condition, unet: MultiViewUNet) -> MultiViewControlNet:
+    def control_net(self, kind: ConditionKind, unet: MultiViewUNet) -> MultiViewControlNet:
         """Beside `unet`. Only one is kept."""
         for other in set(self._family.control_nets) - {kind}:
             self._kept.pop(other, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ...contract.cards import Condition
+from ...contract.cards import ConditionKind
 from ...contract.problems import InvalidRequest
 from ..base import Conditions
 from .card import MAPS, OWN
@@ -63,10 +63,10 @@ def read_settings(conditions: Conditions, family: Family) -> Settings:
         InvalidRequest: they contradict each other or the variant.
     """
     settings = Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
-    return settings.completed(family, Condition.IMAGE in conditions.pictures)
+    return settings.completed(family, ConditionKind.IMAGE in conditions.pictures)
 
 
-def chosen_map(conditions: Conditions) -> Condition | None:
+def chosen_map(conditions: Conditions) -> ConditionKind | None:
     """Which map is given: depth, normal, canny or none; the card has them be rivals."""
     return next((each for each in MAPS if each in conditions.pictures), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ...contract.cards import Checkpoint, Condition
+from ...contract.cards import Checkpoint, ConditionKind
 from . import catalogue as published
 
 
@@ -53,7 +53,7 @@ class Family:
     steps: int
     guidance: float
     picture_guidance: float = 2.0
-    control_nets: Mapping[Condition, Checkpoint] = field(default_factory=dict)
+    control_nets: Mapping[ConditionKind, Checkpoint] = field(default_factory=dict)
 
     def denoiser(self, has_picture: bool) -> Checkpoint:
         """The denoiser from text alone, or the one that sees a picture."""

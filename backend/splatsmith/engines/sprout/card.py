@@ -6,7 +6,7 @@ from ...contract.cards import (
     SEED,
     Checkpoint,
     CheckpointFile,
-    Condition,
+    ConditionKind,
     EngineCard,
     Licence,
     ParameterSpec,
@@ -39,7 +39,7 @@ CARD = EngineCard(
         Variant(
             "base",
             "Base",
-            (Condition.TEXT, Condition.IMAGE),
+            (ConditionKind.TEXT, ConditionKind.IMAGE),
             checkpoints=(WEIGHTS,),
             memory_bytes={"float32": 600_000_000},
         ),

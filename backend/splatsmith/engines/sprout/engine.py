@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...conditioning.framing import frame_cutout, square_around
 from ...conditioning.text_encoder import EncodedText, TextEncoder
-from ...contract.cards import Condition as Kind
+from ...contract.cards import ConditionKind
 from ...diffusion.rectified_flow import add_noise, sample, sampling_times
 from ...gaussians.gaussian_batch import Gaussians, to_cloud
 from ...nn.cuda_graphs import Evaluate, RecordedDenoiser
@@ -146,7 +146,7 @@ class Sprout:
         self, conditions: Conditions, read: EncodedText | None, settings: _Settings
     ) -> Condition:
         text, mask = self._words(read)
-        cutout = conditions.pictures.get(Kind.IMAGE)
+        cutout = conditions.pictures.get(ConditionKind.IMAGE)
         if cutout is None:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)

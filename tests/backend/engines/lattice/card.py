@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from splatsmith.contract.cards import Condition, EngineCard, ParameterSpec, ParameterType, Variant
+from splatsmith.contract.cards import (
+    ConditionKind,
+    EngineCard,
+    ParameterSpec,
+    ParameterType,
+    Variant,
+)
 
-MAPS = (Condition.DEPTH, Condition.NORMAL, Condition.CANNY)
+MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")
 
 CARD = EngineCard(
@@ -13,9 +19,9 @@ CARD = EngineCard(
     description="A cube of coloured Gaussians.",
     quality="test",
     variants=(
-        Variant("cube", "Cube", (Condition.TEXT, Condition.IMAGE)),
-        Variant("picture", "Picture", (Condition.IMAGE,), (Condition.IMAGE,)),
-        Variant("led", "Led", (Condition.TEXT, *MAPS), (Condition.TEXT,)),
+        Variant("cube", "Cube", (ConditionKind.TEXT, ConditionKind.IMAGE)),
+        Variant("picture", "Picture", (ConditionKind.IMAGE,), (ConditionKind.IMAGE,)),
+        Variant("led", "Led", (ConditionKind.TEXT, *MAPS), (ConditionKind.TEXT,)),
     ),
     parameters=(
         ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),

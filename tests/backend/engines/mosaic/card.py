@@ -5,7 +5,7 @@ from __future__ import annotations
 from splatsmith.contract.cards import (
     Checkpoint,
     CheckpointFile,
-    Condition,
+    ConditionKind,
     EngineCard,
     Licence,
     Need,
@@ -59,9 +59,9 @@ LOCKED = Checkpoint(
     licence=FREE,
     repository=VAULT,
     gated=True,
-    need=Need(given=(Condition.IMAGE,)),
+    need=Need(given=(ConditionKind.IMAGE,)),
 )
-BOTH = (Condition.TEXT, Condition.IMAGE)
+BOTH = (ConditionKind.TEXT, ConditionKind.IMAGE)
 
 CARD = EngineCard(
     id="mosaic",
