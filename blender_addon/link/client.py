@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..contract.cards import EngineCard
+from ..contract.checkpoints import CheckpointStatus
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import (
@@ -22,7 +23,6 @@ from ..contract.protocol import (
     JobKind,
     JobStatus,
 )
-from ..contract.weights import CheckpointStatus
 from ..contract.wire import REQUEST_TYPES, AnyRequest
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

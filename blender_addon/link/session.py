@@ -12,9 +12,9 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from ..contract.cards import EngineCard
+from ..contract.checkpoints import CheckpointStatus
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import Health
-from ..contract.weights import CheckpointStatus
 from .backend import Backend
 from .client import Client, ServiceGone
 from .environment import InstallCancelled

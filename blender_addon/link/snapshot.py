@@ -8,10 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..contract.cards import ConditionKind, EngineCard
+from ..contract.checkpoints import CheckpointStatus
 from ..contract.cloud import GaussianCloud
 from ..contract.problems import Problem
 from ..contract.protocol import Health, JobStatus
-from ..contract.weights import CheckpointStatus
 from ..contract.wire import AnyRequest
 from .client import Address
 

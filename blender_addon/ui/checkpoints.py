@@ -9,9 +9,9 @@ from bpy.props import BoolProperty, StringProperty
 
 from .. import api
 from ..contract.cards import Checkpoint, Licence
+from ..contract.checkpoints import CheckpointState, CheckpointStatus
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest
-from ..contract.weights import CheckpointState, CheckpointStatus
 from ..link.snapshot import Snapshot
 from .api_operator import Attempt, why_no_backend
 from .panels import InSidebar, draw_text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contract.cards import Checkpoint, ConditionKind, Variant
-from ..contract.weights import CheckpointState
+from ..contract.checkpoints import CheckpointState
 from ..link.snapshot import Snapshot
 from .properties import SplatsmithSettings, engine_card, engine_group
 
@@ -29,7 +29,7 @@ def missing_checkpoints(settings: SplatsmithSettings, now: Snapshot) -> tuple[Ch
     if variant is None:
         return ()
     given = settings.conditions() or frozenset({ConditionKind.TEXT})
-    needed = variant.needed(given, settings.recipe().parameters)
+    needed = variant.required_checkpoints(given, settings.recipe().parameters)
     states = {status.id: status.state for status in now.weights}
     here = CheckpointState.HERE
     return tuple(c for c in needed if states.get(c.id, here) is not here)

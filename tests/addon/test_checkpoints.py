@@ -11,9 +11,9 @@ import bpy
 import pytest
 
 from blender_addon import api, ui
+from blender_addon.contract.checkpoints import CheckpointState
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import DownloadRequest, JobKind, JobState, Product
-from blender_addon.contract.weights import CheckpointState
 from blender_addon.link.snapshot import LinkSettings
 from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
 from blender_addon.ui.operators import why_not

@@ -94,7 +94,11 @@ def order_generation(
         request.pictures[role] = file_digest(picture)
     card = registry.card(request.engine)
     completed = request.completed(card)
-    require(card.variant(completed.variant).needed(completed.conditions, completed.parameters))
+    require(
+        card.variant(completed.variant).required_checkpoints(
+            completed.conditions, completed.parameters
+        )
+    )
     return Generation(completed, dict(pictures))
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.table import Column, Table
 
 from ..contract.cards import Checkpoint, ConditionKind, Variant
+from ..contract.checkpoints import CheckpointState
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound, SplatsmithError
-from ..contract.weights import CheckpointState
 from ..engines import registry
 from ..errors import Cancelled
 from ..progress import Progress
@@ -161,7 +161,7 @@ def _needed(
 ) -> tuple[Checkpoint, ...]:
     if given is None:
         return variant.checkpoints
-    return variant.needed(frozenset(given), parameters)
+    return variant.required_checkpoints(frozenset(given), parameters)
 
 
 def _all_begun() -> list[Checkpoint]:

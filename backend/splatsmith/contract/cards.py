@@ -113,7 +113,7 @@ class Licence:
 
 
 @dataclass(frozen=True)
-class TensorMark:
+class TensorSignature:
     """A tensor that tells one checkpoint's file from another's by its shape."""
 
     name: str
@@ -128,17 +128,17 @@ class CheckpointFile:
         as training steps do, the last one counts.
     size_bytes: of all that `path` matches: exact if `sha256` is given, else an estimate, until
         the hub says.
-    marks: of which every file of weights holds all, or their shards do together.
+    signatures: of which every file of weights holds all, or their shards do together.
     """
 
     path: str
     size_bytes: int
     sha256: str = ""
-    marks: tuple[TensorMark, ...] = ()
+    signatures: tuple[TensorSignature, ...] = ()
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """Which requests use a checkpoint: all, unless something is said here.
 
     given: needed with any of these conditions alone.
@@ -177,7 +177,7 @@ class Checkpoint:
     repository: str = ""
     revision: str = "main"
     gated: bool = False
-    need: Need = Need()
+    requirement: Requirement = Requirement()
 
     @property
     def size_bytes(self) -> int:
@@ -193,7 +193,7 @@ class Checkpoint:
 class Variant:
     """A form of an engine with weights of its own. `required` conditions must all be given.
 
-    rivals: conditions of which one at most may be given.
+    mutually_exclusive: conditions of which one at most may be given.
     memory_bytes: by a dtype's name, the least of a device's memory that a job was seen to do with.
     """
 
@@ -201,15 +201,15 @@ class Variant:
     title: str
     conditions: tuple[ConditionKind, ...]
     required: tuple[ConditionKind, ...] = ()
-    rivals: tuple[ConditionKind, ...] = ()
+    mutually_exclusive: tuple[ConditionKind, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
 
-    def needed(
+    def required_checkpoints(
         self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
     ) -> tuple[Checkpoint, ...]:
         """The checkpoints that a request with these conditions and parameters uses."""
-        return tuple(c for c in self.checkpoints if c.need.applies(given, parameters))
+        return tuple(c for c in self.checkpoints if c.requirement.applies(given, parameters))
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ class EngineCard:
             raise InvalidRequest(
                 f"{self.title} ({variant.title}) needs {missing[0]}.", "Add it and try again."
             )
-        if len(both := [each for each in variant.rivals if each in given]) > 1:
+        if len(both := [each for each in variant.mutually_exclusive if each in given]) > 1:
             raise InvalidRequest(
                 f"{self.title} ({variant.title}) takes {both[0]} or {both[1]}, not both.",
                 "Give one of them.",

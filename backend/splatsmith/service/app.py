@@ -13,10 +13,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from .. import __version__
 from ..contract.cards import EngineCard
+from ..contract.checkpoints import CheckpointStatus
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound
 from ..contract.protocol import PROTOCOL_VERSION, Health, JobState, JobStatus
-from ..contract.weights import CheckpointStatus
 from ..contract.wire import Upload
 from ..engines import registry
 from ..settings import MAX_JSON_BYTES

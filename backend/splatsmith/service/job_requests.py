@@ -55,7 +55,7 @@ def _completed(request: AnyRequest) -> AnyRequest:
 def _possible(request: GenerateRequest) -> GenerateRequest:
     """Refuse now what would fail for want of weights once the engine is loaded."""
     variant = registry.card(request.engine).variant(request.variant)
-    require(variant.needed(request.conditions, request.parameters))
+    require(variant.required_checkpoints(request.conditions, request.parameters))
     return request
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ..contract.cards import Checkpoint, CheckpointFile
 from ..errors import WeightsDamaged
-from .integrity import read_shapes, wrong_mark
+from .integrity import read_shapes, signature_mismatch
 from .patterns import ANY, folder_in, matches, matching
 
 UNKNOWN_STEP = "0"  # stands in a path for a training step that a folder does not tell
@@ -37,7 +37,7 @@ class Found:
     @property
     def weights(self) -> frozenset[Path]:
         """The files whose content tells what they are."""
-        marked = [file for file in self.checkpoint.files if file.marks]
+        marked = [file for file in self.checkpoint.files if file.signatures]
         paths = [path for file in marked for path in matching(self.files, file)]
         return frozenset(self.files[path].resolve() for path in paths)
 
@@ -124,11 +124,11 @@ def _is_named(root: Path, checkpoint: Checkpoint) -> bool:
 def _difference(candidate: Found) -> str:
     """What is wrong about the candidate's weights; empty if nothing is."""
     for file in candidate.checkpoint.files:
-        if not file.marks:
+        if not file.signatures:
             continue
         paths = [candidate.files[path] for path in matching(candidate.files, file)]
         try:
-            difference = wrong_mark(read_shapes(paths), file)
+            difference = signature_mismatch(read_shapes(paths), file)
         except WeightsDamaged as error:
             return error.detail.removesuffix(".")
         if difference:
@@ -143,8 +143,8 @@ def _likeness(candidate: Found, checkpoints: Sequence[Checkpoint]) -> str:
     except WeightsDamaged:
         return ""
     for other in checkpoints:
-        marked: list[CheckpointFile] = [file for file in other.files if file.marks]
-        if marked and not any(wrong_mark(shapes, file) for file in marked):
+        marked: list[CheckpointFile] = [file for file in other.files if file.signatures]
+        if marked and not any(signature_mismatch(shapes, file) for file in marked):
             return f"; it looks like {other.title}"
     return ""
 

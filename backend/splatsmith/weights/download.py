@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..contract.cards import Checkpoint, CheckpointFile
-from ..contract.weights import CheckpointState
+from ..contract.checkpoints import CheckpointState
 from ..errors import HubRefused
 from ..files import file_digest
 from ..progress import Progress
 from .disk_space import check_room
 from .expected import check_expected
 from .hub import Hub, HubFile, Listing
-from .integrity import check_marks
+from .integrity import check_signatures
 from .licences import check_accepted
 from .patterns import matching
 from .records import KnownFile, Record, write_record
@@ -96,7 +96,7 @@ def _carry_out(plan: Plan, hub: Hub, progress: Progress) -> None:
     for file in plan.files:
         _fetch(plan, file, hub, progress, done)
         done += file.size_bytes
-    check_marks(plan.checkpoint, record)
+    check_signatures(plan.checkpoint, record)
     write_record(replace(record, files=_hashed(plan, folder), is_whole=True))
     progress.step(1, 1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ..contract.cards import Checkpoint, CheckpointFile, TensorMark
+from ..contract.cards import Checkpoint, CheckpointFile, TensorSignature
 from ..errors import WeightsDamaged
 from .patterns import matching
 from .records import Record
@@ -35,15 +35,15 @@ def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def wrong_mark(shapes: Shapes, file: CheckpointFile) -> str:
+def signature_mismatch(shapes: Shapes, file: CheckpointFile) -> str:
     """What tells `shapes` from those of `file`, in words; empty if nothing does."""
-    for mark in file.marks:
-        if shapes.get(mark.name) != mark.shape:
-            return _told(mark, shapes)
+    for signature in file.signatures:
+        if shapes.get(signature.name) != signature.shape:
+            return _told(signature, shapes)
     return ""
 
 
-def check_marks(checkpoint: Checkpoint, record: Record) -> None:
+def check_signatures(checkpoint: Checkpoint, record: Record) -> None:
     """Refuse weights of another checkpoint under this one's name.
 
     Raises:
@@ -51,17 +51,19 @@ def check_marks(checkpoint: Checkpoint, record: Record) -> None:
     """
     known = [each.path for each in record.files]
     for file in checkpoint.files:
-        paths = [Path(record.folder, path) for path in matching(known, file)] if file.marks else []
-        if paths and (difference := wrong_mark(read_shapes(paths), file)):
+        paths = (
+            [Path(record.folder, path) for path in matching(known, file)] if file.signatures else []
+        )
+        if paths and (difference := signature_mismatch(read_shapes(paths), file)):
             raise WeightsDamaged(
                 f"{paths[0]} is not of {checkpoint.title}: {difference}.", how_to_get(checkpoint)
             )
 
 
-def _told(mark: TensorMark, shapes: Shapes) -> str:
-    if mark.name not in shapes:
-        return f"it has no {mark.name}"
-    return f"its {mark.name} is {_size(shapes[mark.name])}, not {_size(mark.shape)}"
+def _told(signature: TensorSignature, shapes: Shapes) -> str:
+    if signature.name not in shapes:
+        return f"it has no {signature.name}"
+    return f"its {signature.name} is {_size(shapes[signature.name])}, not {_size(signature.shape)}"
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..contract.cards import Checkpoint
+from ..contract.checkpoints import CheckpointState
 from ..contract.problems import InvalidRequest
-from ..contract.weights import CheckpointState
 from ..errors import WeightsDamaged
 from ..progress import Progress
 from .discovery import Found, search

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..contract.cards import Checkpoint
+from ..contract.checkpoints import CheckpointState, CheckpointStatus
 from ..contract.problems import NotFound
-from ..contract.weights import CheckpointState, CheckpointStatus
 from ..errors import WeightsDamaged, WeightsMissing
 from .licences import is_accepted
 from .patterns import matching

@@ -9,7 +9,7 @@ from ..errors import WeightsDamaged
 from ..progress import Progress
 from .expected import check_expected
 from .hashing import digest_of
-from .integrity import check_marks
+from .integrity import check_signatures
 from .records import KnownFile, Record, read_record, write_record
 from .status import folder_of, how_to_get
 
@@ -31,7 +31,7 @@ def verify(checkpoint: Checkpoint, progress: Progress) -> None:
             share = (done / total, (done + file.size_bytes) / total)
             _check(checkpoint, record, file, progress.part(file.path, *share))
             done += file.size_bytes
-        check_marks(checkpoint, record)
+        check_signatures(checkpoint, record)
     except WeightsDamaged:
         write_record(replace(record, is_whole=False))
         raise

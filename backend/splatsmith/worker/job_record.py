@@ -54,7 +54,7 @@ def write_record(folder: Path, record: Mapping[str, object]) -> None:
 
 
 def _checkpoints(variant: Variant, request: GenerateRequest) -> dict[str, dict[str, str]]:
-    used = variant.needed(request.conditions, request.parameters)
+    used = variant.required_checkpoints(request.conditions, request.parameters)
     return {checkpoint.id: fingerprints(checkpoint) for checkpoint in used}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from splatsmith.contract.checkpoints import CheckpointState, CheckpointStatus
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import (
     DownloadRequest,
@@ -16,7 +17,6 @@ from splatsmith.contract.protocol import (
     JobStatus,
     Product,
 )
-from splatsmith.contract.weights import CheckpointState, CheckpointStatus
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.engines.mosaic.card import SMALL
 from tests.backend.service.running import (

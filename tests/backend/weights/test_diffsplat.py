@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorMark, Variant
+from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorSignature, Variant
 from splatsmith.engines.diffsplat.catalogue import (
     DIFFSPLAT,
     ELEVATION_PARAMETER,
@@ -38,7 +38,7 @@ def needed(
     checkpoints: tuple[Checkpoint, ...], given: frozenset[ConditionKind], **more: bool
 ) -> str:
     variant = Variant("any", "Any", tuple(ConditionKind), checkpoints=checkpoints)
-    return " ".join(sorted(c.id for c in variant.needed(given, {**PLAIN, **more})))
+    return " ".join(sorted(c.id for c in variant.required_checkpoints(given, {**PLAIN, **more})))
 
 
 def test_text_alone_needs_no_image_encoder() -> None:
@@ -66,7 +66,7 @@ def test_what_is_optional_is_needed_when_it_is_chosen() -> None:
 
 def test_ids_are_unique_and_every_checkpoint_is_told_by_a_mark() -> None:
     assert len({c.id for c in ALL}) == len(ALL) == 20
-    assert all(any(file.marks for file in c.files) for c in ALL)
+    assert all(any(file.signatures for file in c.files) for c in ALL)
 
 
 def test_what_comes_of_a_base_model_stands_under_its_licence() -> None:
@@ -74,15 +74,19 @@ def test_what_comes_of_a_base_model_stands_under_its_licence() -> None:
     assert {c.repository for c in ALL if c.gated} == {"stabilityai/stable-diffusion-3.5-medium"}
 
 
-def empty_weights(*marks: TensorMark) -> bytes:
+def empty_weights(*signatures: TensorSignature) -> bytes:
     """A safetensors file with these tensors, one byte a number."""
     header: dict[str, object] = {}
     end = 0
-    for mark in marks:
+    for signature in signatures:
         start = end
-        for side in mark.shape:
+        for side in signature.shape:
             end = (end - start or 1) * side + start
-        header[mark.name] = {"dtype": "U8", "shape": mark.shape, "data_offsets": [start, end]}
+        header[signature.name] = {
+            "dtype": "U8",
+            "shape": signature.shape,
+            "data_offsets": [start, end],
+        }
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + bytes(end)
 
@@ -90,7 +94,7 @@ def empty_weights(*marks: TensorMark) -> bytes:
 @pytest.fixture
 def published(mirror: Mirror) -> dict[str, bytes]:
     """The repository as its authors laid it out, with what inference does not need beside it."""
-    unet, gsvae = SD15_TEXT.files[1].marks, SD15_GSVAE.files[0].marks
+    unet, gsvae = SD15_TEXT.files[1].signatures, SD15_GSVAE.files[0].signatures
     text = "gsdiff_gobj83k_sd15__render/checkpoints/013020"
     decoder = "gsvae_gobj265k_sd/checkpoints/000010"
     files = {

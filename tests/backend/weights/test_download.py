@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from splatsmith.contract.weights import CheckpointState
+from splatsmith.contract.checkpoints import CheckpointState
 from splatsmith.errors import (
     Cancelled,
     HubRefused,

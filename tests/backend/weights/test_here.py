@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from splatsmith.contract.cards import ConditionKind
-from splatsmith.contract.weights import CheckpointState
+from splatsmith.contract.checkpoints import CheckpointState
 from splatsmith.errors import WeightsDamaged, WeightsMissing
 from splatsmith.progress import silent
 from splatsmith.weights import bundled_file, folder_of, require, status_of
@@ -34,8 +34,8 @@ def test_the_first_missing_one_of_several_is_named(hub: Hub) -> None:
 def test_need_follows_the_conditions() -> None:
     variant = CARD.variant("small")
 
-    assert variant.needed(frozenset({ConditionKind.TEXT}), {}) == (WORDS, SMALL)
-    assert LOCKED in variant.needed(frozenset({ConditionKind.IMAGE}), {})
+    assert variant.required_checkpoints(frozenset({ConditionKind.TEXT}), {}) == (WORDS, SMALL)
+    assert LOCKED in variant.required_checkpoints(frozenset({ConditionKind.IMAGE}), {})
 
 
 def test_a_file_that_was_cut_later_is_noticed_at_once(hub: Hub) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from splatsmith.contract.checkpoints import CheckpointState
 from splatsmith.contract.problems import InvalidRequest
-from splatsmith.contract.weights import CheckpointState
 from splatsmith.errors import WeightsDamaged
 from splatsmith.progress import silent
 from splatsmith.weights import files_of, folder_of, status_of

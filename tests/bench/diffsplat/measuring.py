@@ -57,7 +57,7 @@ def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
     needed: set[Checkpoint] = set()
     for shown in (ConditionKind.TEXT, ConditionKind.IMAGE, *family.control_nets):
         given = frozenset({ConditionKind.TEXT, shown})
-        needed |= set(CARD.variant(variant).needed(given, parameters))
+        needed |= set(CARD.variant(variant).required_checkpoints(given, parameters))
     for checkpoint in needed:
         install(checkpoint, repositories)
     if sizes.device != "cpu":

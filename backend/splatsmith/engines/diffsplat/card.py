@@ -178,7 +178,7 @@ CARD = EngineCard(
             "sd15",
             "Stable Diffusion 1.5",
             (*WORDS_AND_PICTURES, *MAPS),
-            rivals=(ConditionKind.IMAGE, *MAPS),
+            mutually_exclusive=(ConditionKind.IMAGE, *MAPS),
             checkpoints=SD15_CHECKPOINTS,
             memory_bytes={
                 "bfloat16": 2_000_000_000,

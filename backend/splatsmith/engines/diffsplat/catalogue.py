@@ -11,8 +11,8 @@ from ...contract.cards import (
     CheckpointFile,
     ConditionKind,
     Licence,
-    Need,
-    TensorMark,
+    Requirement,
+    TensorSignature,
 )
 
 DIFFSPLAT = "chenguolin/DiffSplat"
@@ -40,28 +40,32 @@ STABILITY_COMMUNITY = Licence(
     must_accept=True,
 )
 
-TEXT_ALONE = Need(without=(ConditionKind.IMAGE,))
-WITH_PICTURE = Need(given=(ConditionKind.IMAGE,))
+TEXT_ALONE = Requirement(without=(ConditionKind.IMAGE,))
+WITH_PICTURE = Requirement(given=(ConditionKind.IMAGE,))
 
 SMALL = 2_000  # bytes of a config.json
 CLIP_TOKENIZER = 1_600_000
 T5_TOKENIZER = 800_000
 
 
-def _denoiser(tag: str, kind: str, size: int, mark: TensorMark) -> tuple[CheckpointFile, ...]:
+def _denoiser(
+    tag: str, kind: str, size: int, signature: TensorSignature
+) -> tuple[CheckpointFile, ...]:
     """A U-Net or a transformer of the official repository, in one file or in shards."""
     folder = f"{tag}/checkpoints/013020/{kind}_ema"
     return (
         CheckpointFile(f"{folder}/*.json", SMALL),
-        CheckpointFile(f"{folder}/diffusion_pytorch_model*.safetensors", size, marks=(mark,)),
+        CheckpointFile(
+            f"{folder}/diffusion_pytorch_model*.safetensors", size, signatures=(signature,)
+        ),
     )
 
 
 def _control_net(condition: ConditionKind) -> Checkpoint:
     folder = f"gsdiff_gobj83k_sd15__render__{condition}/checkpoints/065100/controlnet"
-    marks = (
-        TensorMark("conv_in.weight", (320, 10, 3, 3)),
-        TensorMark("controlnet_cond_embedding.conv_in.weight", (16, 3, 3, 3)),
+    signatures = (
+        TensorSignature("conv_in.weight", (320, 10, 3, 3)),
+        TensorSignature("controlnet_cond_embedding.conv_in.weight", (16, 3, 3, 3)),
     )
     return Checkpoint(
         id=f"diffsplat-sd15-{condition}",
@@ -69,26 +73,30 @@ def _control_net(condition: ConditionKind) -> Checkpoint:
         # Its config.json is that of another network: it is left where it is.
         files=(
             CheckpointFile(
-                f"{folder}/diffusion_pytorch_model.safetensors", 1_445_000_000, marks=marks
+                f"{folder}/diffusion_pytorch_model.safetensors",
+                1_445_000_000,
+                signatures=signatures,
             ),
         ),
         licence=OPENRAIL_M,
         repository=DIFFSPLAT,
-        need=Need(given=(condition,)),
+        requirement=Requirement(given=(condition,)),
     )
 
 
 def _decoder(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint:
     """A GSVAE; its encoder and its tiny decoder are in the file, and not used."""
-    marks = (
-        TensorMark("vae.decoder.conv_in.weight", (512, latent_channels, 3, 3)),
-        TensorMark("vae.decoder.conv_out.weight", (12, 128, 3, 3)),
+    signatures = (
+        TensorSignature("vae.decoder.conv_in.weight", (512, latent_channels, 3, 3)),
+        TensorSignature("vae.decoder.conv_out.weight", (12, 128, 3, 3)),
     )
     return Checkpoint(
         id=f"diffsplat-gsvae-{name}",
         title=f"DiffSplat GSVAE, {name}",
         files=(
-            CheckpointFile(f"{tag}/checkpoints/{step}/model.safetensors", 345_000_000, marks=marks),
+            CheckpointFile(
+                f"{tag}/checkpoints/{step}/model.safetensors", 345_000_000, signatures=signatures
+            ),
         ),
         licence=MIT,
         repository=DIFFSPLAT,
@@ -97,13 +105,13 @@ def _decoder(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint
 
 def _encoder_files(latent_channels: int, size: int) -> tuple[CheckpointFile, ...]:
     """A base model's image VAE, of which pictures need the encoder."""
-    marks = (
-        TensorMark("encoder.conv_in.weight", (128, 3, 3, 3)),
-        TensorMark("decoder.conv_in.weight", (512, latent_channels, 3, 3)),
+    signatures = (
+        TensorSignature("encoder.conv_in.weight", (128, 3, 3, 3)),
+        TensorSignature("decoder.conv_in.weight", (512, latent_channels, 3, 3)),
     )
     return (
         CheckpointFile("vae/config.json", SMALL),
-        CheckpointFile("vae/diffusion_pytorch_model.safetensors", size, marks=marks),
+        CheckpointFile("vae/diffusion_pytorch_model.safetensors", size, signatures=signatures),
     )
 
 
@@ -114,11 +122,11 @@ SD15_TEXT = Checkpoint(
         "gsdiff_gobj83k_sd15__render",
         "unet",
         3_440_000_000,
-        TensorMark("conv_in.weight", (320, 10, 3, 3)),
+        TensorSignature("conv_in.weight", (320, 10, 3, 3)),
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    need=TEXT_ALONE,
+    requirement=TEXT_ALONE,
 )
 SD15_IMAGE = Checkpoint(
     id="diffsplat-sd15-image",
@@ -127,11 +135,11 @@ SD15_IMAGE = Checkpoint(
         "gsdiff_gobj83k_sd15_image__render",
         "unet",
         3_440_000_000,
-        TensorMark("conv_in.weight", (320, 11, 3, 3)),
+        TensorSignature("conv_in.weight", (320, 11, 3, 3)),
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 SD15_CONTROLS = {
     condition: _control_net(condition)
@@ -148,7 +156,9 @@ SD15_WORDS = Checkpoint(
         CheckpointFile(
             "text_encoder/model.fp16.safetensors",
             246_000_000,
-            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 768)),),
+            signatures=(
+                TensorSignature("text_model.embeddings.token_embedding.weight", (49408, 768)),
+            ),
         ),
     ),
     licence=OPENRAIL_M,
@@ -160,7 +170,7 @@ SD15_PICTURES = Checkpoint(
     files=_encoder_files(4, 335_000_000),
     licence=OPENRAIL_M,
     repository=SD15,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 
 PIXART_TEXT = Checkpoint(
@@ -170,11 +180,11 @@ PIXART_TEXT = Checkpoint(
         "gsdiff_gobj83k_pas_fp16__render",
         "transformer",
         2_440_000_000,
-        TensorMark("pos_embed.proj.weight", (1152, 10, 2, 2)),
+        TensorSignature("pos_embed.proj.weight", (1152, 10, 2, 2)),
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    need=TEXT_ALONE,
+    requirement=TEXT_ALONE,
 )
 PIXART_IMAGE = Checkpoint(
     id="diffsplat-pixart-sigma-image",
@@ -183,11 +193,11 @@ PIXART_IMAGE = Checkpoint(
         "gsdiff_gobj83k_pas_fp16_image__render",
         "transformer",
         2_440_000_000,
-        TensorMark("pos_embed.proj.weight", (1152, 11, 2, 2)),
+        TensorSignature("pos_embed.proj.weight", (1152, 11, 2, 2)),
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 PIXART_GSVAE = _decoder("sdxl", "gsvae_gobj265k_sdxl_fp16", "*", 4)
 PIXART_WORDS = Checkpoint(
@@ -200,7 +210,7 @@ PIXART_WORDS = Checkpoint(
         CheckpointFile(
             "text_encoder/model-*.safetensors",
             19_050_000_000,
-            marks=(TensorMark("shared.weight", (32128, 4096)),),
+            signatures=(TensorSignature("shared.weight", (32128, 4096)),),
         ),
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
@@ -212,7 +222,7 @@ PIXART_PICTURES = Checkpoint(
     files=_encoder_files(4, 335_000_000),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=PIXART_SIGMA,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 
 SD35_TEXT = Checkpoint(
@@ -222,11 +232,11 @@ SD35_TEXT = Checkpoint(
         "gsdiff_gobj83k_sd35m__render",
         "transformer",
         9_880_000_000,
-        TensorMark("pos_embed.proj.weight", (1536, 22, 2, 2)),
+        TensorSignature("pos_embed.proj.weight", (1536, 22, 2, 2)),
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    need=TEXT_ALONE,
+    requirement=TEXT_ALONE,
 )
 SD35_IMAGE = Checkpoint(
     id="diffsplat-sd35-medium-image",
@@ -235,11 +245,11 @@ SD35_IMAGE = Checkpoint(
         "gsdiff_gobj83k_sd35m_image__render",
         "transformer",
         9_880_000_000,
-        TensorMark("pos_embed.proj.weight", (1536, 23, 2, 2)),
+        TensorSignature("pos_embed.proj.weight", (1536, 23, 2, 2)),
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 SD35_GSVAE = _decoder("sd3", "gsvae_gobj265k_sd3", "039030", 16)
 SD35_WORDS = Checkpoint(
@@ -253,13 +263,17 @@ SD35_WORDS = Checkpoint(
         CheckpointFile(
             "text_encoder/model.safetensors",
             247_000_000,
-            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 768)),),
+            signatures=(
+                TensorSignature("text_model.embeddings.token_embedding.weight", (49408, 768)),
+            ),
         ),
         CheckpointFile("text_encoder_2/config.json", SMALL),
         CheckpointFile(
             "text_encoder_2/model.safetensors",
             1_390_000_000,
-            marks=(TensorMark("text_model.embeddings.token_embedding.weight", (49408, 1280)),),
+            signatures=(
+                TensorSignature("text_model.embeddings.token_embedding.weight", (49408, 1280)),
+            ),
         ),
     ),
     licence=STABILITY_COMMUNITY,
@@ -276,13 +290,13 @@ SD35_T5 = Checkpoint(
         CheckpointFile(
             "text_encoder_3/model-*.safetensors",
             9_520_000_000,
-            marks=(TensorMark("shared.weight", (32128, 4096)),),
+            signatures=(TensorSignature("shared.weight", (32128, 4096)),),
         ),
     ),
     licence=STABILITY_COMMUNITY,
     repository=SD35_MEDIUM,
     gated=True,
-    need=Need(parameter=T5_PARAMETER),
+    requirement=Requirement(parameter=T5_PARAMETER),
 )
 SD35_PICTURES = Checkpoint(
     id="sd35-medium-vae",
@@ -291,7 +305,7 @@ SD35_PICTURES = Checkpoint(
     licence=STABILITY_COMMUNITY,
     repository=SD35_MEDIUM,
     gated=True,
-    need=WITH_PICTURE,
+    requirement=WITH_PICTURE,
 )
 
 ELEVATION = Checkpoint(
@@ -301,12 +315,12 @@ ELEVATION = Checkpoint(
         CheckpointFile(
             "elevest_gobj265k_b_C25/checkpoints/062160/model.safetensors",
             351_000_000,
-            marks=(TensorMark("lower_bounds", (25,)),),
+            signatures=(TensorSignature("lower_bounds", (25,)),),
         ),
     ),
     licence=MIT,
     repository=DIFFSPLAT,
-    need=Need(given=(ConditionKind.IMAGE,), parameter=ELEVATION_PARAMETER),
+    requirement=Requirement(given=(ConditionKind.IMAGE,), parameter=ELEVATION_PARAMETER),
 )
 
 SD15_CHECKPOINTS = (

@@ -82,7 +82,7 @@ class DiffSplat:
         """The memory for the networks that the request needs; all of them must be here."""
         given = frozenset({*conditions.pictures, ConditionKind.TEXT})
         variant = CARD.variant(self._family.id)
-        checkpoints = variant.needed(given, conditions.parameters)
+        checkpoints = variant.required_checkpoints(given, conditions.parameters)
         require(checkpoints)
         dtype = choose_precision(settings.precision, self._device)
         sizes = [bytes_needed(each, dtype) for each in checkpoints]

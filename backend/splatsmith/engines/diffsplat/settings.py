@@ -67,7 +67,7 @@ def read_settings(conditions: Conditions, family: Family) -> Settings:
 
 
 def chosen_map(conditions: Conditions) -> ConditionKind | None:
-    """Which map is given: depth, normal, canny or none; the card has them be rivals."""
+    """Which map is given: depth, normal, canny or none; the card makes them mutually exclusive."""
     return next((each for each in MAPS if each in conditions.pictures), None)
 
 

@@ -8,10 +8,10 @@ from splatsmith.contract.cards import (
     ConditionKind,
     EngineCard,
     Licence,
-    Need,
     ParameterSpec,
     ParameterType,
-    TensorMark,
+    Requirement,
+    TensorSignature,
     Variant,
 )
 
@@ -23,13 +23,13 @@ ASKED = Licence("Mosaic Licence", "https://example.org/mosaic", must_accept=True
 
 def tiles(size: str, width: int) -> Checkpoint:
     folder = f"{size}__render/checkpoints/*/net"
-    mark = TensorMark("body.weight", (width, 4))
+    signature = TensorSignature("body.weight", (width, 4))
     return Checkpoint(
         id=f"mosaic-{size}",
         title=f"Mosaic, {size}",
         files=(
             CheckpointFile(f"{folder}/*.json", 30),
-            CheckpointFile(f"{folder}/weights*.safetensors", 40_000, marks=(mark,)),
+            CheckpointFile(f"{folder}/weights*.safetensors", 40_000, signatures=(signature,)),
         ),
         licence=ASKED,
         repository=TILES,
@@ -44,7 +44,9 @@ WORDS = Checkpoint(
     files=(
         CheckpointFile("tokenizer/*", 100),
         CheckpointFile(
-            "encoder/model.safetensors", 10_000, marks=(TensorMark("words.weight", (32, 4)),)
+            "encoder/model.safetensors",
+            10_000,
+            signatures=(TensorSignature("words.weight", (32, 4)),),
         ),
     ),
     licence=FREE,
@@ -54,12 +56,14 @@ LOCKED = Checkpoint(
     id="mosaic-locked",
     title="Mosaic's locked part",
     files=(
-        CheckpointFile("model.safetensors", 10_000, marks=(TensorMark("locked.weight", (4, 4)),)),
+        CheckpointFile(
+            "model.safetensors", 10_000, signatures=(TensorSignature("locked.weight", (4, 4)),)
+        ),
     ),
     licence=FREE,
     repository=VAULT,
     gated=True,
-    need=Need(given=(ConditionKind.IMAGE,)),
+    requirement=Requirement(given=(ConditionKind.IMAGE,)),
 )
 BOTH = (ConditionKind.TEXT, ConditionKind.IMAGE)
 
