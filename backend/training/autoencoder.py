@@ -21,7 +21,7 @@ from splatsmith.engines.sprout.model import (
     view_rays,
     view_rotation,
 )
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.distributed import Team
 from training.encoder import ViewEncoder
 from training.metrics import picture_condition
@@ -152,7 +152,7 @@ def reconstruction_loss(
     return loss + scaffold * _scaffold_loss(cloud, rgba, depth) if scaffold > 0 else loss
 
 
-def _scaffold_loss(cloud: Gaussians, rgba: Tensor, depth: Tensor) -> Tensor:
+def _scaffold_loss(cloud: GaussianBatch, rgba: Tensor, depth: Tensor) -> Tensor:
     """Opacity and depth of the splat grids against the views they belong to; spares the start a
     search.
     """

@@ -22,7 +22,12 @@ from splatsmith.contract.cards import ConditionKind
 from splatsmith.engines.base import Conditions
 from splatsmith.engines.sprout.card import CARD
 from splatsmith.engines.sprout.engine import Sprout, load
-from splatsmith.gaussians.preview_rendering import Picture, Scene, Turn, render_turntable
+from splatsmith.gaussians.preview_rendering import (
+    Picture,
+    PreviewScene,
+    TurntableSpec,
+    render_turntable,
+)
 from splatsmith.images import read_picture
 from splatsmith.progress import silent
 
@@ -46,7 +51,9 @@ def _views(
 ) -> Iterator[Picture]:
     conditions = Conditions(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
     made = sprout.generate(conditions, silent())
-    return render_turntable(Scene(made.cloud, made.camera, "cpu"), Turn(2 * BESIDE, CELL))
+    return render_turntable(
+        PreviewScene(made.cloud, made.camera, "cpu"), TurntableSpec(2 * BESIDE, CELL)
+    )
 
 
 def _laid(cutout: NDArray[np.uint8]) -> Picture:

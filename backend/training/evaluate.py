@@ -24,8 +24,8 @@ from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.refinement import View, placed, refine
-from splatsmith.gaussians.cameras import orbit
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.cameras import orbit_cameras
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.gaussians.rasterize import rasterize
 from training.image_metrics import KnownSides, Task, measure_looking_up, measure_pictures
 from training.judge_networks import PerceptualDistance
@@ -57,7 +57,7 @@ class PictureMaker:
     detail: float
     refinement: int
 
-    def __call__(self, condition: Condition) -> Gaussians:
+    def __call__(self, condition: Condition) -> GaussianBatch:
         denoiser, decoder = self.networks
         assert condition.picture is not None
         condition = replace(condition, features=denoiser.look(condition.picture))
@@ -69,9 +69,9 @@ class PictureMaker:
             for one, view in zip(latents, _views(condition), strict=True)
         ]
         parts = zip(*(vars(cloud).values() for cloud in clouds), strict=True)
-        return Gaussians(*(torch.cat(part) for part in parts))
+        return GaussianBatch(*(torch.cat(part) for part in parts))
 
-    def _refined(self, latents: Tensor, view: View) -> Gaussians:
+    def _refined(self, latents: Tensor, view: View) -> GaussianBatch:
         decoder = self.networks[1]
         if self.refinement:
             return refine(decoder, latents, view, self.refinement, lambda _: None)
@@ -94,11 +94,13 @@ def _views(condition: Condition) -> list[View]:
     return [View(*each) for each in zip(pictures, elevations.tolist(), every, strict=True)]
 
 
-def draw_on_cpu(clouds: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
+def draw_on_cpu(clouds: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
     """RGB on white [B, C, 3, 128, 128] and alpha, by the rasteriser that users see."""
     colors, alphas = [], []
     for index in range(len(clouds.means)):
-        cameras = orbit(azimuth[index].numpy(), elevation[index].numpy(), DISTANCE, FOV, SIZE)
+        cameras = orbit_cameras(
+            azimuth[index].numpy(), elevation[index].numpy(), DISTANCE, FOV, SIZE
+        )
         drawn = rasterize(as_cloud(clouds, index), cameras)
         colors.append(torch.from_numpy(drawn.colors).permute(0, 3, 1, 2))
         alphas.append(torch.from_numpy(drawn.alphas))

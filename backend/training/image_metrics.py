@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from splatsmith.engines.sprout.model import Condition
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.judge_networks import PerceptualDistance
 from training.metrics import Draw, compare, thumbnail, wordless
 from training.objects import ObjectRecord
@@ -19,7 +19,7 @@ from training.views import Framed, frame_pictures, on_white
 
 BATCH = 16
 
-Make = Callable[[Condition], Gaussians]
+Make = Callable[[Condition], GaussianBatch]
 """Pictures of B objects to B clouds."""
 
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import Condition, SplatDecoder
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.render_views import RING, VIEWS
 from training.views import Sample, ViewBank, on_white, plain_sample, take_pictures, take_views
 
-Draw = Callable[[Gaussians, Tensor, Tensor], tuple[Tensor, Tensor]]
+Draw = Callable[[GaussianBatch, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""
 
 

@@ -10,7 +10,7 @@ from gsplat import rasterization
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training.render_views import DISTANCE, FOV, SIZE
 
@@ -43,7 +43,7 @@ def view_matrices(azimuth: Tensor, elevation: Tensor) -> Tensor:
     return matrix
 
 
-def render(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> Pictures:
+def render(cloud: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> Pictures:
     """Draw each of B clouds from its C cameras, azimuth and elevation [B, C] in degrees."""
     focal = SIZE / 2 / math.tan(math.radians(FOV / 2))
     intrinsics = torch.tensor(
@@ -58,7 +58,9 @@ def render(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> Pictures:
     return Pictures(rgb, alpha[..., 0], depth[:, :, 0])
 
 
-def draw_on_white(cloud: Gaussians, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
+def draw_on_white(
+    cloud: GaussianBatch, azimuth: Tensor, elevation: Tensor
+) -> tuple[Tensor, Tensor]:
     """RGB on white [B, C, 3, 128, 128] and alpha [B, C, 128, 128], as the figures are taken."""
     drawn = render(cloud, azimuth, elevation)
     return drawn.on(torch.ones(3, 1, 1, device=azimuth.device)), drawn.alpha

@@ -19,7 +19,7 @@ from splatsmith.engines.sprout.prompt_parsing import Reader, Wording
 from splatsmith.engines.sprout.prompt_tokens import pack_text
 from splatsmith.engines.sprout.vocabulary import NOUNS as VOCABULARY
 from splatsmith.engines.sprout.vocabulary import Vocabulary
-from splatsmith.gaussians.gaussian_batch import Gaussians, to_cloud
+from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.weights import bundled_file
 from training.captions import NO_THINGS, head_noun, kinds, with_article
 from training.judge_networks import LookFeatures
@@ -89,7 +89,7 @@ class Painter:
         return torch.cat(images), torch.cat(alphas)
 
 
-def in_colors(clouds: Gaussians, names: list[str | None]) -> Gaussians:
+def in_colors(clouds: GaussianBatch, names: list[str | None]) -> GaussianBatch:
     """Each of B clouds in the colour that its prompt asks for, if it does."""
     colors = clouds.colors.clone()
     for index, name in enumerate(names):
@@ -99,9 +99,9 @@ def in_colors(clouds: Gaussians, names: list[str | None]) -> Gaussians:
     return replace(clouds, colors=colors)
 
 
-def as_cloud(clouds: Gaussians, index: int) -> GaussianCloud:
+def as_cloud(clouds: GaussianBatch, index: int) -> GaussianCloud:
     """One of a batch, with all its Gaussians."""
-    one = Gaussians(*(part[index : index + 1] for part in vars(clouds).values()))
+    one = GaussianBatch(*(part[index : index + 1] for part in vars(clouds).values()))
     return to_cloud(one, -1)
 
 

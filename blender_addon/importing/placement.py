@@ -43,7 +43,7 @@ def measure(cloud: GaussianCloud) -> Bounds:
     It starts from the inner quantiles of the weighted centres and grows over its neighbours until
     nothing is near: thin legs are reached, a floater behind a gap is not.
     """
-    seen = cloud.take(cloud.opacities >= _VISIBLE)
+    seen = cloud.select(cloud.opacities >= _VISIBLE)
     if not len(seen):
         seen = cloud
     if not len(seen):

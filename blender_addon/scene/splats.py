@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract.cloud import GaussianCloud
-from ..contract.harmonics import turn_planes
+from ..contract.harmonics import rotated_planes
 from ..contract.problems import SplatsmithError
 from ..contract.transform import (
     Y_UP_TO_Z_UP,
@@ -114,5 +114,5 @@ def _attributes(cloud: GaussianCloud) -> Iterator[PointAttribute]:
     yield PointAttribute("rotation", "QUATERNION", quats)
     base = np.concatenate([cloud.sh0, cloud.opacities[:, None]], axis=1)
     yield PointAttribute(BASE, FLOAT4, base)
-    for k, plane in enumerate(turn_planes(cloud.shN, Y_UP_TO_Z_UP)):
+    for k, plane in enumerate(rotated_planes(cloud.shN, Y_UP_TO_Z_UP)):
         yield PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", plane)

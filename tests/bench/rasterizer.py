@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.rasterize_reference import rasterize_reference
 from tests.backend.gaussians.clouds import random_cloud, shell
@@ -20,7 +20,7 @@ TARGET_MS = 60.0
 
 
 def figures() -> Iterator[Figure]:
-    camera = orbit([30.0], 20.0, 3.0, 50.0, SIZE)
+    camera = orbit_cameras([30.0], 20.0, 3.0, 50.0, SIZE)
     opaque = shell(65_536)
     faint = random_cloud(65_536, size=0.01)
     colorful = random_cloud(65_536, degree=3, size=0.01)
@@ -35,7 +35,7 @@ def figures() -> Iterator[Figure]:
 
 def _beside_reference() -> Iterator[Figure]:
     """The reference evaluates every Gaussian at every pixel, so the scene is small."""
-    camera = orbit([30.0], 20.0, 3.0, 50.0, 64)
+    camera = orbit_cameras([30.0], 20.0, 3.0, 50.0, 64)
     cloud = shell(4096)
     ours = _best(lambda: rasterize(cloud, camera))
     theirs = _best(lambda: rasterize_reference(cloud, camera), repeats=2)

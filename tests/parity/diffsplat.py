@@ -38,7 +38,7 @@ from splatsmith.engines.diffsplat.image_preparation import (
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights, sample
 from splatsmith.engines.diffsplat.splat_images import read_gaussians, write_published_ply
 from splatsmith.engines.diffsplat.tensor_files import fill
-from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import WHITE
 
 from .case import Case, Outputs, Registry
@@ -310,7 +310,7 @@ def _raster_arguments(c2w: Tensor, fxfycxcy: Tensor, size: int) -> Outputs:
     positions = c2w[:, :3, 3]
     elevation = math.degrees(math.asin(positions[0, 1] / positions[0].norm()))
     azimuths = [math.degrees(math.atan2(x, z)) for x, _, z in positions.tolist()]
-    cameras = orbit(azimuths, elevation, float(positions[0].norm()), FOV, size)
+    cameras = orbit_cameras(azimuths, elevation, float(positions[0].norm()), FOV, size)
     views = torch.from_numpy(cameras.viewmats)
     focal = torch.from_numpy(cameras.Ks)[0, 0, 0] / size
     projection = torch.zeros(4, 4)

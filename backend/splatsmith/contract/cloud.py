@@ -92,7 +92,7 @@ class GaussianCloud:
         """[N, 3] view-independent colours, sRGB, 0..1."""
         return np.clip(0.5 + np.float32(SH_C0) * self.sh0, 0, 1)
 
-    def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> GaussianCloud:
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> GaussianCloud:
         """The Gaussians that a mask or an index array names."""
         return GaussianCloud(
             self.means[chosen],

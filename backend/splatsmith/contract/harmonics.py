@@ -25,18 +25,21 @@ def basis(directions: NDArray[np.float32], degree: int) -> NDArray[np.float32]:
     return out
 
 
-def turn(shN: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.float32]:  # noqa: N803
+def rotate_harmonics(
+    shN: NDArray[np.float32],  # noqa: N803
+    rotation: NDArray[np.float64],
+) -> NDArray[np.float32]:
     """Coefficients [N, K, 3] of the same colours after the object was turned by `rotation` [3, 3].
 
     Each coefficient is a plane in memory, as in a cloud that was read.
     """
     planes = np.empty((shN.shape[1], len(shN), 3), np.float32)
-    for turned, out in zip(turn_planes(shN, rotation), planes, strict=True):
+    for turned, out in zip(rotated_planes(shN, rotation), planes, strict=True):
         out[:] = turned
     return planes.transpose(1, 0, 2)
 
 
-def turn_planes(
+def rotated_planes(
     shN: NDArray[np.float32],  # noqa: N803
     rotation: NDArray[np.float64],
 ) -> Iterator[NDArray[np.float32]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cloud import GaussianCloud
-from .harmonics import turn
+from .harmonics import rotate_harmonics
 
 # Splatsmith's assets stand in Y up with their front towards +Z, Blender's in Z up towards -Y.
 Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
@@ -37,7 +37,7 @@ def transform_cloud(
         scales=cloud.scales * np.float32(scale),
         opacities=cloud.opacities,
         sh0=cloud.sh0,
-        shN=turn(cloud.shN, rotation),
+        shN=rotate_harmonics(cloud.shN, rotation),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .numba_jit import Floats, Integers, Number, compiled
+from .numba_jit import Floats, Integers, Number, jit
 from .projection import (
     BLUE,
     CONIC_XX,
@@ -44,7 +44,7 @@ _MIN_ALPHA, _MAX_ALPHA = np.float32(MIN_ALPHA), np.float32(MAX_ALPHA)
 _MIN_LIGHT = np.float32(MIN_TRANSMITTANCE)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def blend(splats: Floats, bins: Bins, out: Blended) -> None:
     """Fill `out` with the picture of splats [N, COLUMNS], binned nearest first."""
     starts, members = bins
@@ -80,7 +80,7 @@ def blend(splats: Floats, bins: Bins, out: Blended) -> None:
                         colors[row, column, channel] += before * alpha * splat[RED + channel]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def blend_back(
     splats: Floats, bins: Bins, blended: Blended, wanted: tuple[Floats, Floats]
 ) -> Floats:
@@ -106,7 +106,7 @@ def blend_back(
     return _gathered(found, members, len(splats))
 
 
-@compiled()
+@jit()
 def _take_off(
     splat: Floats, i: int, tile: tuple[int, int, int, int], pixels: Pixels, sums: Floats
 ) -> None:
@@ -134,7 +134,7 @@ def _take_off(
             behind[y, x] += share * own
 
 
-@compiled()
+@jit()
 def _learn(splat: Floats, row: int, column: int, at: tuple[Number, Number], sums: Floats) -> None:
     """Add what one pixel says of a splat's place, conic and opacity."""
     fall, by_alpha = at
@@ -148,7 +148,7 @@ def _learn(splat: Floats, row: int, column: int, at: tuple[Number, Number], sums
     sums[5] += by_alpha * fall
 
 
-@compiled()
+@jit()
 def _rows(splat: Floats, top: int, bottom: int) -> tuple[int, int]:
     return (
         max(top, int(np.floor(splat[Y] - splat[REACH_Y]))),
@@ -156,7 +156,7 @@ def _rows(splat: Floats, top: int, bottom: int) -> tuple[int, int]:
     )
 
 
-@compiled()
+@jit()
 def _columns(splat: Floats, left: int, right: int) -> tuple[int, int]:
     return (
         max(left, int(np.floor(splat[X] - splat[REACH_X]))),
@@ -164,7 +164,7 @@ def _columns(splat: Floats, left: int, right: int) -> tuple[int, int]:
     )
 
 
-@compiled()
+@jit()
 def _fall(splat: Floats, row: int, column: int) -> np.float32:
     """How far the splat has fallen off at a pixel, 1 at its middle."""
     dx, dy = column + _HALF - splat[X], row + _HALF - splat[Y]
@@ -172,7 +172,7 @@ def _fall(splat: Floats, row: int, column: int) -> np.float32:
     return falling_exp(_HALF * squared + splat[CONIC_XY] * dx * dy)
 
 
-@compiled()
+@jit()
 def _gathered(found: Floats, members: Integers, count: int) -> Floats:
     sums = np.zeros((count, found.shape[1]), np.float32)
     for i in range(len(members)):

@@ -64,7 +64,7 @@ def to_unit_sphere(cloud: GaussianCloud, sphere: Sphere) -> GaussianCloud:
         for axis, middle in zip(cloud.means.T, sphere.center, strict=True):
             kept &= np.abs(axis - middle) <= _FARTHEST * sphere.radius
     if not kept.all():
-        cloud = cloud.take(kept)
+        cloud = cloud.select(kept)
     scale = np.float32(1 / sphere.radius)
     return GaussianCloud(
         means=(cloud.means - sphere.center) * scale,

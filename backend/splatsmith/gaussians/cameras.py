@@ -33,7 +33,7 @@ class Cameras:
         return -np.einsum("cji,cj->ci", self.viewmats[:, :3, :3], self.viewmats[:, :3, 3])
 
 
-def orbit(
+def orbit_cameras(
     azimuths: Sequence[float] | NDArray[np.float64],
     elevation: float | Sequence[float] | NDArray[np.float64],
     distance: float,

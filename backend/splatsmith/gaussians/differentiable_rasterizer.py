@@ -10,14 +10,16 @@ from torch import Tensor
 
 from .blend_gradients import LEARNT, blend, blend_back
 from .depth_planes import linearise
-from .gaussian_batch import Gaussians
+from .gaussian_batch import GaussianBatch
 from .projection import COLUMNS, DEPTH, REACH_X, REACH_Y
 from .rasterize import EPS2D
 from .rasterize_cpu import bin_splats
 from .rendering import MIN_ALPHA, NEAR_PLANE, REACH
 
 
-def draw(gaussians: Gaussians, viewmat: Tensor, k: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def render(
+    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
     """Colours [3, S, S] over black and alphas [S, S] of the batch's first cloud.
 
     Args:
@@ -36,7 +38,9 @@ def draw(gaussians: Gaussians, viewmat: Tensor, k: Tensor, size: int) -> tuple[T
     return colors.movedim(-1, 0).to(learnt.device), (1 - light).to(learnt.device)
 
 
-def _project(gaussians: Gaussians, viewmat: Tensor, k: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _project(
+    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
     """What is LEARNT of the splats [N, 9], and their depths and reaches [N, 3].
 
     The reaches of those that are not seen are below 0.

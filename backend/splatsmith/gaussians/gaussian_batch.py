@@ -15,7 +15,7 @@ from ..contract.cloud import SH_C0, GaussianCloud
 
 
 @dataclass(frozen=True)
-class Gaussians:
+class GaussianBatch:
     """A batch of clouds of N Gaussians, as the rasteriser takes them."""
 
     means: Tensor  # [B, N, 3]
@@ -38,7 +38,7 @@ def pixel_rays(x: Tensor, y: Tensor, rotations: Tensor) -> Tensor:
     return in_camera @ rotations[:, None].mT
 
 
-def to_cloud(gaussians: Gaussians, faintest: float) -> GaussianCloud:
+def to_cloud(gaussians: GaussianBatch, faintest: float) -> GaussianCloud:
     """The first cloud of a batch, without Gaussians of an opacity of `faintest` or below.
 
     Quaternions are brought to unit length. One transfer from the device, whatever its kind.

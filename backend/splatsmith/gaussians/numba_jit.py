@@ -19,7 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 _FUSED = {"contract", "nsz"}
 
 
-def compiled(*, parallel: bool = False) -> Callable[[Function], Function]:
+def jit(*, parallel: bool = False) -> Callable[[Function], Function]:
     """Compile a function with numba on its first call, and keep the result on disk where possible.
 
     Parallel ones must not run in two threads at once: where numba finds neither OpenMP nor TBB, as

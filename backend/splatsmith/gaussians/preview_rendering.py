@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..contract.cloud import GaussianCloud
 from .bounds import bounding_sphere, to_unit_sphere
-from .cameras import Cameras, orbit
+from .cameras import Cameras, orbit_cameras
 from .rasterize import EPS2D, rasterize
 
 STILL_SIZE = 512
@@ -23,7 +23,7 @@ _TOP, _BOTTOM = 0.98, 0.86  # greys of the background, sRGB
 Picture = NDArray[np.uint8]
 
 
-class Viewpoint(Protocol):
+class PreviewCamera(Protocol):
     """How the object was pictured: degrees; `fov` is vertical."""
 
     @property
@@ -34,44 +34,44 @@ class Viewpoint(Protocol):
 
 
 @dataclass(frozen=True)
-class Scene:
+class PreviewScene:
     """What is drawn, how it was pictured, and the device that draws."""
 
     cloud: GaussianCloud
-    viewpoint: Viewpoint
+    viewpoint: PreviewCamera
     device: str
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurntableSpec:
     """Frames of one turn; pixels a side."""
 
     frames: int
     size: int
 
 
-def render_preview(scene: Scene) -> Picture:
+def render_preview(scene: PreviewScene) -> Picture:
     """A picture [512, 512, 3] from the front, a little aside; plain grey for an invisible cloud."""
     return next(_render(scene, [_STILL_AZIMUTH], STILL_SIZE, (1.0,)))
 
 
-def render_turntable(scene: Scene, turn: Turn) -> Iterator[Picture]:
+def render_turntable(scene: PreviewScene, turn: TurntableSpec) -> Iterator[Picture]:
     """One full turn of pictures [size, size, 3], starting as `render_preview` does."""
     return _render(scene, _azimuths(turn), turn.size, [1.0] * turn.frames)
 
 
-def render_growth(scene: Scene, turn: Turn) -> Iterator[Picture]:
+def render_growth(scene: PreviewScene, turn: TurntableSpec) -> Iterator[Picture]:
     """The same turn, in which all Gaussians grow from nothing to their sizes."""
     sizes = [(i + 1) / turn.frames for i in range(turn.frames)]
     return _render(scene, _azimuths(turn), turn.size, sizes)
 
 
-def _azimuths(turn: Turn) -> list[float]:
+def _azimuths(turn: TurntableSpec) -> list[float]:
     return [_STILL_AZIMUTH + 360 * i / turn.frames for i in range(turn.frames)]
 
 
 def _render(
-    scene: Scene, azimuths: Sequence[float], size: int, growth: Sequence[float]
+    scene: PreviewScene, azimuths: Sequence[float], size: int, growth: Sequence[float]
 ) -> Iterator[Picture]:
     """Pictures from `azimuths`, of Gaussians that have `growth` of their sizes."""
     background = np.linspace(_TOP, _BOTTOM, size, dtype=np.float32)[:, None, None]
@@ -90,11 +90,11 @@ def _render(
         yield _encode(drawn.colors[0] + behind)
 
 
-def _frame(viewpoint: Viewpoint, azimuths: list[float], size: int) -> Cameras:
+def _frame(viewpoint: PreviewCamera, azimuths: list[float], size: int) -> Cameras:
     """Cameras that the unit sphere fills."""
     elevation = max(viewpoint.elevation, _LEAST_ELEVATION)
     distance = 1 / (_FILL * np.sin(np.radians(viewpoint.fov) / 2))
-    return orbit(azimuths, elevation, distance, viewpoint.fov, size)
+    return orbit_cameras(azimuths, elevation, distance, viewpoint.fov, size)
 
 
 def _encode(picture: NDArray[np.float32]) -> Picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .numba_jit import Floats, Number, compiled
+from .numba_jit import Floats, Number, jit
 from .rendering import EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, REACH, SKIN_SHARE
 
 # Columns of a projected Gaussian. CONIC: its inverse 2D covariance. REACH: half the box, in pixels,
@@ -26,7 +26,7 @@ _REACH = np.float32(REACH)
 _SKIN_SHARE = np.float32(SKIN_SHARE)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def project(gaussians: Gaussians, colors: Floats, camera: Camera, eps2d: np.float32) -> Floats:
     """The splats [N, COLUMNS] of `gaussians` with `colors` [N, 3].
 
@@ -57,7 +57,7 @@ def project(gaussians: Gaussians, colors: Floats, camera: Camera, eps2d: np.floa
     return splats
 
 
-@compiled()
+@jit()
 def _turn(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number, Number]:
     return (
         view[0, 0] * x + view[0, 1] * y + view[0, 2] * z,
@@ -66,7 +66,7 @@ def _turn(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number
     )
 
 
-@compiled()
+@jit()
 def _within_margin(slope: Number, axis: int, k: Floats, size: int) -> Number:
     """Far outside the picture the linearisation explodes; it is taken at the margin instead."""
     focal, middle = k[axis, axis], k[axis, 2]
@@ -74,7 +74,7 @@ def _within_margin(slope: Number, axis: int, k: Floats, size: int) -> Number:
     return min(max(slope, -middle / focal - margin), (size - middle) / focal + margin)
 
 
-@compiled()
+@jit()
 def _flatten(
     view: Floats, k: Floats, z: Number, slopes: tuple[Number, Number], quat: Floats, scale: Floats
 ) -> tuple[Number, Number, Number, Number, Number, Number]:
@@ -97,13 +97,13 @@ def _flatten(
     return xx, xy, yy, xz, yz, zz
 
 
-@compiled()
+@jit()
 def _skin(opacity: Number) -> Number:
     """As `rendering.skin`."""
     return _SKIN_SHARE * np.sqrt(_TWO * np.log(max(_ONE, _TWO * opacity)))
 
 
-@compiled()
+@jit()
 def _shape(out: Floats, xx: Number, xy: Number, yy: Number, width: int, height: int) -> None:
     """Fill conic and reach, unless the splat is degenerate or outside the picture."""
     determinant = xx * yy - xy * xy

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..contract.cloud import GaussianCloud
 from .cameras import Cameras
-from .numba_jit import Floats, Integers, compiled
+from .numba_jit import Floats, Integers, jit
 from .projection import (
     BLUE,
     CONIC_XX,
@@ -66,7 +66,7 @@ def rasterize_tiles(
     return Rendering(colors, alphas, depths)
 
 
-@compiled()
+@jit()
 def _nearest_first(splats: Floats) -> Floats:
     """The splats that are seen, sorted by depth: radix sort, least significant digit first."""
     order = np.flatnonzero(splats[:, REACH_X] >= 0)
@@ -86,7 +86,7 @@ def _nearest_first(splats: Floats) -> Floats:
     return splats[order]
 
 
-@compiled()
+@jit()
 def _tiles_of(splat: Floats, across: int, down: int) -> tuple[int, int, int, int]:
     x0 = max(0, int(np.floor((splat[X] - splat[REACH_X]) / TILE)))
     y0 = max(0, int(np.floor((splat[Y] - splat[REACH_Y]) / TILE)))
@@ -95,7 +95,7 @@ def _tiles_of(splat: Floats, across: int, down: int) -> tuple[int, int, int, int
     return x0, x1 + 1, y0, y1 + 1
 
 
-@compiled()
+@jit()
 def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integers]:
     """Which splats touch which tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
     across, down = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
@@ -117,7 +117,7 @@ def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integ
     return starts, members
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _blend(
     splats: Floats, starts: Integers, members: Integers, background: Floats, picture: Picture
 ) -> None:
@@ -134,7 +134,7 @@ def _blend(
         _finish(layers, left, top, background, picture)
 
 
-@compiled()
+@jit()
 def _empty_tile(width: int, height: int) -> Layers:
     """The layers of a tile, each [TILE * TILE]. Pixels outside the picture are full already."""
     count = TILE * TILE
@@ -148,7 +148,7 @@ def _empty_tile(width: int, height: int) -> Layers:
     return red, green, blue, depth, np.zeros(count, np.float32), light, rows, columns
 
 
-@compiled()
+@jit()
 def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> None:
     """Blend one splat behind what a tile holds already.
 
@@ -180,7 +180,7 @@ def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> No
         depth[i] = z + slope_x * dx + slope_y * dy if halving else depth[i]
 
 
-@compiled()
+@jit()
 def falling_exp(distance: np.float32) -> np.float32:
     """exp(-distance) for 0 <= distance <= 16, below MIN_ALPHA beyond; relative error below 5e-5.
 
@@ -195,7 +195,7 @@ def falling_exp(distance: np.float32) -> np.float32:
     return e * e
 
 
-@compiled()
+@jit()
 def _finish(layers: Layers, left: int, top: int, background: Floats, picture: Picture) -> None:
     colors, alphas, depths = picture
     height, width = alphas.shape

@@ -13,7 +13,7 @@ from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
 from .depth_planes import linearise
-from .gaussian_batch import Gaussians
+from .gaussian_batch import GaussianBatch
 from .rendering import (
     MAX_ALPHA,
     MIN_ALPHA,
@@ -39,7 +39,7 @@ def rasterize_reference(
 
 
 def draw_reference(
-    gaussians: Gaussians, viewmat: Tensor, k: Tensor, size: int
+    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int
 ) -> tuple[Tensor, Tensor]:
     """As `differentiable.draw`, by torch's own gradients; `eps2d` is 0.3."""
     centres = gaussians.means[0] @ viewmat[:3, :3].T + viewmat[:3, 3]

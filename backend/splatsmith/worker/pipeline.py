@@ -27,7 +27,7 @@ from ..engines.base import Conditions, Generation
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
-from ..gaussians.preview_rendering import Scene
+from ..gaussians.preview_rendering import PreviewScene
 from ..images import read_picture
 from ..progress import Progress, silent
 from .engine_cache import EngineShelf
@@ -79,7 +79,7 @@ def generate(
     )
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
-        scene = Scene(generation.cloud, generation.camera, shelf.device)
+        scene = PreviewScene(generation.cloud, generation.camera, shelf.device)
         write_pictures(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
     write_record(folder, describe_generation(request, card, generation, timings.seconds))

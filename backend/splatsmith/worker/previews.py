@@ -11,8 +11,8 @@ from PIL import Image
 from ..contract.protocol import Turntable
 from ..gaussians.preview_rendering import (
     Picture,
-    Scene,
-    Turn,
+    PreviewScene,
+    TurntableSpec,
     render_growth,
     render_preview,
     render_turntable,
@@ -20,8 +20,8 @@ from ..gaussians.preview_rendering import (
 from ..progress import Progress
 
 TURN_SECONDS = 3.0
-LIGHT = Turn(frames=36, size=320)  # for lists and web pages
-SMOOTH = Turn(frames=90, size=512)  # for films
+LIGHT = TurntableSpec(frames=36, size=320)  # for lists and web pages
+SMOOTH = TurntableSpec(frames=90, size=512)  # for films
 WEBP_QUALITY = 80  # of 100
 MP4_QUALITY = 18  # x264's constant rate factor: less is better, and nobody sees a fault in this
 
@@ -29,7 +29,7 @@ Frames = Iterator[Picture]
 
 
 def write_pictures(
-    scene: Scene, turntables: Sequence[Turntable], folder: Path, progress: Progress
+    scene: PreviewScene, turntables: Sequence[Turntable], folder: Path, progress: Progress
 ) -> None:
     """Write preview.png and the `turntables` into `folder`.
 
@@ -43,7 +43,9 @@ def write_pictures(
     progress.step(1, 1)
 
 
-def _write_turntable(scene: Scene, kind: Turntable, folder: Path, progress: Progress) -> None:
+def _write_turntable(
+    scene: PreviewScene, kind: Turntable, folder: Path, progress: Progress
+) -> None:
     path = folder / kind.file_name
     turn, write = STYLES[path.suffix]
     frames = _turns(scene, turn, kind.grows)
@@ -51,7 +53,7 @@ def _write_turntable(scene: Scene, kind: Turntable, folder: Path, progress: Prog
     write(path, _watched(frames, count, progress), turn)
 
 
-def _turns(scene: Scene, turn: Turn, grows: bool) -> Frames:
+def _turns(scene: PreviewScene, turn: TurntableSpec, grows: bool) -> Frames:
     if grows:
         yield from render_growth(scene, turn)
     yield from render_turntable(scene, turn)
@@ -63,7 +65,7 @@ def _watched(frames: Frames, count: int, progress: Progress) -> Frames:
         yield frame
 
 
-def _write_webp(path: Path, frames: Frames, turn: Turn) -> None:
+def _write_webp(path: Path, frames: Frames, turn: TurntableSpec) -> None:
     """An endless one."""
     first = Image.fromarray(next(frames))
     first.save(
@@ -76,7 +78,7 @@ def _write_webp(path: Path, frames: Frames, turn: Turn) -> None:
     )
 
 
-def _write_mp4(path: Path, frames: Frames, turn: Turn) -> None:
+def _write_mp4(path: Path, frames: Frames, turn: TurntableSpec) -> None:
     """H.264 with colours at half the resolution, which every player and browser shows."""
     with av.open(path, "w", options={"movflags": "faststart"}) as film:
         stream = film.add_stream("libx264", round(turn.frames / TURN_SECONDS))
@@ -88,7 +90,7 @@ def _write_mp4(path: Path, frames: Frames, turn: Turn) -> None:
         film.mux(stream.encode())
 
 
-STYLES: dict[str, tuple[Turn, Callable[[Path, Frames, Turn], None]]] = {
+STYLES: dict[str, tuple[TurntableSpec, Callable[[Path, Frames, TurntableSpec], None]]] = {
     ".webp": (LIGHT, _write_webp),
     ".mp4": (SMOOTH, _write_mp4),
 }

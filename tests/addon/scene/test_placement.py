@@ -89,7 +89,7 @@ def test_flat_and_turned_splats_are_measured_along_their_axes(balls: Balls) -> N
 def test_nothing_and_next_to_nothing_have_a_place(
     scene: bpy.types.Scene, balls: Balls, rows: tuple[tuple[float, ...], ...]
 ) -> None:
-    cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).take(np.zeros(1, bool))
+    cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).select(np.zeros(1, bool))
     obj = add_splats(cloud, "speck", scene.collection)
     place([obj], cloud, (0, 0, 1), size=2)
     assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splatsmith.contract.harmonics import basis, turn
+from splatsmith.contract.harmonics import basis, rotate_harmonics
 
 DEGREES = (1, 2, 3, 4)
 
@@ -48,7 +48,7 @@ def test_turned_cloud_shows_from_turned_direction_what_it_showed_before(degree: 
     directions = random_directions(50)
     turned_directions = (directions @ rotation.T).astype(np.float32)
     before = np.einsum("mk,nkc->nmc", basis(directions, degree)[:, 1:], coefficients)
-    turned = turn(coefficients, rotation)
+    turned = rotate_harmonics(coefficients, rotation)
     after = np.einsum("mk,nkc->nmc", basis(turned_directions, degree)[:, 1:], turned)
     np.testing.assert_allclose(after, before, atol=1e-4)
 
@@ -57,11 +57,11 @@ def test_turned_cloud_shows_from_turned_direction_what_it_showed_before(degree: 
 def test_turning_there_and_back_changes_nothing(degree: int) -> None:
     rotation = random_rotation()
     coefficients = random_coefficients(degree)
-    back = turn(turn(coefficients, rotation), rotation.T)
+    back = rotate_harmonics(rotate_harmonics(coefficients, rotation), rotation.T)
     assert back.shape == coefficients.shape
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
 
 
 def test_each_turned_coefficient_is_contiguous() -> None:
-    turned = turn(random_coefficients(3), random_rotation())
+    turned = rotate_harmonics(random_coefficients(3), random_rotation())
     assert all(turned[:, k].flags.c_contiguous for k in range(15))

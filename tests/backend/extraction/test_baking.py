@@ -88,7 +88,7 @@ def test_nothing_stays_black_around_the_charts(ball: Ball) -> None:
 
 def test_what_the_cloud_leaves_open_is_filled_from_beside() -> None:
     cloud = shell(20_000)
-    ball = ball_of(cloud.take(cloud.means[:, 0] < 0.7))
+    ball = ball_of(cloud.select(cloud.means[:, 0] < 0.7))
     picture = bake(ball.atlas, ball.coloring, SIZE, silent())
     assert picture.max(axis=2).min() > 255 * 0.2  # the darkest corner has 0.27 of some colour
 

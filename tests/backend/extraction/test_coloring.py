@@ -94,7 +94,7 @@ def test_empty_space_has_no_alpha(cloud: GaussianCloud, surface: Surface) -> Non
 
 
 def test_a_cloud_of_none_answers_too(surface: Surface) -> None:
-    nobody = shell(4).take(np.zeros(4, np.bool_))
+    nobody = shell(4).select(np.zeros(4, np.bool_))
     _, alphas = ColorField.of(nobody, surface).at(surface.vertices, outwards(surface))
     np.testing.assert_array_equal(alphas, 0)
 

@@ -74,7 +74,7 @@ def test_little_memory_changes_nothing(device: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("device", DEVICES)
 def test_nobody_knows_of_an_empty_cloud(device: str) -> None:
     surface, coloring = coloring_of(CLOUDS["ball"])
-    nobody = shell(4).take(np.zeros(4, np.bool_))
+    nobody = shell(4).select(np.zeros(4, np.bool_))
     blind = replace(coloring.views.rendering, alphas=0 * coloring.views.rendering.alphas)
     views = replace(coloring.views, rendering=blind)
     nothing = ColoringOnGpu.on(device, ColorField.of(nobody, surface), views)

@@ -69,7 +69,7 @@ def test_points_keep_their_distance(ball: GaussianCloud, count: int) -> None:
 def test_crowded_gaussians_give_no_more_points_than_others(ball: GaussianCloud) -> None:
     crowd = shell(16_000, RADIUS, seed=1)
     crowd.means[:] += CENTER
-    upper = crowd.take(crowd.means[:, 1] > CENTER[1])
+    upper = crowd.select(crowd.means[:, 1] > CENTER[1])
     points = points_of(joined(ball, upper), 4000)
     assert (points.positions[:, 1] > CENTER[1]).mean() == pytest.approx(0.5, abs=0.05)
 

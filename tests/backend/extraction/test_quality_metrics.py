@@ -11,7 +11,7 @@ from PIL import Image
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 from tests.bench.extraction.measures import (
     diagonal,
@@ -152,7 +152,7 @@ def test_textures_are_looked_up_the_right_way_up() -> None:
     uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     material = PBRMaterial(baseColorTexture=Image.fromarray(texture))
     square.visual = TextureVisuals(uv, material=material)
-    front = orbit([0], 0, 3.0, 40.0, 64)
+    front = orbit_cameras([0], 0, 3.0, 40.0, 64)
     picture = draw_mesh(painted(square), front, background=0).colors[0]
     assert (picture[30:34, 20, 0] > picture[30:34, 44, 0] + 0.3).all()
     assert (picture[20, 30:34, 1] > picture[44, 30:34, 1] + 0.3).all()

@@ -37,7 +37,7 @@ def mesh_of(cloud: GaussianCloud, options: ExtractionOptions = COARSE) -> trimes
 def bell() -> GaussianCloud:
     """A ball without its lowest fifth: one can look inside from below."""
     whole = shell(12_000)
-    return whole.take(whole.means[:, 1] > -0.6)
+    return whole.select(whole.means[:, 1] > -0.6)
 
 
 def ball_above(y: float) -> float:
@@ -96,7 +96,7 @@ def test_what_is_alike_on_both_sides_comes_out_so() -> None:
     right = shell(6000)
     right.means[:, 1] *= 1.4
     keep = right.means[:, 0] >= 0
-    half = right.take(keep)
+    half = right.select(keep)
     mirrored = replace(half, means=half.means * np.array([-1, 1, 1], np.float32))
     mirrored.quats[:, [2, 3]] *= -1  # a mirror turns the other way about the other axes
     both = joined(half, mirrored)

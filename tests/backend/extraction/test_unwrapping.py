@@ -10,7 +10,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from splatsmith.errors import Cancelled
 from splatsmith.extraction.atlas.unwrap import Atlas, unwrap
 from splatsmith.extraction.surface.triangle_surface import Surface
-from splatsmith.gaussians.numba_jit import compiled
+from splatsmith.gaussians.numba_jit import jit
 from splatsmith.progress import Progress, silent
 from tests.backend.extraction.surfaces import box, rolled_sheet, sphere, spiral_ramp, surface_of
 
@@ -175,7 +175,7 @@ def covers(atlas: Atlas) -> np.ndarray:
     return counts
 
 
-@compiled()
+@jit()
 def _texels_of(uvs: np.ndarray, face: np.ndarray) -> list[tuple[int, int]]:
     """Rows and columns of the texels whose centres lie in a face, its edges left out."""
     x, y = uvs[face, 0], uvs[face, 1]
@@ -193,14 +193,14 @@ def _texels_of(uvs: np.ndarray, face: np.ndarray) -> list[tuple[int, int]]:
     return found
 
 
-@compiled()
+@jit()
 def _count(uvs: np.ndarray, faces: np.ndarray, counts: np.ndarray) -> None:
     for face in faces:
         for row, column in _texels_of(uvs, face):
             counts[row, column] += 1
 
 
-@compiled()
+@jit()
 def _mark(uvs: np.ndarray, faces: np.ndarray, charts: np.ndarray, chart: np.ndarray) -> None:
     for face in range(len(faces)):
         for row, column in _texels_of(uvs, faces[face]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.cameras import orbit_cameras
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from splatsmith.gaussians.cameras import orbit
 def test_the_camera_stands_where_its_angles_say(
     azimuth: float, elevation: float, position: tuple[float, float, float]
 ) -> None:
-    cameras = orbit([azimuth], elevation, 2.0, 50.0, 64)
+    cameras = orbit_cameras([azimuth], elevation, 2.0, 50.0, 64)
     np.testing.assert_allclose(cameras.positions[0], position, atol=1e-6)
 
 
 @pytest.mark.parametrize("elevation", [-90.0, -20.0, 0.0, 45.0, 90.0])
 def test_axes_are_a_right_handed_frame(elevation: float) -> None:
-    rotations = orbit([0, 33, 200], elevation, 2.0, 50.0, 64).viewmats[:, :3, :3]
+    rotations = orbit_cameras([0, 33, 200], elevation, 2.0, 50.0, 64).viewmats[:, :3, :3]
     np.testing.assert_allclose(
         rotations @ rotations.swapaxes(1, 2), np.tile(np.eye(3), (3, 1, 1)), atol=1e-6
     )
@@ -36,7 +36,7 @@ def test_axes_are_a_right_handed_frame(elevation: float) -> None:
 
 
 def test_up_is_up_and_right_is_right_in_the_front_picture() -> None:
-    cameras = orbit([0.0], 0.0, 2.0, 90.0, 100)
+    cameras = orbit_cameras([0.0], 0.0, 2.0, 90.0, 100)
     x, y, z = cameras.viewmats[0, :3, :3] @ (0.5, 0.7, 0) + cameras.viewmats[0, :3, 3]
     column, row, _ = cameras.Ks[0] @ (x / z, y / z, 1)
     assert column == pytest.approx(50 + 50 * 0.25)
@@ -44,5 +44,5 @@ def test_up_is_up_and_right_is_right_in_the_front_picture() -> None:
 
 
 def test_every_camera_may_have_its_own_elevation() -> None:
-    cameras = orbit([0, 0], [0, 90], 1.0, 50.0, 8)
+    cameras = orbit_cameras([0, 0], [0, 90], 1.0, 50.0, 8)
     np.testing.assert_allclose(cameras.positions, ((0, 0, 1), (0, 1, 0)), atol=1e-6)

@@ -186,7 +186,7 @@ def test_a_few_gaussians_without_values_are_left_out(
     columns[name] = columns[name].copy()
     columns[name][[0, 4000, 8500]] = value
     good = np.delete(np.arange(9000), [0, 4000, 8500])
-    assert_same(read_cloud(write_columns(tmp_path / "cloud.ply", columns)), cloud.take(good))
+    assert_same(read_cloud(write_columns(tmp_path / "cloud.ply", columns)), cloud.select(good))
     assert "cloud.ply: 3 of 9000 Gaussians" in caplog.text
 
 

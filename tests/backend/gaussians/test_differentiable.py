@@ -8,20 +8,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from splatsmith.gaussians.cameras import orbit
-from splatsmith.gaussians.differentiable_rasterizer import draw
-from splatsmith.gaussians.gaussian_batch import Gaussians, to_cloud
+from splatsmith.gaussians.cameras import orbit_cameras
+from splatsmith.gaussians.differentiable_rasterizer import render
+from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.gaussians.rasterize_reference import draw_reference
 from tests.backend.devices import DEVICES
 
-Drawing = Callable[[Gaussians, Tensor, Tensor, int], tuple[Tensor, Tensor]]
+Drawing = Callable[[GaussianBatch, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 SIZE = 37  # pixels: the last tiles are cut off
 
 
-def gaussians(count: int, size: float, opacities: float = 0.9) -> Gaussians:
+def gaussians(count: int, size: float, opacities: float = 0.9) -> GaussianBatch:
     torch.manual_seed(count)
-    return Gaussians(
+    return GaussianBatch(
         0.3 * torch.randn(1, count, 3),
         torch.nn.functional.normalize(torch.randn(1, count, 4), dim=-1),
         size * torch.rand(1, count, 3).exp(),
@@ -31,16 +31,16 @@ def gaussians(count: int, size: float, opacities: float = 0.9) -> Gaussians:
 
 
 def camera() -> tuple[Tensor, Tensor]:
-    cameras = orbit([40.0], 15.0, 3.0, 40.0, SIZE)
+    cameras = orbit_cameras([40.0], 15.0, 3.0, 40.0, SIZE)
     return torch.from_numpy(cameras.viewmats[0]), torch.from_numpy(cameras.Ks[0])
 
 
-def gradients(drawing: Drawing, cloud: Gaussians, device: str) -> list[Tensor]:
+def gradients(drawing: Drawing, cloud: GaussianBatch, device: str) -> list[Tensor]:
     """Of a picture's likeness to noise, by all that a Gaussian has and by the camera's K."""
     parts = (cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.colors)
     viewmat, k = (part.to(device) for part in camera())
     leaves = [part.to(device).requires_grad_() for part in (*(p.clone() for p in parts), k)]
-    colors, alphas = drawing(Gaussians(*leaves[:5]), viewmat, leaves[5], SIZE)
+    colors, alphas = drawing(GaussianBatch(*leaves[:5]), viewmat, leaves[5], SIZE)
     wanted = torch.rand(4, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)
     loss = (colors - wanted[:3]).square().sum() + (alphas - wanted[3]).square().sum()
     return [part.cpu() for part in torch.autograd.grad(loss, leaves)]
@@ -59,7 +59,7 @@ CLOUDS = {
 @pytest.mark.parametrize("name", CLOUDS)
 def test_gradients_agree_with_the_reference(name: str, device: str) -> None:
     cloud = CLOUDS[name]
-    fast = gradients(draw, cloud, device)
+    fast = gradients(render, cloud, device)
     plain = gradients(draw_reference, cloud, "cpu")
     for ours, theirs in zip(fast, plain, strict=True):
         assert theirs.abs().max() > 0
@@ -72,10 +72,10 @@ def test_gradients_agree_with_the_reference(name: str, device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_pictures_are_those_that_users_see(device: str) -> None:
     cloud = CLOUDS["many"]
-    cameras = orbit([40.0], 15.0, 3.0, 40.0, SIZE)
-    moved = Gaussians(*(part.to(device) for part in vars(cloud).values()))
+    cameras = orbit_cameras([40.0], 15.0, 3.0, 40.0, SIZE)
+    moved = GaussianBatch(*(part.to(device) for part in vars(cloud).values()))
     viewmat, k = (part.to(device) for part in camera())
-    colors, alphas = (part.cpu().numpy() for part in draw(moved, viewmat, k, SIZE))
+    colors, alphas = (part.cpu().numpy() for part in render(moved, viewmat, k, SIZE))
     seen = rasterize(to_cloud(cloud, 0), cameras, background=(0, 0, 0))
     assert abs(colors.transpose(1, 2, 0) - seen.colors[0]).max() < 1.5 / 255
     assert abs(alphas - seen.alphas[0]).max() < 1.5 / 255
@@ -88,7 +88,7 @@ def test_what_is_at_the_camera_has_no_gradient() -> None:
     means[0, 0] = -viewmat[:3, :3].T @ viewmat[:3, 3]
     means = means.requires_grad_()
     parts = (cloud.quats, cloud.scales, cloud.opacities, cloud.colors)
-    colors, alphas = draw(Gaussians(means, *parts), viewmat, k, SIZE)
+    colors, alphas = render(GaussianBatch(means, *parts), viewmat, k, SIZE)
     (found,) = torch.autograd.grad(colors.sum() + alphas.sum(), means)
     assert found.isfinite().all()
     assert (found[0, 0] == 0).all()

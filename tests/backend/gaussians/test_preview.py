@@ -9,8 +9,8 @@ import pytest
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.preview_rendering import (
-    Scene,
-    Turn,
+    PreviewScene,
+    TurntableSpec,
     render_growth,
     render_preview,
     render_turntable,
@@ -20,13 +20,13 @@ from .clouds import random_cloud, shell
 
 
 @dataclass(frozen=True)
-class Viewpoint:
+class PreviewCamera:
     elevation: float = 20.0
     fov: float = 40.0
 
 
-def seen(cloud: GaussianCloud) -> Scene:
-    return Scene(cloud, Viewpoint(), "cpu")
+def seen(cloud: GaussianCloud) -> PreviewScene:
+    return PreviewScene(cloud, PreviewCamera(), "cpu")
 
 
 def colored(picture: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_an_invisible_cloud_gives_an_empty_picture() -> None:
 
 
 def test_a_turntable_goes_round_once() -> None:
-    frames = list(render_turntable(seen(shell(1000)), Turn(8, 160)))
+    frames = list(render_turntable(seen(shell(1000)), TurntableSpec(8, 160)))
     assert len(frames) == 8
     assert all(frame.shape == (160, 160, 3) for frame in frames)
     changes = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
@@ -71,7 +71,7 @@ def test_a_turntable_goes_round_once() -> None:
 
 
 def test_gaussians_grow_from_nothing_to_what_they_are() -> None:
-    scene, turn = seen(shell(1000)), Turn(12, 160)
+    scene, turn = seen(shell(1000)), TurntableSpec(12, 160)
     growing, grown = list(render_growth(scene, turn)), list(render_turntable(scene, turn))
     shares = [colored(frame).mean() for frame in growing]
     assert len(growing) == 12

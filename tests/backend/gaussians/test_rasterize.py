@@ -11,7 +11,7 @@ import torch
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians import rasterize_cuda
-from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from splatsmith.gaussians.depth_planes import depth_planes
 from splatsmith.gaussians.projection import SKIN, SLOPE_X, SLOPE_Y, X, Y, project
 from splatsmith.gaussians.rasterize import rasterize
@@ -57,7 +57,7 @@ CLOUDS: dict[str, GaussianCloud] = {
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", CLOUDS)
 def test_agrees_with_the_reference(name: str, device: str) -> None:
-    cameras = orbit([0.0, 77.0], 20.0, 2.5, 50.0, 50)
+    cameras = orbit_cameras([0.0, 77.0], 20.0, 2.5, 50.0, 50)
     cloud = CLOUDS[name]
     assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
 
@@ -65,14 +65,14 @@ def test_agrees_with_the_reference(name: str, device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_gaussians_behind_and_beside_the_camera(device: str) -> None:
     cloud = random_cloud(2000, 1)
-    cameras = orbit([10.0], 0.0, 0.3, 60.0, 48)  # stands inside the cloud
+    cameras = orbit_cameras([10.0], 0.0, 0.3, 60.0, 48)  # stands inside the cloud
     assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
     cloud = random_cloud(500)
-    square = orbit([30.0], -15.0, 2.5, 40.0, 64)
+    square = orbit_cameras([30.0], -15.0, 2.5, 40.0, 64)
     cameras = Cameras(square.viewmats, square.Ks, 37, 21)
     options = {"background": (0.2, 0.4, 0.6), "eps2d": 0.0}
     fast = rasterize(cloud, cameras, device=device, **options)
@@ -87,7 +87,7 @@ def test_cuda_is_drawn_on_by_gsplats_kernels() -> None:
 
 def test_a_gpu_without_kernels_has_the_cpu_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rasterize_cuda, "has_kernels", lambda: False)
-    cloud, cameras = random_cloud(50), orbit([10.0], 20.0, 2.5, 50.0, 32)
+    cloud, cameras = random_cloud(50), orbit_cameras([10.0], 20.0, 2.5, 50.0, 32)
     assert_close(rasterize(cloud, cameras, device="cuda"), rasterize(cloud, cameras))
 
 
@@ -97,7 +97,7 @@ def test_the_nearer_gaussian_hides_the_farther_one() -> None:
     cloud.scales[:] = 0.2
     cloud.opacities[:] = 1
     cloud.sh0[:] = ((2, -2, -2), (-2, 2, -2))  # red in front of green, for azimuth 0
-    drawn = rasterize(cloud, orbit([0.0, 180.0], 0.0, 3.0, 40.0, 33))
+    drawn = rasterize(cloud, orbit_cameras([0.0, 180.0], 0.0, 3.0, 40.0, 33))
     front, back = drawn.colors[:, 16, 16]
     assert front[0] > 1 > front[1] + 0.9
     assert back[1] > 1 > back[0] + 0.9
@@ -106,7 +106,9 @@ def test_the_nearer_gaussian_hides_the_farther_one() -> None:
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    drawn = rasterize(random_cloud(0), orbit([0.0], 0.0, 3.0, 40.0, 8), background=(0.1, 0.2, 0.3))
+    drawn = rasterize(
+        random_cloud(0), orbit_cameras([0.0], 0.0, 3.0, 40.0, 8), background=(0.1, 0.2, 0.3)
+    )
     np.testing.assert_allclose(drawn.colors[0, 3, 3], (0.1, 0.2, 0.3), atol=1e-6)
     assert not drawn.alphas.any()
     assert not drawn.depths.any()
@@ -114,8 +116,8 @@ def test_nothing_is_drawn_of_nothing() -> None:
 
 def test_not_a_number_spoils_one_gaussian_only() -> None:
     cloud = random_cloud(200)
-    cameras = orbit([0.0], 0.0, 2.5, 40.0, 40)
-    without = rasterize(cloud.take(np.arange(1, 200)), cameras)
+    cameras = orbit_cameras([0.0], 0.0, 2.5, 40.0, 40)
+    without = rasterize(cloud.select(np.arange(1, 200)), cameras)
     for name in ("means", "quats", "scales", "opacities"):
         spoilt = replace(cloud, **{name: getattr(cloud, name).copy()})
         getattr(spoilt, name)[0] = np.nan
@@ -123,7 +125,7 @@ def test_not_a_number_spoils_one_gaussian_only() -> None:
 
 
 def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
-    cloud, cameras = random_cloud(300), orbit([10, 200], [20, -30], 3.0, 40, 64)
+    cloud, cameras = random_cloud(300), orbit_cameras([10, 200], [20, -30], 3.0, 40, 64)
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
     skins = torch.from_numpy(skin(cloud.opacities))
@@ -141,7 +143,7 @@ def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
 
 
 def test_depth_planes_of_one_gaussian_for_each_camera_are_those_of_all() -> None:
-    cloud, cameras = random_cloud(20), orbit([10, 200], [20, -30], 3.0, 40, 64)
+    cloud, cameras = random_cloud(20), orbit_cameras([10, 200], [20, -30], 3.0, 40, 64)
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
     means, covariances = torch.from_numpy(cloud.means), axes @ axes.mT
@@ -163,7 +165,7 @@ def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
         sh0=np.zeros((1, 3), np.float32),
         shN=np.zeros((1, 0, 3), np.float32),
     )
-    drawn = rasterize(disc, orbit([0], 0, 10.0, 8, 64))
+    drawn = rasterize(disc, orbit_cameras([0], 0, 10.0, 8, 64))
     row = drawn.depths[0, 32, 28:37]
     pixel = 10 * 2 * np.tan(np.radians(4)) / 64
     np.testing.assert_allclose(np.diff(row) / pixel, np.tan(np.radians(60)), rtol=0.05)
@@ -178,6 +180,6 @@ def test_a_ball_is_met_on_its_near_side() -> None:
         sh0=np.zeros((1, 3), np.float32),
         shN=np.zeros((1, 0, 3), np.float32),
     )
-    drawn = rasterize(ball, orbit([0], 0, 5.0, 20, 65))
+    drawn = rasterize(ball, orbit_cameras([0], 0, 5.0, 20, 65))
     silhouette = np.sqrt(2 * np.log(0.95 / 0.5)) * 0.2
     assert 5 - drawn.depths[0, 32, 32] == pytest.approx(0.75 * silhouette, rel=0.03)

@@ -13,7 +13,7 @@ from splatsmith.contract.transform import (
     rotation_matrices,
     transform_cloud,
 )
-from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 
 from .clouds import random_cloud
@@ -39,7 +39,7 @@ def moved_along(
 @pytest.mark.parametrize("rotation", [some_rotation(1), some_rotation(2), Y_UP_TO_Z_UP])
 def test_pictures_stay_the_same(degree: int, rotation: np.ndarray) -> None:
     cloud = random_cloud(400, degree)
-    cameras = orbit([20.0, 200.0], 25.0, 3.0, 45.0, 40)
+    cameras = orbit_cameras([20.0, 200.0], 25.0, 3.0, 45.0, 40)
     move = (rotation, 2.0, (0.3, -1.0, 5.0))
     before = rasterize(cloud, cameras)
     after = rasterize(transform_cloud(cloud, *move), moved_along(cameras, *move))
@@ -49,7 +49,7 @@ def test_pictures_stay_the_same(degree: int, rotation: np.ndarray) -> None:
 
 def test_harmonics_that_are_not_turned_would_show() -> None:
     cloud = random_cloud(400, 3)
-    cameras = orbit([20.0], 25.0, 3.0, 45.0, 40)
+    cameras = orbit_cameras([20.0], 25.0, 3.0, 45.0, 40)
     move = (some_rotation(1), 1.0, (0.0, 0.0, 0.0))
     unturned = replace(transform_cloud(cloud, *move), shN=cloud.shN)
     after = rasterize(unturned, moved_along(cameras, *move))

@@ -20,7 +20,7 @@ from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.engines.sprout.model import Condition as Told
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
 from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
-from splatsmith.gaussians.cameras import orbit
+from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.progress import Progress, silent
 
@@ -131,7 +131,7 @@ def two_colors() -> NDArray[np.uint8]:
 def likeness(made: Generation, cutout: NDArray[np.uint8]) -> float:
     """PSNR of what the conditioning camera sees, framed as the picture is, dB."""
     camera = made.camera
-    cameras = orbit([0.0], camera.elevation, camera.distance, camera.fov, 256)
+    cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 256)
     drawn = rasterize(made.cloud, cameras, background=(0, 0, 0))
     straight = drawn.colors[0] / np.maximum(drawn.alphas[0, ..., None], 1e-3)
     seen = np.concatenate([straight, drawn.alphas[0, ..., None]], axis=2).clip(0, 1)
@@ -170,7 +170,7 @@ def test_a_synonym_is_the_thing_that_training_knew(sprout: Sprout) -> None:
 def seen_from_the_camera(made: Generation) -> NDArray[np.float32]:
     """Alpha [128, 128] of the view of 40 degrees that a kept picture is."""
     camera = made.camera
-    cameras = orbit([0.0], camera.elevation, camera.distance, camera.fov, 128)
+    cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 128)
     return rasterize(made.cloud, cameras).alphas[0]
 
 

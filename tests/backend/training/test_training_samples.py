@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Shape, SplatDecoder
-from splatsmith.gaussians.gaussian_batch import Gaussians
+from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training import autoencoder
 from training.captions import NO_THINGS, caption_variants, kinds, tinted_text
@@ -203,7 +203,7 @@ class _Decoder(SplatDecoder):
         self.latent_std.fill_(2.0)
         self.given: list[torch.Tensor] = []
 
-    def forward(self, latents: torch.Tensor) -> Gaussians:
+    def forward(self, latents: torch.Tensor) -> GaussianBatch:
         self.given.append(latents)
         return super().forward(latents)
 

@@ -17,7 +17,7 @@ from skimage.measure import marching_cubes
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians.bounds import bounding_sphere, to_unit_sphere
-from splatsmith.gaussians.numba_jit import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, jit
 from tests.backend.gaussians.clouds import shell
 
 from .measuring import Cost, StageClock, peak_memory, say
@@ -54,7 +54,7 @@ def main(cloud_file: Path, mesh: Path, faces: int, voxels: int) -> None:
 
 def density(cloud: GaussianCloud, voxels: int) -> NDArray[np.float32]:
     """[n, n, n] over the cube [-1, 1]^3: the sum of opacity times the unnormalised Gaussian."""
-    cloud = cloud.take(cloud.opacities > _FAINTEST)
+    cloud = cloud.select(cloud.opacities > _FAINTEST)
     scales = np.maximum(cloud.scales, _LEAST_SPREAD * 2 / (voxels - 1))
     stretched = rotation_matrices(cloud.quats) / scales[:, None, :]
     inverses = np.einsum("nik,njk->nij", stretched, stretched).astype(np.float32)
@@ -64,7 +64,7 @@ def density(cloud: GaussianCloud, voxels: int) -> NDArray[np.float32]:
     return grid
 
 
-@compiled()
+@jit()
 def _splat(gaussians: tuple[Floats, ...], grid: Floats) -> None:
     means, inverses, opacities, reaches = gaussians
     n = len(grid)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.gaussians.numba_jit import Floats, Number, compiled
+from splatsmith.gaussians.numba_jit import Floats, Number, jit
 from training.objects import Mesh
 
 from .mesh_pictures import MeshPictures
@@ -102,7 +102,7 @@ def uv_overlap(mesh: Mesh) -> float:
     return np.count_nonzero(counts > 1) / max(np.count_nonzero(counts), 1)
 
 
-@compiled()
+@jit()
 def _count_covers(uv: Floats, faces: NDArray[np.int32], counts: NDArray[np.uint16]) -> None:
     """Add one wherever a texel's centre lies within a face, its edges left out."""
     for f in range(len(faces)):
@@ -122,7 +122,7 @@ def _count_covers(uv: Floats, faces: NDArray[np.int32], counts: NDArray[np.uint1
                 counts[y, x] += min(second, third, 1 - second - third) > edge
 
 
-@compiled()
+@jit()
 def _length(a: Floats, b: Floats) -> Number:
     return np.sqrt((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splatsmith.gaussians.cameras import Cameras
-from splatsmith.gaussians.numba_jit import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, jit
 from training.objects import Mesh
 
 from .painting import Paint, Spots, color_at, paint_of
@@ -93,7 +93,7 @@ def _averaged(values: NDArray, samples: int) -> NDArray[np.float32]:
     return values.reshape(blocks).mean(axis=(2, 4), dtype=np.float32)
 
 
-@compiled()
+@jit()
 def _draw(corners: Doubles, paint: Paint, found: Samples) -> None:
     """Every face in turn; a sample keeps the nearest."""
     faces = paint[0]
@@ -103,7 +103,7 @@ def _draw(corners: Doubles, paint: Paint, found: Samples) -> None:
             _draw_face(f, (a, b, c), paint, found)
 
 
-@compiled()
+@jit()
 def _draw_face(f: int, corners: tuple[Doubles, ...], paint: Paint, found: Samples) -> None:
     a, b, c = corners
     depths, faces, fronts, weights, colors = found

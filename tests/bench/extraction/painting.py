@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from trimesh.visual import ColorVisuals, TextureVisuals
 
-from splatsmith.gaussians.numba_jit import Floats, compiled
+from splatsmith.gaussians.numba_jit import Floats, jit
 from training.objects import Mesh
 
 # Faces, their materials, the materials' colours and textures (-1: none), then colours and UV of
@@ -90,14 +90,14 @@ def _image(visual: TextureVisuals) -> Image.Image:
     return image
 
 
-@compiled()
+@jit()
 def _look_up(paint: Paint, faces: NDArray[np.int32], weights: Floats, colors: Floats) -> None:
     for i in range(len(faces)):
         red, green, blue, alpha = color_at(paint, faces[i], weights[i, 0], weights[i, 1])
         colors[i, 0], colors[i, 1], colors[i, 2], colors[i, 3] = red, green, blue, alpha
 
 
-@compiled()
+@jit()
 def color_at(paint: Paint, face: int, second: float, third: float) -> tuple[float, ...]:
     """sRGB and alpha (0 or 1) of a spot; `second` and `third` are its weights."""
     faces, material, rgba, texture_of, vertex_rgb, uv, texels, shapes = paint
@@ -115,7 +115,7 @@ def color_at(paint: Paint, face: int, second: float, third: float) -> tuple[floa
     return red, green, blue, 1.0
 
 
-@compiled()
+@jit()
 def _mixed(
     values: Floats, corners: NDArray[np.int32], second: float, third: float, channel: int
 ) -> float:
@@ -123,7 +123,7 @@ def _mixed(
     return first + second * values[corners[1], channel] + third * values[corners[2], channel]
 
 
-@compiled()
+@jit()
 def _texel(
     texels: NDArray[np.uint8], shape: NDArray[np.int32], u: float, v: float
 ) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
-from splatsmith.gaussians.numba_jit import Integers, compiled
+from splatsmith.gaussians.numba_jit import Integers, jit
 from training.objects import Mesh
 
 from .painting import Spots, colors_of
@@ -61,7 +61,7 @@ def evenly_spread(mesh: Mesh, count: int, random: np.random.Generator) -> Spots:
     return candidates.take(np.flatnonzero(_first_come(pairs, len(order)))[:count])
 
 
-@compiled()
+@jit()
 def _first_come(pairs: Integers, count: int) -> NDArray[np.bool_]:
     """Which of `count` stay when the later of a pair goes if the earlier stays.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.gaussians.cameras import Cameras, orbit
+from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
 
 from .measures import diagonal
@@ -87,7 +87,7 @@ def all_around(count: int, size: int) -> Cameras:
     """Cameras around the unit sphere, evenly spread by Fibonacci's spiral."""
     i = np.arange(count) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * i / count))
-    return orbit(np.degrees(i * np.pi * (3 - 5**0.5)), elevations, _DISTANCE, _FOV, size)
+    return orbit_cameras(np.degrees(i * np.pi * (3 - 5**0.5)), elevations, _DISTANCE, _FOV, size)
 
 
 def seen_from_outside(

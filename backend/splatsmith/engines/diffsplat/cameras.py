@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...gaussians.cameras import orbit
+from ...gaussians.cameras import orbit_cameras
 from ...gaussians.gaussian_batch import pixel_rays
 from .viewpoints import AZIMUTHS, DISTANCE, FOCAL, FOV
 
@@ -21,7 +21,7 @@ def camera_to_world(
     elevation: float, azimuths: Sequence[float] = AZIMUTHS, distance: float = DISTANCE
 ) -> Tensor:
     """[V, 4, 4] of cameras that look at the origin; degrees, elevation > 0 looks down."""
-    viewmats = torch.from_numpy(orbit(azimuths, elevation, distance, FOV, 1).viewmats)
+    viewmats = torch.from_numpy(orbit_cameras(azimuths, elevation, distance, FOV, 1).viewmats)
     return torch.linalg.inv(viewmats.double()).float()
 
 

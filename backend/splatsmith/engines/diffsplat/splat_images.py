@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...contract.cloud import SH_C0
 from ...contract.ply import write_vertices
-from ...gaussians.gaussian_batch import Gaussians
+from ...gaussians.gaussian_batch import GaussianBatch
 from .cameras import unproject
 
 LEAST_SCALE, MOST_SCALE = 0.0005, 0.02
@@ -25,7 +25,7 @@ _VERTEX = np.dtype(
 
 def read_gaussians(
     images: Tensor, c2w: Tensor, fxfycxcy: Tensor, opacity_threshold: float
-) -> Gaussians:
+) -> GaussianBatch:
     """Splat images [V, 12, H, W], clamped here to -1..1, to one cloud, row by row of each view.
 
     Depth 0 lies in the plane through the origin. Quaternions keep the networks' length. An
@@ -35,7 +35,7 @@ def read_gaussians(
     distance = c2w[:, :3, 3].norm(dim=-1)[:, None, None]
     opacity = 0.5 * opacity + 0.5
     smallness = 0.5 * scales + 0.5
-    return Gaussians(
+    return GaussianBatch(
         means=_flat(unproject(depth[:, 0] + distance, c2w, fxfycxcy)),
         quats=_flat(quats),
         scales=_flat(LEAST_SCALE * smallness + MOST_SCALE * (1 - smallness)),
@@ -44,7 +44,7 @@ def read_gaussians(
     )
 
 
-def write_published_ply(path: Path, gaussians: Gaussians, opacity_threshold: float) -> None:
+def write_published_ply(path: Path, gaussians: GaussianBatch, opacity_threshold: float) -> None:
     """Write the first cloud as the published program does, for comparing with its files.
 
     Unlike contract.cloud's, it has 8-bit colours besides and quaternions of any length.

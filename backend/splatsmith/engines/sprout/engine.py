@@ -14,7 +14,7 @@ from ...conditioning.framing import frame_cutout, square_around
 from ...conditioning.text_encoder import EncodedText, TextEncoder
 from ...contract.cards import ConditionKind
 from ...diffusion.rectified_flow import add_noise, sample, sampling_times
-from ...gaussians.gaussian_batch import Gaussians, to_cloud
+from ...gaussians.gaussian_batch import GaussianBatch, to_cloud
 from ...nn.cuda_graphs import Evaluate, RecordedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
@@ -97,7 +97,7 @@ class Sprout:
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=remarks if told.picture is None else ())
 
-    def _of_text(self, told: Condition, settings: _Settings, progress: Progress) -> Gaussians:
+    def _of_text(self, told: Condition, settings: _Settings, progress: Progress) -> GaussianBatch:
         steps = settings.steps
         progress.step(0, steps + 1)
         noise = starting_noise(settings.seed).to(self._device)
@@ -113,7 +113,7 @@ class Sprout:
 
     def _of_picture(
         self, told: Condition, picture: Tensor, settings: _Settings, progress: Progress
-    ) -> Gaussians:
+    ) -> GaussianBatch:
         latents, times = self._start(told, settings)
         steps, fits = len(times) - 1, settings.refinement
         every = steps + fits + 1

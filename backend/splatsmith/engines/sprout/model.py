@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...gaussians.gaussian_batch import Gaussians, pixel_rays
+from ...gaussians.gaussian_batch import GaussianBatch, pixel_rays
 from ...nn.cuda_graphs import Evaluate, Given
 from ...nn.efficientnet import EfficientNetLite
 from ...nn.transformer import Block, ModulatedBlock, sinusoids
@@ -98,7 +98,7 @@ class SplatDecoder(nn.Module):
         self.register_buffer("rays", rays, persistent=False)
         self.register_buffer("upright", torch.tensor([1.0, 0, 0, 0]), persistent=False)
 
-    def forward(self, latents: Tensor) -> Gaussians:
+    def forward(self, latents: Tensor) -> GaussianBatch:
         x = self.enter(latents * self.latent_std + self.latent_mean) + self.places
         for block in self.blocks:
             x = block(x)
@@ -107,11 +107,11 @@ class SplatDecoder(nn.Module):
             x = block(x)
         return self._gaussians(unfold_tokens(self.head(self.norm(x)), 2 * GRID, 4).float())
 
-    def _gaussians(self, raw: Tensor) -> Gaussians:
+    def _gaussians(self, raw: Tensor) -> GaussianBatch:
         """raw [B, 4, 64, 64, 15] to Gaussians on, or a little off, their pixels' rays."""
         depth, offset, color, opacity, scale, quat = raw.split((1, 3, 3, 1, 3, 4), -1)
         means = self.origins + self.rays * (DISTANCE + 1.15 * depth.tanh()) + 0.2 * offset.tanh()
-        return Gaussians(
+        return GaussianBatch(
             means.flatten(1, 3),
             F.normalize(quat + self.upright, dim=-1).flatten(1, 3),
             (0.02 * (2 * scale.tanh()).exp()).flatten(1, 3),

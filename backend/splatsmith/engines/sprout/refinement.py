@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ...gaussians.cameras import orbit
-from ...gaussians.differentiable_rasterizer import draw
-from ...gaussians.gaussian_batch import Gaussians
+from ...gaussians.cameras import orbit_cameras
+from ...gaussians.differentiable_rasterizer import render
+from ...gaussians.gaussian_batch import GaussianBatch
 from ...nn.cuda_graphs import record_with_gradients
 from .model import CHANNELS, DISTANCE, FOV, PICTURE, TOKENS, SplatDecoder
 
@@ -26,7 +26,7 @@ _RECOLORINGS = 6
 _DOUBT = 1.0  # pixels that speak for a Gaussian's colour as it is
 _OPAQUE = 0.5
 
-Decoder = Callable[[Tensor], Gaussians]
+Decoder = Callable[[Tensor], GaussianBatch]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Shown:
 
     @classmethod
     def of(cls, view: View) -> _Shown:
-        cameras = orbit([0.0], view.elevation, DISTANCE, FOV, PICTURE)
+        cameras = orbit_cameras([0.0], view.elevation, DISTANCE, FOV, PICTURE)
         rgb, alpha = (view.picture / 2 + 0.5).split((3, 1))
         parts = (cameras.viewmats, cameras.Ks)
         camera = (torch.from_numpy(part[0]).to(view.picture) for part in parts)
@@ -76,7 +76,7 @@ def recorded(decoder: SplatDecoder, device: str) -> Decoder:
     """`decoder` on a GPU, for one asset, faster; each answer is lost with the next one."""
     like = torch.zeros(1, TOKENS, CHANNELS, device=device)
     decode = record_with_gradients(lambda x: tuple(vars(decoder(x)).values()), like)
-    return lambda latents: Gaussians(*decode(latents))
+    return lambda latents: GaussianBatch(*decode(latents))
 
 
 def refine(
@@ -85,7 +85,7 @@ def refine(
     view: View,
     steps: int,
     after_step: Callable[[int], None],
-) -> Gaussians:
+) -> GaussianBatch:
     """The Gaussians of `latents` [1, 256, 16], fitted to what the picture shows of them; where the
     picture's frame is known, they lie as it says.
 
@@ -98,7 +98,7 @@ def refine(
     with torch.inference_mode(False), torch.enable_grad():
         shown = _Shown.of(replace(view, picture=view.picture.clone()))
         start = latents.clone()
-        frame = shown.frame_of(draw(decoder(start), shown.viewmat, shown.k, PICTURE)[1])
+        frame = shown.frame_of(render(decoder(start), shown.viewmat, shown.k, PICTURE)[1])
         if frame is None:
             return decoder(start)
         fitted, frame = _fit(decoder, (start, frame), shown, steps, after_step)
@@ -108,14 +108,14 @@ def refine(
         return gaussians if view.frame is None else _moved(gaussians, shown, frame, view.frame)
 
 
-def placed(gaussians: Gaussians, view: View) -> Gaussians:
+def placed(gaussians: GaussianBatch, view: View) -> GaussianBatch:
     """`gaussians` where the picture's frame says that they lie; as they are where it is not
     known.
     """
     if view.frame is None:
         return gaussians
     shown = _Shown.of(view)
-    frame = shown.frame_of(draw(gaussians, shown.viewmat, shown.k, PICTURE)[1])
+    frame = shown.frame_of(render(gaussians, shown.viewmat, shown.k, PICTURE)[1])
     return gaussians if frame is None else _moved(gaussians, shown, frame, view.frame)
 
 
@@ -131,7 +131,7 @@ def _fit(
     groups = [{"params": [latents], "lr": _RATE}, {"params": [frame], "lr": _FRAME_RATE}]
     optimizer = torch.optim.Adam(groups, betas=_MOMENTS)
     for step in range(1, steps + 1):
-        colors, alpha = draw(decoder(latents), shown.viewmat, shown.framed(frame), PICTURE)
+        colors, alpha = render(decoder(latents), shown.viewmat, shown.framed(frame), PICTURE)
         gap = colors + (1 - alpha) - shown.rgb
         outline = (alpha - shown.alpha).square().mean()
         loss = 2 * gap.square().mean() + 0.3 * gap.abs().mean() + 0.5 * outline
@@ -142,7 +142,7 @@ def _fit(
     return latents.detach(), frame.detach()
 
 
-def _recolored(gaussians: Gaussians, shown: _Shown, k: Tensor) -> Gaussians:
+def _recolored(gaussians: GaussianBatch, shown: _Shown, k: Tensor) -> GaussianBatch:
     """`gaussians` in the colours in which the picture shows them, those that are hidden unchanged.
 
     Each Gaussian takes the mean of what its pixels lack, weighted by its share in them, again and
@@ -153,7 +153,7 @@ def _recolored(gaussians: Gaussians, shown: _Shown, k: Tensor) -> Gaussians:
     shares = None
     for _ in range(_RECOLORINGS):
         asked = colors.detach().requires_grad_()
-        drawn, alpha = draw(replace(gaussians, colors=asked), shown.viewmat, k, PICTURE)
+        drawn, alpha = render(replace(gaussians, colors=asked), shown.viewmat, k, PICTURE)
         if shares is None:
             (shares,) = torch.autograd.grad(drawn.sum(), asked, retain_graph=True)
         lacking = (shown.rgb - drawn - (1 - alpha)).detach() * inside
@@ -162,7 +162,7 @@ def _recolored(gaussians: Gaussians, shown: _Shown, k: Tensor) -> Gaussians:
     return replace(gaussians, colors=colors)
 
 
-def _moved(gaussians: Gaussians, shown: _Shown, fitted: Tensor, known: Tensor) -> Gaussians:
+def _moved(gaussians: GaussianBatch, shown: _Shown, fitted: Tensor, known: Tensor) -> GaussianBatch:
     """`gaussians`, which lie in the picture by the frame `fitted` to them, moved across the line
     of sight and scaled about the origin, so that they lie in it by the `known` one.
     """

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ..simplify.adjacency import (
     Doubles,
     Indices,
@@ -116,7 +116,7 @@ def _spread_seeds(graph: FaceGraph, left: NDArray[np.intp], cell: np.float32) ->
     return left[order[first]].astype(np.int64)
 
 
-@compiled()
+@jit()
 def _flood(
     neighbors: Indices,
     shape: tuple[Floats, Floats, Floats],
@@ -151,12 +151,12 @@ def _flood(
                 heapq.heappush(heap, (way, np.int64(other), seed))
 
 
-@compiled()
+@jit()
 def _dot(a: Floats, b: Floats) -> Number:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@compiled()
+@jit()
 def _gap(a: Floats, b: Floats) -> Number:
     x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
     return np.sqrt(x * x + y * y + z * z)
@@ -259,7 +259,7 @@ def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indi
     return merged, _sums(index, lengths, len(unique))
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _union_widths(
     pairs: Indices,
     vectors: Floats,
@@ -286,7 +286,7 @@ def _union_widths(
     return out
 
 
-@compiled()
+@jit()
 def _matched(ranked: Indices, count: int) -> Indices:
     """New names [C]: those of a pair that is both its members' first choice become one."""
     choice = np.full(count, -1, np.int64)
@@ -300,7 +300,7 @@ def _matched(ranked: Indices, count: int) -> Indices:
     return names
 
 
-@compiled()
+@jit()
 def _straighten(neighbors: Indices, normals: Floats, chart: Indices, axes: Floats) -> None:
     """Give faces that hang on their chart by one edge to the chart beyond the two others."""
     for face in range(len(chart)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ..simplify.adjacency import Indices, join_corners, leader_of, unit
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
@@ -18,7 +18,7 @@ def plane_axes(normals: Floats) -> Floats:
     return np.stack([right, np.cross(normals, right)], axis=1)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def narrow_frames(points: Floats, starts: Integers) -> Floats:
     """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up.
 
@@ -37,7 +37,7 @@ def narrow_frames(points: Floats, starts: Integers) -> Floats:
     return out
 
 
-@compiled()
+@jit()
 def _turn(points: Floats, angle: float, out: Floats) -> None:
     """Turn points clockwise and move them into the corner of the first quadrant."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -51,7 +51,7 @@ def _turn(points: Floats, angle: float, out: Floats) -> None:
         out[i, 1] -= low[1]
 
 
-@compiled()
+@jit()
 def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
     """Width and height of points once they are turned clockwise by an angle."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -62,7 +62,7 @@ def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
     return right - left, high - low
 
 
-@compiled()
+@jit()
 def connected(neighbors: Indices, chart: Indices) -> Indices:
     """The same charts [F], each piece of one with a number of its own, from 0."""
     out = np.full(len(chart), -1, np.int32)
@@ -81,7 +81,7 @@ def connected(neighbors: Indices, chart: Indices) -> Indices:
     return out
 
 
-@compiled()
+@jit()
 def points_of(
     faces: Indices, neighbors: Indices, chart: Indices, order: Indices
 ) -> tuple[Indices, Integers, Indices]:
@@ -114,7 +114,7 @@ def points_of(
     return corners, source[:count], of_chart[:count]
 
 
-@compiled()
+@jit()
 def divide(neighbors: Indices, chart: Indices, pairs: Integers) -> None:
     """Split every chart between two of its faces [C, 2]: each takes what is nearer to it.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, compiled
+from ...gaussians.numba_jit import Floats, Integers, jit
 from ..simplify.adjacency import Doubles, Indices
 
 Mask = NDArray[np.uint8]  # [rows, columns]
@@ -17,7 +17,7 @@ Mask = NDArray[np.uint8]  # [rows, columns]
 Sheet = tuple[Mask, Indices, Indices, Indices]
 
 
-@compiled()
+@jit()
 def empty_sheet(height: int, width: int) -> Sheet:
     taken = np.zeros((height, width), np.uint8)
     next_taken = np.full((height, width), width, np.int32)
@@ -26,7 +26,7 @@ def empty_sheet(height: int, width: int) -> Sheet:
     return taken, next_taken, next_free, np.full(height, width, np.int32)
 
 
-@compiled()
+@jit()
 def covered_cells(points: Floats, faces: Indices, scale: float) -> Mask:
     """The cells that triangles [F, 3] of `scale` times `points` touch at all."""
     width, height = 1, 1
@@ -39,7 +39,7 @@ def covered_cells(points: Floats, faces: Indices, scale: float) -> Mask:
     return mask
 
 
-@compiled()
+@jit()
 def _cover(triangle: Floats | Doubles, mask: Mask) -> None:
     """Row for row, from the leftmost to the rightmost point of the triangle within it."""
     y = triangle[:, 1]
@@ -60,7 +60,7 @@ def _cover(triangle: Floats | Doubles, mask: Mask) -> None:
             mask[row, max(int(left), 0) : min(int(right), mask.shape[1] - 1) + 1] = 1
 
 
-@compiled()
+@jit()
 def turned(mask: Mask, quarters: int) -> Mask:
     """Turned counter-clockwise (rows count upwards)."""
     height, width = mask.shape
@@ -78,7 +78,7 @@ def turned(mask: Mask, quarters: int) -> Mask:
     return out
 
 
-@compiled()
+@jit()
 def dilated(mask: Mask, gap: int) -> Mask:
     """Wider by `gap` cells on every side."""
     height, width = mask.shape
@@ -91,7 +91,7 @@ def dilated(mask: Mask, gap: int) -> Mask:
     return out
 
 
-@compiled()
+@jit()
 def runs(mask: Mask) -> Integers:
     """[R, 3]: row, first column and the one past the last of every run of cells."""
     height, width = mask.shape
@@ -109,7 +109,7 @@ def runs(mask: Mask) -> Integers:
     return out[:count]
 
 
-@compiled()
+@jit()
 def first_fit(
     sheet: Sheet, shape: Integers, size: tuple[int, int], between: tuple[int, int]
 ) -> tuple[int, int]:
@@ -140,7 +140,7 @@ def first_fit(
     return -1, -1
 
 
-@compiled()
+@jit()
 def occupy(sheet: Sheet, shape: Integers, x: int, y: int) -> None:
     """Take the cells of a shape of runs whose corner lies at (x, y)."""
     taken, next_taken, next_free, widest = sheet

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ..simplify.adjacency import Indices
 
 _ROUNDS = 8
@@ -22,7 +22,7 @@ _FULL_TURN = 2 * np.pi + 1e-6
 Mask = NDArray[np.bool_]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def untangle(points: Floats, faces: Indices, rims: Mask, starts: Indices, most: float) -> Integers:
     """Move points [M, 2], each by about `most` at most, until no chart lies over itself.
 
@@ -44,7 +44,7 @@ def untangle(points: Floats, faces: Indices, rims: Mask, starts: Indices, most: 
     return left
 
 
-@compiled()
+@jit()
 def _pulled_apart(points: Floats, faces: Indices, rims: Mask, most: float) -> tuple[int, int]:
     """Two faces of this chart that lie over each other still, or -1 twice."""
     owners, ends = _edges(faces, rims)
@@ -70,7 +70,7 @@ def _pulled_apart(points: Floats, faces: Indices, rims: Mask, most: float) -> tu
     return tangle
 
 
-@compiled()
+@jit()
 def _edges(faces: Indices, rims: Mask) -> tuple[Integers, Integers]:
     """The faces [E] and the ends [E, 2] of the edges on the rim."""
     owners = np.empty(rims.sum(), np.int64)
@@ -85,7 +85,7 @@ def _edges(faces: Indices, rims: Mask) -> tuple[Integers, Integers]:
     return owners, ends
 
 
-@compiled()
+@jit()
 def _nearness(points: Floats, ends: Integers) -> float:
     """What counts as touching, in a chart of this extent."""
     low, high = points[ends[0, 0]].copy(), points[ends[0, 0]].copy()
@@ -97,7 +97,7 @@ def _nearness(points: Floats, ends: Integers) -> float:
     return float(_EXACT * max(high[0] - low[0], high[1] - low[1]))
 
 
-@compiled()
+@jit()
 def _meetings(points: Floats, ends: Integers, near: float) -> Integers:
     """All pairs [P, 2] of edges that meet though they have no end in common."""
     boxes = np.empty((len(ends), 4), np.float64)  # left, right, low, high
@@ -122,7 +122,7 @@ def _meetings(points: Floats, ends: Integers, near: float) -> Integers:
     return found
 
 
-@compiled()
+@jit()
 def _meet(points: Floats, one: Integers, other: Integers, near: float) -> bool:
     for a in one:
         for b in other:
@@ -131,14 +131,14 @@ def _meet(points: Floats, one: Integers, other: Integers, near: float) -> bool:
     return not (_is_beside(points, one, other, near) or _is_beside(points, other, one, near))
 
 
-@compiled()
+@jit()
 def _is_beside(points: Floats, edge: Integers, line: Integers, near: float) -> bool:
     """Whether both ends of an edge lie on one side of the line through another, clear of it."""
     one, other = _side(points, edge[0], line), _side(points, edge[1], line)
     return min(one, other) > near or max(one, other) < -near
 
 
-@compiled()
+@jit()
 def _side(points: Floats, point: int, line: Integers) -> float:
     """How far to the left of the line through an edge a point lies; 0 where that has no length."""
     ax, ay = float(points[line[0], 0]), float(points[line[0], 1])
@@ -149,7 +149,7 @@ def _side(points: Floats, point: int, line: Integers) -> float:
     return (along * (float(points[point, 1]) - ay) - up * (float(points[point, 0]) - ax)) / length
 
 
-@compiled()
+@jit()
 def _part(points: Floats, one: Integers, other: Integers, limits: tuple[float, float]) -> bool:
     """Move the end that lies least far beyond the other edge back over it, by at most so much."""
     near, most = limits
@@ -176,7 +176,7 @@ def _part(points: Floats, one: Integers, other: Integers, limits: tuple[float, f
     return True
 
 
-@compiled()
+@jit()
 def _wound_up(points: Floats, faces: Indices, owners: Integers, ends: Integers) -> tuple[int, int]:
     """The first and the last face around a point of the rim that faces go around and over, or -1.
 
@@ -199,7 +199,7 @@ def _wound_up(points: Floats, faces: Indices, owners: Integers, ends: Integers) 
     return -1, -1
 
 
-@compiled()
+@jit()
 def _is_flipped(points: Floats, before: Floats, first: int, faces: Indices) -> bool:
     """Whether moving has turned a face over."""
     for face in faces:
@@ -210,7 +210,7 @@ def _is_flipped(points: Floats, before: Floats, first: int, faces: Indices) -> b
     return False
 
 
-@compiled()
+@jit()
 def _area(a: Floats, b: Floats, c: Floats) -> Number:
     ux, uy = float(b[0]) - float(a[0]), float(b[1]) - float(a[1])
     vx, vy = float(c[0]) - float(a[0]), float(c[1]) - float(a[1])

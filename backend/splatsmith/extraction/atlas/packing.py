@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from ...contract.problems import InvalidRequest
-from ...gaussians.numba_jit import Floats, Integers, compiled
+from ...gaussians.numba_jit import Floats, Integers, jit
 from ..simplify.adjacency import Doubles, Indices
 from .occupancy import (
     Mask,
@@ -106,7 +106,7 @@ def _largest(charts: FlatCharts, order: Integers, gap: int) -> tuple[float, Inte
     return fits, best
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _place_all(
     points: Floats,
     faces: Indices,
@@ -124,7 +124,7 @@ def _place_all(
     return places, heights
 
 
-@compiled()
+@jit()
 def _place(
     points: Floats,
     faces: Indices,
@@ -152,7 +152,7 @@ def _place(
     return places, height
 
 
-@compiled()
+@jit()
 def _seat(sheet: Sheet, mask: Mask, gap: int, lowest: Integers) -> tuple[Integers, int]:
     """The best column, row and quarter turns [3] for a chart, and where its top then lies.
 

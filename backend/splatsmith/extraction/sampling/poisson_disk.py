@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ...progress import Progress
 
 Sides = NDArray[np.int8]
@@ -76,12 +76,12 @@ def _first_radius(points: Floats, count: int) -> float:
     return size or 1.0
 
 
-@compiled()
+@jit()
 def _cell(coordinate: Number, size: np.float32) -> int:
     return int(np.floor(coordinate / size))
 
 
-@compiled()
+@jit()
 def _bucket(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
     """A number below `mask` + 1, a power of two, for the cell of whole numbers x, y, z."""
     mixed = np.uint64(x * 73856093) ^ np.uint64(y * 19349663)
@@ -90,13 +90,13 @@ def _bucket(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
     return np.int64((mixed ^ (mixed >> np.uint64(32))) & mask)
 
 
-@compiled()
+@jit()
 def _bucket_of(points: Floats, i: int, size: np.float32, mask: np.uint64) -> np.int64:
     x, y, z = points[i]
     return _bucket(_cell(x, size), _cell(y, size), _cell(z, size), mask)
 
 
-@compiled()
+@jit()
 def _power_of_two(least: int) -> int:
     power = 1
     while power < least:
@@ -104,7 +104,7 @@ def _power_of_two(least: int) -> int:
     return power
 
 
-@compiled()
+@jit()
 def _count_cells(points: Floats, size: np.float32) -> np.intp:
     """How many cells of `size` have points in them, to within a few per cent."""
     marked = np.zeros(_power_of_two(8 * len(points)), np.bool_)
@@ -114,7 +114,7 @@ def _count_cells(points: Floats, size: np.float32) -> np.intp:
     return np.count_nonzero(marked)
 
 
-@compiled()
+@jit()
 def _sort(points: Floats, size: np.float32) -> tuple[NDArray[np.int32], Integers]:
     """The points' order by buckets, and where each bucket starts in it."""
     buckets = _power_of_two(len(points) // 2)
@@ -132,7 +132,7 @@ def _sort(points: Floats, size: np.float32) -> tuple[NDArray[np.int32], Integers
     return order, ends
 
 
-@compiled()
+@jit()
 def _throw(
     candidates: tuple[Floats, Sides, Integers],
     nearest: Floats,
@@ -154,7 +154,7 @@ def _throw(
     return found
 
 
-@compiled()
+@jit()
 def _tell(
     i: int,
     candidates: tuple[Floats, Sides, Integers],

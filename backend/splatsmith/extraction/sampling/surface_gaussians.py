@@ -12,7 +12,7 @@ from ...contract.cloud import SH_C0, GaussianCloud
 from ...contract.harmonics import basis
 from ...contract.transform import rotation_matrices
 from ...gaussians.bounds import VISIBLE_OPACITY
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..surface.triangle_surface import Surface
 from ..texture.coloring import ColorField
@@ -50,7 +50,7 @@ class Skin:
         """The skin of a cloud in the unit sphere that `pictures` show; may be empty."""
         solid = np.flatnonzero(unit.opacities > VISIBLE_OPACITY)
         look = look_at(unit.means[solid], depths_of_centers(unit)[solid], pictures)
-        cloud = unit.take(solid[look.seen])
+        cloud = unit.select(solid[look.seen])
         scales = np.maximum(cloud.scales, np.float32(_LEAST_SCALE))
         rotations = rotation_matrices(cloud.quats)
         normals = _outward_normals(scales, rotations, look)
@@ -115,7 +115,7 @@ def _cells(places: Floats) -> NDArray[np.int64]:
     return (x << 40) + (y << 20) + z
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _place(
     means: Floats, axes: Floats, heights: Floats, chosen: NDArray[np.intp], disc: Floats
 ) -> Floats:

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 
 Indices = NDArray[np.int32]
 Doubles = NDArray[np.float64]
@@ -62,7 +62,7 @@ def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
     return np.searchsorted(groups, np.arange(count + 1)).astype(np.int64)
 
 
-@compiled()
+@jit()
 def members_of(groups: Indices, count: int) -> tuple[Indices, Indices]:
     """The members of each of `count` groups [N], in order: members[starts[g]:starts[g + 1]]."""
     starts = np.zeros(count + 1, np.int32)
@@ -79,7 +79,7 @@ def members_of(groups: Indices, count: int) -> tuple[Indices, Indices]:
     return starts, members
 
 
-@compiled()
+@jit()
 def leader_of(leader: Indices, member: int) -> int:
     """The first of a member's set, of sets as trees: each member's leader leads on to the first."""
     while leader[member] != member:
@@ -88,7 +88,7 @@ def leader_of(leader: Indices, member: int) -> int:
     return member
 
 
-@compiled()
+@jit()
 def join_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: int) -> None:
     """Make one set of the corners, 3 * face + place, in which two faces meet at an edge's ends.
 
@@ -103,7 +103,7 @@ def join_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: 
                 leader[max(one, two)] = min(one, two)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
     """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.
 
@@ -123,11 +123,11 @@ def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
     return out
 
 
-@compiled()
+@jit()
 def _dot(a: Floats, b: Floats) -> Number:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@compiled()
+@jit()
 def _length(vector: Floats) -> Number:
     return np.sqrt(_dot(vector, vector))

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 from .adjacency import Doubles, Indices, members_of
 from .half_edges import end_of, has_edge, inward, is_beside, start_of, top_of
 from .quadrics import across, meeting, quadrics_of
@@ -29,7 +29,7 @@ _RIM, _CHANGED = 0, 1
 Flags = NDArray[np.bool_]  # [V, 2]: whether it is on a rim, and whether it has just moved
 
 
-@compiled()
+@jit()
 def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, Indices]:
     """At most `target` faces, or as few as there can be without changing the topology.
 
@@ -71,7 +71,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
     return vertices, faces
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _find_rims(faces: Indices, starts: Indices, around: Indices, flags: Flags) -> None:
     """Set whether an edge of one face alone ends at each vertex."""
     for vertex in numba.prange(len(flags)):
@@ -86,7 +86,7 @@ def _find_rims(faces: Indices, starts: Indices, around: Indices, flags: Flags) -
         flags[vertex, _RIM] = rim
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _weigh(
     vertices: Doubles,
     faces: Indices,
@@ -116,7 +116,7 @@ def _weigh(
             costs[3 * face + corner] = meeting(vertices[a], vertices[b], both, rims)[3]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _cheapest(faces: Indices, costs: Floats, starts: Indices, around: Indices) -> Indices:
     """[V] the cheapest half-edge that starts or ends at each vertex, or -1."""
     best = np.full(len(starts) - 1, -1, np.int32)
@@ -131,7 +131,7 @@ def _cheapest(faces: Indices, costs: Floats, starts: Indices, around: Indices) -
     return best
 
 
-@compiled()
+@jit()
 def _bound(costs: Floats, best: Indices, too_many: int) -> float:
     """What an edge may cost in this round, where `too_many` vertices are to go."""
     step = 1 + len(best) // _SAMPLES
@@ -147,7 +147,7 @@ def _bound(costs: Floats, best: Indices, too_many: int) -> float:
     return float(np.sort(found[:count])[int(share * (count - 1))])
 
 
-@compiled()
+@jit()
 def _apart(
     faces: Indices,
     stars: tuple[Indices, Indices],
@@ -175,7 +175,7 @@ def _apart(
     return chosen
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _reject(
     mesh: tuple[Doubles, Indices],
     stars: tuple[Indices, Indices],
@@ -201,7 +201,7 @@ def _reject(
             chosen[vertex] = -1
 
 
-@compiled()
+@jit()
 def _keeps_topology(
     faces: Indices, stars: tuple[Indices, Indices], flags: Flags, edge: int
 ) -> bool:
@@ -230,7 +230,7 @@ def _keeps_topology(
     return common == shared and shared == (1 if flags[a, _RIM] and flags[b, _RIM] else 2)
 
 
-@compiled()
+@jit()
 def _keeps_shape(
     vertices: Doubles,
     faces: Indices,
@@ -262,7 +262,7 @@ def _keeps_shape(
     return True
 
 
-@compiled()
+@jit()
 def _longest(a: Doubles, b: Doubles, c: Doubles) -> float:
     """The square of a triangle's longest edge; not 0."""
     longest = 1e-300
@@ -271,7 +271,7 @@ def _longest(a: Doubles, b: Doubles, c: Doubles) -> float:
     return longest
 
 
-@compiled()
+@jit()
 def _spare(costs: Floats, chosen: Indices, most: int) -> None:
     """Keep but the `most` cheapest of the chosen edges."""
     count = 0
@@ -291,7 +291,7 @@ def _spare(costs: Floats, chosen: Indices, most: int) -> None:
         chosen[vertices[place]] = -1
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _collapse(
     mesh: tuple[Doubles, Indices],
     stars: tuple[Indices, Indices],
@@ -330,7 +330,7 @@ def _collapse(
     return count
 
 
-@compiled()
+@jit()
 def _kept(faces: Indices, costs: Floats) -> tuple[Indices, Floats]:
     """The faces that are left, and their costs, moved to the front."""
     count = 0

@@ -5,32 +5,32 @@ Half-edge 3 f + c runs from corner c of face f to the next one. A star is all th
 
 from __future__ import annotations
 
-from ...gaussians.numba_jit import compiled
+from ...gaussians.numba_jit import jit
 from .adjacency import Indices
 
 
-@compiled()
+@jit()
 def start_of(faces: Indices, edge: int) -> int:
     return faces[edge // 3, edge % 3]
 
 
-@compiled()
+@jit()
 def end_of(faces: Indices, edge: int) -> int:
     return faces[edge // 3, (edge + 1) % 3]
 
 
-@compiled()
+@jit()
 def top_of(faces: Indices, edge: int) -> int:
     """The third corner of the half-edge's face; from there half-edge `inward` comes back."""
     return faces[edge // 3, (edge + 2) % 3]
 
 
-@compiled()
+@jit()
 def inward(edge: int) -> int:
     return 3 * (edge // 3) + (edge + 2) % 3
 
 
-@compiled()
+@jit()
 def has_edge(faces: Indices, star: Indices, end: int) -> bool:
     """Whether a half-edge runs from the vertex of `star` to `end`."""
     for edge in star:  # noqa: SIM110 - numba has no any()
@@ -39,7 +39,7 @@ def has_edge(faces: Indices, star: Indices, end: int) -> bool:
     return False
 
 
-@compiled()
+@jit()
 def is_beside(faces: Indices, star: Indices, other: int) -> bool:
     for edge in star:  # noqa: SIM110 - numba has no any()
         if end_of(faces, edge) == other or top_of(faces, edge) == other:

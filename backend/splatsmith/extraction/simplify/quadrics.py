@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import compiled
+from ...gaussians.numba_jit import jit
 from .adjacency import Doubles, Indices
 from .half_edges import end_of, has_edge, top_of
 
@@ -13,7 +13,7 @@ _RIM_WEIGHT = 10.0  # what a rim's course counts for, beside the faces
 _ROUND = 1e-4  # what short edges and a place in their middle count for
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def quadrics_of(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
     """Of each vertex [V, 10] the squared distances to its faces' planes, times their areas.
 
@@ -39,7 +39,7 @@ def quadrics_of(vertices: Doubles, faces: Indices, starts: Indices, around: Indi
     return quadrics
 
 
-@compiled()
+@jit()
 def across(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
     """Along the normal of a triangle, as long as twice its area."""
     ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
@@ -47,7 +47,7 @@ def across(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
     return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
 
 
-@compiled()
+@jit()
 def _add_plane(
     quadric: Doubles, normal: tuple[float, float, float], point: Doubles, weight: float
 ) -> None:
@@ -65,7 +65,7 @@ def _add_plane(
     quadric[9] += weight * d * d
 
 
-@compiled()
+@jit()
 def _add_rim(
     quadric: Doubles, normal: tuple[float, float, float], start: Doubles, end: Doubles
 ) -> None:
@@ -79,7 +79,7 @@ def _add_rim(
         _add_plane(quadric, (px / length, py / length, pz / length), start, weight)
 
 
-@compiled()
+@jit()
 def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
     """What two quadrics say of a place; not negative."""
     value = (
@@ -94,7 +94,7 @@ def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
     return max(value, 0.0)
 
 
-@compiled()
+@jit()
 def meeting(
     a: Doubles, b: Doubles, quadrics: tuple[Doubles, Doubles], rims: tuple[bool, bool]
 ) -> tuple[float, float, float, float]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import Floats, Integers, compiled
+from ...gaussians.numba_jit import Floats, Integers, jit
 from .sparse_volume import INSIDE, OUTSIDE, SIDE, BlockVolume, Indices, Mask, split
 
 _CELL = 2  # voxels
@@ -57,7 +57,7 @@ def _enclosed(free: Mask) -> Mask:
     return enclosed
 
 
-@compiled()
+@jit()
 def _drain(cells: Mask, start: tuple[int, int, int]) -> None:
     """Unset all cells that are connected with a set one, a run along z at a time."""
     across, up, along = cells.shape
@@ -105,7 +105,7 @@ def _with_lining(cavities: Mask, outside: Mask) -> Mask:
     return cavities
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _grown(cells: Mask) -> Mask:
     """With all cells that share a side with one of `cells`."""
     out = cells.copy()
@@ -133,7 +133,7 @@ def _inside_by_row(volume: BlockVolume) -> Integers:
     return rows
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _find_free_cells(field: Field, free: Mask) -> None:
     index, _, values = field
     for x in numba.prange(free.shape[0]):
@@ -151,7 +151,7 @@ def _find_free_cells(field: Field, free: Mask) -> None:
                 free[x, y, z] = least >= _ROOM
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _fill(field: Field, cavities: Mask) -> None:
     """Make the voxels of `cavities` inside."""
     _, places, values = field

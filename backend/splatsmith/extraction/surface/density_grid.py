@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...contract.cloud import GaussianCloud
 from ...contract.transform import rotation_matrices
 from ...gaussians.bounds import VISIBLE_OPACITY
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..views.rendered_views import Views
 from .sparse_volume import OUTSIDE, SIDE, BlockVolume, Indices, Lattice, Mask, grow, without_voxels
@@ -70,7 +70,7 @@ def _blobs(cloud: GaussianCloud) -> Blobs:
     sizes = cloud.scales.max(axis=1)
     kept = cloud.opacities > VISIBLE_OPACITY / 10
     kept &= sizes <= _HAZE * np.median(sizes)
-    cloud = cloud.take(kept)
+    cloud = cloud.select(kept)
     axes = rotation_matrices(cloud.quats)
     scales = np.maximum(cloud.scales, np.maximum(0.05 * sizes[kept], 1e-6)[:, None])
     inverse = axes / scales[:, None, :]
@@ -79,7 +79,7 @@ def _blobs(cloud: GaussianCloud) -> Blobs:
     return cloud.means, precisions, cloud.opacities, boxes.astype(np.float32)
 
 
-@compiled()
+@jit()
 def _mark(wanted: Mask, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
     """Mark the blocks that the Gaussians' boxes touch."""
     means, _, _, boxes = blobs
@@ -94,7 +94,7 @@ def _mark(wanted: Mask, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
         wanted[low[0] : high[0] + 1, low[1] : high[1] + 1, low[2] : high[2] + 1] = True
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _add(densities: Floats, index: Indices, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
     """Add the Gaussians to the blocks' voxels; each thread has the blocks of its own columns."""
     means, precisions, opacities, boxes = blobs
@@ -115,7 +115,7 @@ def _add(densities: Floats, index: Indices, frame: tuple[Floats, np.float32], bl
                 )
 
 
-@compiled()
+@jit()
 def _add_one(
     densities: Floats,
     index: Indices,

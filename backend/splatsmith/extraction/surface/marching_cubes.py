@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Bytes, Floats, Integers, compiled
+from ...gaussians.numba_jit import Bytes, Floats, Integers, jit
 from .marching_cubes_table import EDGE_AXES, EDGE_CORNERS, cell_table
 from .sparse_volume import SIDE, BlockVolume, Indices, gather
 from .triangle_surface import Surface
@@ -45,7 +45,7 @@ def contour(volume: BlockVolume, from_column: int = 0) -> Surface:
     return Surface(vertices * np.float32(lattice.voxel) + lattice.origin, faces).compact()
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _count(
     field: Field, table: Table, from_column: int, crossings: Crossings, counts: Integers
 ) -> None:
@@ -68,7 +68,7 @@ def _count(
         counts[b, 0], counts[b, 1] = vertices, triangles
 
 
-@compiled()
+@jit()
 def _crossed(local: Floats, i: int, j: int, k: int) -> int:
     """Which of the edges along x, y and z from a voxel the surface crosses, as bits."""
     here = local[i, j, k]
@@ -77,12 +77,12 @@ def _crossed(local: Floats, i: int, j: int, k: int) -> int:
     return bits | int(_differ(here, local[i, j, k + 1])) << 2
 
 
-@compiled()
+@jit()
 def _differ(a: np.float32, b: np.float32) -> bool:
     return bool((a < 0 and b >= 0) or (a >= 0 and b < 0))
 
 
-@compiled()
+@jit()
 def _inside(local: Floats, i: int, j: int, k: int) -> int:
     """Which corners of a cell are inside, as bits; -1 if one is unknown."""
     bits = 0
@@ -94,7 +94,7 @@ def _inside(local: Floats, i: int, j: int, k: int) -> int:
     return bits
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _place_vertices(field: Field, crossings: Crossings, starts: Integers, vertices: Floats) -> None:
     """The places [V, 3], in voxels, where the edges are crossed."""
     index, places, values = field
@@ -115,7 +115,7 @@ def _place_vertices(field: Field, crossings: Crossings, starts: Integers, vertic
                     at += 1
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _place_faces(
     field: Field,
     cells: tuple[Table, int],
@@ -145,7 +145,7 @@ def _place_faces(
                 at += 1
 
 
-@compiled()
+@jit()
 def _vertex(
     index: Indices,
     place: Indices,

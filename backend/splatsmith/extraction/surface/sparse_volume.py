@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 
 SIDE = 8  # voxels along a block's edge
 OUTSIDE, INSIDE, UNKNOWN = -1, -2, -3  # blocks without voxels of their own
@@ -110,7 +110,7 @@ def split(volume: BlockVolume, wanted: Mask) -> BlockVolume:
     return grow(volume, wanted, constant)
 
 
-@compiled()
+@jit()
 def value_at(index: Indices, values: Floats, x: int, y: int, z: int) -> np.float32:
     """The value of voxel (x, y, z); beyond the lattice is the outside."""
     bx, by, bz = x >> 3, y >> 3, z >> 3
@@ -124,7 +124,7 @@ def value_at(index: Indices, values: Floats, x: int, y: int, z: int) -> np.float
     return -_ONE if block == INSIDE else _NAN
 
 
-@compiled()
+@jit()
 def gather(index: Indices, values: Floats, place: Indices, low: int, local: Floats) -> None:
     """Fill local [n, n, n] with the voxels from `low` on, counted from the block's first."""
     n = local.shape[0]
@@ -135,7 +135,7 @@ def gather(index: Indices, values: Floats, place: Indices, low: int, local: Floa
                 local[i, j, k] = value_at(index, values, x + i, y + j, z + k)
 
 
-@compiled()
+@jit()
 def _mark_borders(wanted: Mask, index: Indices) -> None:
     """Mark blocks between outside and inside: the surface runs there, seen or not."""
     across, up, along = index.shape
@@ -152,7 +152,7 @@ def _mark_borders(wanted: Mask, index: Indices) -> None:
                         wanted[x + (corner & 1), y + (corner >> 1 & 1), z + (corner >> 2)] = True
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _mark_cut_off(wanted: Mask, index: Indices, places: Indices, values: Floats) -> None:
     """Mark blocks without voxels that share a cell of mixed signs with a block that has them."""
     across, up, along = index.shape
@@ -170,7 +170,7 @@ def _mark_cut_off(wanted: Mask, index: Indices, places: Indices, values: Floats)
                 wanted[x, y, z] = True
 
 
-@compiled()
+@jit()
 def _facing_side_differs(block: Floats, side: tuple[int, int, int], beyond: np.float32) -> bool:
     """Whether a voxel at the face, edge or corner towards `side` has another sign."""
     for i in range(*_span(side[0])):
@@ -181,7 +181,7 @@ def _facing_side_differs(block: Floats, side: tuple[int, int, int], beyond: np.f
     return False
 
 
-@compiled()
+@jit()
 def _span(side: int) -> tuple[int, int]:
     if side == 0:
         return 0, SIDE
@@ -198,7 +198,7 @@ def smoothed(volume: BlockVolume) -> BlockVolume:
     return replace(volume, values=values)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _smooth(index: Indices, places: Indices, values: Floats, out: Floats) -> None:
     for b in numba.prange(len(places)):
         local = np.empty((SIDE + 2, SIDE + 2, SIDE + 2), np.float32)
@@ -209,7 +209,7 @@ def _smooth(index: Indices, places: Indices, values: Floats, out: Floats) -> Non
                     out[b, i, j, k] = _blend(local, i + 1, j + 1, k + 1)
 
 
-@compiled()
+@jit()
 def _blend(local: Floats, i: int, j: int, k: int) -> np.float32:
     here = local[i, j, k]
     total, weight = np.float32(0), np.float32(0)

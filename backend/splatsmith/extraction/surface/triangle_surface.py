@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 from ..simplify.adjacency import leader_of
 
 Indices = NDArray[np.int32]
@@ -61,7 +61,7 @@ def vertex_normals(surface: Surface) -> NDArray[np.float32]:
     return (normals / np.maximum(lengths, 1e-20)).astype(np.float32)
 
 
-@compiled()
+@jit()
 def _pieces(faces: Indices, count: int) -> Indices:
     """The number [V] of the connected piece of every one of `count` vertices."""
     leader = np.arange(count).astype(np.int32)
@@ -81,7 +81,7 @@ def _pieces(faces: Indices, count: int) -> Indices:
     return pieces
 
 
-@compiled()
+@jit()
 def _measured(
     vertices: Floats, faces: Indices, piece: Indices, plane: float
 ) -> tuple[Doubles, Doubles]:
@@ -99,6 +99,6 @@ def _measured(
     return areas, volumes
 
 
-@compiled()
+@jit()
 def _from_plane(vertex: Floats, plane: float) -> tuple[float, float, float]:
     return float(vertex[0]) - plane, float(vertex[1]), float(vertex[2])

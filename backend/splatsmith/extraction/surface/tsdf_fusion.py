@@ -7,7 +7,7 @@ import logging
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ...progress import Progress
 from ..views.rendered_views import Views, surface_normal
 from .sparse_volume import (
@@ -95,7 +95,7 @@ def _evidence(views: Views) -> Evidence:
     return cameras.viewmats, cameras.Ks, pixels, _summarise(pixels)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _pixels(depths: Floats, alphas: Floats, ks: Floats) -> Floats:
     count, height, width = depths.shape
     pixels = np.empty((count, height, width, 3), np.float32)
@@ -109,7 +109,7 @@ def _pixels(depths: Floats, alphas: Floats, ks: Floats) -> Floats:
     return pixels
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _summarise(pixels: Floats) -> Floats:
     """The tiles of `pixels`."""
     count, height, width, _ = pixels.shape
@@ -136,7 +136,7 @@ def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, doubt: Doubt) 
     return index
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Doubt) -> None:
     origin, voxel = frame
     across, up, along = index.shape
@@ -157,7 +157,7 @@ def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Do
                     index[x, y, z] = INSIDE if distance < 0 else UNKNOWN
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -> None:
     """Mark the blocks within reach of the surface points that one camera sees."""
     origin, voxel = frame
@@ -183,7 +183,7 @@ def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -
                         wanted[i, j, h] = True
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _fuse_blocks(
     values: Floats, places: Indices, frame: Frame, evidence: Evidence, doubt: Doubt
 ) -> None:
@@ -205,7 +205,7 @@ def _fuse_blocks(
                     values[b, i, j, k] = _decide(gained, doubt)
 
 
-@compiled()
+@jit()
 def _decide(votes: Votes, doubt: Doubt) -> np.float32:
     total, weight, hidden = votes
     if weight > doubt[0] * hidden:
@@ -213,7 +213,7 @@ def _decide(votes: Votes, doubt: Doubt) -> np.float32:
     return doubt[1] if hidden > 0 else _ONE
 
 
-@compiled()
+@jit()
 def _settle(
     middle: Floats, radius: np.float32, evidence: Evidence, reach: np.float32
 ) -> tuple[Integers, Votes]:
@@ -255,7 +255,7 @@ def _settle(
     return doubtful[:count], (total, weight, hidden)
 
 
-@compiled()
+@jit()
 def _along_axes(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number, Number]:
     return (
         view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3],
@@ -264,7 +264,7 @@ def _along_axes(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, 
     )
 
 
-@compiled()
+@jit()
 def _ask(
     point: tuple[Number, Number, Number],
     evidence: Evidence,
@@ -297,7 +297,7 @@ def _ask(
     return total, weight, hidden
 
 
-@compiled()
+@jit()
 def _observe(distance: Number, alpha: Number, facing: Number) -> tuple[Number, Number]:
     """The distance that a pixel tells a point, in reaches, and its weight."""
     if alpha <= _EMPTY:

@@ -52,7 +52,7 @@ class ColorField:
         Colours that depend on the direction are taken once per Gaussian, along the normal of the
         surface where it is nearest.
         """
-        kept = cloud.take(grid.kept)
+        kept = cloud.select(grid.kept)
         sizes = np.sort(kept.scales, axis=1)[:, 1] if len(kept) else np.zeros(1, np.float32)
         grain, size = (float(value) for value in np.percentile(sizes, (10, 50)))
         outside = float(np.clip(_OUTSIDE * size, _LEAST_WINDOW, _MOST_WINDOW))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ...gaussians.numba_jit import Bytes, Floats, compiled
+from ...gaussians.numba_jit import Bytes, Floats, jit
 from ..views.rendered_views import Views
 from .color_field import ColorField
 from .view_colors import view_colors
@@ -83,7 +83,7 @@ def nearest_colors(points: Floats, known: Floats, colors: Bytes) -> Bytes:
     return colors[tree.query(points, eps=_NEARLY, workers=-1)[1]]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _to_bytes(colors: Floats) -> Bytes:
     """sRGB bytes [N, 3] of colours 0..1."""
     out = np.empty(colors.shape, np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...contract.cloud import GaussianCloud
 from ...contract.transform import rotation_matrices
-from ...gaussians.numba_jit import Floats, Integers, compiled
+from ...gaussians.numba_jit import Floats, Integers, jit
 from ..simplify.adjacency import Indices
 
 FAINTEST = 0.02  # alpha that a Gaussian is followed out to
@@ -78,14 +78,14 @@ def _choose_levels(reaches: Floats) -> tuple[int, Integers]:
     return finest, (finest - np.clip(wanted, 0, finest)).astype(np.int64)
 
 
-@compiled()
+@jit()
 def _cell(coordinate: np.float32, cells: int) -> int:
     """The cell along one axis, of `cells`."""
     place = np.floor((coordinate + np.float32(_EXTENT)) * np.float32(0.5 / _EXTENT) * cells)
     return int(min(max(place, 0), cells - 1))
 
 
-@compiled()
+@jit()
 def _range(low: Floats, high: Floats, cells: int) -> tuple[int, int, int, int, int, int]:
     """The cells that a box lies in: first and one past the last along each axis."""
     return (
@@ -98,7 +98,7 @@ def _range(low: Floats, high: Floats, cells: int) -> tuple[int, int, int, int, i
     )
 
 
-@compiled()
+@jit()
 def _list(
     means: Floats, reaches: Floats, level: Integers, levels: Integers
 ) -> tuple[Indices, Indices]:
@@ -126,7 +126,7 @@ def _list(
     return ends[:-1], members
 
 
-@compiled()
+@jit()
 def candidates(lists: Lists, means: Floats, reaches: Floats, low: Floats, high: Floats) -> Integers:
     """The Gaussians whose boxes touch the box from `low` to `high`, each once."""
     levels, starts, members = lists
@@ -153,7 +153,7 @@ def candidates(lists: Lists, means: Floats, reaches: Floats, low: Floats, high: 
     return found[:count]
 
 
-@compiled()
+@jit()
 def _first(
     low: np.float32, mean: np.float32, reach: np.float32, high: np.float32, cells: int
 ) -> int:

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from .gaussian_grid import FAINTEST, Lists, candidates
 
 Blobs = tuple[Floats, Floats, Floats, Floats, Floats]  # means, reaches, shapes, opacities, colors
@@ -39,7 +39,7 @@ def group_points(points: Floats, normals: Floats, width: np.float32) -> Integers
     return np.flatnonzero(leads).astype(np.int64)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _mark_groups(
     points: Floats, normals: Floats, width: np.float32, leads: NDArray[np.bool_]
 ) -> None:
@@ -59,7 +59,7 @@ def _mark_groups(
                 first = i
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def look_inwards(
     rays: tuple[Floats, Floats, Integers],
     lists: Lists,
@@ -90,7 +90,7 @@ def look_inwards(
             out[1][starts[g] + i] = alpha
 
 
-@compiled()
+@jit()
 def _gather(points: Floats, normals: Floats) -> Group:
     count = len(points)
     x, y, z = points[:, 0].copy(), points[:, 1].copy(), points[:, 2].copy()
@@ -101,7 +101,7 @@ def _gather(points: Floats, normals: Floats) -> Group:
     return x, y, z, u, v, w, light, red, green, blue, share
 
 
-@compiled()
+@jit()
 def _in_order(
     points: Floats, normals: Floats, lists: Lists, blobs: Blobs, window: Window
 ) -> Integers:
@@ -132,7 +132,7 @@ def _in_order(
     return found[:count][np.argsort(depths[:count])]
 
 
-@compiled()
+@jit()
 def _off_line(point: Floats, normal: Floats, other: Floats) -> Number:
     """How far `other` is from the line along the normal."""
     x, y, z = other[0] - point[0], other[1] - point[1], other[2] - point[2]
@@ -140,7 +140,7 @@ def _off_line(point: Floats, normal: Floats, other: Floats) -> Number:
     return np.sqrt(max(_ZERO, x * x + y * y + z * z - along * along))
 
 
-@compiled()
+@jit()
 def _depth(point: Floats, normal: Floats, mean: Floats, shape: Floats) -> Number:
     """How far inside of a point a Gaussian peaks on the line along the normal."""
     along, across = _ZERO, _ZERO
@@ -156,7 +156,7 @@ def _depth(point: Floats, normal: Floats, mean: Floats, shape: Floats) -> Number
     return across / max(along, _TINY)
 
 
-@compiled()
+@jit()
 def _add(i: int, blobs: Blobs, window: Window, group: Group) -> None:
     """Blend one Gaussian behind what a group has met already.
 
@@ -180,7 +180,7 @@ def _add(i: int, blobs: Blobs, window: Window, group: Group) -> None:
         blue[j] += share[j] * b
 
 
-@compiled()
+@jit()
 def _alphas(i: int, blobs: Blobs, window: Window, group: Group) -> None:
     """Of one Gaussian, where it peaks on each point's way inwards, into the last of `group`."""
     means, _, shapes, opacities, _ = blobs
@@ -209,7 +209,7 @@ def _alphas(i: int, blobs: Blobs, window: Window, group: Group) -> None:
         alphas[j] = alpha * ending if alpha >= _FAINTEST else _ZERO
 
 
-@compiled()
+@jit()
 def _falling_exp(distance: np.float32) -> np.float32:
     """exp(-distance), as the rasteriser of tiles has it: the machine's exp is not vectorised."""
     d = min(max(distance, _ZERO), np.float32(16)) * np.float32(-1 / 32)

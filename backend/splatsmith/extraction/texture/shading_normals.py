@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...gaussians.numba_jit import Floats, compiled
+from ...gaussians.numba_jit import Floats, jit
 from ..simplify.adjacency import (
     Doubles,
     Indices,
@@ -59,7 +59,7 @@ def _upright(normals: Doubles) -> Floats:
     return unit(normals / np.abs(normals).max(axis=1, keepdims=True))
 
 
-@compiled()
+@jit()
 def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices:
     """One corner, 3 * face + place [F, 3], to stand for all that share a vertex and its normal."""
     leader = np.arange(faces.size).astype(np.int32)
@@ -73,7 +73,7 @@ def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices
     return leader.reshape(faces.shape)
 
 
-@compiled()
+@jit()
 def _is_sharp(a: Floats, b: Floats) -> bool:
     cosine = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
     # A face without an area has no normal, and no edge of it is sharp.

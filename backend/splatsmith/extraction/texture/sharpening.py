@@ -6,7 +6,7 @@ import cv2
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import Bytes, Floats, Number, compiled
+from ...gaussians.numba_jit import Bytes, Floats, Number, jit
 from .coloring import SEEN, SHARP
 
 _BOTH = SEEN | SHARP
@@ -38,7 +38,7 @@ def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
     return out
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _gaps(sharp: Bytes, seen: Bytes, known: Bytes, step: int) -> Floats:
     """At the lattice's texels, [s, s, 4]: what `seen` has more than `sharp` around, and 1; or 0."""
     height, width = known.shape
@@ -70,7 +70,7 @@ def _without_bleeding(gaps: Floats) -> Floats:
     return gaps
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _reduce(gaps: Floats, means: Floats) -> None:
     """Leave gaps at most _MOST beyond 0 and the `means` around them [s, s, 4]."""
     for i in numba.prange(len(gaps)):
@@ -82,7 +82,7 @@ def _reduce(gaps: Floats, means: Floats) -> None:
                 gaps[i, j, channel] = min(max(gaps[i, j, channel], low), high)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _shift(
     sharp: Bytes, seen: Bytes, known: Bytes, lattice: tuple[Floats, int, int], out: Bytes
 ) -> None:
@@ -108,6 +108,6 @@ def _shift(
                 out[row, column, 2] = _byte(sharp[row, column, 2] + blue / count)
 
 
-@compiled()
+@jit()
 def _byte(value: Number) -> np.uint8:
     return np.uint8(min(max(np.rint(value), 0), 255))

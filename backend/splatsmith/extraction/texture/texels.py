@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ...gaussians.numba_jit import Bytes, Floats, Integers, Number, compiled
+from ...gaussians.numba_jit import Bytes, Floats, Integers, Number, jit
 from ..simplify.adjacency import Doubles, Indices
 
 TILE = 8  # texels a side that are painted one after another, since they lie together
@@ -15,7 +15,7 @@ _RIM = 0.75  # texels outside of a face that are still its own where no face is 
 _TINY = np.float32(1e-30)
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
     """The face [size, size] on every texel's centre, or close by it; NOBODY where none is.
 
@@ -37,7 +37,7 @@ def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
     return owner
 
 
-@compiled()
+@jit()
 def _claim(
     triangle: Doubles, face: int, rows: tuple[int, int], owner: Indices, at_home: Bytes
 ) -> None:
@@ -53,7 +53,7 @@ def _claim(
                 at_home[row, column] = outside <= 0
 
 
-@compiled()
+@jit()
 def _span(places: Doubles, first: int, end: int) -> tuple[int, int]:
     """Those of the texels from `first` to `end` that a face may own."""
     low = min(places[0], places[1], places[2])
@@ -61,7 +61,7 @@ def _span(places: Doubles, first: int, end: int) -> tuple[int, int]:
     return max(first, int(np.ceil(low - _RIM))), min(end, int(np.floor(high + _RIM)) + 1)
 
 
-@compiled()
+@jit()
 def _edges(triangle: Doubles) -> Doubles:
     """[3, 3]: a x + b y + c is how far (x, y) lies outside of each edge."""
     edges = np.zeros((3, 3), np.float64)
@@ -85,7 +85,7 @@ def painted(owner: Indices, top: int, bottom: int) -> Integers:
     return texels[owner.reshape(-1)[texels] != NOBODY]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def places_of(
     texels: Integers, owner: Indices, uvs: Floats, faces: Indices, skin: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
@@ -111,7 +111,7 @@ def places_of(
     return points, normals
 
 
-@compiled()
+@jit()
 def _corner_weights(
     x: float, y: float, a: Floats, b: Floats, c: Floats
 ) -> tuple[float, float, float]:
@@ -126,7 +126,7 @@ def _corner_weights(
     return first / total, second / total, third / total
 
 
-@compiled()
+@jit()
 def _mixed(
     values: Floats, corners: Indices, weights: tuple[float, float, float], axis: int
 ) -> Number:
@@ -137,7 +137,7 @@ def _mixed(
     )
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def put(colors: Bytes, texels: Integers, picture: Bytes) -> None:
     """Set `texels` of a picture [P, 3] to colours [T, 3]."""
     for i in numba.prange(len(texels)):
@@ -145,7 +145,7 @@ def put(colors: Bytes, texels: Integers, picture: Bytes) -> None:
             picture[texels[i], channel] = colors[i, channel]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def spread(picture: Bytes, owner: Indices, nearest: Indices) -> None:
     """Give texels of a picture [S, S, 3] without an owner the colour of the `nearest` with one."""
     size = len(owner)
@@ -157,7 +157,7 @@ def spread(picture: Bytes, owner: Indices, nearest: Indices) -> None:
                     picture[row, column, channel] = picture[source // size, source % size, channel]
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def nearest_owned(owner: Indices) -> Indices:
     """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has."""
     size = len(owner)
@@ -178,7 +178,7 @@ def nearest_owned(owner: Indices) -> Indices:
     return nearest
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _nearest_rows(owner: Indices) -> Indices:
     """For every texel [S, S] the nearest row in which its column has an owner; -1 if none is."""
     size = len(owner)

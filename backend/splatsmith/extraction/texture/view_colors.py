@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussians.numba_jit import Floats, Number, compiled
+from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
 from ..views.rendered_views import Views
 
@@ -42,7 +42,7 @@ def view_colors(
     return colors, weights
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _look(
     places: tuple[Floats, Floats],
     asked: NDArray[np.intp],
@@ -64,7 +64,7 @@ def _look(
                     break
 
 
-@compiled()
+@jit()
 def _sum_up(
     point: Floats,
     normal: Floats,
@@ -84,14 +84,14 @@ def _sum_up(
                 total[channel] += weight * seen[channel]
 
 
-@compiled()
+@jit()
 def _facing(point: Floats, normal: Floats, eye: Floats) -> Number:
     x, y, z = eye[0] - point[0], eye[1] - point[1], eye[2] - point[2]
     along = normal[0] * x + normal[1] * y + normal[2] * z
     return along / np.sqrt(x * x + y * y + z * z)
 
 
-@compiled()
+@jit()
 def _project(point: Floats, matrix: Floats) -> tuple[Number, Number, Number]:
     x, y, z = point[0], point[1], point[2]
     return (
@@ -101,7 +101,7 @@ def _project(point: Floats, matrix: Floats) -> tuple[Number, Number, Number]:
     )
 
 
-@compiled()
+@jit()
 def _sample(
     point: Floats, projection: Floats, pictures: Pictures, camera: int, seen: Floats
 ) -> bool:

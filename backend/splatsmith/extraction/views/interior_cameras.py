@@ -41,7 +41,7 @@ class Inside:
         """Whether the cloud is a scene, to be seen from inside, rather than a thing."""
         random = np.random.default_rng(_SEED)
         sample = random.choice(self._solid, min(_SAMPLE, len(self._solid)), replace=False)
-        seen = seen_gaussians(self.cloud.take(sample), pictures_of(self.outer))
+        seen = seen_gaussians(self.cloud.select(sample), pictures_of(self.outer))
         return 1 - float(seen.mean()) > _HIDDEN and len(self.places) > 0
 
     @cached_property

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ...contract.cloud import GaussianCloud
 from ...contract.problems import InvalidRequest
 from ...gaussians.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere, to_unit_sphere
-from ...gaussians.cameras import Cameras, orbit
-from ...gaussians.numba_jit import Floats, Number, compiled
+from ...gaussians.cameras import Cameras, orbit_cameras
+from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rasterize import rasterize
 from ...gaussians.rendering import NEAR_PLANE, Rendering
 from ...progress import Progress
@@ -84,7 +84,7 @@ class Views:
         return Sight(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
 
 
-@compiled()
+@jit()
 def surface_normal(
     depths: Floats, alphas: Floats, k: Floats, pixel: tuple[int, int]
 ) -> tuple[Number, Number, Number]:
@@ -172,4 +172,4 @@ def all_around(count: int, size: int, above: int = 0) -> Cameras:
     azimuths = np.degrees(i * np.pi * (3 - 5**0.5))
     elevations = np.append(elevations, np.full(above, _STEEP_ELEVATION))
     azimuths = np.append(azimuths, np.linspace(45, 405, above, endpoint=False))
-    return orbit(azimuths, elevations, float(_DISTANCE), _FOV, size)
+    return orbit_cameras(azimuths, elevations, float(_DISTANCE), _FOV, size)

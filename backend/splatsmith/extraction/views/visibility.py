@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract.cloud import GaussianCloud
-from ...gaussians.numba_jit import Floats, Number, compiled
+from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
 from .rendered_views import Views, surface_normal
 
@@ -79,7 +79,7 @@ def half_opaque(opacities: Floats) -> Floats:
     return np.sqrt(2 * np.log(np.maximum(1, 2 * opacities)))
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _are_seen(points: tuple[Floats, Floats], pictures: Pictures) -> NDArray[np.bool_]:
     places, below = points
     seen = np.zeros(len(places), np.bool_)
@@ -91,7 +91,7 @@ def _are_seen(points: tuple[Floats, Floats], pictures: Pictures) -> NDArray[np.b
     return seen
 
 
-@compiled(parallel=True)
+@jit(parallel=True)
 def _look_at(
     points: tuple[Floats, Floats],
     pictures: Pictures,
@@ -114,7 +114,7 @@ def _look_at(
             _average((places[i], below[i]), pictures, nearest, normals[i])
 
 
-@compiled()
+@jit()
 def _look(point: Floats, below: np.float32, pictures: Pictures, c: int) -> Look:
     viewmats, ks, _, depths, alphas = pictures
     view, k = viewmats[c], ks[c]
@@ -147,7 +147,7 @@ def _look(point: Floats, below: np.float32, pictures: Pictures, c: int) -> Look:
     )
 
 
-@compiled()
+@jit()
 def _face(
     point: Floats, camera: Floats, normal: tuple[Number, Number, Number], towards: Floats
 ) -> Number:
@@ -161,7 +161,7 @@ def _face(
     return max(normal[0] * x + normal[1] * y + normal[2] * z, _ZERO)
 
 
-@compiled()
+@jit()
 def _average(
     point: tuple[Floats, np.float32], pictures: Pictures, nearest: int, normal: Floats
 ) -> None:
