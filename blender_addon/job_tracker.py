@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .contract.artifacts import JOB_RECORD
 from .contract.cards import ConditionKind
 from .contract.cloud import GaussianCloud
 from .contract.jsonable import from_json
@@ -21,7 +22,7 @@ from .contract.protocol import (
     JobStatus,
 )
 from .contract.wire import REQUEST_TYPES
-from .importing.files import RECORD, Asset, Origin, Placing, import_beside, import_files
+from .importing.files import Asset, Origin, Placing, import_beside, import_files
 from .importing.post_import import Finish, finish_asset
 from .link.client import ServiceError
 from .link.session import RESULTS, Session
@@ -161,7 +162,7 @@ class Desk:
             NotFound: they were not fetched from the service.
         """
         folder = self.session.settings.folder / RESULTS / job
-        if not folder.joinpath(RECORD).is_file():
+        if not folder.joinpath(JOB_RECORD).is_file():
             raise NotFound("The files of this job are not here.", "Import it, and they will be.")
         return folder
 

@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.cloud import GaussianCloud, read_cloud
 from ..contract.jsonable import from_json
 from ..contract.ply import open_vertices
@@ -27,8 +28,6 @@ from ..scene.splats import add_splats
 from ..scene.transform_snapshot import Stance
 from .placement import asset_collection, place
 
-FILES = {Product.SPLATS: "splats.ply", Product.MESH: "mesh.glb", Product.POINTS: "points.ply"}
-RECORD = "job.json"
 SPLATS_NAME = re.compile(r"\.splats(\.\d+)?$")
 _GRID_SPACING = 1.5  # times the assets' size
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
@@ -85,7 +84,7 @@ def find_files(source: Path) -> dict[Product, Path]:
         UnreadableCloud: a PLY file is damaged.
     """
     if source.is_dir():
-        files = {product: source / name for product, name in FILES.items()}
+        files = {product: source / name for product, name in PRODUCT_FILES.items()}
         found = {product: path for product, path in files.items() if path.is_file()}
     elif source.is_file():
         found = {_product_of(source): source}
@@ -93,7 +92,8 @@ def find_files(source: Path) -> dict[Product, Path]:
         found = {}
     if not found:
         raise InvalidRequest(
-            f"There is no asset at {source}.", f"It needs one of {', '.join(FILES.values())}."
+            f"There is no asset at {source}.",
+            f"It needs one of {', '.join(PRODUCT_FILES.values())}.",
         )
     return found
 
@@ -101,7 +101,7 @@ def find_files(source: Path) -> dict[Product, Path]:
 def read_origin(source: Path, title: str = "") -> Origin:
     """What job.json beside the files says of their making."""
     folder = source if source.is_dir() else source.parent
-    record = folder / RECORD
+    record = folder / JOB_RECORD
     if not record.is_file():
         return Origin(title or source.stem)
     request = json.loads(record.read_text(encoding="utf-8")).get("request", {})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..contract.artifacts import PREVIEW, SPLATS
 from ..contract.cloud import write_cloud
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import NotFound, Problem, SplatsmithError
@@ -16,8 +17,6 @@ from ..contract.protocol import ExtractRequest, GenerateRequest, JobState, JobSt
 from ..contract.wire import REQUEST_TYPES, AnyRequest
 from .client import Client, kind_of
 from .snapshot import Order, Outcome
-
-PREVIEW = "preview.png"
 
 
 class OrderBook:
@@ -161,7 +160,7 @@ def _upload(client: Client, order: Order) -> AnyRequest:
             return replace(request, pictures={**request.pictures, **ids})
         case ExtractRequest() as request if order.cloud is not None:
             with TemporaryDirectory(prefix="splatsmith-") as folder:
-                path = Path(folder) / "splats.ply"
+                path = Path(folder) / SPLATS
                 write_cloud(path, order.cloud())
                 return replace(request, cloud=client.upload_cloud(path))
         case request:

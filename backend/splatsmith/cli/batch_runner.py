@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contract.artifacts import JOB_RECORD
 from ..contract.batches import file_name
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
@@ -78,7 +79,7 @@ def _make(task: Task, out: Path, workshop: Workshop, screen: Screen, title: str)
 def _is_there(folder: Path, order: Order) -> bool:
     """Whether the folder holds the results of this very request."""
     try:
-        record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
     return record.get("request") == to_json(order.request)

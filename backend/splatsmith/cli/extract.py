@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ..contract.artifacts import SPLATS
 from ..contract.batches import distinct_names
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest
@@ -18,7 +19,6 @@ from .local_runner import Extraction, Workshop, order_extraction
 from .product_options import extraction_of
 
 CLOUD_SUFFIX = ".ply"
-OWN_CLOUD = "splats.ply"  # as every asset's is called: its folder tells whose it is
 
 
 def run_extract(options: argparse.Namespace, screen: Screen) -> int:
@@ -60,4 +60,4 @@ def _all_clouds(given: Sequence[Path]) -> list[Path]:
 
 
 def _name(cloud: Path) -> str:
-    return cloud.resolve().parent.name if cloud.name == OWN_CLOUD else cloud.stem
+    return cloud.resolve().parent.name if cloud.name == SPLATS else cloud.stem

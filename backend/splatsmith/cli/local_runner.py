@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from ..contract.artifacts import MEDIA_TYPES
 from ..contract.cards import ConditionKind
 from ..contract.problems import InvalidRequest, UnreadableCloud
 from ..contract.protocol import Artifact, ExtractRequest, GenerateRequest
@@ -21,7 +22,7 @@ from ..files import file_digest
 from ..images import read_picture
 from ..progress import Progress, Report
 from ..weights import require
-from ..worker.artifacts import MEDIA_TYPES, describe_artifacts, move_artifacts
+from ..worker.artifacts import describe_artifacts, move_artifacts
 
 
 @dataclass(frozen=True)

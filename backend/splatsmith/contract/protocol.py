@@ -37,11 +37,6 @@ class Turntable(StrEnum):
     def grows(self) -> bool:
         return self in (Turntable.GROWING_WEBP, Turntable.GROWING_MP4)
 
-    @property
-    def file_name(self) -> str:
-        """What its artifact is called."""
-        return f"{'growing' if self.grows else 'turntable'}.{self.value.removeprefix('growing-')}"
-
 
 class JobKind(StrEnum):
     GENERATE = "generate"

@@ -5,20 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..contract.artifacts import JOB_RECORD, MEDIA_TYPES
 from ..contract.protocol import Artifact
 from ..files import file_digest
-
-MEDIA_TYPES = {
-    "splats.ply": "application/octet-stream",
-    "points.ply": "application/octet-stream",
-    "mesh.glb": "model/gltf-binary",
-    "preview.png": "image/png",
-    "turntable.webp": "image/webp",
-    "turntable.mp4": "video/mp4",
-    "growing.webp": "image/webp",
-    "growing.mp4": "video/mp4",
-    "job.json": "application/json",
-}
 
 
 def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
@@ -33,7 +22,7 @@ def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
 
 def read_notes(folder: Path) -> tuple[str, ...]:
     """What the engine had to say of the asset in `folder`; nothing of an extraction."""
-    record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
     return tuple(record.get("notes", ()))
 
 

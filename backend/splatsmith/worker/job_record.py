@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from ..contract.artifacts import JOB_RECORD
 from ..contract.cards import EngineCard, Variant
 from ..contract.jsonable import to_json
 from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
@@ -50,7 +51,7 @@ def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -
 def write_record(folder: Path, record: Mapping[str, object]) -> None:
     """Write `record` as `folder`/job.json."""
     text = json.dumps(record, indent=2, ensure_ascii=False)
-    (folder / "job.json").write_text(text + "\n", encoding="utf-8")
+    (folder / JOB_RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def _checkpoints(variant: Variant, request: GenerateRequest) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import trimesh
 
 from ..conditioning.matting import remove_background
+from ..contract import artifacts
 from ..contract.cards import ConditionKind
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
 from ..contract.points import write_points
@@ -146,14 +147,14 @@ def _write_products(
 ) -> None:
     """The cloud itself is always kept: everything else can be made from it again."""
     with job.timings.measure("write splats"):
-        write_cloud(job.folder / "splats.ply", cloud)
+        write_cloud(job.folder / artifacts.SPLATS, cloud)
     if Product.POINTS in job.products:
         with job.timings.measure("extract points"):
             part = progress.part("Sampling points", 0, 0.2)
             points = extract_points(cloud, job.options, part, job.device)
-            write_points(job.folder / "points.ply", points)
+            write_points(job.folder / artifacts.POINTS, points)
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):
             part = progress.part("Extracting the mesh", 0.2, 1)
             mesh = surface or extract_mesh(cloud, job.options, part, job.device)
-            write_glb(job.folder / "mesh.glb", mesh)
+            write_glb(job.folder / artifacts.MESH, mesh)

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
+from ..contract.artifacts import PREVIEW, turntable_file
 from ..contract.protocol import Turntable
 from ..gaussians.preview_rendering import (
     Picture,
@@ -36,7 +37,7 @@ def write_pictures(
     A growing one has a first turn in which the Gaussians grow, and a second one of what they are.
     """
     progress.step(0, 1)
-    Image.fromarray(render_preview(scene)).save(folder / "preview.png")
+    Image.fromarray(render_preview(scene)).save(folder / PREVIEW)
     for number, kind in enumerate(turntables):
         start, end = number / len(turntables), (number + 1) / len(turntables)
         _write_turntable(scene, kind, folder, progress.part(progress.stage, start, end))
@@ -46,7 +47,7 @@ def write_pictures(
 def _write_turntable(
     scene: PreviewScene, kind: Turntable, folder: Path, progress: Progress
 ) -> None:
-    path = folder / kind.file_name
+    path = folder / turntable_file(kind)
     turn, write = STYLES[path.suffix]
     frames = _turns(scene, turn, kind.grows)
     count = turn.frames * (2 if kind.grows else 1)

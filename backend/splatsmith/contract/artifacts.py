@@ -1,0 +1,35 @@
+"""Names and media types of a job's artifacts: the files that it leaves in its folder."""
+
+from __future__ import annotations
+
+from .protocol import Product, Turntable
+
+SPLATS = "splats.ply"
+POINTS = "points.ply"
+MESH = "mesh.glb"
+PREVIEW = "preview.png"
+JOB_RECORD = "job.json"
+
+PRODUCT_FILES = {Product.SPLATS: SPLATS, Product.MESH: MESH, Product.POINTS: POINTS}
+_TURNTABLE_TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
+
+
+def turntable_file(turntable: Turntable) -> str:
+    """The artifact's name: `turntable.webp`, `growing.mp4`."""
+    stem = "growing" if turntable.grows else "turntable"
+    return f"{stem}.{_format(turntable)}"
+
+
+def _format(turntable: Turntable) -> str:
+    return turntable.value.removeprefix("growing-")
+
+
+MEDIA_TYPES = {
+    SPLATS: "application/octet-stream",
+    POINTS: "application/octet-stream",
+    MESH: "model/gltf-binary",
+    PREVIEW: "image/png",
+    **{turntable_file(each): _TURNTABLE_TYPES[_format(each)] for each in Turntable},
+    JOB_RECORD: "application/json",
+}
+"""By name, in the order in which a job lists its artifacts."""
