@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.bounds import bounding_sphere
 from ..contract.cloud import GaussianCloud
-from .bounds import bounding_sphere, to_unit_sphere
 from .cameras import Cameras, orbit_cameras
 from .rasterize import EPS2D, rasterize
+from .unit_sphere import to_unit_sphere
 
 STILL_SIZE = 512
 _STILL_AZIMUTH = -30.0  # from the front, a little to the object's right: shows its depth

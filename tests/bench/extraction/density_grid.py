@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from skimage.measure import marching_cubes
 
+from splatsmith.contract.bounds import bounding_sphere
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.transform import rotation_matrices
-from splatsmith.gaussians.bounds import bounding_sphere, to_unit_sphere
 from splatsmith.gaussians.numba_jit import Floats, jit
+from splatsmith.gaussians.unit_sphere import to_unit_sphere
 from tests.backend.gaussians.clouds import shell
 
 from .measuring import Cost, StageClock, peak_memory, say

@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from splatsmith.contract.bounds import bounding_sphere
 from splatsmith.contract.cloud import read_cloud
-from splatsmith.gaussians.bounds import bounding_sphere, to_unit_sphere
+from splatsmith.gaussians.unit_sphere import to_unit_sphere
 
 from .scores import Model
 

@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract.bounds import VISIBLE_OPACITY
 from ...contract.cloud import SH_C0, GaussianCloud
 from ...contract.harmonics import basis
 from ...contract.transform import rotation_matrices
-from ...gaussians.bounds import VISIBLE_OPACITY
 from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..surface.triangle_surface import Surface

@@ -10,9 +10,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract.bounds import VISIBLE_OPACITY
 from ...contract.cloud import GaussianCloud
 from ...contract.transform import rotation_matrices
-from ...gaussians.bounds import VISIBLE_OPACITY
 from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..views.rendered_views import Views

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ...contract.bounds import VISIBLE_OPACITY
 from ...contract.cloud import GaussianCloud
 from ...contract.problems import InvalidRequest
 from ...contract.protocol import Closure, ExtractionOptions
-from ...gaussians.bounds import VISIBLE_OPACITY
 from ...progress import Progress
 from ..simplify.simplification import with_mirror_image, within_budget
 from ..views.interior_cameras import Inside, look_from_inside

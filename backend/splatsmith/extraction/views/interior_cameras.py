@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
+from ...contract.bounds import VISIBLE_OPACITY
 from ...contract.cloud import GaussianCloud
-from ...gaussians.bounds import VISIBLE_OPACITY
 from ...gaussians.cameras import Cameras
 from ...progress import Progress
 from .rendered_views import Subject, Views, draw_views

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere
 from ...contract.cloud import GaussianCloud
 from ...contract.problems import InvalidRequest
-from ...gaussians.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere, to_unit_sphere
 from ...gaussians.cameras import Cameras, orbit_cameras
 from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rasterize import rasterize
 from ...gaussians.rendering import NEAR_PLANE, Rendering
+from ...gaussians.unit_sphere import to_unit_sphere
 from ...progress import Progress
 
 _FOV = 40.0
