@@ -19,7 +19,7 @@ from PIL import Image
 
 from splatsmith.conditioning.matting import remove_background
 from splatsmith.contract.cards import ConditionKind
-from splatsmith.engines.base import Conditions
+from splatsmith.engines.base import EngineInputs
 from splatsmith.engines.sprout.card import CARD
 from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.gaussians.preview_rendering import (
@@ -49,8 +49,8 @@ def cells(sprout: Sprout, asked: str) -> list[Picture]:
 def _views(
     sprout: Sprout, prompt: str, pictures: dict[ConditionKind, NDArray[np.uint8]]
 ) -> Iterator[Picture]:
-    conditions = Conditions(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
-    made = sprout.generate(conditions, silent())
+    inputs = EngineInputs(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
+    made = sprout.generate(inputs, silent())
     return render_turntable(
         PreviewScene(made.cloud, made.camera, "cpu"), TurntableSpec(2 * BESIDE, CELL)
     )

@@ -16,7 +16,7 @@ from ..progress import Progress
 
 
 @dataclass(frozen=True)
-class Conditions:
+class EngineInputs:
     """What to make: the request with its defaults filled in and its pictures decoded.
 
     pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE arrives with its
@@ -61,8 +61,8 @@ class Generation:
 class Engine(Protocol):
     """A loaded variant of an engine on one device, kept warm between jobs."""
 
-    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
-        """Make one asset. Deterministic in `conditions`; calls `progress.step` at every step.
+    def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
+        """Make one asset. Deterministic in `inputs`; calls `progress.step` at every step.
 
         Raises:
             Cancelled: from `progress.step`.

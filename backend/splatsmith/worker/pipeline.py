@@ -24,7 +24,7 @@ from ..contract.protocol import (
     Product,
 )
 from ..engines import registry
-from ..engines.base import Conditions, Generation
+from ..engines.base import EngineInputs, Generation
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
@@ -68,10 +68,10 @@ def generate(
     with timings.measure("load engine"):
         engine = shelf.take(request.engine, request.variant)
     with timings.measure("prepare picture"):
-        conditions = _prepare(request, pictures, progress.part("Preparing", 0, PICTURE_SHARE))
+        inputs = _prepare(request, pictures, progress.part("Preparing", 0, PICTURE_SHARE))
     with timings.measure("generate"):
         part = progress.part("Generating", PICTURE_SHARE, ENGINE_SHARE)
-        generation = engine.generate(conditions, part)
+        generation = engine.generate(inputs, part)
     _write_products(
         generation.cloud,
         generation.surface,
@@ -125,13 +125,13 @@ class _Extraction:
 
 def _prepare(
     request: GenerateRequest, pictures: Mapping[ConditionKind, Path], progress: Progress
-) -> Conditions:
+) -> EngineInputs:
     progress.step(0, 1)
     images = {role: read_picture(path) for role, path in pictures.items()}
     if ConditionKind.IMAGE in images:
         images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
     progress.step(1, 1)
-    return Conditions(
+    return EngineInputs(
         prompt=request.prompt.strip(),
         variant=request.variant,
         pictures=images,

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from splatsmith.contract.cards import Checkpoint, ConditionKind
-from splatsmith.engines.base import Conditions
+from splatsmith.engines.base import EngineInputs
 from splatsmith.engines.diffsplat import catalogue as published
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.engine import load
@@ -35,8 +35,8 @@ def copies(repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def generate(variant: str) -> None:
-    conditions = Conditions("a box", variant, {}, CARD.check_parameters({"steps": 1}))
-    load(variant, "cpu").generate(conditions, silent())
+    inputs = EngineInputs("a box", variant, {}, CARD.check_parameters({"steps": 1}))
+    load(variant, "cpu").generate(inputs, silent())
 
 
 def spoil(file: Path, change: dict[str, torch.Tensor | None]) -> None:

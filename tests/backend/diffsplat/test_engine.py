@@ -15,7 +15,7 @@ from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import GenerateRequest, Product
-from splatsmith.engines.base import Conditions, Generation
+from splatsmith.engines.base import EngineInputs, Generation
 from splatsmith.engines.diffsplat.card import CARD, MAPS
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
 from splatsmith.engines.diffsplat.variants import FAMILIES
@@ -43,8 +43,8 @@ def make(
     **parameters: object,
 ) -> Generation:
     complete = CARD.check_parameters({"steps": 2, **parameters})
-    conditions = Conditions(prompt, "", pictures or {}, complete)
-    return engine.generate(conditions, progress or silent())
+    inputs = EngineInputs(prompt, "", pictures or {}, complete)
+    return engine.generate(inputs, progress or silent())
 
 
 def red_square() -> Picture:

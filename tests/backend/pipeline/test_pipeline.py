@@ -25,7 +25,7 @@ from splatsmith.contract.protocol import (
     Turntable,
 )
 from splatsmith.engines import registry
-from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
+from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
@@ -135,8 +135,8 @@ def test_an_engine_may_bring_its_own_surface(tmp_path: Path, shelf: EngineShelf)
     own = trimesh.creation.icosphere(subdivisions=1)
 
     class Sculptor:
-        def generate(self, conditions: Conditions, progress: Progress) -> Generation:
-            cloud = shelf.take("lattice", "cube").generate(conditions, progress).cloud
+        def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
+            cloud = shelf.take("lattice", "cube").generate(inputs, progress).cloud
             return Generation(cloud, ConditioningCamera(0, 3, 40), own)
 
     workshop = EngineShelf("cpu")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from splatsmith.conditioning.framing import frame_cutout
 from splatsmith.contract.cards import ConditionKind
-from splatsmith.engines.base import Conditions, Generation
+from splatsmith.engines.base import EngineInputs, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
 from splatsmith.engines.sprout.color_names import has_mainly
@@ -41,7 +41,7 @@ def make(
         {} if cutout is None else {ConditionKind.IMAGE: cutout}
     )
     complete = CARD.check_parameters({"steps": 2, **parameters})
-    return sprout.generate(Conditions(prompt, "base", pictures, complete), progress or silent())
+    return sprout.generate(EngineInputs(prompt, "base", pictures, complete), progress or silent())
 
 
 def red_square() -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from splatsmith.contract.cards import Checkpoint, ConditionKind
-from splatsmith.engines.base import Conditions
+from splatsmith.engines.base import EngineInputs
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
 from splatsmith.engines.diffsplat.variants import FAMILIES
@@ -136,11 +136,9 @@ def _run(
     """Seconds of one job, to the cloud in the host's memory; `more` are parameters."""
     given = {"seed": number, "precision": dtype, "memory": "fast", **more}
     parameters = CARD.check_parameters(given)
-    conditions = Conditions(
-        f"chair number {number}", "", parameters=parameters, pictures=shown or {}
-    )
+    inputs = EngineInputs(f"chair number {number}", "", parameters=parameters, pictures=shown or {})
     start = time.perf_counter()
-    engine.generate(conditions, silent())
+    engine.generate(inputs, silent())
     return time.perf_counter() - start
 
 

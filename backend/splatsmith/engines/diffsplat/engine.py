@@ -15,7 +15,7 @@ from ...memory import check_memory
 from ...nn.cuda_graphs import RecordedDenoiser
 from ...progress import Progress
 from ...weights import require
-from ..base import ConditioningCamera, Conditions, Generation
+from ..base import ConditioningCamera, EngineInputs, Generation
 from .cameras import camera_to_world, intrinsics
 from .card import CARD
 from .denoisers import MultiViewUNet
@@ -43,29 +43,29 @@ class DiffSplat:
         self._reading: Reading | None = None
 
     @torch.inference_mode()
-    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+    def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
         """Read the prompt, look at the picture, sample the views' latents, decode them.
 
         Raises:
             InvalidRequest, UnreadablePicture: what was given does not go together.
             WeightsMissing, WeightsDamaged, OutOfMemory: what the names say.
         """
-        settings = read_settings(conditions, self._family)
-        demand = self._demand(conditions, settings)
+        settings = read_settings(inputs, self._family)
+        demand = self._demand(inputs, settings)
         networks = self._loaded(settings, demand)
         with told_when_full(networks.residence, demand):
-            return self._make(conditions, settings, networks, progress)
+            return self._make(inputs, settings, networks, progress)
 
     def _make(
-        self, conditions: Conditions, settings: Settings, networks: Networks, progress: Progress
+        self, inputs: EngineInputs, settings: Settings, networks: Networks, progress: Progress
     ) -> Generation:
         steps = settings.steps + 2
         progress.step(0, steps)
-        reading = self._read(conditions.prompt, settings, networks)
+        reading = self._read(inputs.prompt, settings, networks)
         progress.step(1, steps)
-        guided, denoise = self._denoiser(conditions, networks)
+        guided, denoise = self._denoiser(inputs, networks)
         size = guided.network.latent_size
-        seen = look(conditions, settings, networks, size)
+        seen = look(inputs, settings, networks, size)
         told = tell(reading.text, seen, settings, size)
         solver = self._solver(settings, networks, has_picture=seen.picture is not None)
         noise = self._noise(settings.seed, draws_needed(solver), networks, size)
@@ -78,11 +78,11 @@ class DiffSplat:
         camera = ConditioningCamera(seen.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=reading.notes)
 
-    def _demand(self, conditions: Conditions, settings: Settings) -> Demand:
+    def _demand(self, inputs: EngineInputs, settings: Settings) -> Demand:
         """The memory for the networks that the request needs; all of them must be here."""
-        given = frozenset({*conditions.pictures, ConditionKind.TEXT})
+        given = frozenset({*inputs.pictures, ConditionKind.TEXT})
         variant = CARD.variant(self._family.id)
-        checkpoints = variant.required_checkpoints(given, conditions.parameters)
+        checkpoints = variant.required_checkpoints(given, inputs.parameters)
         require(checkpoints)
         dtype = choose_precision(settings.precision, self._device)
         sizes = [bytes_needed(each, dtype) for each in checkpoints]
@@ -109,12 +109,10 @@ class DiffSplat:
             self._reading = kept = read_prompts(prompts, settings.t5, self._family, networks)
         return kept
 
-    def _denoiser(
-        self, conditions: Conditions, networks: Networks
-    ) -> tuple[GuidedDenoiser, Denoise]:
+    def _denoiser(self, inputs: EngineInputs, networks: Networks) -> tuple[GuidedDenoiser, Denoise]:
         """The network that is sampled, and how it is called: where it stays, from a recording."""
-        network = networks.denoiser(ConditionKind.IMAGE in conditions.pictures)
-        kind, control_net = chosen_map(conditions), None
+        network = networks.denoiser(ConditionKind.IMAGE in inputs.pictures)
+        kind, control_net = chosen_map(inputs), None
         if kind and isinstance(network, MultiViewUNet):
             control_net = networks.control_net(kind, network)
         kept = self._guided

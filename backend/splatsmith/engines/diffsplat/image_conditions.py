@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...contract.cards import ConditionKind
-from ..base import Conditions
+from ..base import EngineInputs
 from .cameras import camera_to_world, intrinsics, plucker_maps, shrink_maps
 from .control_maps import show_map
 from .denoisers import Text
@@ -34,7 +34,7 @@ class Seen:
     control: Tensor | None = None
 
 
-def look(conditions: Conditions, settings: Settings, networks: Networks, size: int) -> Seen:
+def look(inputs: EngineInputs, settings: Settings, networks: Networks, size: int) -> Seen:
     """At the picture or the map, for latents of `size` a side.
 
     Raises:
@@ -42,11 +42,11 @@ def look(conditions: Conditions, settings: Settings, networks: Networks, size: i
         WeightsMissing, WeightsDamaged: what the names say.
     """
     pixels = size * PIXELS
-    if kind := chosen_map(conditions):
-        return Seen(settings.elevation, control=show_map(kind, conditions.pictures[kind], pixels))
-    if ConditionKind.IMAGE not in conditions.pictures:
+    if kind := chosen_map(inputs):
+        return Seen(settings.elevation, control=show_map(kind, inputs.pictures[kind], pixels))
+    if ConditionKind.IMAGE not in inputs.pictures:
         return Seen(settings.elevation)
-    cutout = conditions.pictures[ConditionKind.IMAGE]
+    cutout = inputs.pictures[ConditionKind.IMAGE]
     picture = show_picture(cutout, pixels, settings.preparation).to(networks.residence.device)
     elevation = settings.elevation
     if settings.estimate_elevation:

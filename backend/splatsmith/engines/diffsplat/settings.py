@@ -8,7 +8,7 @@ import torch
 
 from ...contract.cards import ConditionKind
 from ...contract.problems import InvalidRequest
-from ..base import Conditions
+from ..base import EngineInputs
 from .card import MAPS, OWN
 from .variants import Family
 
@@ -56,19 +56,19 @@ class Settings:
         )
 
 
-def read_settings(conditions: Conditions, family: Family) -> Settings:
+def read_settings(inputs: EngineInputs, family: Family) -> Settings:
     """The completed settings of a request.
 
     Raises:
         InvalidRequest: they contradict each other or the variant.
     """
-    settings = Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
-    return settings.completed(family, ConditionKind.IMAGE in conditions.pictures)
+    settings = Settings(**inputs.parameters)  # pyright: ignore[reportArgumentType]
+    return settings.completed(family, ConditionKind.IMAGE in inputs.pictures)
 
 
-def chosen_map(conditions: Conditions) -> ConditionKind | None:
+def chosen_map(inputs: EngineInputs) -> ConditionKind | None:
     """Which map is given: depth, normal, canny or none; the card makes them mutually exclusive."""
-    return next((each for each in MAPS if each in conditions.pictures), None)
+    return next((each for each in MAPS if each in inputs.pictures), None)
 
 
 def choose_precision(wanted: str, device: str) -> torch.dtype:

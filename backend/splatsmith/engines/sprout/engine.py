@@ -18,7 +18,7 @@ from ...gaussians.gaussian_batch import GaussianBatch, to_cloud
 from ...nn.cuda_graphs import Evaluate, RecordedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
-from ..base import ConditioningCamera, Conditions, Generation
+from ..base import ConditioningCamera, EngineInputs, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
 from .color_names import in_color
@@ -76,15 +76,15 @@ class Sprout:
         self._device = device
 
     @torch.inference_mode()
-    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+    def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
         """One asset. A picture is first estimated in one evaluation; its latents are then noised
         as far as `detail` says, sampled anew and fitted to the picture. Text alone is sampled from
         noise, with guidance.
         """
-        settings = _Settings(**conditions.parameters)  # pyright: ignore[reportArgumentType]
-        wording = Wording.of(conditions.prompt)
+        settings = _Settings(**inputs.parameters)  # pyright: ignore[reportArgumentType]
+        wording = Wording.of(inputs.prompt)
         read, remarks = self._reader.read(wording) if wording.prompt.strip() else (None, ())
-        told = self._condition(conditions, read, settings)
+        told = self._condition(inputs, read, settings)
         gaussians = (
             self._of_text(told, settings, progress)
             if told.picture is None
@@ -143,10 +143,10 @@ class Sprout:
         return add_noise(guess, noise, torch.tensor([settings.detail]).to(guess)), times
 
     def _condition(
-        self, conditions: Conditions, read: EncodedText | None, settings: _Settings
+        self, inputs: EngineInputs, read: EncodedText | None, settings: _Settings
     ) -> Condition:
         text, mask = self._words(read)
-        cutout = conditions.pictures.get(ConditionKind.IMAGE)
+        cutout = inputs.pictures.get(ConditionKind.IMAGE)
         if cutout is None:
             return Condition(text, mask)
         picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)

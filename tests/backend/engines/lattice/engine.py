@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
+from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
 
 MOST_WORDS = 100  # that it reads
@@ -18,14 +18,14 @@ SIDE = 7  # Gaussians along an edge of the cube
 
 
 class Lattice:
-    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
-        steps, pause = (conditions.parameters[name] for name in ("steps", "pause"))
-        seed, hollow = (conditions.parameters[name] for name in ("seed", "hollow"))
+    def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
+        steps, pause = (inputs.parameters[name] for name in ("steps", "pause"))
+        seed, hollow = (inputs.parameters[name] for name in ("seed", "hollow"))
         for step in range(int(steps)):
             progress.step(step, int(steps))
-            _misbehave(str(conditions.parameters["fault"]))
+            _misbehave(str(inputs.parameters["fault"]))
             time.sleep(float(pause))
-        words = len(conditions.prompt.split())
+        words = len(inputs.prompt.split())
         notes = (f"The prompt was cut after word {MOST_WORDS}.",) if words > MOST_WORDS else ()
         cube = _cube(int(seed), bool(hollow))
         return Generation(cube, ConditioningCamera(15, 3, 40), notes=notes)

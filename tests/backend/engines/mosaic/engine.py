@@ -6,7 +6,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from splatsmith.contract.cloud import GaussianCloud
-from splatsmith.engines.base import ConditioningCamera, Conditions, Generation
+from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
 from splatsmith.weights import files_of
 
@@ -19,7 +19,7 @@ class Mosaic:
         (file,) = files_of(checkpoint, checkpoint.files[1].path)
         self._body = load_file(file)["body.weight"]
 
-    def generate(self, conditions: Conditions, progress: Progress) -> Generation:
+    def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
         count = len(self._body)
         progress.step(1, 1)
         cloud = GaussianCloud(
