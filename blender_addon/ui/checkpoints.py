@@ -24,7 +24,7 @@ OFFLINE = "Allow online access in Preferences > System first"
 STATE_ICONS = {
     CheckpointState.ABSENT: "IMPORT",
     CheckpointState.PARTIAL: "SORTTIME",
-    CheckpointState.HERE: "CHECKMARK",
+    CheckpointState.PRESENT: "CHECKMARK",
     CheckpointState.DAMAGED: "ERROR",
 }
 
@@ -108,7 +108,7 @@ class SPLATSMITH_PT_checkpoints(InSidebar, bpy.types.Panel):
             total = sum(_left(each, statuses.get(each.id)) for each in missing)
             text = f"Download What Is Needed ({total / GIGABYTE:.1f} GB)"
             self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
-        here = {each.id for each in now.weights if each.state is CheckpointState.HERE}
+        here = {each.id for each in now.weights if each.state is CheckpointState.PRESENT}
         if not bpy.app.online_access and any(c.id not in here for c in hub_checkpoints(settings)):
             draw_text(self.layout, context, f"{OFFLINE}.")
 
@@ -126,7 +126,7 @@ def _draw_checkpoint(
     row = column.row(align=True)
     state = status.state if status else CheckpointState.ABSENT
     row.label(text=checkpoint.title, icon=STATE_ICONS[state])
-    if status is None or state is CheckpointState.HERE:
+    if status is None or state is CheckpointState.PRESENT:
         return
     share = status.present_bytes / max(status.size_bytes, 1)
     if state is CheckpointState.PARTIAL:

@@ -31,5 +31,5 @@ def missing_checkpoints(settings: SplatsmithSettings, now: Snapshot) -> tuple[Ch
     given = settings.conditions() or frozenset({ConditionKind.TEXT})
     needed = variant.required_checkpoints(given, settings.recipe().parameters)
     states = {status.id: status.state for status in now.weights}
-    here = CheckpointState.HERE
+    here = CheckpointState.PRESENT
     return tuple(c for c in needed if states.get(c.id, here) is not here)

@@ -109,7 +109,7 @@ def test_a_backend_that_was_started_offline_goes_online_when_asked(
 
     api.download(BOTH)
 
-    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)
 
 
 def test_the_token_of_the_preferences_opens_the_gate(
@@ -157,11 +157,11 @@ def test_the_button_asks_for_the_licence_once(online: None, panel: bpy.types.Pro
 
     assert bpy.ops.splatsmith.download(accept=True) == {"FINISHED"}
 
-    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)
     assert why_not(panel, api.snapshot()) == ""
     engine_group(panel).variant = "large"
     assert bpy.ops.splatsmith.download(checkpoint="mosaic-large") == {"FINISHED"}
-    await_true(lambda: states()["mosaic-large"] is CheckpointState.HERE)
+    await_true(lambda: states()["mosaic-large"] is CheckpointState.PRESENT)
     with pytest.raises(RuntimeError, match="Nothing is missing"):
         bpy.ops.splatsmith.download()
 
@@ -180,4 +180,4 @@ def test_a_download_in_the_list_can_be_cancelled_and_tried_again(
 
     api.retry(api.snapshot().jobs[0].id)
 
-    await_true(lambda: states()["mosaic-small"] is CheckpointState.HERE)
+    await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)

@@ -1,6 +1,6 @@
-"""The commands and their options; the options of an engine are drawn from its card.
+"""Commands and options. An engine's options are made from its card.
 
-argparse, because half of the options are known only when the engine is.
+argparse, because those options are known only once --engine was read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from .product_options import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 
-PARAMETER = "parameter:"  # marks an engine's parameters among the parsed options
+PARAMETER = "parameter:"  # prefix of an engine's parameters among the parsed options
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in our own form."""
+    """Raises InvalidRequest instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise InvalidRequest(f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")
@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the command's function as `run`, the engine's parameters as `parameters`.
 
     Raises:
-        InvalidRequest: the arguments make no sense.
+        InvalidRequest: an argument is unknown, missing or malformed.
         NotFound: there is no such engine.
     """
     first = Parser(add_help=False, allow_abbrev=False)
@@ -120,7 +120,7 @@ def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for its files (default: its name)"
     )
-    _add_making(command, card)
+    _add_generation_options(command, card)
 
 
 def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -> None:
@@ -139,7 +139,7 @@ def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -
         metavar="DIR",
         help="folder for the assets' folders (default: out)",
     )
-    _add_making(command, card)
+    _add_generation_options(command, card)
 
 
 def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -167,8 +167,8 @@ def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
 
 
-def _add_making(command: Parser, card: EngineCard) -> None:
-    """The options of everything that makes assets."""
+def _add_generation_options(command: Parser, card: EngineCard) -> None:
+    """Options of the commands that generate."""
     command.add_argument("--engine", default=DEFAULT_ENGINE, help="see `splatsmith engines`")
     command.add_argument("--variant", default="", help="default: the engine's first")
     add_products(command, tuple(Product), "; splats always")
@@ -194,13 +194,13 @@ def _add_making(command: Parser, card: EngineCard) -> None:
 
 
 def _add_common(command: Parser) -> None:
-    """The options of everything that works on a device."""
+    """Options of the commands that use a device."""
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     command.add_argument("--debug", action="store_true", help="show tracebacks and the log")
 
 
 def _value(spec: ParameterSpec, text: str) -> object:
-    """The text as the parameter's type where it is one; the card says what is wrong if not."""
+    """`text` in the parameter's type if it parses as such; the card reports it otherwise."""
     try:
         if spec.type in (ParameterType.INT, ParameterType.FLOAT):
             return float(text) if spec.type is ParameterType.FLOAT else int(text)

@@ -1,4 +1,4 @@
-"""splatsmith batch: an asset of every prompt, row or picture."""
+"""splatsmith batch: one asset for each prompt, row or picture."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import argparse
 from functools import partial
 
 from ..contract.batches import BatchItem, read_batch
-from .batch_runner import Task, make_each
-from .console import Screen
+from .batch_runner import BatchTask, run_batch_items
+from .console import ConsoleOutput
 from .generate import request_of
-from .local_runner import Generation, order_generation
+from .local_runner import GenerationJob, prepare_generation
 
 
-def run_batch(options: argparse.Namespace, screen: Screen) -> int:
+def run_batch(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Make every asset of the batch."""
     items = read_batch(options.source)
-    tasks = [Task(item.name, partial(_order, item, options)) for item in items]
-    return make_each(tasks, options, screen)
+    tasks = [BatchTask(item.name, partial(_prepare, item, options)) for item in items]
+    return run_batch_items(tasks, options, console)
 
 
-def _order(item: BatchItem, options: argparse.Namespace) -> Generation:
+def _prepare(item: BatchItem, options: argparse.Namespace) -> GenerationJob:
     request = request_of(options, item.prompt, item.name)
     request.parameters.update(item.parameters)
-    return order_generation(request, item.pictures)
+    return prepare_generation(request, item.pictures)

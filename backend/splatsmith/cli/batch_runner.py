@@ -1,4 +1,4 @@
-"""Many assets, one folder each; goes on past failures, and where it stopped."""
+"""Batches: one folder an asset; continues past failures, and skips what an earlier run finished."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
 from ..error_mapping import explain
 from ..worker.artifacts import read_notes
-from .console import Screen
-from .local_runner import Order, Workshop
+from .console import ConsoleOutput
+from .local_runner import LocalJob, LocalRunner
 
 SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
-class Task:
-    """One asset to make; `order` checks what it takes, and may fail as the making may."""
+class BatchTask:
+    """One asset to make. `prepare` checks its inputs, and raises as `LocalRunner.run` does."""
 
     name: str
-    order: Callable[[], Order]
+    prepare: Callable[[], LocalJob]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a task: "made", "kept" from an earlier run, or "failed" and why.
+class BatchResult:
+    """A finished item of the batch, as in summary.json.
 
-    notes: what the engine had to say of the asset.
+    state: "made", "kept" from an earlier run, or "failed" with the `problem`.
+    notes: the engine's notes for the user.
     """
 
     name: str
@@ -42,66 +43,72 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def make_each(tasks: Sequence[Task], options: argparse.Namespace, screen: Screen) -> int:
-    """Make every asset that is not there yet, under `options.out`; writes a summary at the end.
+def run_batch_items(
+    tasks: Sequence[BatchTask], options: argparse.Namespace, console: ConsoleOutput
+) -> int:
+    """Make every asset that is not complete yet, under `options.out`, and write a summary.
 
     Returns the exit code.
     """
-    workshop = Workshop(options.device)
-    outcomes: list[Outcome] = []
+    runner = LocalRunner(options.device)
+    results: list[BatchResult] = []
     try:
         for number, task in enumerate(tasks, start=1):
             title = f"{number}/{len(tasks)} {task.name}"
-            outcomes.append(_make(task, options.out, workshop, screen, title))
-            screen.say(_line(title, outcomes[-1]))
+            results.append(_run_item(task, options.out, runner, console, title))
+            console.print_status(_status_line(title, results[-1]))
     finally:
-        _summarize(outcomes, options.out)
-    _conclude(outcomes, options, screen)
-    return 1 if any(outcome.problem for outcome in outcomes) else 0
+        _write_summary(results, options.out)
+    _print_summary(results, options, console)
+    return 1 if any(result.problem for result in results) else 0
 
 
-def _make(task: Task, out: Path, workshop: Workshop, screen: Screen, title: str) -> Outcome:
+def _run_item(
+    task: BatchTask, out: Path, runner: LocalRunner, console: ConsoleOutput, title: str
+) -> BatchResult:
     folder = out / file_name(task.name)
     try:
-        order = task.order()
-        if _is_there(folder, order):
-            return Outcome(task.name, folder.name, "kept")
-        with screen.progress(title) as report:
-            workshop.make(order, folder, report)
-    except (SplatsmithError, OSError, MemoryError, RuntimeError) as fault:
-        known = explain(fault)
+        job = task.prepare()
+        if _is_complete(folder, job):
+            return BatchResult(task.name, folder.name, "kept")
+        with console.progress(title) as report:
+            runner.run(job, folder, report)
+    except (SplatsmithError, OSError, MemoryError, RuntimeError) as error:
+        known = explain(error)
         if known is None:
             raise
-        return Outcome(task.name, folder.name, "failed", known.problem)
-    return Outcome(task.name, folder.name, "made", notes=read_notes(folder))
+        return BatchResult(task.name, folder.name, "failed", known.problem)
+    return BatchResult(task.name, folder.name, "made", notes=read_notes(folder))
 
 
-def _is_there(folder: Path, order: Order) -> bool:
+def _is_complete(folder: Path, job: LocalJob) -> bool:
     """Whether the folder holds the results of this very request."""
     try:
         record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return record.get("request") == to_json(order.request)
+    return record.get("request") == to_json(job.request)
 
 
-def _line(title: str, outcome: Outcome) -> str:
-    said = [outcome.problem.sentence] if outcome.problem else outcome.notes
-    return ": ".join([title, outcome.state, *said])
+def _status_line(title: str, result: BatchResult) -> str:
+    details = [result.problem.sentence] if result.problem else result.notes
+    return ": ".join([title, result.state, *details])
 
 
-def _summarize(outcomes: list[Outcome], out: Path) -> None:
+def _write_summary(results: list[BatchResult], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     part = out / f".{SUMMARY}"
-    text = json.dumps(to_json(outcomes), indent=2, ensure_ascii=False)
+    text = json.dumps(to_json(results), indent=2, ensure_ascii=False)
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(out / SUMMARY)
 
 
-def _conclude(outcomes: list[Outcome], options: argparse.Namespace, screen: Screen) -> None:
+def _print_summary(
+    results: list[BatchResult], options: argparse.Namespace, console: ConsoleOutput
+) -> None:
     if options.json:
-        screen.show_json(to_json(outcomes))
+        console.print_json(to_json(results))
         return
-    states = [outcome.state for outcome in outcomes]
+    states = [result.state for result in results]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("made", "kept", "failed"))
-    screen.show(f"{counts}; see {options.out / SUMMARY}")
+    console.print_result(f"{counts}; see {options.out / SUMMARY}")

@@ -1,4 +1,4 @@
-"""What the command line shows: results on standard output, everything else on standard error."""
+"""Terminal output: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from ..contract.problems import SplatsmithError
 from ..progress import Report
 
 
-class Screen:
-    """The terminal, or what stands in its place."""
+class ConsoleOutput:
+    """Prints results, status lines, errors and progress bars."""
 
     def __init__(self) -> None:
         self._results = Console(highlight=False, soft_wrap=True)
-        self._remarks = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def say(self, remark: str) -> None:
-        """A remark for whoever watches."""
-        self._remarks.print(remark, markup=False)
+    def print_status(self, text: str) -> None:
+        """A line on standard error."""
+        self._messages.print(text, markup=False)
 
-    def complain(self, error: SplatsmithError) -> None:
-        """What was wrong and what to do."""
-        self._remarks.print(f"[red]Error:[/red] {_plain(str(error))}")
+    def print_error(self, error: SplatsmithError) -> None:
+        """The error's sentences, in red."""
+        self._messages.print(f"[red]Error:[/red] {_escape_markup(str(error))}")
 
-    def show(self, result: str | Table) -> None:
-        """A result for people."""
+    def print_result(self, result: str | Table) -> None:
+        """A result as text on standard output."""
         self._results.print(result, markup=False)
 
-    def show_json(self, result: object) -> None:
-        """A result for programs."""
+    def print_json(self, result: object) -> None:
+        """A result as JSON on standard output."""
         self._results.file.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Report]:
-        """A bar while the work goes on; yields what to report its fraction and stage to."""
+        """A progress bar; yields the function that updates its fraction and stage."""
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -47,8 +47,8 @@ class Screen:
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
         )
-        quiet = not self._remarks.is_terminal
-        with Progress(*columns, console=self._remarks, transient=True, disable=quiet) as bar:
+        hidden = not self._messages.is_terminal
+        with Progress(*columns, console=self._messages, transient=True, disable=hidden) as bar:
             task = bar.add_task(title, total=1.0)
 
             def report(fraction: float, stage: str) -> None:
@@ -57,5 +57,5 @@ class Screen:
             yield report
 
 
-def _plain(text: str) -> str:
+def _escape_markup(text: str) -> str:
     return text.replace("[", "\\[")

@@ -1,4 +1,4 @@
-"""splatsmith engines: what there is to choose from."""
+"""splatsmith engines: the engines with their variants and parameters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rich.table import Table
 from ..contract.cards import EngineCard
 from ..contract.jsonable import to_json
 from ..engines import registry
-from .console import Screen
+from .console import ConsoleOutput
 
 
-def run_engines(options: argparse.Namespace, screen: Screen) -> int:
+def run_engines(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """List the engines with their variants and parameters."""
     if options.json:
-        screen.show_json(to_json(registry.cards()))
+        console.print_json(to_json(registry.cards()))
         return 0
     for card in registry.cards():
-        screen.show(f"{card.id}: {card.title} ({card.quality})\n{card.description}\n")
-        screen.show(_variants(card))
-        screen.show(_parameters(card))
+        console.print_result(f"{card.id}: {card.title} ({card.quality})\n{card.description}\n")
+        console.print_result(_variants(card))
+        console.print_result(_parameters(card))
     return 0
 
 

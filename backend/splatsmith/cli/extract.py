@@ -1,4 +1,4 @@
-"""splatsmith extract: meshes and points from splat files, whoever made them."""
+"""splatsmith extract: meshes and points from splat files of any origin."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ from ..contract.batches import distinct_names
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractRequest
-from .batch_runner import Task, make_each
-from .console import Screen
-from .generate import listed
-from .local_runner import Extraction, Workshop, order_extraction
-from .product_options import extraction_of
+from .batch_runner import BatchTask, run_batch_items
+from .console import ConsoleOutput
+from .generate import artifact_lines
+from .local_runner import ExtractionJob, LocalRunner, prepare_extraction
+from .product_options import extraction_options
 
 CLOUD_SUFFIX = ".ply"
 
 
-def run_extract(options: argparse.Namespace, screen: Screen) -> int:
+def run_extract(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Extract from one file into --out, or from many into a folder each under it."""
-    template = ExtractRequest("", tuple(options.products), extraction_of(options))
+    template = ExtractRequest("", tuple(options.products), extraction_options(options))
     given: list[Path] = options.clouds
     if len(given) == 1 and not given[0].is_dir():
-        return _extract_one(order_extraction(template, given[0], _name(given[0])), options, screen)
+        return _extract_one(
+            prepare_extraction(template, given[0], _name(given[0])), options, console
+        )
     clouds = _all_clouds(given)
     names = distinct_names(_name(cloud) for cloud in clouds)
     tasks = [
-        Task(name, partial(order_extraction, template, cloud, name))
+        BatchTask(name, partial(prepare_extraction, template, cloud, name))
         for name, cloud in zip(names, clouds, strict=True)
     ]
-    return make_each(tasks, options, screen)
+    return run_batch_items(tasks, options, console)
 
 
-def _extract_one(order: Extraction, options: argparse.Namespace, screen: Screen) -> int:
-    with screen.progress(order.request.title) as report:
-        artifacts = Workshop(options.device).make(order, options.out, report)
+def _extract_one(job: ExtractionJob, options: argparse.Namespace, console: ConsoleOutput) -> int:
+    with console.progress(job.request.title) as report:
+        artifacts = LocalRunner(options.device).run(job, options.out, report)
     if options.json:
-        screen.show_json({"folder": str(options.out), "artifacts": to_json(artifacts)})
+        console.print_json({"folder": str(options.out), "artifacts": to_json(artifacts)})
     else:
-        screen.show(listed(options.out, artifacts))
+        console.print_result(artifact_lines(options.out, artifacts))
     return 0
 
 

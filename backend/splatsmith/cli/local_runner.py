@@ -1,4 +1,4 @@
-"""Carrying out requests in this process: for the commands that need no service."""
+"""Requests run in this process, for the commands that need no service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..worker.artifacts import describe_artifacts, move_artifacts
 
 
 @dataclass(frozen=True)
-class Generation:
+class GenerationJob:
     """A completed request and the pictures that it names by their SHA-256."""
 
     request: GenerateRequest
@@ -34,56 +34,56 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Extraction:
+class ExtractionJob:
     """A request and the splat file that it names by its SHA-256."""
 
     request: ExtractRequest
     cloud: Path
 
 
-Order = Generation | Extraction
+LocalJob = GenerationJob | ExtractionJob
 
 
-class Workshop:
-    """An engine kept warm on one device, and Ctrl+C."""
+class LocalRunner:
+    """Runs jobs on one device, with the engine kept loaded in between; Ctrl+C cancels."""
 
     def __init__(self, device: str) -> None:
-        # torch comes with these: whoever only lists engines shall not wait for it.
+        # These import torch, which commands that only list must not wait for.
         from ..devices import choose_device, use_all_cores
         from ..worker.engine_cache import EngineShelf
 
-        self._shelf = EngineShelf(choose_device(device))
+        self._engines = EngineShelf(choose_device(device))
         use_all_cores()
 
-    def make(self, order: Order, folder: Path, report: Report) -> tuple[Artifact, ...]:
-        """Make an asset; its files appear in `folder` all at once, or none.
+    def run(self, job: LocalJob, folder: Path, report: Report) -> tuple[Artifact, ...]:
+        """Run a job; its files appear in `folder` all at once, or not at all.
 
         Raises:
             Cancelled: Ctrl+C was pressed.
-            SplatsmithError: what went wrong.
+            SplatsmithError: the job failed.
         """
-        if isinstance(order, Extraction):
-            _refuse_overwriting(order.cloud, folder)
-        with stopped_by_interrupt() as stop, written_aside(folder) as partial:
+        if isinstance(job, ExtractionJob):
+            _refuse_overwriting(job.cloud, folder)
+        with cancel_on_interrupt() as stop, partial_directory(folder) as partial:
             progress = Progress(report, stop.is_set)
-            self._carry_out(order, partial, progress)
+            self._run_pipeline(job, partial, progress)
             artifacts = describe_artifacts(partial)
             progress.step(1, 1)
             move_artifacts(partial, folder)
         return artifacts
 
-    def _carry_out(self, order: Order, folder: Path, progress: Progress) -> None:
+    def _run_pipeline(self, job: LocalJob, folder: Path, progress: Progress) -> None:
         from ..worker import pipeline  # torch, as above
 
-        if isinstance(order, Generation):
-            pipeline.generate(order.request, order.pictures, folder, self._shelf, progress)
+        if isinstance(job, GenerationJob):
+            pipeline.generate(job.request, job.pictures, folder, self._engines, progress)
         else:
-            pipeline.extract(order.request, order.cloud, folder, self._shelf.device, progress)
+            pipeline.extract(job.request, job.cloud, folder, self._engines.device, progress)
 
 
-def order_generation(
+def prepare_generation(
     request: GenerateRequest, pictures: Mapping[ConditionKind, Path]
-) -> Generation:
+) -> GenerationJob:
     """Check `request`, with `pictures` by role, against its engine's card.
 
     Raises:
@@ -100,17 +100,17 @@ def order_generation(
             completed.conditions, completed.parameters
         )
     )
-    return Generation(completed, dict(pictures))
+    return GenerationJob(completed, dict(pictures))
 
 
-def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extraction:
-    """What `template` asks for, of the splat file `cloud`.
+def prepare_extraction(template: ExtractRequest, cloud: Path, name: str) -> ExtractionJob:
+    """An extraction as in `template`, from the splat file `cloud`.
 
     Raises:
         UnreadableCloud: there is no such file, or it may not be read.
     """
     try:
-        return Extraction(replace(template, cloud=file_digest(cloud), name=name), cloud)
+        return ExtractionJob(replace(template, cloud=file_digest(cloud), name=name), cloud)
     except OSError as error:
         raise UnreadableCloud(
             f"{cloud} cannot be read: {error.strerror}.", "Check the name."
@@ -118,7 +118,7 @@ def order_extraction(template: ExtractRequest, cloud: Path, name: str) -> Extrac
 
 
 def _refuse_overwriting(cloud: Path, folder: Path) -> None:
-    """Results must not take the place of the asset that they are taken from, nor its record."""
+    """Results must not replace the asset that they are extracted from, nor its record."""
     if cloud.name in MEDIA_TYPES and cloud.resolve().parent == folder.resolve():
         raise InvalidRequest(
             f"The results would be written over those that {cloud} belongs to.",
@@ -127,7 +127,7 @@ def _refuse_overwriting(cloud: Path, folder: Path) -> None:
 
 
 @contextmanager
-def stopped_by_interrupt() -> Iterator[threading.Event]:
+def cancel_on_interrupt() -> Iterator[threading.Event]:
     """The first Ctrl+C sets the event; a second one interrupts at once."""
     stop = threading.Event()
     before = signal.getsignal(signal.SIGINT)
@@ -144,8 +144,8 @@ def stopped_by_interrupt() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def written_aside(folder: Path) -> Iterator[Path]:
-    """A folder inside `folder`, to be emptied by the one who fills it; gone at the end.
+def partial_directory(folder: Path) -> Iterator[Path]:
+    """A temporary directory inside `folder`, removed at the end with what is left in it.
 
     Raises:
         StorageFull: `folder` cannot be made or written.

@@ -1,4 +1,4 @@
-"""From the arguments to an exit code: 0 done, 1 failed, 2 asked for wrongly, 130 stopped."""
+"""Entry point. Exit codes: 0 done, 1 failed, 2 invalid request, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from ..contract.problems import SplatsmithError
 from ..error_mapping import explain
 from ..errors import Cancelled
 from .arguments import parse
-from .console import Screen
+from .console import ConsoleOutput
 
-DONE, FAILED, ASKED_WRONGLY, STOPPED = 0, 1, 2, 130
-# Problems that another request would not have; as HTTP says it.
-STATUS_OF_WRONG_REQUESTS = {404, 413, 422}
+FAILED, INVALID, INTERRUPTED = 1, 2, 130
+# HTTP statuses of problems with the request itself.
+INVALID_REQUEST_STATUSES = {404, 413, 422}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with `arguments` (default: the process's); returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    screen = Screen()
+    console = ConsoleOutput()
     try:
         options = parse(given)
     except SplatsmithError as error:
-        screen.complain(error)
-        return ASKED_WRONGLY
+        console.print_error(error)
+        return INVALID
     level = logging.DEBUG if options.debug else options.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s")
     if options.debug:
-        return options.run(options, screen)
-    return _run(options, screen)
+        return options.run(options, console)
+    return _run(options, console)
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> int:
+def _run(options: argparse.Namespace, console: ConsoleOutput) -> int:
     try:
-        return options.run(options, screen)
+        return options.run(options, console)
     except Cancelled:
-        screen.say("Stopped; nothing was written.")
-        return STOPPED
-    except Exception as fault:  # noqa: BLE001  a person reads this, not a programmer
-        known = explain(fault)
+        console.print_status("Stopped; nothing was written.")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  users get one sentence, not a traceback
+        known = explain(error)
         if known is None:
             known = SplatsmithError(
-                f"The program has a fault: {type(fault).__name__}: {fault}.",
+                f"The program has a fault: {type(error).__name__}: {error}.",
                 "Run it again with --debug to see where, and please report it.",
             )
-        screen.complain(known)
-        return ASKED_WRONGLY if known.status in STATUS_OF_WRONG_REQUESTS else FAILED
+        console.print_error(known)
+        return INVALID if known.status in INVALID_REQUEST_STATUSES else FAILED

@@ -1,4 +1,4 @@
-"""The options of what is made from a cloud: the same for every command that makes it."""
+"""Options for products and their extraction, shared by generate, batch and extract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, ExtractionO
 
 @dataclass(frozen=True)
 class _Flag:
-    """How a field of ExtractionOptions is called here, and what it says of itself."""
+    """Command line option of a field of ExtractionOptions."""
 
     name: str
     help: str
@@ -46,7 +46,7 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def one_of(kind: type[Kind]) -> Callable[[str], Kind]:
-    """What turns an option's text into a member of `kind`, or says which there are."""
+    """An argparse type: text to a member of `kind`."""
 
     def read(text: str) -> Kind:
         try:
@@ -75,8 +75,8 @@ def add_products(
         _add_flag(command, field.name, _FLAGS[field.name])
 
 
-def extraction_of(options: argparse.Namespace) -> ExtractionOptions:
-    """The extraction that the parsed options ask for.
+def extraction_options(options: argparse.Namespace) -> ExtractionOptions:
+    """The parsed options as ExtractionOptions.
 
     Raises:
         InvalidRequest: a value is out of range.

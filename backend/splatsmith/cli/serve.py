@@ -6,16 +6,16 @@ import argparse
 
 from ..contract.wire import Handover
 from ..service.server import ServeOptions, serve
-from .console import Screen
+from .console import ConsoleOutput
 
 
-def run_serve(options: argparse.Namespace, screen: Screen) -> int:
+def run_serve(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Serve until told to stop."""
 
     def announce(handover: Handover) -> None:
-        screen.say(f"Listening on {handover.url}; Ctrl+C stops.")
+        console.print_status(f"Listening on {handover.url}; Ctrl+C stops.")
         if options.state_file is None:
-            screen.say(f"Token: {handover.token}")
+            console.print_status(f"Token: {handover.token}")
 
     serve(
         ServeOptions(

@@ -18,10 +18,10 @@ from ..errors import Cancelled
 from ..progress import Progress
 from ..weights import status_of
 from ..weights.licences import accept
-from .console import Screen
-from .local_runner import stopped_by_interrupt
+from .console import ConsoleOutput
+from .local_runner import cancel_on_interrupt
 
-DONE, FAILED, STOPPED = 0, 1, 130
+DONE, FAILED, INTERRUPTED = 0, 1, 130
 GIGABYTE = 1e9
 NAMES = "an engine, one of its variants (engine/variant), or a checkpoint"
 
@@ -56,90 +56,98 @@ def add_weights(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def run_list(options: argparse.Namespace, screen: Screen) -> int:
+def run_list(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """List every checkpoint with its state, size and licence."""
     known = registry.checkpoints().values()
     if options.json:
-        screen.show_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
+        console.print_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
         return DONE
-    name = Column("checkpoint", no_wrap=True)  # to be typed: whole, however narrow the screen
+    name = Column("checkpoint", no_wrap=True)  # never wrapped: users copy it
     table = Table(name, "what it is", "GB", "state", "licence", box=None)
     for each in known:
         status = status_of(each)
         size = f"{status.size_bytes / GIGABYTE:.2f}"
         terms = f"{each.licence.name}{', gated' if each.gated else ''}"
         table.add_row(each.id, each.title, size, _state(each), terms)
-    screen.show(table)
+    console.print_result(table)
     return DONE
 
 
-def run_download(options: argparse.Namespace, screen: Screen) -> int:
-    """Fetch the named checkpoints; what is here already is left alone."""
-    # The hub's library takes a while to load: whoever only lists shall not wait for it.
+def run_download(options: argparse.Namespace, console: ConsoleOutput) -> int:
+    """Fetch the named checkpoints, except those that are complete already."""
+    # The hub's library is slow to import; `list` must not wait for it.
     from ..weights.download import download
     from ..weights.hub import Hub
 
-    wanted = chosen(options.names, options.conditions)
+    wanted = select_checkpoints(options.names, options.conditions)
     if options.accept_licence:
         accept(each.licence for each in wanted)
-    with stopped_by_interrupt() as stop, screen.progress("Downloading") as report:
+    with cancel_on_interrupt() as interrupted, console.progress("Downloading") as report:
         try:
-            download(wanted, Hub.of_environment(), Progress(report, stop.is_set))
+            download(wanted, Hub.of_environment(), Progress(report, interrupted.is_set))
         except Cancelled:
-            screen.say("Stopped; what has arrived is kept.")
-            return STOPPED
-    screen.show("\n".join(f"{each.id}: {_state(each)}" for each in wanted))
+            console.print_status("Stopped; what has arrived is kept.")
+            return INTERRUPTED
+    console.print_result("\n".join(f"{each.id}: {_state(each)}" for each in wanted))
     return DONE
 
 
-def run_verify(options: argparse.Namespace, screen: Screen) -> int:
-    """Check the named checkpoints, or all that are here; goes on past damaged ones."""
-    from ..weights.verify import verify  # reads safetensors; as above
+def run_verify(options: argparse.Namespace, console: ConsoleOutput) -> int:
+    """Verify the named checkpoints, or all on this machine; continues past damaged ones."""
+    from ..weights.integrity import verify  # reads safetensors; as above
 
-    wanted = chosen(options.names) if options.names else _all_begun()
+    wanted = select_checkpoints(options.names) if options.names else _all_recorded()
     failures = 0
-    with stopped_by_interrupt() as stop:
+    with cancel_on_interrupt() as interrupted:
         for each in wanted:
             try:
-                with screen.progress(each.id) as report:
-                    verify(each, Progress(report, stop.is_set))
-                screen.show(f"{each.id}: verified")
+                with console.progress(each.id) as report:
+                    verify(each, Progress(report, interrupted.is_set))
+                console.print_result(f"{each.id}: verified")
             except SplatsmithError as error:
                 failures += 1
-                screen.show(f"{each.id}: {error}")
+                console.print_result(f"{each.id}: {error}")
     return FAILED if failures else DONE
 
 
-def run_import(options: argparse.Namespace, screen: Screen) -> int:
-    """Import what is recognised in the folder, or only the named checkpoints."""
-    from ..weights.local_import import adopt  # reads safetensors; as above
+def run_import(options: argparse.Namespace, console: ConsoleOutput) -> int:
+    """Import the checkpoints found in the folder, or only the named ones."""
+    from ..weights.local_import import import_checkpoints  # reads safetensors; as above
 
-    wanted = chosen(options.names) if options.names else list(registry.checkpoints().values())
-    with stopped_by_interrupt() as stop, screen.progress("Importing") as report:
-        adoption = adopt(options.folder, wanted, options.link, Progress(report, stop.is_set))
-    for doubt in adoption.doubts:
-        screen.say(f"Left out: {doubt}")
-    for each in adoption.imported:
-        screen.show(f"{each.id}: imported")
-    for each in adoption.kept:
-        screen.show(f"{each.id}: was here already")
+    wanted = (
+        select_checkpoints(options.names)
+        if options.names
+        else list(registry.checkpoints().values())
+    )
+    with cancel_on_interrupt() as interrupted, console.progress("Importing") as report:
+        result = import_checkpoints(
+            options.folder, wanted, options.link, Progress(report, interrupted.is_set)
+        )
+    for warning in result.warnings:
+        console.print_status(f"Left out: {warning}")
+    for each in result.imported:
+        console.print_result(f"{each.id}: imported")
+    for each in result.already_present:
+        console.print_result(f"{each.id}: was here already")
     return DONE
 
 
-def chosen(names: Sequence[str], given: Iterable[ConditionKind] | None = None) -> list[Checkpoint]:
-    """The checkpoints that `names` stand for, each once; of variants, those that requests with
-    the conditions `given` need, or all.
+def select_checkpoints(
+    names: Sequence[str], given: Iterable[ConditionKind] | None = None
+) -> list[Checkpoint]:
+    """The checkpoints that `names` name, each once. Of a variant: those that requests with the
+    conditions `given` need; all without `given`.
 
     Raises:
-        NotFound: a name stands for nothing that could be downloaded.
+        NotFound: there is no checkpoint, engine or variant of a name.
     """
     found: dict[str, Checkpoint] = {}
     for name in names:
-        found |= {each.id: each for each in _named(name, given) if not each.is_bundled}
+        found |= {each.id: each for each in _checkpoints_named(name, given) if not each.is_bundled}
     return list(found.values())
 
 
-def _named(name: str, given: Iterable[ConditionKind] | None) -> list[Checkpoint]:
+def _checkpoints_named(name: str, given: Iterable[ConditionKind] | None) -> list[Checkpoint]:
     known = registry.checkpoints()
     if name in known:
         return [known[name]]
@@ -153,10 +161,10 @@ def _named(name: str, given: Iterable[ConditionKind] | None) -> list[Checkpoint]
     card = cards[engine]
     variants = [card.variant(variant)] if variant else card.variants
     parameters = card.check_parameters({})
-    return [c for v in variants for c in _needed(v, given, parameters)]
+    return [c for v in variants for c in _required(v, given, parameters)]
 
 
-def _needed(
+def _required(
     variant: Variant, given: Iterable[ConditionKind] | None, parameters: dict
 ) -> tuple[Checkpoint, ...]:
     if given is None:
@@ -164,7 +172,7 @@ def _needed(
     return variant.required_checkpoints(frozenset(given), parameters)
 
 
-def _all_begun() -> list[Checkpoint]:
+def _all_recorded() -> list[Checkpoint]:
     known = registry.checkpoints().values()
     return [each for each in known if status_of(each).state is not CheckpointState.ABSENT]
 

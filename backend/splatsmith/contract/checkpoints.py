@@ -9,7 +9,7 @@ from enum import StrEnum
 class CheckpointState(StrEnum):
     ABSENT = "absent"
     PARTIAL = "partial"  # a download or an import was broken off; it goes on where it stopped
-    HERE = "here"  # every file was checked when it came, and still has its size
+    PRESENT = "here"  # every file was checked when it came, and still has its size
     DAMAGED = "damaged"  # a file has changed since
 
 

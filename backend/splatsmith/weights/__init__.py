@@ -1,6 +1,7 @@
 """Where each checkpoint is on this machine, whether it is whole, and how it gets here.
 
-`download`, `adopt` and `verify` are modules of their own, and load the hub's library or read much.
+What is light to import is exported here. `download`, `local_import` and `integrity` load the hub's
+library or safetensors: import them where they are used.
 """
 
 from __future__ import annotations

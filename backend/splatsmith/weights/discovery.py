@@ -1,4 +1,4 @@
-"""Recognising checkpoints in a folder: by the layout of their repository, or a part of it, and by
+"""Discovery of checkpoints in a folder: by the layout of their repository, or a part of it, and by
 the names and shapes of the tensors inside.
 """
 
@@ -14,78 +14,81 @@ from ..errors import WeightsDamaged
 from .integrity import read_shapes, signature_mismatch
 from .patterns import ANY, folder_in, matches, matching
 
-UNKNOWN_STEP = "0"  # stands in a path for a training step that a folder does not tell
+UNKNOWN_STEP = "0"  # in a path, for a training step that the layout does not give
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredCheckpoint:
     """A checkpoint in a folder: its files, by their paths in the repository.
 
-    stripped: how many of the repository's folders are not there; the fewer, the surer.
-    is_named: the repository's name, or a folder of its own, is in the files' paths.
+    missing_levels: how many of the repository's leading folders the paths lack.
+    is_named: the paths contain the repository's name, or its own leading folders.
     """
 
     checkpoint: Checkpoint
     files: dict[str, Path]
-    stripped: int
+    missing_levels: int
     is_named: bool
 
     @property
-    def sureness(self) -> tuple[bool, int]:
-        return self.is_named, -self.stripped
+    def confidence(self) -> tuple[bool, int]:
+        return self.is_named, -self.missing_levels
 
     @property
     def weights(self) -> frozenset[Path]:
-        """The files whose content tells what they are."""
-        marked = [file for file in self.checkpoint.files if file.signatures]
-        paths = [path for file in marked for path in matching(self.files, file)]
+        """The files that carry signatures, as real paths."""
+        signed = [file for file in self.checkpoint.files if file.signatures]
+        paths = [path for file in signed for path in matching(self.files, file)]
         return frozenset(self.files[path].resolve() for path in paths)
 
 
 @dataclass(frozen=True)
-class Search:
-    """What was found, and sentences on what was nearly found."""
+class Discovery:
+    """What was found; `warnings` are sentences on what was left out."""
 
-    found: tuple[Found, ...]
-    doubts: tuple[str, ...]
+    checkpoints: tuple[DiscoveredCheckpoint, ...]
+    warnings: tuple[str, ...]
 
 
-def search(folder: Path, checkpoints: Sequence[Checkpoint]) -> Search:
+def discover(folder: Path, checkpoints: Sequence[Checkpoint]) -> Discovery:
     """Look for these checkpoints in `folder` and below."""
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    found: list[Found] = []
-    doubts: list[str] = []
-    misplaced: set[Path] = set()  # weights that lie where those of another checkpoint belong
+    found: list[DiscoveredCheckpoint] = []
+    warnings: list[str] = []
+    misplaced: set[Path] = set()  # weights at the path of a checkpoint that they are not of
     for checkpoint in checkpoints:
         for candidate in _candidates(folder, paths, checkpoint):
-            difference = _difference(candidate)
-            if not difference:
+            mismatch = _find_mismatch(candidate)
+            if not mismatch:
                 found.append(candidate)
                 break
             if candidate.is_named:
-                doubts.append(f"{difference}{_likeness(candidate, checkpoints)}.")
+                warnings.append(f"{mismatch}{_resemblance(candidate, checkpoints)}.")
                 misplaced |= candidate.weights
     trusted = [each for each in found if each.is_named or not each.weights & misplaced]
-    sure, ambiguous = _surest(trusted)
-    return Search(tuple(sure), (*doubts, *ambiguous))
+    chosen, ambiguities = _resolve_conflicts(trusted)
+    return Discovery(tuple(chosen), (*warnings, *ambiguities))
 
 
-def _candidates(folder: Path, paths: Sequence[Path], checkpoint: Checkpoint) -> list[Found]:
-    """Where all patterns of a checkpoint have a file each, the surest first."""
+def _candidates(
+    folder: Path, paths: Sequence[Path], checkpoint: Checkpoint
+) -> list[DiscoveredCheckpoint]:
+    """The places that have a file for each pattern of a checkpoint, the most confident first."""
     shared = _shared_folders(checkpoint)
     found = [
         candidate
         for count in range(len(shared) + 1)
-        for candidate in _with_stripped(folder, paths, checkpoint, shared[:count])
+        for candidate in _candidates_without(folder, paths, checkpoint, shared[:count])
     ]
-    return sorted(found, key=lambda each: each.sureness, reverse=True)
+    return sorted(found, key=lambda each: each.confidence, reverse=True)
 
 
-def _with_stripped(
-    folder: Path, paths: Sequence[Path], checkpoint: Checkpoint, lost: tuple[str, ...]
-) -> Iterator[Found]:
+def _candidates_without(
+    folder: Path, paths: Sequence[Path], checkpoint: Checkpoint, prefix: tuple[str, ...]
+) -> Iterator[DiscoveredCheckpoint]:
     patterns = [
-        replace(file, path="/".join(file.path.split("/")[len(lost) :])) for file in checkpoint.files
+        replace(file, path="/".join(file.path.split("/")[len(prefix) :]))
+        for file in checkpoint.files
     ]
     below: dict[Path, set[str]] = defaultdict(set)
     for path in paths:
@@ -97,16 +100,16 @@ def _with_stripped(
     for root, tails in below.items():
         chosen = {path for pattern in patterns for path in matching(tails, pattern)}
         if all(matching(tails, pattern) for pattern in patterns):
-            start = [UNKNOWN_STEP if part == ANY else part for part in lost]
+            start = [UNKNOWN_STEP if part == ANY else part for part in prefix]
             files = {"/".join([*start, tail]): folder / root / tail for tail in sorted(chosen)}
             is_named = _is_named(folder / root, checkpoint) or bool(
-                _shared_folders(checkpoint) and not lost
+                _shared_folders(checkpoint) and not prefix
             )
-            yield Found(checkpoint, files, len(lost), is_named)
+            yield DiscoveredCheckpoint(checkpoint, files, len(prefix), is_named)
 
 
 def _shared_folders(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The folders that all of its files lie in."""
+    """The leading folders that all of its files share."""
     folders = [PurePosixPath(folder_in(file.path)).parts for file in checkpoint.files]
     shared: list[str] = []
     for parts in zip(*folders, strict=False):
@@ -121,45 +124,47 @@ def _is_named(root: Path, checkpoint: Checkpoint) -> bool:
     return bool({name, f"{owner}--{name}", f"models--{owner}--{name}"} & set(root.parts))
 
 
-def _difference(candidate: Found) -> str:
-    """What is wrong about the candidate's weights; empty if nothing is."""
+def _find_mismatch(candidate: DiscoveredCheckpoint) -> str:
+    """How the candidate's tensors differ from the signatures, in words; empty if they match."""
     for file in candidate.checkpoint.files:
         if not file.signatures:
             continue
         paths = [candidate.files[path] for path in matching(candidate.files, file)]
         try:
-            difference = signature_mismatch(read_shapes(paths), file)
+            mismatch = signature_mismatch(read_shapes(paths), file)
         except WeightsDamaged as error:
             return error.detail.removesuffix(".")
-        if difference:
-            return f"{paths[0]} is not of {candidate.checkpoint.title}: {difference}"
+        if mismatch:
+            return f"{paths[0]} is not of {candidate.checkpoint.title}: {mismatch}"
     return ""
 
 
-def _likeness(candidate: Found, checkpoints: Sequence[Checkpoint]) -> str:
-    """Which other checkpoint the candidate's weights look like, as the end of a sentence."""
+def _resemblance(candidate: DiscoveredCheckpoint, checkpoints: Sequence[Checkpoint]) -> str:
+    """The checkpoint whose signatures the candidate matches, as the end of a sentence."""
     try:
         shapes = read_shapes(candidate.weights)
     except WeightsDamaged:
         return ""
     for other in checkpoints:
-        marked: list[CheckpointFile] = [file for file in other.files if file.signatures]
-        if marked and not any(signature_mismatch(shapes, file) for file in marked):
+        signed: list[CheckpointFile] = [file for file in other.files if file.signatures]
+        if signed and not any(signature_mismatch(shapes, file) for file in signed):
             return f"; it looks like {other.title}"
     return ""
 
 
-def _surest(found: Sequence[Found]) -> tuple[list[Found], list[str]]:
-    """Each file for the checkpoint that it fits best; doubts where it fits two equally well."""
-    sure: list[Found] = []
-    doubts: list[str] = []
+def _resolve_conflicts(
+    found: Sequence[DiscoveredCheckpoint],
+) -> tuple[list[DiscoveredCheckpoint], list[str]]:
+    """Each file for the checkpoint that it fits best; warnings where it fits two equally well."""
+    chosen: list[DiscoveredCheckpoint] = []
+    warnings: list[str] = []
     for each in found:
-        rivals = [o for o in found if o is not each and o.weights & each.weights]
-        if any(rival.sureness > each.sureness for rival in rivals):
+        competitors = [o for o in found if o is not each and o.weights & each.weights]
+        if any(other.confidence > each.confidence for other in competitors):
             continue
-        if equals := [rival for rival in rivals if rival.sureness == each.sureness]:
+        if equals := [o for o in competitors if o.confidence == each.confidence]:
             names = " or ".join(sorted(o.checkpoint.id for o in [each, *equals]))
-            doubts.append(f"{min(each.weights)} may be of {names}: name the one that it is.")
+            warnings.append(f"{min(each.weights)} may be of {names}: name the one that it is.")
         else:
-            sure.append(each)
-    return sure, sorted(set(doubts))
+            chosen.append(each)
+    return chosen, sorted(set(warnings))

@@ -1,4 +1,4 @@
-"""Downloads: planned and checked for room before they start, hashed before they count."""
+"""Downloads: planned and checked for disk space before they start, hashed before they count."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from ..contract.checkpoints import CheckpointState
 from ..errors import HubRefused
 from ..files import file_digest
 from ..progress import Progress
-from .disk_space import check_room
-from .expected import check_expected
+from .disk_space import check_free_space
 from .hub import Hub, HubFile, Listing
-from .integrity import check_signatures
+from .integrity import check_known_digest, check_signatures
 from .licences import check_accepted
 from .patterns import matching
-from .records import KnownFile, Record, write_record
+from .records import CheckpointRecord, RecordedFile, write_record
 from .status import status_of
 
-WHOLE_PROGRESS = 1_000_000
+PROGRESS_STEPS = 1_000_000
 SHA256_LETTERS = 64
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a download of `checkpoint` brings, and how much of it is here already."""
+class DownloadPlan:
+    """The files that a download of `checkpoint` fetches; `present_bytes` of them have arrived."""
 
     checkpoint: Checkpoint
     commit: str
@@ -39,43 +38,43 @@ class Plan:
 
 
 def download(checkpoints: Sequence[Checkpoint], hub: Hub, progress: Progress) -> None:
-    """Bring all these checkpoints here; those that are here are left alone.
+    """Fetch these checkpoints; those that are complete are left alone.
 
     Raises:
-        Cancelled: from `progress`; what has arrived is kept for the next time.
+        Cancelled: from `progress`; partial files are kept and resumed the next time.
         LicenceNotAccepted, HubRefused, HubUnreachable, StorageFull, WeightsDamaged: what the
             names say.
     """
-    wanted = [c for c in checkpoints if status_of(c).state is not CheckpointState.HERE]
+    wanted = [c for c in checkpoints if status_of(c).state is not CheckpointState.PRESENT]
     check_accepted(wanted)
     progress.part("Asking the hub", 0, 0).step(0, 1)
-    plans = [plan(checkpoint, hub) for checkpoint in wanted]
-    check_room(hub.cache, sum(each.size_bytes - each.present_bytes for each in plans))
+    plans = [plan_download(checkpoint, hub) for checkpoint in wanted]
+    check_free_space(hub.cache, sum(each.size_bytes - each.present_bytes for each in plans))
     total = sum(each.size_bytes for each in plans)
     done = 0
     for each in plans:
         start, done = done, done + each.size_bytes
         part = progress.part(each.checkpoint.title, start / max(total, 1), done / max(total, 1))
-        _carry_out(each, hub, part)
+        _download_plan(each, hub, part)
 
 
-def plan(checkpoint: Checkpoint, hub: Hub) -> Plan:
-    """Look up what the checkpoint's patterns stand for at the hub.
+def plan_download(checkpoint: Checkpoint, hub: Hub) -> DownloadPlan:
+    """Resolve the checkpoint's path patterns against the hub's listing.
 
     Raises:
-        HubRefused: a pattern stands for nothing there; or the hub refuses to answer.
+        HubRefused: a pattern matches nothing there, or the hub refuses to answer.
         HubUnreachable: the hub does not answer.
     """
     listing = hub.list_files(checkpoint)
     by_path = {file.path: file for file in listing.files}
     files: dict[str, HubFile] = {}
     for file in checkpoint.files:
-        files |= {path: by_path[path] for path in _listed(checkpoint, file, listing)}
+        files |= {path: by_path[path] for path in _matching_paths(checkpoint, file, listing)}
     present = sum(hub.present_bytes(checkpoint, listing.commit, f) for f in files.values())
-    return Plan(checkpoint, listing.commit, tuple(files.values()), present)
+    return DownloadPlan(checkpoint, listing.commit, tuple(files.values()), present)
 
 
-def _listed(checkpoint: Checkpoint, file: CheckpointFile, listing: Listing) -> list[str]:
+def _matching_paths(checkpoint: Checkpoint, file: CheckpointFile, listing: Listing) -> list[str]:
     found = matching((each.path for each in listing.files), file)
     if not found:
         raise HubRefused(
@@ -85,37 +84,37 @@ def _listed(checkpoint: Checkpoint, file: CheckpointFile, listing: Listing) -> l
     return found
 
 
-def _carry_out(plan: Plan, hub: Hub, progress: Progress) -> None:
-    """Fetch the plan's files one by one, and record them as they come."""
+def _download_plan(plan: DownloadPlan, hub: Hub, progress: Progress) -> None:
+    """Fetch the plan's files in turn; the record is complete once all are checked."""
     folder = hub.folder_of(plan.checkpoint, plan.commit)
-    known = tuple(KnownFile(f.path, f.size_bytes, "") for f in plan.files)
+    files = tuple(RecordedFile(f.path, f.size_bytes, "") for f in plan.files)
     checkpoint = plan.checkpoint
-    record = Record(checkpoint.id, checkpoint.repository, plan.commit, str(folder), known)
+    record = CheckpointRecord(checkpoint.id, checkpoint.repository, plan.commit, str(folder), files)
     write_record(record)
     done = 0
     for file in plan.files:
         _fetch(plan, file, hub, progress, done)
         done += file.size_bytes
     check_signatures(plan.checkpoint, record)
-    write_record(replace(record, files=_hashed(plan, folder), is_whole=True))
+    write_record(replace(record, files=_with_digests(plan, folder), is_whole=True))
     progress.step(1, 1)
 
 
-def _hashed(plan: Plan, folder: Path) -> tuple[KnownFile, ...]:
-    """The files with the SHA-256 that `fetch` has checked; git's hash of small ones says less."""
-    known: list[KnownFile] = []
+def _with_digests(plan: DownloadPlan, folder: Path) -> tuple[RecordedFile, ...]:
+    """The files with their SHA-256; the hub gives a git hash (SHA-1) for small ones."""
+    files: list[RecordedFile] = []
     for file in plan.files:
         is_sha256 = len(file.digest) == SHA256_LETTERS
         digest = file.digest if is_sha256 else file_digest(folder / file.path)
-        check_expected(plan.checkpoint, folder / file.path, file.path, digest)
-        known.append(KnownFile(file.path, file.size_bytes, digest))
-    return tuple(known)
+        check_known_digest(plan.checkpoint, folder / file.path, file.path, digest)
+        files.append(RecordedFile(file.path, file.size_bytes, digest))
+    return tuple(files)
 
 
-def _fetch(plan: Plan, file: HubFile, hub: Hub, progress: Progress, before: int) -> None:
-    def arrived(count: int) -> None:
+def _fetch(plan: DownloadPlan, file: HubFile, hub: Hub, progress: Progress, before: int) -> None:
+    def report_bytes(count: int) -> None:
         share = (before + count) / max(plan.size_bytes, 1)
-        progress.step(int(share * WHOLE_PROGRESS), WHOLE_PROGRESS)
+        progress.step(int(share * PROGRESS_STEPS), PROGRESS_STEPS)
 
-    arrived(0)
-    hub.fetch(plan.checkpoint, plan.commit, file, arrived)
+    report_bytes(0)
+    hub.fetch(plan.checkpoint, plan.commit, file, report_bytes)

@@ -1,4 +1,4 @@
-"""Hashes of large files, with a way to stop."""
+"""Hashes of large files, with progress and cancellation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHUNK = 8 << 20
 GIT_DIGEST_LETTERS = 40
 
 
-def digest_of(path: Path, progress: Progress) -> str:
-    """As `files.file_digest`, telling how far it is.
+def hash_file(path: Path, progress: Progress) -> str:
+    """As `files.file_digest`, with progress.
 
     Raises:
         Cancelled: from `progress`.

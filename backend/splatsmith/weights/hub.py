@@ -1,8 +1,7 @@
 """The model hub, or a mirror of it, through huggingface_hub.
 
-That library begins a file anew when its process was ended in the middle of it; for files of many
-gigabytes its range requests are used here one level lower, so that they go on where they stopped.
-What arrives lands in the library's own cache, where other programs find it and leave it.
+The library restarts a file whose download was killed. Files of many gigabytes are resumed here with
+its own range requests, one level lower, and land in its cache, which other programs share.
 """
 
 from __future__ import annotations
@@ -28,15 +27,17 @@ from huggingface_hub.utils import build_hf_headers, get_token
 from ..contract.cards import Checkpoint
 from ..errors import HubUnreachable, WeightsDamaged
 from .hashing import has_digest
-from .hub_errors import explained
+from .hub_errors import translate_hub_errors
 
-Arrived = Callable[[int], None]
+ReportBytes = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a repository at one commit. `digest` is its SHA-256, or for small text files its
-    git blob's SHA-1: what the hub names it by."""
+    """A file of a repository at one commit.
+
+    digest: its SHA-256; for small files outside LFS, the SHA-1 of its git blob.
+    """
 
     path: str
     size_bytes: int
@@ -53,7 +54,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Hub:
-    """Where to ask, where to keep what comes, and who asks."""
+    """An endpoint, the local cache and the user's token."""
 
     endpoint: str
     cache: Path
@@ -62,7 +63,7 @@ class Hub:
 
     @classmethod
     def of_environment(cls) -> Self:
-        """As HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE say."""
+        """From HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE."""
         return cls(
             constants.ENDPOINT,
             Path(constants.HF_HUB_CACHE),
@@ -71,72 +72,76 @@ class Hub:
         )
 
     def list_files(self, checkpoint: Checkpoint) -> Listing:
-        """What the checkpoint's repository holds.
+        """The files of the checkpoint's repository.
 
         Raises:
             HubRefused, HubUnreachable: what the names say.
         """
-        with explained(checkpoint, self.endpoint, self.token):
+        with translate_hub_errors(checkpoint, self.endpoint, self.token):
             self._refuse_offline()
             info = HfApi(self.endpoint, token=self.token or False).model_info(
                 checkpoint.repository, revision=checkpoint.revision, files_metadata=True
             )
         siblings = info.siblings or []
-        return Listing(info.sha or checkpoint.revision, tuple(map(_described, siblings)))
+        return Listing(info.sha or checkpoint.revision, tuple(map(_hub_file, siblings)))
 
     def folder_of(self, checkpoint: Checkpoint, commit: str) -> Path:
-        """Where the library's cache has the files of that commit."""
+        """The library's snapshot directory of that commit."""
         return self._store(checkpoint) / "snapshots" / commit
 
     def present_bytes(self, checkpoint: Checkpoint, commit: str, file: HubFile) -> int:
-        """How much of `file` has arrived, whether whole or in part."""
-        whole = self.folder_of(checkpoint, commit) / file.path
+        """How many bytes of `file` have arrived."""
+        complete = self.folder_of(checkpoint, commit) / file.path
         blob = self._blob(checkpoint, file.digest)
-        sizes = (path.stat().st_size for path in (whole, blob, _part(blob)) if path.is_file())
+        sizes = (path.stat().st_size for path in (complete, blob, _part(blob)) if path.is_file())
         return next(sizes, 0)
 
-    def fetch(self, checkpoint: Checkpoint, commit: str, file: HubFile, arrived: Arrived) -> Path:
-        """Bring `file` into the cache, checked, and return where it is.
+    def fetch(
+        self, checkpoint: Checkpoint, commit: str, file: HubFile, report_bytes: ReportBytes
+    ) -> Path:
+        """Download `file` into the cache, check it and return its path.
 
         Args:
-            arrived: told how many bytes of it are here; may raise to break off. They are kept.
+            report_bytes: called with the count of bytes that have arrived; may raise to stop.
+                Partial files are kept.
 
         Raises:
             HubRefused, HubUnreachable: what the names say.
-            WeightsDamaged: what came is not what the hub announced; it is removed.
+            WeightsDamaged: its digest is not the announced one; it is removed.
             OSError: it cannot be written.
         """
         target = self.folder_of(checkpoint, commit) / file.path
-        if target.is_file() and _is(target, file):
+        if target.is_file() and _matches(target, file):
             return target
         target.unlink(missing_ok=True)
         blob = self._blob(checkpoint, file.digest)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        with explained(checkpoint, self.endpoint, self.token), _alone(self._lock(checkpoint, file)):
+        lock = _exclusive_lock(self._lock_file(checkpoint, file))
+        with translate_hub_errors(checkpoint, self.endpoint, self.token), lock:
             self._refuse_offline()
-            if not (blob.is_file() and _is(blob, file)):
+            if not (blob.is_file() and _matches(blob, file)):
                 blob.unlink(missing_ok=True)
-                self._receive(checkpoint, commit, file, arrived)
-            return self._put_into_snapshot(checkpoint, commit, file, blob)
+                self._download_blob(checkpoint, commit, file, report_bytes)
+            return self._link_into_snapshot(checkpoint, commit, file, blob)
 
-    def _receive(
-        self, checkpoint: Checkpoint, commit: str, file: HubFile, arrived: Arrived
+    def _download_blob(
+        self, checkpoint: Checkpoint, commit: str, file: HubFile, report_bytes: ReportBytes
     ) -> None:
         blob = self._blob(checkpoint, file.digest)
         part = _part(blob)
         url = hf_hub_url(checkpoint.repository, file.path, revision=commit, endpoint=self.endpoint)
         with part.open("ab") as partial:
-            here = part.stat().st_size
-            if here < file.size_bytes:
+            present = part.stat().st_size
+            if present < file.size_bytes:
                 http_get(
                     url,
                     partial,
-                    resume_size=here,
+                    resume_size=present,
                     headers=build_hf_headers(token=self.token or False),
                     expected_size=file.size_bytes,
-                    tqdm_class=_bar(lambda: arrived(part.stat().st_size)),  # pyright: ignore[reportArgumentType]
+                    tqdm_class=_progress_bar_class(lambda: report_bytes(part.stat().st_size)),  # pyright: ignore[reportArgumentType]
                 )
-        if not _is(part, file):
+        if not _matches(part, file):
             part.unlink()
             raise WeightsDamaged(
                 f"{file.path} of {checkpoint.title} arrived damaged and was removed.",
@@ -144,11 +149,11 @@ class Hub:
             )
         part.replace(blob)
 
-    def _put_into_snapshot(
+    def _link_into_snapshot(
         self, checkpoint: Checkpoint, commit: str, file: HubFile, blob: Path
     ) -> Path:
-        """Let the library file the blob that is already here where it and others look for it."""
-        placed = Path(
+        """Have the library link the blob, which is in its cache already, into the snapshot."""
+        linked = Path(
             hf_hub_download(
                 checkpoint.repository,
                 file.path,
@@ -158,9 +163,9 @@ class Hub:
                 token=self.token or False,
             )
         )
-        if not placed.is_symlink():  # a system without links got a copy
+        if not linked.is_symlink():  # without symbolic links it is a copy
             blob.unlink(missing_ok=True)
-        return placed
+        return linked
 
     def _store(self, checkpoint: Checkpoint) -> Path:
         return self.cache / repo_folder_name(repo_id=checkpoint.repository, repo_type="model")
@@ -168,7 +173,7 @@ class Hub:
     def _blob(self, checkpoint: Checkpoint, digest: str) -> Path:
         return self._store(checkpoint) / "blobs" / digest
 
-    def _lock(self, checkpoint: Checkpoint, file: HubFile) -> Path:
+    def _lock_file(self, checkpoint: Checkpoint, file: HubFile) -> Path:
         return self.cache / ".locks" / self._store(checkpoint).name / f"{file.digest}.part.lock"
 
     def _refuse_offline(self) -> None:
@@ -176,14 +181,14 @@ class Hub:
             raise OfflineModeIsEnabled
 
 
-def _described(sibling: RepoSibling) -> HubFile:
+def _hub_file(sibling: RepoSibling) -> HubFile:
     if sibling.lfs is not None:
         return HubFile(sibling.rfilename, sibling.lfs.size, sibling.lfs.sha256)
     return HubFile(sibling.rfilename, sibling.size or 0, sibling.blob_id or "")
 
 
-def _is(path: Path, file: HubFile) -> bool:
-    """Whether the file at `path` is the one that the hub describes."""
+def _matches(path: Path, file: HubFile) -> bool:
+    """Whether the file at `path` has the size and digest of `file`."""
     return path.stat().st_size == file.size_bytes and has_digest(path, file.digest)
 
 
@@ -192,8 +197,12 @@ def _part(blob: Path) -> Path:
 
 
 @contextmanager
-def _alone(lock_file: Path) -> Iterator[None]:
-    """Two downloads of one file would write over each other."""
+def _exclusive_lock(lock_file: Path) -> Iterator[None]:
+    """Only one download of a file at a time.
+
+    Raises:
+        HubUnreachable: another process holds the lock.
+    """
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file)
     try:
@@ -208,20 +217,20 @@ def _alone(lock_file: Path) -> Iterator[None]:
         lock.release()
 
 
-def _bar(moved: Callable[[], None]) -> type:
-    """A progress bar in the shape that the library makes and updates; draws nothing."""
+def _progress_bar_class(on_update: Callable[[], None]) -> type:
+    """A class with tqdm's interface, as `http_get` takes it, that calls `on_update`."""
 
     class Bar:
         def __init__(self, **_options: object) -> None:
             pass
 
         def update(self, _count: int) -> None:
-            moved()
+            on_update()
 
         def __enter__(self) -> Self:
             return self
 
-        def __exit__(self, *_fault: object) -> None:
+        def __exit__(self, *_error: object) -> None:
             pass
 
     return Bar

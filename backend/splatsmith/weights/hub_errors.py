@@ -1,4 +1,4 @@
-"""What huggingface_hub raises, told as the errors that a user can act on."""
+"""Errors of huggingface_hub as our own, which say what to do."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from huggingface_hub.errors import (
 from ..contract.cards import Checkpoint
 from ..errors import HubRefused, HubUnreachable
 
-GO_ON = "What has arrived is kept: try again, and it goes on."
-UNAUTHORIZED, FORBIDDEN, SERVER_FAULTS = 401, 403, 500
+RETRY_HINT = "What has arrived is kept: try again, and it goes on."
+UNAUTHORIZED, FORBIDDEN, SERVER_ERRORS = 401, 403, 500
 
 
 @contextmanager
-def explained(checkpoint: Checkpoint, endpoint: str, token: str | None) -> Iterator[None]:
-    """Raise in place of the library's errors our own; the token itself is in none of them.
+def translate_hub_errors(
+    checkpoint: Checkpoint, endpoint: str, token: str | None
+) -> Iterator[None]:
+    """Replace the library's errors by ours. The token never appears in them.
 
     Raises:
-        HubRefused: the hub does not have it, or does not hand it out to the owner of `token`.
-        HubUnreachable: the hub does not answer, or must not be asked.
+        HubRefused: the repository or file does not exist, or `token` gives no access.
+        HubUnreachable: the hub does not answer, or offline mode is on.
     """
     try:
         yield
@@ -44,7 +46,7 @@ def explained(checkpoint: Checkpoint, endpoint: str, token: str | None) -> Itera
     except (httpx2.TransportError, FileMetadataError, LocalEntryNotFoundError) as error:
         raise HubUnreachable(
             f"The hub at {endpoint} does not answer as one ({type(error).__name__}).",
-            f"Check the connection and HF_ENDPOINT. {GO_ON}",
+            f"Check the connection and HF_ENDPOINT. {RETRY_HINT}",
         ) from None
 
 
@@ -53,23 +55,23 @@ def _refusal(
 ) -> HubRefused | HubUnreachable:
     status = error.response.status_code
     place = f"{checkpoint.repository} at {endpoint}"
-    if status >= SERVER_FAULTS:
-        return HubUnreachable(f"The hub answered {status} for {place}.", GO_ON)
+    if status >= SERVER_ERRORS:
+        return HubUnreachable(f"The hub answered {status} for {place}.", RETRY_HINT)
     if isinstance(error, (RevisionNotFoundError, RemoteEntryNotFoundError)):
         return HubRefused(
             f"{place} does not have all of {checkpoint.title}.",
             "Its owner may have moved it; a newer Splatsmith may know where.",
         )
     if isinstance(error, GatedRepoError) or checkpoint.gated:
-        return _locked(checkpoint, endpoint, has_token)
+        return _access_refusal(checkpoint, endpoint, has_token)
     if isinstance(error, RepositoryNotFoundError):  # with a 401, as private ones
         return HubRefused(f"There is no {place}.", "Check HF_ENDPOINT, or give a token.")
     if status in (UNAUTHORIZED, FORBIDDEN):
-        return _locked(checkpoint, endpoint, has_token)
+        return _access_refusal(checkpoint, endpoint, has_token)
     return HubRefused(f"The hub answered {status} for {place}.", "Try again later.")
 
 
-def _locked(checkpoint: Checkpoint, endpoint: str, has_token: bool) -> HubRefused:
+def _access_refusal(checkpoint: Checkpoint, endpoint: str, has_token: bool) -> HubRefused:
     page = f"{endpoint}/{checkpoint.repository}"
     if has_token:
         return HubRefused(

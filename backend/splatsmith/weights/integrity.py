@@ -1,26 +1,29 @@
-"""Whether files of weights are of the checkpoint they are taken for, told by their headers."""
+"""Whether files are those of a checkpoint: by tensor names and shapes, by SHA-256, by both."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from ..contract.cards import Checkpoint, CheckpointFile, TensorSignature
 from ..errors import WeightsDamaged
+from ..progress import Progress
+from .hashing import hash_file
 from .patterns import matching
-from .records import Record
-from .status import how_to_get
+from .records import CheckpointRecord, RecordedFile, read_record, write_record
+from .status import download_hint, folder_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
-    """The shapes of all tensors in these safetensors files, by their names.
+    """The shapes of all tensors in these safetensors files, by name; reads the headers alone.
 
     Raises:
-        WeightsDamaged: a file is none, or is cut off.
+        WeightsDamaged: a file is not safetensors, or is truncated.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
@@ -36,35 +39,87 @@ def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def signature_mismatch(shapes: Shapes, file: CheckpointFile) -> str:
-    """What tells `shapes` from those of `file`, in words; empty if nothing does."""
+    """The first signature of `file` that `shapes` does not match, in words; empty if all match."""
     for signature in file.signatures:
         if shapes.get(signature.name) != signature.shape:
-            return _told(signature, shapes)
+            return _describe_mismatch(signature, shapes)
     return ""
 
 
-def check_signatures(checkpoint: Checkpoint, record: Record) -> None:
-    """Refuse weights of another checkpoint under this one's name.
+def check_signatures(checkpoint: Checkpoint, record: CheckpointRecord) -> None:
+    """Compare the recorded files' tensors with the signatures on the card.
 
     Raises:
-        WeightsDamaged: a file of weights is of another network, or is cut off.
+        WeightsDamaged: a file is of another network, or is truncated.
     """
-    known = [each.path for each in record.files]
+    recorded = [each.path for each in record.files]
     for file in checkpoint.files:
-        paths = (
-            [Path(record.folder, path) for path in matching(known, file)] if file.signatures else []
-        )
-        if paths and (difference := signature_mismatch(read_shapes(paths), file)):
+        if not file.signatures:
+            continue
+        paths = [Path(record.folder, path) for path in matching(recorded, file)]
+        if paths and (mismatch := signature_mismatch(read_shapes(paths), file)):
             raise WeightsDamaged(
-                f"{paths[0]} is not of {checkpoint.title}: {difference}.", how_to_get(checkpoint)
+                f"{paths[0]} is not of {checkpoint.title}: {mismatch}.", download_hint(checkpoint)
             )
 
 
-def _told(signature: TensorSignature, shapes: Shapes) -> str:
+def check_known_digest(checkpoint: Checkpoint, file: Path, path: str, digest: str) -> None:
+    """Compare `digest`, the SHA-256 of `file`, with the one on the card for `path`, if any.
+
+    Raises:
+        WeightsDamaged: they differ.
+    """
+    known = {each.path: each.sha256 for each in checkpoint.files if each.sha256}
+    if known.get(path, digest) != digest:
+        raise WeightsDamaged(
+            f"{file} has the SHA-256 {digest}, and {checkpoint.title} has {known[path]}.",
+            download_hint(checkpoint),
+        )
+
+
+def verify(checkpoint: Checkpoint, progress: Progress) -> None:
+    """Hash every file of a checkpoint again; a damaged one is marked for the next download.
+
+    Raises:
+        WeightsMissing: it is not on this machine.
+        WeightsDamaged: a file's content has changed, or is of another checkpoint.
+        Cancelled: from `progress`.
+    """
+    folder_of(checkpoint)
+    record = read_record(checkpoint)
+    assert record is not None
+    try:
+        done, total = 0, max(record.size_bytes, 1)
+        for file in record.files:
+            share = (done / total, (done + file.size_bytes) / total)
+            _verify_file(checkpoint, record, file, progress.part(file.path, *share))
+            done += file.size_bytes
+        check_signatures(checkpoint, record)
+    except WeightsDamaged:
+        write_record(replace(record, is_whole=False))
+        raise
+
+
+def _verify_file(
+    checkpoint: Checkpoint, record: CheckpointRecord, file: RecordedFile, progress: Progress
+) -> None:
+    path = record.path_of(file)
+    digest = hash_file(path, progress)
+    check_known_digest(checkpoint, path, file.path, digest)
+    if digest != file.sha256:
+        raise WeightsDamaged(
+            f"{path} is not what it was when it came: its SHA-256 differs.",
+            download_hint(checkpoint),
+        )
+
+
+def _describe_mismatch(signature: TensorSignature, shapes: Shapes) -> str:
     if signature.name not in shapes:
         return f"it has no {signature.name}"
-    return f"its {signature.name} is {_size(shapes[signature.name])}, not {_size(signature.shape)}"
+    found, expected = shapes[signature.name], signature.shape
+    return f"its {signature.name} is {format_shape(found)}, not {format_shape(expected)}"
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def format_shape(shape: Iterable[int]) -> str:
+    """As sentences give it: 320 x 10 x 3 x 3."""
     return " x ".join(map(str, shape))

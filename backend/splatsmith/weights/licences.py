@@ -1,4 +1,4 @@
-"""Which licences the user has accepted: asked once, remembered by the licence's address."""
+"""Which licences the user has accepted, by URL: each is asked about once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .records import weights_directory, write_json
 
 
 def is_accepted(licence: Licence) -> bool:
-    """Whether there is nothing (more) to accept."""
+    """Whether the licence was accepted, or need not be."""
     return not licence.must_accept or licence.url in _accepted()
 
 
 def accept(licences: Iterable[Licence]) -> None:
-    """Remember that the user has accepted these licences, and when."""
+    """Record that the user has accepted these licences, with the time."""
     accepted = _accepted()
     now = time.time()
     new = {each.url: now for each in licences if not is_accepted(each)}
@@ -27,10 +27,10 @@ def accept(licences: Iterable[Licence]) -> None:
 
 
 def check_accepted(checkpoints: Iterable[Checkpoint]) -> None:
-    """Refuse checkpoints under a licence that is still to be accepted.
+    """Refuse checkpoints whose licence has not been accepted.
 
     Raises:
-        LicenceNotAccepted: with the licence's name and where to read it.
+        LicenceNotAccepted: with the licence's name and URL.
     """
     for checkpoint in checkpoints:
         licence = checkpoint.licence

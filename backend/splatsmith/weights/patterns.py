@@ -1,4 +1,4 @@
-"""Which paths of a repository a checkpoint's patterns mean."""
+"""Path patterns of checkpoints, matched against the paths of a repository."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ ANY = "*"
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether the repository's `path` fits `pattern`, whose `*` never crosses a slash."""
+    """Whether `path` matches `pattern`, whose `*` never crosses a slash."""
     parts, wanted = path.split("/"), pattern.split("/")
     return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def matching(paths: Iterable[str], file: CheckpointFile) -> list[str]:
-    """The paths that `file` means, sorted: of those in folders named by `*`, the last folder's."""
+    """The paths that `file` matches, sorted; where `*` stands for a folder, the last folder's."""
     found = sorted(path for path in paths if matches(path, file.path))
     if ANY not in folder_in(file.path):
         return found

@@ -1,8 +1,7 @@
-"""What is known of each checkpoint on this machine: one small JSON file each.
+"""The records of checkpoints on this machine: one JSON file each.
 
-A record is written before the first byte arrives, and says that the checkpoint is whole only once
-every file's size and hash were checked. So whatever is broken off can be told from what is whole,
-and goes on where it stopped.
+A record is written before the first byte arrives, with `is_whole` false until the size and hash of
+every file were checked. So a partial checkpoint is never taken for a complete one, and is resumed.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from ..settings import data_directory
 
 
 @dataclass(frozen=True)
-class KnownFile:
-    """A file by its path inside the repository, as the hub or an import described it."""
+class RecordedFile:
+    """A file by its path inside the repository; `sha256` is empty until it was hashed."""
 
     path: str
     size_bytes: int
@@ -27,41 +26,42 @@ class KnownFile:
 
 
 @dataclass(frozen=True)
-class Record:
-    """Where a checkpoint is. `folder` has the repository's layout; `commit` is the hub's, and
-    empty if it was imported."""
+class CheckpointRecord:
+    """A checkpoint's files on this machine, complete or not.
+
+    folder: has the repository's layout. commit: of the hub; empty if it was imported.
+    """
 
     checkpoint: str
     repository: str
     commit: str
     folder: str
-    files: tuple[KnownFile, ...]
+    files: tuple[RecordedFile, ...]
     is_whole: bool = False
 
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
 
-    def path_of(self, file: KnownFile) -> Path:
+    def path_of(self, file: RecordedFile) -> Path:
         return Path(self.folder, file.path)
 
 
 def weights_directory() -> Path:
-    """Where records, accepted licences and imported checkpoints lie; downloads lie in the hub's
-    own cache."""
+    """For records, accepted licences and imported checkpoints; downloads are in the hub's cache."""
     return data_directory() / "weights"
 
 
-def read_record(checkpoint: Checkpoint) -> Record | None:
-    """The record of `checkpoint`; None if it was never begun, or cannot be understood."""
+def read_record(checkpoint: Checkpoint) -> CheckpointRecord | None:
+    """The record of `checkpoint`; None if there is none, or it cannot be read."""
     try:
         text = _file_of(checkpoint.id).read_text(encoding="utf-8")
-        return from_json(Record, json.loads(text), "the record")
+        return from_json(CheckpointRecord, json.loads(text), "the record")
     except (FileNotFoundError, ValueError, InvalidRequest):
         return None
 
 
-def write_record(record: Record) -> None:
+def write_record(record: CheckpointRecord) -> None:
     """Write `record` whole or not at all."""
     write_json(_file_of(record.checkpoint), to_json(record))
 

@@ -1,4 +1,4 @@
-"""Which checkpoints are on this machine, told by their records and the files' sizes alone."""
+"""Which checkpoints are on this machine, by their records and file sizes alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..contract.problems import NotFound
 from ..errors import WeightsDamaged, WeightsMissing
 from .licences import is_accepted
 from .patterns import matching
-from .records import KnownFile, Record, read_record
+from .records import CheckpointRecord, RecordedFile, read_record
 
 GIGABYTE = 1e9
 
@@ -20,20 +20,20 @@ def folder_of(checkpoint: Checkpoint) -> Path:
     """The folder that holds the checkpoint's files under their paths in the repository.
 
     Raises:
-        WeightsMissing: they are not here, or not all of them.
+        WeightsMissing: the checkpoint is not on this machine, or is partial.
         WeightsDamaged: a file has another size than when it was checked.
     """
-    return Path(_whole_record(checkpoint).folder)
+    return Path(_complete_record(checkpoint).folder)
 
 
 def files_of(checkpoint: Checkpoint, pattern: str) -> list[Path]:
-    """The files that `pattern`, one of the checkpoint's own, stands for; sorted.
+    """The files that `pattern`, one of the checkpoint's own, matches; sorted.
 
     Raises:
         NotFound: the checkpoint has no such pattern.
         WeightsMissing, WeightsDamaged: as in `folder_of`.
     """
-    record = _whole_record(checkpoint)
+    record = _complete_record(checkpoint)
     for file in checkpoint.files:
         if file.path == pattern:
             found = matching((known.path for known in record.files), file)
@@ -42,23 +42,23 @@ def files_of(checkpoint: Checkpoint, pattern: str) -> list[Path]:
 
 
 def require(checkpoints: Iterable[Checkpoint]) -> None:
-    """Refuse to go on without these checkpoints; costs a look at each file's size.
+    """Check that these checkpoints are complete, by file sizes.
 
     Raises:
-        WeightsMissing, WeightsDamaged: as in `folder_of`, for the first that is not here.
+        WeightsMissing, WeightsDamaged: as in `folder_of`, for the first that is not.
     """
     for checkpoint in checkpoints:
         if not checkpoint.is_bundled:
-            _whole_record(checkpoint)
+            _complete_record(checkpoint)
 
 
 def status_of(checkpoint: Checkpoint) -> CheckpointStatus:
-    """Whether the checkpoint is here, and how much of it."""
+    """The checkpoint's state and how many of its bytes are present."""
     record = read_record(checkpoint)
     accepted = is_accepted(checkpoint.licence)
     if checkpoint.is_bundled:
         size = checkpoint.size_bytes
-        return CheckpointStatus(checkpoint.id, CheckpointState.HERE, size, size, accepted)
+        return CheckpointStatus(checkpoint.id, CheckpointState.PRESENT, size, size, accepted)
     if record is None or not _covers(record, checkpoint):
         state, total, present = CheckpointState.ABSENT, checkpoint.size_bytes, 0
     else:
@@ -69,64 +69,64 @@ def status_of(checkpoint: Checkpoint) -> CheckpointStatus:
 
 
 def fingerprints(checkpoint: Checkpoint) -> dict[str, str]:
-    """The SHA-256 of each file, by its path: what job.json says of the weights."""
+    """The SHA-256 of each file, by its path; recorded in job.json."""
     if checkpoint.is_bundled:
         return {file.path: file.sha256 for file in checkpoint.files}
     record = read_record(checkpoint)
     return {file.path: file.sha256 for file in record.files} if record else {}
 
 
-def how_to_get(checkpoint: Checkpoint) -> str:
-    """The sentence that tells a user how to bring the checkpoint here."""
+def download_hint(checkpoint: Checkpoint) -> str:
+    """How to obtain the checkpoint, as a sentence for the user."""
     return f"Download it in the panel, or with `splatsmith weights download {checkpoint.id}`."
 
 
-def _whole_record(checkpoint: Checkpoint) -> Record:
+def _complete_record(checkpoint: Checkpoint) -> CheckpointRecord:
     record = read_record(checkpoint)
     if record is None or not _covers(record, checkpoint):
         raise WeightsMissing(
             f"The checkpoint {checkpoint.title} is not here"
             f" ({checkpoint.size_bytes / GIGABYTE:.1f} GB).",
-            how_to_get(checkpoint),
+            download_hint(checkpoint),
         )
     match _state(record):
-        case CheckpointState.HERE:
+        case CheckpointState.PRESENT:
             return record
         case CheckpointState.DAMAGED:
-            raise WeightsDamaged(_what_is_damaged(record), how_to_get(checkpoint))
+            raise WeightsDamaged(_describe_damage(record), download_hint(checkpoint))
         case _ if all(_has_size(record, file) for file in record.files):
             raise WeightsDamaged(
                 f"The checkpoint {checkpoint.title} was found damaged, or not checked to its end.",
-                how_to_get(checkpoint),
+                download_hint(checkpoint),
             )
         case _:
             raise WeightsMissing(
                 f"The checkpoint {checkpoint.title} is here in part only.",
-                f"{how_to_get(checkpoint)} It goes on where it stopped.",
+                f"{download_hint(checkpoint)} It goes on where it stopped.",
             )
 
 
-def _state(record: Record) -> CheckpointState:
+def _state(record: CheckpointRecord) -> CheckpointState:
     if all(_has_size(record, file) for file in record.files):
-        return CheckpointState.HERE if record.is_whole else CheckpointState.PARTIAL
+        return CheckpointState.PRESENT if record.is_whole else CheckpointState.PARTIAL
     if record.is_whole and all(record.path_of(file).is_file() for file in record.files):
         return CheckpointState.DAMAGED
     return CheckpointState.PARTIAL
 
 
-def _covers(record: Record, checkpoint: Checkpoint) -> bool:
-    """Whether the record is of these files: a newer version may want others."""
+def _covers(record: CheckpointRecord, checkpoint: Checkpoint) -> bool:
+    """Whether the record is of the card's files: a newer card may name others."""
     known = [file.path for file in record.files]
     same_place = record.repository == checkpoint.repository
     return same_place and all(matching(known, file) for file in checkpoint.files)
 
 
-def _has_size(record: Record, file: KnownFile) -> bool:
+def _has_size(record: CheckpointRecord, file: RecordedFile) -> bool:
     path = record.path_of(file)
     return path.is_file() and path.stat().st_size == file.size_bytes
 
 
-def _what_is_damaged(record: Record) -> str:
+def _describe_damage(record: CheckpointRecord) -> str:
     wrong = next(file for file in record.files if not _has_size(record, file))
     path = record.path_of(wrong)
     return f"{path} has {path.stat().st_size:,} bytes instead of {wrong.size_bytes:,}."

@@ -18,7 +18,7 @@ def summary() -> list[dict[str, Any]]:
 
 
 def states() -> list[str]:
-    return [outcome["state"] for outcome in summary()]
+    return [result["state"] for result in summary()]
 
 
 def batch(run: CommandLine, source: str, *more: object) -> Answer:
@@ -75,7 +75,7 @@ def test_a_folder_of_pictures_becomes_assets(run: CommandLine) -> None:
     answer = batch(run, "pictures")
 
     assert answer.code == 1
-    assert [outcome["name"] for outcome in summary()] == ["broken", "cup", "pot"]
+    assert [result["name"] for result in summary()] == ["broken", "cup", "pot"]
     assert states() == ["failed", "made", "made"]
 
 

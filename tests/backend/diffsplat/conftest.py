@@ -12,7 +12,7 @@ from splatsmith.contract.cards import Checkpoint
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.settings import DATA_VARIABLE
 from splatsmith.weights.patterns import matching
-from splatsmith.weights.records import KnownFile, Record, write_record
+from splatsmith.weights.records import CheckpointRecord, RecordedFile, write_record
 from tests.backend.diffsplat.tiny_checkpoints import write_repositories
 
 
@@ -22,9 +22,12 @@ def install(checkpoint: Checkpoint, repositories: Path) -> None:
     paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
     wanted = sorted({path for file in checkpoint.files for path in matching(paths, file)})
     files = tuple(
-        KnownFile(path, (folder / path).stat().st_size, _digest(folder / path)) for path in wanted
+        RecordedFile(path, (folder / path).stat().st_size, _digest(folder / path))
+        for path in wanted
     )
-    write_record(Record(checkpoint.id, checkpoint.repository, "", str(folder), files, True))
+    write_record(
+        CheckpointRecord(checkpoint.id, checkpoint.repository, "", str(folder), files, True)
+    )
 
 
 def all_checkpoints() -> list[Checkpoint]:

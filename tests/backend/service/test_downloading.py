@@ -78,7 +78,7 @@ def test_what_is_missing_is_told_at_once_then_fetched_then_used(mirror: Mirror, 
 
         assert done.state is JobState.SUCCEEDED, done
         assert done.artifacts == ()
-        assert states(service)["mosaic-small"] is CheckpointState.HERE
+        assert states(service)["mosaic-small"] is CheckpointState.PRESENT
         assert service.run(MOSAIC).state is JobState.SUCCEEDED
 
 
@@ -118,7 +118,7 @@ def test_other_work_goes_on_beside_a_download_that_can_be_cancelled(
         service.http.post(f"/v1/jobs/{job.id}/cancel")
         assert service.wait(job.id).state is JobState.CANCELLED
         assert states(service)["mosaic-small"] is CheckpointState.PARTIAL
-        assert states(service)["mosaic-words"] is CheckpointState.HERE
+        assert states(service)["mosaic-words"] is CheckpointState.PRESENT
 
 
 def test_a_killed_downloader_fails_its_job_and_the_next_one_goes_on(

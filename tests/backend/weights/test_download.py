@@ -79,7 +79,7 @@ def test_what_another_program_has_fetched_is_used(mirror: Mirror, hub: Hub, data
 
     download([SMALL], hub, silent())
 
-    assert status_of(SMALL).state is CheckpointState.HERE
+    assert status_of(SMALL).state is CheckpointState.PRESENT
     assert mirror.fetched() == []
 
 
@@ -120,7 +120,7 @@ def test_a_connection_that_breaks_off_is_taken_up_again(
     download([SMALL], hub, silent())
 
     assert any(extent == "bytes=30000-" for _, _, extent in mirror.asked)
-    assert status_of(SMALL).state is CheckpointState.HERE
+    assert status_of(SMALL).state is CheckpointState.PRESENT
 
 
 def test_a_wrong_hash_does_not_count_and_does_not_stay(mirror: Mirror, hub: Hub) -> None:
@@ -135,7 +135,7 @@ def test_a_wrong_hash_does_not_count_and_does_not_stay(mirror: Mirror, hub: Hub)
     assert bytes(content) not in [p.read_bytes() for p in hub.cache.rglob("*") if p.is_file()]
     mirror.altered.clear()
     download([SMALL], hub, silent())
-    assert status_of(SMALL).state is CheckpointState.HERE
+    assert status_of(SMALL).state is CheckpointState.PRESENT
 
 
 def test_a_hash_that_the_card_knows_is_kept_to(hub: Hub) -> None:
@@ -182,7 +182,7 @@ def test_a_gated_checkpoint_wants_a_token(hub: Hub) -> None:
 
     download([LOCKED], replace(hub, token=TOKEN), silent())
 
-    assert status_of(LOCKED).state is CheckpointState.HERE
+    assert status_of(LOCKED).state is CheckpointState.PRESENT
 
 
 def test_the_token_stays_with_the_hub(mirror: Mirror, hub: Hub) -> None:

@@ -14,25 +14,25 @@ from splatsmith.progress import silent
 from splatsmith.weights import files_of, folder_of, status_of
 from splatsmith.weights.download import download
 from splatsmith.weights.hub import Hub
-from splatsmith.weights.local_import import Adoption, adopt
-from splatsmith.weights.verify import verify
+from splatsmith.weights.integrity import verify
+from splatsmith.weights.local_import import ImportResult, import_checkpoints
 from tests.backend.engines.mosaic.card import BASE, LARGE, LOCKED, SMALL, TILES, WORDS
 from tests.backend.weights.published import weights, write_snapshot
 
 ALL = (WORDS, SMALL, LARGE, LOCKED)
 
 
-def imported(folder: Path, *only: object, is_linked: bool = False) -> Adoption:
+def imported(folder: Path, *only: object, is_linked: bool = False) -> ImportResult:
     checkpoints = tuple(c for c in ALL if not only or c in only)
-    return adopt(folder, checkpoints, is_linked, silent())
+    return import_checkpoints(folder, checkpoints, is_linked, silent())
 
 
 def test_a_snapshot_is_imported_whole(tmp_path: Path) -> None:
     write_snapshot(tmp_path / "tiles", TILES)
 
-    adoption = imported(tmp_path / "tiles")
+    result = imported(tmp_path / "tiles")
 
-    assert adoption.imported == (SMALL, LARGE)
+    assert result.imported == (SMALL, LARGE)
     (file,) = files_of(SMALL, SMALL.files[1].path)
     assert "000020" in str(file)  # the last training step
     shutil.rmtree(tmp_path / "tiles")
@@ -92,16 +92,16 @@ def test_what_fits_two_is_left_to_the_user(tmp_path: Path) -> None:
     twin = type(LOCKED)(**{**vars(LOCKED), "id": "twin", "repository": "other/place"})
 
     with pytest.raises(WeightsDamaged, match="may be of mosaic-locked or twin"):
-        adopt(tmp_path, (LOCKED, twin), False, silent())
+        import_checkpoints(tmp_path, (LOCKED, twin), False, silent())
 
-    assert adopt(tmp_path, (twin,), False, silent()).imported == (twin,)
+    assert import_checkpoints(tmp_path, (twin,), False, silent()).imported == (twin,)
 
 
 def test_what_is_here_is_kept(tmp_path: Path) -> None:
     write_snapshot(tmp_path / "base", BASE)
     imported(tmp_path / "base")
 
-    assert imported(tmp_path / "base").kept == (WORDS,)
+    assert imported(tmp_path / "base").already_present == (WORDS,)
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])

@@ -13,8 +13,8 @@ from splatsmith.progress import silent
 from splatsmith.weights import bundled_file, folder_of, require, status_of
 from splatsmith.weights.download import download
 from splatsmith.weights.hub import Hub
+from splatsmith.weights.integrity import verify
 from splatsmith.weights.records import read_record
-from splatsmith.weights.verify import verify
 from tests.backend.engines.mosaic.card import CARD, LOCKED, SMALL, WORDS
 from tests.backend.weights.mirror import Mirror
 
