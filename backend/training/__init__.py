@@ -1,1 +1,1 @@
-"""How the built-in model `sprout` was made: data, networks that do not ship, recipe, evaluation."""
+"""Training and evaluation of the engines that this project trains. Not shipped."""

@@ -1,6 +1,6 @@
 """Training on any number of GPUs: one process each, gradients averaged, one clock for all.
 
-    torchrun --nproc-per-node 4 -m training.recipe ...
+    torchrun --nproc-per-node 4 -m training.sprout.train ...
 
 Without torchrun it is one process, and nothing here costs anything.
 """

@@ -12,10 +12,10 @@ from torch import Tensor
 from splatsmith.engines.sprout.model import Condition
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.judge_networks import PerceptualDistance
-from training.metrics import Draw, compare, thumbnail, wordless
 from training.objects import ObjectRecord
 from training.orbit_views import PICTURES, as_images, draw_circle
-from training.views import Framed, frame_pictures, on_white
+from training.sprout.validation import Draw, compare, thumbnail, wordless
+from training.view_dataset import Framed, frame_pictures, on_white
 
 BATCH = 16
 

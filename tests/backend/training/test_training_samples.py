@@ -13,16 +13,16 @@ from torch.nn import functional as F
 from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Shape, SplatDecoder
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
-from training import autoencoder
 from training.captions import NO_THINGS, caption_variants, kinds, tinted_text
 from training.distributed import Team
-from training.encoder import ViewEncoder
 from training.image_metrics import Task
 from training.objects import ObjectRecord
 from training.orbit_views import PICTURES, as_images
-from training.recoloring import HUES, NAMES, tint_matrices
 from training.splat_rendering import Pictures, perceptual_loss, silhouette_loss
-from training.views import (
+from training.sprout import autoencoder
+from training.sprout.encoder import ViewEncoder
+from training.sprout.recoloring import HUES, NAMES, tint_matrices
+from training.view_dataset import (
     FILL,
     Framed,
     ViewBank,

@@ -1,6 +1,7 @@
 """Print all figures of the shipped weights, or of others; on a GPU where there is one.
 
-    python -m training.evaluate OBJECTS [--weights FILE] [--split val] [--limit 40] [--only texts]
+    python -m training.sprout.evaluate OBJECTS [--weights FILE] [--split val] [--limit 40]
+        [--only texts]
 
 From one picture, over the views that were not shown: the direct estimate (detail 0), what the
 engine samples from it, both with and without refinement, and the nearest training object. From
@@ -29,12 +30,10 @@ from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.gaussians.rasterize import rasterize
 from training.image_metrics import KnownSides, Task, measure_looking_up, measure_pictures
 from training.judge_networks import PerceptualDistance
-from training.metrics import Draw
 from training.objects import ObjectRecord, read_index
 from training.orbit_views import PICTURES
 from training.render_views import DISTANCE, FOV, SIZE
-from training.sheets import STEPS
-from training.text_metrics import (
+from training.sprout.text_metrics import (
     Painter,
     Recogniser,
     as_cloud,
@@ -43,6 +42,8 @@ from training.text_metrics import (
     share_of_nouns,
     share_of_synonyms,
 )
+from training.sprout.validation import Draw
+from training.sprout.validation_grids import STEPS
 
 DEFAULT = (0.25, 10)  # the engine's detail, and its steps of refinement
 DETAILS = ((0.0, 0), (0.0, 10), (0.25, 0), DEFAULT)

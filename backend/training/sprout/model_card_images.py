@@ -1,6 +1,6 @@
 """Pictures for the model card: samples beside what they resemble, and what fails most.
 
-    python -m training.card_sheets OBJECTS FOLDER
+    python -m training.sprout.model_card_images OBJECTS FOLDER
 
 Writes FOLDER/neighbours.jpg, of each prompt the asset of seed 0 and the three training objects
 that look most like it, and FOLDER/failures.jpg, of the validation objects with the lowest
@@ -21,14 +21,14 @@ from torch import Tensor
 
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from training.evaluate import DEFAULT, Networks, PictureMaker, draw_on_cpu
 from training.image_metrics import KnownSides, Task, made_views
-from training.metrics import compare
 from training.objects import ObjectRecord, read_index
 from training.orbit_views import LOOKS, as_images, draw_circle
-from training.text_metrics import Painter, Recogniser
-from training.texts import PROMPTS
-from training.views import on_white
+from training.sprout.evaluate import DEFAULT, Networks, PictureMaker, draw_on_cpu
+from training.sprout.text_dataset import PROMPTS
+from training.sprout.text_metrics import Painter, Recogniser
+from training.sprout.validation import compare
+from training.view_dataset import on_white
 
 SHOWN = 3  # neighbours, and unseen sides
 COLUMNS = 4  # prompts in a row

@@ -23,12 +23,12 @@ from splatsmith.engines.sprout.model import (
 )
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.distributed import Team
-from training.encoder import ViewEncoder
-from training.metrics import picture_condition
 from training.optimizer import Trainer, compile_blocks
 from training.render_views import RING
 from training.splat_rendering import picture_loss, random_background, render
-from training.views import Sample, ViewBank, random_sample, ring_views, take_views
+from training.sprout.encoder import ViewEncoder
+from training.sprout.validation import picture_condition
+from training.view_dataset import Sample, ViewBank, random_sample, ring_views, take_views
 
 log = logging.getLogger(__name__)
 

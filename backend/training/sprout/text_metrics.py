@@ -23,12 +23,12 @@ from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.weights import bundled_file
 from training.captions import NO_THINGS, head_noun, kinds, with_article
 from training.judge_networks import LookFeatures
-from training.metrics import Draw
 from training.objects import ObjectRecord
 from training.orbit_views import LOOKS, as_images, draw_circle
-from training.recoloring import NAMES
-from training.sheets import texts_to_latents
-from training.views import on_white
+from training.sprout.recoloring import NAMES
+from training.sprout.validation import Draw
+from training.sprout.validation_grids import texts_to_latents
+from training.view_dataset import on_white
 
 NOUNS = 60
 KNOWN_BY = 8  # training objects at least, for a noun to be asked for

@@ -13,7 +13,14 @@ from torch.nn import functional as F
 from splatsmith.engines.sprout.model import Condition, SplatDecoder
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.render_views import RING, VIEWS
-from training.views import Sample, ViewBank, on_white, plain_sample, take_pictures, take_views
+from training.view_dataset import (
+    Sample,
+    ViewBank,
+    on_white,
+    plain_sample,
+    take_pictures,
+    take_views,
+)
 
 Draw = Callable[[GaussianBatch, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""

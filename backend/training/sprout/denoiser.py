@@ -19,11 +19,8 @@ from torch import Tensor
 
 from splatsmith.diffusion.rectified_flow import add_noise
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
-from training.autoencoder import LATENT_NOISE, encode
 from training.distributed import Team
-from training.encoder import ViewEncoder
 from training.optimizer import Trainer, compile_blocks
-from training.recoloring import NAMES, tint_matrices
 from training.render_views import RING
 from training.splat_rendering import (
     mean_square_loss,
@@ -32,8 +29,11 @@ from training.splat_rendering import (
     render,
     silhouette_loss,
 )
-from training.texts import TextBank
-from training.views import (
+from training.sprout.autoencoder import LATENT_NOISE, encode
+from training.sprout.encoder import ViewEncoder
+from training.sprout.recoloring import NAMES, tint_matrices
+from training.sprout.text_dataset import TextBank
+from training.view_dataset import (
     Sample,
     ViewBank,
     random_sample,

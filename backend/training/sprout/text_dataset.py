@@ -1,6 +1,6 @@
 """Embed every caption variant once, ahead of training; draw texts for objects during training.
 
-    python -m training.texts OBJECTS TEXTS.npz
+    python -m training.sprout.text_dataset OBJECTS TEXTS.npz
 
 Tokens are kept as int8 with a scale each, which is within half a percent of the original.
 """
@@ -21,7 +21,7 @@ from splatsmith.engines.sprout.model import TEXT_TOKENS
 from splatsmith.engines.sprout.prompt_tokens import pack_text
 from training.captions import caption_variants, count_nouns, text_weight, tinted_text
 from training.objects import ObjectRecord, read_index
-from training.recoloring import NAMES
+from training.sprout.recoloring import NAMES
 
 PROMPTS = (
     "a wooden chair",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training import synonyms
 from training.objects import ObjectRecord
+from training.sprout import synonyms
 from training.wordnet import ANIMAL, ARTIFACT, BODY, FOOD, NATURE, PERSON, PLANT, WordNet
 
 # Of each meaning: its sort, its words, what it is a kind of.

@@ -1,6 +1,6 @@
 """The whole training, once views are drawn and texts embedded.
 
-    torchrun --nproc-per-node GPUS -m training.recipe VIEWS TEXTS.npz OUT
+    torchrun --nproc-per-node GPUS -m training.sprout.train VIEWS TEXTS.npz OUT
         [--autoencoder-seconds 180] [--denoiser-seconds 1000] [--resume WEIGHTS]
 
 Writes OUT/sprout.safetensors (half precision, averaged weights), contact sheets and figures.txt,
@@ -22,12 +22,14 @@ from torch import nn
 
 from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
-from training.autoencoder import encode, train_autoencoder, train_encoder
-from training.denoiser import Students, train_denoiser
 from training.distributed import Team
-from training.encoder import ViewEncoder
 from training.judge_networks import photo_classifier
-from training.metrics import (
+from training.splat_rendering import draw_on_white
+from training.sprout.autoencoder import encode, train_autoencoder, train_encoder
+from training.sprout.denoiser import Students, train_denoiser
+from training.sprout.encoder import ViewEncoder
+from training.sprout.text_dataset import TextBank, load_texts
+from training.sprout.validation import (
     Figures,
     compare,
     front_samples,
@@ -35,10 +37,8 @@ from training.metrics import (
     measure_looking_up,
     unseen_views,
 )
-from training.sheets import GUIDANCE, estimate_sheet, prompt_sheet
-from training.splat_rendering import draw_on_white
-from training.texts import TextBank, load_texts
-from training.views import ViewBank, load_views
+from training.sprout.validation_grids import GUIDANCE, estimate_sheet, prompt_sheet
+from training.view_dataset import ViewBank, load_views
 
 log = logging.getLogger(__name__)
 

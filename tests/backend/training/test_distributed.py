@@ -11,7 +11,7 @@ from pathlib import Path
 MEMBER = """
 import json, sys
 import torch
-from training.parallel import Team
+from training.distributed import Team
 
 team = Team.assemble()
 network = torch.nn.Linear(2, 1)

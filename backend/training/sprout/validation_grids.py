@@ -10,9 +10,9 @@ from torch import Tensor
 
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
 from splatsmith.engines.sprout.text_sampling import sample_from_text, starting_noise
-from training.metrics import Draw, front_samples, picture_condition, unseen_views
-from training.texts import PROMPTS, TextBank
-from training.views import ViewBank, on_white
+from training.sprout.text_dataset import PROMPTS, TextBank
+from training.sprout.validation import Draw, front_samples, picture_condition, unseen_views
+from training.view_dataset import ViewBank, on_white
 
 Networks = tuple[LatentDenoiser, SplatDecoder]
 GUIDANCE, STEPS = 3.0, 20

@@ -1,6 +1,6 @@
 """Write the nouns that the built-in model was shown, and the words that stand for them.
 
-    python -m training.nouns OBJECTS WORDNET NOUNS.safetensors
+    python -m training.sprout.build_vocabulary OBJECTS WORDNET NOUNS.safetensors
 
 WORDNET is the folder with WordNet 3's data.noun and index.noun; Debian's package wordnet-base has
 it as /usr/share/wordnet. A noun is written with what the text encoder makes of it, with an article
@@ -18,7 +18,7 @@ from splatsmith.conditioning.text_encoder import TextEncoder
 from splatsmith.engines.sprout.vocabulary import Vocabulary, write_vocabulary
 from training.captions import NO_THINGS, count_nouns, with_article
 from training.objects import read_index
-from training.synonyms import stand_ins
+from training.sprout.synonyms import stand_ins
 from training.wordnet import WordNet
 
 LEAST = 2  # training objects that a noun names

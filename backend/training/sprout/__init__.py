@@ -1,0 +1,1 @@
+"""How the built-in engine `sprout` was made: its data, training, and evaluation."""
