@@ -28,7 +28,7 @@ def choose_device(wanted: str) -> str:
     raise InvalidRequest(f"There is no device {wanted!r} here.", "Use auto, cpu, cuda or cuda:1.")
 
 
-def title_of_device(device: str) -> str:
+def device_title(device: str) -> str:
     """The device's name for people."""
     if device == "cpu":
         return f"CPU ({platform.machine()}, {_cores()} cores)"

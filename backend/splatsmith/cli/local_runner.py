@@ -50,9 +50,9 @@ class LocalRunner:
     def __init__(self, device: str) -> None:
         # These import torch, which commands that only list must not wait for.
         from ..devices import choose_device, use_all_cores
-        from ..worker.engine_cache import EngineShelf
+        from ..worker.engine_cache import EngineCache
 
-        self._engines = EngineShelf(choose_device(device))
+        self._engines = EngineCache(choose_device(device))
         use_all_cores()
 
     def run(self, job: LocalJob, folder: Path, report: Report) -> tuple[Artifact, ...]:

@@ -12,7 +12,15 @@ from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
 from ..contract.wire import JobOrder
 from ..error_mapping import explain
-from ..worker.messages import CancelJob, Failed, Finished, Moved, Ready, RunJob, Stopped
+from ..worker.messages import (
+    CancelJob,
+    JobCancelled,
+    JobFailed,
+    JobProgress,
+    JobSucceeded,
+    RunJob,
+    WorkerReady,
+)
 from .artifacts import DataFolder
 from .job_store import JobStore
 from .process_identity import ProcessMark
@@ -106,7 +114,7 @@ class Supervisor:
         if self._worker is None:
             return
         try:
-            if isinstance(message := self._worker.receive(0), Ready):
+            if isinstance(message := self._worker.receive(0), WorkerReady):
                 self._welcome(message)
         except Exited:
             log.warning("the idle worker ended: %s", self._worker.reason())
@@ -153,20 +161,20 @@ class Supervisor:
     def _heard_the_end(self, job: JobStatus, message: object) -> bool:
         """Take a message in; True if the job is over."""
         match message:
-            case Ready():
+            case WorkerReady():
                 self._welcome(message)
                 return False
-            case Moved(fraction, stage):
+            case JobProgress(fraction, stage):
                 self.worker_state = "busy"
                 self._store.move(job.id, fraction, stage)
                 return False
-            case Finished(artifacts, notes):
+            case JobSucceeded(artifacts, notes):
                 self._files.publish(job.id)
                 if not self._store.succeed(job.id, artifacts, notes):
                     self._files.discard(job.id)  # it was deleted in its last moment
-            case Failed(problem):
+            case JobFailed(problem):
                 self._fail(job, problem)
-            case Stopped():
+            case JobCancelled():
                 self._cancelled(job)
             case _:
                 return False  # nothing was said
@@ -196,7 +204,7 @@ class Supervisor:
         self._files.discard(job.id)
         self._store.stop(job.id)
 
-    def _welcome(self, message: Ready) -> None:
+    def _welcome(self, message: WorkerReady) -> None:
         self.device = message.device_title
         self.worker_state = "idle"
 

@@ -1,1 +1,1 @@
-"""The worker: carries out jobs in a process of its own, one after another."""
+"""The worker process: runs jobs, one after another."""

@@ -1,6 +1,6 @@
-"""The worker: a process of its own that carries out one job after another.
+"""The worker process: runs generate and extract jobs, one after another.
 
-Started by the service as `python -m splatsmith.worker`; worker.channel is their protocol.
+Started by the service as `python -m splatsmith.worker`; worker.messages is the protocol.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ..contract.cards import ConditionKind
 from ..contract.jsonable import from_json
 from ..contract.problems import SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest, JobKind
-from ..devices import AUTO, choose_device, title_of_device, use_all_cores
+from ..devices import AUTO, choose_device, device_title, use_all_cores
 from ..error_mapping import is_memory_fault
 from ..progress import Progress
 from . import pipeline
-from .channel import Line, carry_out, open_line
-from .engine_cache import EngineShelf
-from .messages import Failed, Ready, RunJob
+from .channel import WorkerChannel, open_channel, run_job
+from .engine_cache import EngineCache
+from .messages import JobFailed, RunJob, WorkerReady
 
 log = logging.getLogger(__name__)
 
-SECONDS_UNTIL_REHEARSAL = 1.0
+WARM_UP_DELAY = 1.0  # seconds without a job
 
 
 def main() -> None:
@@ -34,53 +34,55 @@ def main() -> None:
     wanted = options.parse_args().device
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is the service's to handle
-    line = open_line()
+    channel = open_channel()
     try:
         device = choose_device(wanted)
     except SplatsmithError as error:
-        line.send(Failed(error.problem))
+        channel.send(JobFailed(error.problem))
         return
     use_all_cores()
-    line.send(Ready(device, title_of_device(device)))
-    _serve(line, EngineShelf(device))
+    channel.send(WorkerReady(device, device_title(device)))
+    _serve(channel, EngineCache(device))
 
 
-def _serve(line: Line, shelf: EngineShelf) -> None:
-    def work(job: RunJob, progress: Progress) -> tuple[str, ...]:
-        return _carry_out(job, shelf, progress)
+def _serve(channel: WorkerChannel, engine_cache: EngineCache) -> None:
+    def execute(job: RunJob, progress: Progress) -> tuple[str, ...]:
+        return _execute(job, engine_cache, progress)
 
-    def make_room(fault: Exception) -> None:
-        if is_memory_fault(fault):
-            shelf.clear()
+    def free_memory(error: Exception) -> None:
+        if is_memory_fault(error):
+            engine_cache.clear()
 
-    job = _first_job(line, shelf)
+    job = _first_job(channel, engine_cache)
     while True:
-        carry_out(job, work, line, make_room)
-        job = line.jobs.get()
+        run_job(job, execute, channel, free_memory)
+        job = channel.jobs.get()
 
 
-def _first_job(line: Line, shelf: EngineShelf) -> RunJob:
-    """If nobody is in a hurry, get ready for what most likely comes: the built-in engine."""
+def _first_job(channel: WorkerChannel, engine_cache: EngineCache) -> RunJob:
+    """Wait for the first job; load the built-in engine if none comes within WARM_UP_DELAY."""
     try:
-        return line.jobs.get(timeout=SECONDS_UNTIL_REHEARSAL)
+        return channel.jobs.get(timeout=WARM_UP_DELAY)
     except queue.Empty:
         try:
-            pipeline.rehearse(shelf)
+            pipeline.warm_up(engine_cache)
         except SplatsmithError as error:
-            log.warning("%s", error)  # the job that needs what is missing will say so
-        return line.jobs.get()
+            log.warning("%s", error)  # a job that needs the engine reports it
+        return channel.jobs.get()
 
 
-def _carry_out(job: RunJob, shelf: EngineShelf, progress: Progress) -> tuple[str, ...]:
-    """Returns what the engine has to say of its result."""
+def _execute(job: RunJob, engine_cache: EngineCache, progress: Progress) -> tuple[str, ...]:
+    """Run `job`; returns the engine's notes for the user."""
     folder = Path(job.folder)
     if job.kind is JobKind.GENERATE:
         request = from_json(GenerateRequest, job.request)
         pictures = {ConditionKind(role): Path(path) for role, path in job.inputs.items()}
-        return pipeline.generate(request, pictures, folder, shelf, progress).notes
+        return pipeline.generate(request, pictures, folder, engine_cache, progress).notes
     if job.kind is JobKind.EXTRACT:
         extraction = from_json(ExtractRequest, job.request)
-        pipeline.extract(extraction, Path(job.inputs["cloud"]), folder, shelf.device, progress)
+        pipeline.extract(
+            extraction, Path(job.inputs["cloud"]), folder, engine_cache.device, progress
+        )
         return ()
     raise NotImplementedError(job.kind)
 

@@ -1,7 +1,7 @@
-"""A process that carries out jobs for the service: its end of the pipe between them.
+"""The worker's end of the pipe to the service, and running one job over it.
 
-Sends and receives worker.messages over standard input and output, logs to standard error, and ends
-when its input does, which is when its service does, whatever the reason.
+worker.messages travel over standard input and output; the log goes to standard error. The process
+exits when its input ends, which is when the service ends, for whatever reason.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from ..progress import Progress
 from .artifacts import describe_artifacts
 from .messages import (
     CancelJob,
-    Failed,
-    Finished,
+    JobCancelled,
+    JobFailed,
+    JobProgress,
+    JobSucceeded,
     Message,
-    Moved,
     RunJob,
-    Stopped,
     decode,
     encode,
 )
 
 log = logging.getLogger(__name__)
 
-REPORT_PAUSE = 0.05  # seconds between two reports of the same stage
+REPORT_INTERVAL = 0.05  # seconds between two reports of the same stage
 
-Work = Callable[[RunJob, Progress], tuple[str, ...]]  # returns notes for the user
+JobFunction = Callable[[RunJob, Progress], tuple[str, ...]]  # returns notes for the user
 
 
-class Line:
-    """The pipe to the service. Jobs come one at a time; cancellations at any time."""
+class WorkerChannel:
+    """The pipe to the service: `jobs` receives one at a time, cancellations arrive at any time."""
 
     def __init__(self, incoming: TextIO, outgoing: TextIO) -> None:
         self.jobs: queue.SimpleQueue[RunJob] = queue.SimpleQueue()
         self._incoming = incoming
         self._outgoing = outgoing
         self._cancelled: set[str] = set()
-        threading.Thread(target=self._listen, name="listener", daemon=True).start()
+        threading.Thread(target=self._read, name="channel-reader", daemon=True).start()
 
     def send(self, message: Message) -> None:
         self._outgoing.write(encode(message))
@@ -57,67 +57,77 @@ class Line:
     def is_cancelled(self, job_id: str) -> bool:
         return job_id in self._cancelled
 
-    def _listen(self) -> None:
+    def _read(self) -> None:
         for text in self._incoming:
             message = decode(text)
             if isinstance(message, RunJob):
                 self.jobs.put(message)
             elif isinstance(message, CancelJob):
                 self._cancelled.add(message.id)
-        # The service is gone. A computation under way cannot be unwound from here, and must not
-        # outlive it; what it has written lies in the job's partial folder, which is swept.
+        # The service is gone. A running computation cannot be unwound from this thread, and must
+        # not outlive the service; its files are in the job's partial folder, which is removed.
         os._exit(0)
 
 
-class Reporter:
-    """Sends a job's progress, but no more often than anyone could look."""
+class ProgressReporter:
+    """Sends a job's progress, at most once per REPORT_INTERVAL and stage."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, channel: WorkerChannel) -> None:
+        self._channel = channel
         self._last = ("", 0.0)
 
     def __call__(self, fraction: float, stage: str) -> None:
         last_stage, last_time = self._last
         now = time.monotonic()
-        if stage != last_stage or now - last_time >= REPORT_PAUSE:
+        if stage != last_stage or now - last_time >= REPORT_INTERVAL:
             self._last = (stage, now)
-            self._line.send(Moved(fraction, stage))
+            self._channel.send(JobProgress(fraction, stage))
 
 
-def open_line() -> Line:
-    """The pipe, from standard input and output: what else is printed, in C too, goes to the log."""
+def open_channel() -> WorkerChannel:
+    """The pipe on standard input and output; other output to stdout, C's too, goes to stderr."""
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return Line(sys.stdin, outgoing)
+    return WorkerChannel(sys.stdin, outgoing)
 
 
-def carry_out(job: RunJob, work: Work, line: Line, on_fault: Callable[[Exception], None]) -> None:
-    """Do `work` for `job` and tell of its end, whatever happens; `on_fault` hears of exceptions."""
-    line.send(_outcome(job, work, line, on_fault))
+def run_job(
+    job: RunJob,
+    function: JobFunction,
+    channel: WorkerChannel,
+    on_error: Callable[[Exception], None],
+) -> None:
+    """Call `function` for `job` and send how it ended; `on_error` is called with its exception."""
+    channel.send(_final_message(job, function, channel, on_error))
 
 
-def _outcome(job: RunJob, work: Work, line: Line, on_fault: Callable[[Exception], None]) -> Message:
-    progress = Progress(Reporter(line), lambda: line.is_cancelled(job.id))
+def _final_message(
+    job: RunJob,
+    function: JobFunction,
+    channel: WorkerChannel,
+    on_error: Callable[[Exception], None],
+) -> Message:
+    progress = Progress(ProgressReporter(channel), lambda: channel.is_cancelled(job.id))
     try:
         progress.step(0, 1)
-        notes = work(job, progress)
+        notes = function(job, progress)
         progress.step(1, 1)
     except Cancelled:
-        return Stopped()
-    except Exception as fault:  # noqa: BLE001  every fault has to become a job's state
+        return JobCancelled()
+    except Exception as error:  # noqa: BLE001  every error has to become a job's state
         log.exception("job %s failed", job.id)
-        on_fault(fault)
-        return Failed(_problem(fault))
-    return Finished(describe_artifacts(Path(job.folder)), notes)
+        on_error(error)
+        return JobFailed(_problem(error))
+    return JobSucceeded(describe_artifacts(Path(job.folder)), notes)
 
 
-def _problem(fault: Exception) -> Problem:
-    if known := explain(fault):
+def _problem(error: Exception) -> Problem:
+    if known := explain(error):
         return known.problem
     return Problem(
         "internal",
         "Something went wrong",
-        f"The program has a fault: {type(fault).__name__}: {fault}.",
+        f"The program has a fault: {type(error).__name__}: {error}.",
         "Please report it with the backend's log.",
         500,
     )

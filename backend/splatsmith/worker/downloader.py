@@ -1,7 +1,7 @@
-"""The downloader: a process of its own that fetches checkpoints, and never loads torch.
+"""The download worker: a process that fetches checkpoints, and never loads torch.
 
-Started by the service as `python -m splatsmith.worker.downloader` when there is something to fetch;
-ended in the midst of it, it loses nothing that has arrived. worker.channel is their protocol.
+Started by the service as `python -m splatsmith.worker.downloader` while there are download jobs;
+killed at any moment, it loses nothing that has arrived. worker.messages is the protocol.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ..engines import registry
 from ..progress import Progress
 from ..weights.download import download
 from ..weights.hub import Hub
-from .channel import carry_out, open_line
-from .messages import Ready, RunJob
+from .channel import open_channel, run_job
+from .messages import RunJob, WorkerReady
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s downloader %(name)s: %(message)s")
-    # The library for HTTP logs every request's address, and those of a store carry signatures.
+    # httpx2 logs every request's URL, and the hub's storage URLs carry signatures.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is the service's to handle
-    line = open_line()
-    line.send(Ready("", ""))
+    channel = open_channel()
+    channel.send(WorkerReady("", ""))
     while True:
-        carry_out(line.jobs.get(), _download, line, lambda _fault: None)
+        run_job(channel.jobs.get(), _download, channel, lambda _error: None)
 
 
 def _download(job: RunJob, progress: Progress) -> tuple[str, ...]:

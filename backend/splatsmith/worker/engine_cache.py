@@ -1,4 +1,4 @@
-"""The engine that is loaded now, kept warm until another one is wanted."""
+"""The loaded engine, kept until another engine or variant is requested."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..engines.base import Engine
 log = logging.getLogger(__name__)
 
 
-class EngineShelf:
+class EngineCache:
     """Holds one loaded engine on one device ("cpu", "cuda", "cuda:1")."""
 
     def __init__(self, device: str) -> None:
         self.device = device
         self._loaded: tuple[str, str, Engine] | None = None
 
-    def take(self, engine: str, variant: str) -> Engine:
-        """The engine's variant, loaded at first and whenever another one was used before.
+    def get(self, engine: str, variant: str) -> Engine:
+        """The engine's variant, loaded unless it is the one of the last call.
 
         Raises:
             NotFound, WeightsMissing, WeightsDamaged: see engines.registry.load.
@@ -33,7 +33,7 @@ class EngineShelf:
         return self._loaded[2]
 
     def clear(self) -> None:
-        """Let go of the engine and give its memory back."""
+        """Unload the engine and release its memory."""
         self._loaded = None
         gc.collect()
         if self.device.startswith("cuda"):

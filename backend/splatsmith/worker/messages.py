@@ -1,7 +1,8 @@
-"""What the service and its worker tell each other: one JSON object a line, over pipes.
+"""The messages between the service and its workers: one JSON array a line, over pipes.
 
 service -> worker   RunJob, CancelJob
-worker -> service   Ready, then for each job Moved ... and one of Finished, Failed, Stopped
+worker -> service   WorkerReady once; for each job any number of JobProgress, then one of
+                    JobSucceeded, JobFailed, JobCancelled
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from ..contract.protocol import Artifact, JobKind
 
 @dataclass(frozen=True)
 class RunJob:
-    """Carry out a job and leave its artifacts in `folder`. `inputs`: paths by picture's role,
-    or by "cloud"."""
+    """Run a job and leave its artifacts in `folder`.
+
+    inputs: paths by the picture's role, or by "cloud".
+    """
 
     id: str
     kind: JobKind
@@ -28,13 +31,13 @@ class RunJob:
 
 @dataclass(frozen=True)
 class CancelJob:
-    """Stop the job called `id`, if it is the one under way."""
+    """Stop the job `id` if it is the running one."""
 
     id: str
 
 
 @dataclass(frozen=True)
-class Ready:
+class WorkerReady:
     """The worker has started on `device` ("cpu", "cuda:0"); `device_title` is its name."""
 
     device: str
@@ -42,7 +45,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Moved:
+class JobProgress:
     """The job is at `fraction` (0..1)."""
 
     fraction: float
@@ -50,36 +53,41 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """The job went well; `notes` are sentences for the user."""
+class JobSucceeded:
+    """The job succeeded; `notes` are sentences for the user."""
 
     artifacts: tuple[Artifact, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Failed:
+class JobFailed:
     problem: Problem
 
 
 @dataclass(frozen=True)
-class Stopped:
+class JobCancelled:
     """The job was cancelled."""
 
 
-Message = RunJob | CancelJob | Ready | Moved | Finished | Failed | Stopped
+Message = RunJob | CancelJob | WorkerReady | JobProgress | JobSucceeded | JobFailed | JobCancelled
 
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (RunJob, CancelJob, Ready, Moved, Finished, Failed, Stopped)
+_TYPES: dict[str, type[Message]] = {
+    kind.__name__: kind
+    for kind in (RunJob, CancelJob, WorkerReady, JobProgress, JobSucceeded, JobFailed, JobCancelled)
 }
 
 
 def encode(message: Message) -> str:
-    """The message's line, with its newline."""
+    """`message` as one line of JSON, with its newline."""
     return json.dumps([type(message).__name__, to_json(message)]) + "\n"
 
 
 def decode(line: str) -> Message:
-    """The message in a line that `encode` made."""
+    """The inverse of `encode`.
+
+    Raises:
+        ValueError: the line is cut off.
+    """
     kind, members = json.loads(line)
-    return from_json(_KINDS[kind], members, kind)
+    return from_json(_TYPES[kind], members, kind)

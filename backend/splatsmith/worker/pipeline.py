@@ -31,7 +31,7 @@ from ..extraction.points import extract_points
 from ..gaussians.preview_rendering import PreviewScene
 from ..images import read_picture
 from ..progress import Progress, silent
-from .engine_cache import EngineShelf
+from .engine_cache import EngineCache
 from .job_record import describe_extraction, describe_generation, write_record
 from .previews import write_pictures
 
@@ -55,7 +55,7 @@ def generate(
     request: GenerateRequest,
     pictures: Mapping[ConditionKind, Path],
     folder: Path,
-    shelf: EngineShelf,
+    engine_cache: EngineCache,
     progress: Progress,
 ) -> Generation:
     """Carry out a completed `request` and leave all its artifacts in `folder`.
@@ -66,7 +66,7 @@ def generate(
     """
     timings = Timings()
     with timings.measure("load engine"):
-        engine = shelf.take(request.engine, request.variant)
+        engine = engine_cache.get(request.engine, request.variant)
     with timings.measure("prepare picture"):
         inputs = _prepare(request, pictures, progress.part("Preparing", 0, PICTURE_SHARE))
     with timings.measure("generate"):
@@ -75,12 +75,12 @@ def generate(
     _write_products(
         generation.cloud,
         generation.surface,
-        _Extraction(request.products, request.extraction, folder, shelf.device, timings),
+        _Extraction(request.products, request.extraction, folder, engine_cache.device, timings),
         progress.part("Extracting", ENGINE_SHARE, PRODUCT_SHARE),
     )
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
-        scene = PreviewScene(generation.cloud, generation.camera, shelf.device)
+        scene = PreviewScene(generation.cloud, generation.camera, engine_cache.device)
         write_pictures(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
     write_record(folder, describe_generation(request, card, generation, timings.seconds))
@@ -102,7 +102,7 @@ def extract(
     write_record(folder, describe_extraction(request, timings.seconds))
 
 
-def rehearse(shelf: EngineShelf) -> None:
+def warm_up(engine_cache: EngineCache) -> None:
     """Load the built-in engine and all compiled code, so that the first job need not wait for it.
 
     Raises:
@@ -111,7 +111,7 @@ def rehearse(shelf: EngineShelf) -> None:
     card = registry.card(DEFAULT_ENGINE)
     request = GenerateRequest(prompt="a ball", parameters={"steps": 1}).completed(card)
     with TemporaryDirectory() as folder:
-        generate(request, {}, Path(folder), shelf, silent())
+        generate(request, {}, Path(folder), engine_cache, silent())
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from splatsmith.engines.diffsplat.variants import FAMILIES
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
-from splatsmith.worker.engine_cache import EngineShelf
+from splatsmith.worker.engine_cache import EngineCache
 
 VARIANTS = [variant.id for variant in CARD.variants]
 PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents
@@ -228,7 +228,7 @@ def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> N
     ).completed(CARD)
     out = tmp_path / "out"
     out.mkdir()
-    shelf = EngineShelf("cpu")
-    made = pipeline.generate(request, {ConditionKind.IMAGE: picture}, out, shelf, silent())
+    engine_cache = EngineCache("cpu")
+    made = pipeline.generate(request, {ConditionKind.IMAGE: picture}, out, engine_cache, silent())
     assert len(read_cloud(out / "splats.ply")) == len(made.cloud)
     assert (out / "turntable.webp").is_file()

@@ -29,7 +29,7 @@ from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
-from splatsmith.worker.engine_cache import EngineShelf
+from splatsmith.worker.engine_cache import EngineCache
 
 LATTICE = "tests.backend.engines.lattice"
 EVERYTHING = {"splats.ply", "points.ply", "mesh.glb", "preview.png", "turntable.webp", "job.json"}
@@ -45,8 +45,8 @@ def lattice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def shelf() -> EngineShelf:
-    return EngineShelf("cpu")
+def engine_cache() -> EngineCache:
+    return EngineCache("cpu")
 
 
 def order(**changes: object) -> GenerateRequest:
@@ -54,8 +54,8 @@ def order(**changes: object) -> GenerateRequest:
     return GenerateRequest(**{**members, **changes}).completed(registry.card("lattice"))  # pyright: ignore[reportArgumentType]
 
 
-def test_a_prompt_becomes_every_artifact(tmp_path: Path, shelf: EngineShelf) -> None:
-    generation = pipeline.generate(order(), {}, tmp_path, shelf, silent())
+def test_a_prompt_becomes_every_artifact(tmp_path: Path, engine_cache: EngineCache) -> None:
+    generation = pipeline.generate(order(), {}, tmp_path, engine_cache, silent())
     assert {path.name for path in tmp_path.iterdir()} == EVERYTHING
     assert len(read_cloud(tmp_path / "splats.ply")) == len(generation.cloud) == 343
     assert len(read_points(tmp_path / "points.ply").positions) == 700
@@ -68,9 +68,9 @@ def test_a_prompt_becomes_every_artifact(tmp_path: Path, shelf: EngineShelf) -> 
         assert turntable.n_frames == 36  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_turntable_can_be_a_film(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_a_turntable_can_be_a_film(tmp_path: Path, engine_cache: EngineCache) -> None:
     wanted = order(products=(Product.SPLATS,), turntables=(Turntable.MP4,))
-    pipeline.generate(wanted, {}, tmp_path, shelf, silent())
+    pipeline.generate(wanted, {}, tmp_path, engine_cache, silent())
     with av.open(tmp_path / "turntable.mp4") as film:
         assert film.streams.video[0].codec_context.name == "h264"
         pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
@@ -81,22 +81,24 @@ def test_a_turntable_can_be_a_film(tmp_path: Path, shelf: EngineShelf) -> None:
     assert not (tmp_path / "turntable.webp").exists()
 
 
-def test_only_what_was_asked_for_is_made(tmp_path: Path, shelf: EngineShelf) -> None:
-    pipeline.generate(order(products=(Product.SPLATS,)), {}, tmp_path, shelf, silent())
+def test_only_what_was_asked_for_is_made(tmp_path: Path, engine_cache: EngineCache) -> None:
+    pipeline.generate(order(products=(Product.SPLATS,)), {}, tmp_path, engine_cache, silent())
     assert {path.name for path in tmp_path.iterdir()} == EVERYTHING - {"points.ply", "mesh.glb"}
 
 
-def test_the_record_suffices_to_make_the_asset_again(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_the_record_suffices_to_make_the_asset_again(
+    tmp_path: Path, engine_cache: EngineCache
+) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
-    pipeline.generate(order(parameters={"seed": 5}), {}, first, shelf, silent())
+    pipeline.generate(order(parameters={"seed": 5}), {}, first, engine_cache, silent())
     record = json.loads((first / "job.json").read_text(encoding="utf-8"))
     assert record["conditioning_camera"] == {"elevation": 15, "distance": 3, "fov": 40}
     assert record["request"]["parameters"]["seed"] == 5
     assert {"load engine", "generate", "extract mesh"} <= set(record["seconds"])
     from_record = pipeline_request(record)
-    pipeline.generate(from_record, {}, second, shelf, silent())
+    pipeline.generate(from_record, {}, second, engine_cache, silent())
     assert (first / "splats.ply").read_bytes() == (second / "splats.ply").read_bytes()
     assert (first / "mesh.glb").read_bytes() == (second / "mesh.glb").read_bytes()
 
@@ -105,66 +107,70 @@ def pipeline_request(record: dict[str, object]) -> GenerateRequest:
     return from_json(GenerateRequest, record["request"])
 
 
-def test_cancel_stops_between_steps(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_cancel_stops_between_steps(tmp_path: Path, engine_cache: EngineCache) -> None:
     heard: list[float] = []
     progress = Progress(lambda at, _stage: heard.append(at), lambda: len(heard) > 5)
     with pytest.raises(Cancelled):
-        pipeline.generate(order(parameters={"steps": 1000}), {}, tmp_path, shelf, progress)
+        pipeline.generate(order(parameters={"steps": 1000}), {}, tmp_path, engine_cache, progress)
     assert len(heard) == 6
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_only_ever_rises(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_progress_only_ever_rises(tmp_path: Path, engine_cache: EngineCache) -> None:
     heard: list[float] = []
     progress = Progress(lambda at, _stage: heard.append(at), lambda: False)
-    pipeline.generate(order(), {}, tmp_path, shelf, progress)
+    pipeline.generate(order(), {}, tmp_path, engine_cache, progress)
     assert heard == sorted(heard)
     assert heard[0] == 0.0
     assert heard[-1] == 1.0
 
 
-def test_a_picture_without_background_is_refused(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_a_picture_without_background_is_refused(tmp_path: Path, engine_cache: EngineCache) -> None:
     empty = tmp_path / "empty.png"
     Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(empty)
     request = order(prompt="", pictures={ConditionKind.IMAGE: "given"})
     with pytest.raises(UnreadablePicture):
-        pipeline.generate(request, {ConditionKind.IMAGE: empty}, tmp_path / "out", shelf, silent())
+        pipeline.generate(
+            request, {ConditionKind.IMAGE: empty}, tmp_path / "out", engine_cache, silent()
+        )
 
 
-def test_an_engine_may_bring_its_own_surface(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_an_engine_may_bring_its_own_surface(tmp_path: Path, engine_cache: EngineCache) -> None:
     own = trimesh.creation.icosphere(subdivisions=1)
 
     class Sculptor:
         def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
-            cloud = shelf.take("lattice", "cube").generate(inputs, progress).cloud
+            cloud = engine_cache.get("lattice", "cube").generate(inputs, progress).cloud
             return Generation(cloud, ConditioningCamera(0, 3, 40), own)
 
-    workshop = EngineShelf("cpu")
-    workshop.take = lambda engine, variant: Sculptor()  # pyright: ignore[reportAttributeAccessIssue]
-    pipeline.generate(order(), {}, tmp_path, workshop, silent())
+    other_cache = EngineCache("cpu")
+    other_cache.get = lambda engine, variant: Sculptor()  # pyright: ignore[reportAttributeAccessIssue]
+    pipeline.generate(order(), {}, tmp_path, other_cache, silent())
     assert len(trimesh.load_mesh(tmp_path / "mesh.glb").faces) == len(own.faces)
 
 
-def test_meshes_and_points_come_from_any_splat_file(tmp_path: Path, shelf: EngineShelf) -> None:
+def test_meshes_and_points_come_from_any_splat_file(
+    tmp_path: Path, engine_cache: EngineCache
+) -> None:
     made, taken = tmp_path / "made", tmp_path / "taken"
     made.mkdir()
     taken.mkdir()
-    pipeline.generate(order(products=(Product.SPLATS,)), {}, made, shelf, silent())
+    pipeline.generate(order(products=(Product.SPLATS,)), {}, made, engine_cache, silent())
     request = ExtractRequest("given", (Product.MESH, Product.POINTS), SMALL, "cube")
     pipeline.extract(request, made / "splats.ply", taken, "cpu", silent())
     names = {path.name for path in taken.iterdir()}
     assert {"mesh.glb", "points.ply", "job.json"} <= names
 
 
-def test_an_engine_stays_loaded_until_another_is_wanted(shelf: EngineShelf) -> None:
-    first = shelf.take("lattice", "cube")
-    assert shelf.take("lattice", "cube") is first
-    assert shelf.take("lattice", "picture") is not first
+def test_an_engine_stays_loaded_until_another_is_wanted(engine_cache: EngineCache) -> None:
+    first = engine_cache.get("lattice", "cube")
+    assert engine_cache.get("lattice", "cube") is first
+    assert engine_cache.get("lattice", "picture") is not first
 
 
 def test_a_rehearsed_shelf_holds_the_built_in_engine(
-    shelf: EngineShelf, monkeypatch: pytest.MonkeyPatch
+    engine_cache: EngineCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.rehearse(shelf)
+    pipeline.warm_up(engine_cache)
     monkeypatch.setattr(registry, "load", None)
-    assert shelf.take(DEFAULT_ENGINE, "base")
+    assert engine_cache.get(DEFAULT_ENGINE, "base")
