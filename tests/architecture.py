@@ -34,7 +34,7 @@ ADDON_LAYERS = (
 BACKEND_LAYERS = (
     "contract",
     "errors",
-    "devices error_mapping files images memory progress settings",
+    "devices files images memory progress settings",
     "weights",
     "nn gaussians",
     "diffusion conditioning",

@@ -1,4 +1,4 @@
-"""What to compute on."""
+"""The choice of a compute device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AUTO = "auto"
 
 
 def choose_device(wanted: str) -> str:
-    """ "cpu", "cuda" or "cuda:1": what was `wanted`, or the best there is for "auto".
+    """The device `wanted` ("cpu", "cuda", "cuda:1"); for "auto" CUDA if available, else the CPU.
 
     Raises:
         InvalidRequest: there is no such device here.
@@ -29,18 +29,18 @@ def choose_device(wanted: str) -> str:
 
 
 def device_title(device: str) -> str:
-    """The device's name for people."""
+    """The device's product name, for display."""
     if device == "cpu":
-        return f"CPU ({platform.machine()}, {_cores()} cores)"
+        return f"CPU ({platform.machine()}, {_core_count()} cores)"
     return torch.cuda.get_device_name(device)
 
 
-def use_all_cores() -> None:
-    """Let torch use every core that this process may run on."""
-    torch.set_num_threads(_cores())
+def use_all_core_count() -> None:
+    """Set torch's thread count to the cores in this process's affinity mask."""
+    torch.set_num_threads(_core_count())
 
 
-def _cores() -> int:
+def _core_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

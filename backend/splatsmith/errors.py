@@ -1,4 +1,6 @@
-"""The backend's own errors; all are SplatsmithErrors (contract.problems draws the upper tree).
+"""The backend's own errors, and the mapping of other exceptions to them.
+
+All are SplatsmithErrors (contract.problems draws the upper tree):
 
     SplatsmithError
     |- UnreadablePicture     not a picture, or one that cannot be used
@@ -11,12 +13,21 @@
     |- StorageFull           no room, or no permission, to write results
     '- WorkerDied            the worker process ended in the middle of a job
 
-`Cancelled` is not among them: it is no fault, and becomes a job state.
+`Cancelled` is not among them: it is no error, and becomes a job state.
 """
 
 from __future__ import annotations
 
+import errno
+import sqlite3
+
 from .contract.problems import SplatsmithError
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+PERMISSION_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+# torch's CPU allocator raises a plain RuntimeError.
+ALLOCATION_MESSAGES = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 class Cancelled(Exception):
@@ -93,3 +104,55 @@ class WorkerDied(SplatsmithError):
     code = "worker-died"
     title = "The worker stopped"
     status = 500
+
+
+def to_user_error(error: BaseException) -> SplatsmithError | None:
+    """`error`, raised by Python, the system or torch, as one that a user can act on.
+
+    None if it is a bug of the program.
+    """
+    if isinstance(error, SplatsmithError):
+        return error
+    if isinstance(error, OSError) and _is_storage_error(error):
+        return _storage_error(error)
+    if isinstance(error, sqlite3.OperationalError):
+        return StorageFull(
+            f"The list of jobs cannot be written: {error}.",
+            "Free some disk space, or check that the data folder may be written to.",
+        )
+    if is_out_of_memory(error):
+        return OutOfMemory(
+            "The job needs more memory than there is.",
+            "Close other programs, lower the settings or choose a smaller engine.",
+        )
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is a failed allocation, or was caused by one.
+
+    torch's own class is recognised by its name: this module imports no torch.
+    """
+    if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+        return True
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        message in text for message in ALLOCATION_MESSAGES
+    )
+
+
+def _storage_error(error: OSError) -> StorageFull:
+    place = error.filename or "the results"
+    if error.errno in PERMISSION_DENIED:
+        return StorageFull(
+            f"There is no permission to write {place}.", "Choose a folder that may be written to."
+        )
+    return StorageFull(f"No room is left to write {place}.", "Free some disk space.")
+
+
+def _is_storage_error(error: OSError) -> bool:
+    # numpy sets no errno when it could write a part of an array only.
+    is_short_write = error.errno is None and str(error).endswith("written")
+    return is_short_write or error.errno in DISK_FULL | PERMISSION_DENIED

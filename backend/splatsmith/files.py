@@ -1,4 +1,4 @@
-"""Files: their hashes, and how they are written."""
+"""Hashes of files."""
 
 from __future__ import annotations
 

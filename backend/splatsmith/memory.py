@@ -1,7 +1,7 @@
-"""Whether there is room for what is about to be computed.
+"""Checks of free memory before a computation starts.
 
-Systems promise more memory than they have and end the process that takes it; an estimate before
-the work is the only moment at which a user can be told.
+Systems overcommit memory and kill the process that uses it; an estimate beforehand is the only
+moment at which an error can be raised.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import psutil
 
 from .errors import OutOfMemory
 
-_GIGABYTE = 1e9
+GIGABYTE = 1e9
 
 
 def check_memory(needed: int, what: str, remedy: str) -> None:
-    """Refuse work that needs about `needed` bytes if fewer are free.
+    """Raise if fewer than `needed` bytes are free.
 
     Args:
         what: the subject of the sentence, in the plural: "20,000,000 points".
 
     Raises:
-        OutOfMemory: there is less.
+        OutOfMemory: with both numbers.
     """
     free = psutil.virtual_memory().available
     if needed > free:
         raise OutOfMemory(
-            f"{what} need about {needed / _GIGABYTE:.1f} GB of memory, "
-            f"and {free / _GIGABYTE:.1f} GB are free.",
+            f"{what} need about {needed / GIGABYTE:.1f} GB of memory, "
+            f"and {free / GIGABYTE:.1f} GB are free.",
             remedy,
         )

@@ -1,4 +1,4 @@
-"""How far a job is, and whether it may go on."""
+"""Progress reports and cancellation of a running job."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from .errors import Cancelled
 
-Report = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A slice of a job's progress bar, handed to whoever does that part of the work.
+    """An interval `start`..`end` of a job's progress (0..1), for the code of one stage.
 
-    `report(fraction, stage)` tells the outside; `is_cancelled()` is asked at every step.
+    report: called with the job's fraction and the stage. is_cancelled: called at every step.
     """
 
-    report: Report
+    report: ProgressCallback
     is_cancelled: Callable[[], bool]
     stage: str = ""
     start: float = 0.0
     end: float = 1.0
 
     def part(self, stage: str, start: float, end: float) -> Progress:
-        """The slice from `start` to `end` (0..1 of this one), under its own stage name."""
+        """The sub-interval `start`..`end` (0..1 of this one), under its own stage name."""
         span = self.end - self.start
         return Progress(
             self.report,
@@ -35,7 +35,7 @@ class Progress:
         )
 
     def step(self, done: int, total: int) -> None:
-        """Say that `done` of `total` steps of this slice are finished.
+        """Report that `done` of `total` steps of this interval are finished.
 
         Raises:
             Cancelled: the user has cancelled the job.
@@ -46,5 +46,5 @@ class Progress:
 
 
 def silent() -> Progress:
-    """Progress that nobody watches and nobody cancels."""
+    """Progress that reports nothing and is never cancelled."""
     return Progress(lambda fraction, stage: None, lambda: False)

@@ -1,4 +1,4 @@
-"""Where the backend keeps its files, and the limits on what it takes in."""
+"""The backend's data directory and the size limits of what it accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_JSON_BYTES = 2**20
 
 
 def data_directory() -> Path:
-    """Where jobs and uploads lie: $SPLATSMITH_DATA, else the platform's place for user data."""
+    """The folder of jobs and uploads: $SPLATSMITH_DATA, else the platform's user data folder."""
     if chosen := os.environ.get(DATA_VARIABLE):
         return Path(chosen).expanduser()
     return _user_data() / "splatsmith"

@@ -12,7 +12,7 @@ from ..contract.artifacts import JOB_RECORD
 from ..contract.batches import file_name
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
-from ..error_mapping import explain
+from ..errors import to_user_error
 from ..worker.artifacts import read_notes
 from .console import ConsoleOutput
 from .local_runner import LocalJob, LocalRunner
@@ -74,7 +74,7 @@ def _run_item(
         with console.progress(title) as report:
             runner.run(job, folder, report)
     except (SplatsmithError, OSError, MemoryError, RuntimeError) as error:
-        known = explain(error)
+        known = to_user_error(error)
         if known is None:
             raise
         return BatchResult(task.name, folder.name, "failed", known.problem)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from ..contract.problems import SplatsmithError
-from ..progress import Report
+from ..progress import ProgressCallback
 
 
 class ConsoleOutput:
@@ -38,7 +38,7 @@ class ConsoleOutput:
         self._results.file.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Report]:
+    def progress(self, title: str) -> Iterator[ProgressCallback]:
         """A progress bar; yields the function that updates its fraction and stage."""
         columns = (
             SpinnerColumn(),

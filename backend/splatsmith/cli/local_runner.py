@@ -20,7 +20,7 @@ from ..engines import registry
 from ..errors import StorageFull
 from ..files import file_digest
 from ..images import read_picture
-from ..progress import Progress, Report
+from ..progress import Progress, ProgressCallback
 from ..weights import require
 from ..worker.artifacts import describe_artifacts, move_artifacts
 
@@ -55,7 +55,7 @@ class LocalRunner:
         self._engines = EngineCache(choose_device(device))
         use_all_cores()
 
-    def run(self, job: LocalJob, folder: Path, report: Report) -> tuple[Artifact, ...]:
+    def run(self, job: LocalJob, folder: Path, report: ProgressCallback) -> tuple[Artifact, ...]:
         """Run a job; its files appear in `folder` all at once, or not at all.
 
         Raises:

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ..contract.problems import SplatsmithError
-from ..error_mapping import explain
-from ..errors import Cancelled
+from ..errors import Cancelled, to_user_error
 from .arguments import parse
 from .console import ConsoleOutput
 
@@ -41,7 +40,7 @@ def _run(options: argparse.Namespace, console: ConsoleOutput) -> int:
         console.print_status("Stopped; nothing was written.")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  users get one sentence, not a traceback
-        known = explain(error)
+        known = to_user_error(error)
         if known is None:
             known = SplatsmithError(
                 f"The program has a fault: {type(error).__name__}: {error}.",

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
-from ..error_mapping import explain
+from ..errors import to_user_error
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     # Starlette hands plain Exceptions on to the server even when they are answered.
     for kind in (SplatsmithError, OSError, sqlite3.Error, MemoryError, Exception):
-        app.add_exception_handler(kind, _on_fault)
+        app.add_exception_handler(kind, _on_error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -73,15 +73,15 @@ async def _on_invalid_query(_request: Request, error: Exception) -> JSONResponse
     )
 
 
-async def _on_fault(_request: Request, fault: Exception) -> JSONResponse:
-    if known := explain(fault):
-        return problem_response(known.problem)
-    log.error("a route failed", exc_info=fault)
+async def _on_error(_request: Request, error: Exception) -> JSONResponse:
+    if user_error := to_user_error(error):
+        return problem_response(user_error.problem)
+    log.error("a route failed", exc_info=error)
     return problem_response(
         Problem(
             "internal",
             "Something went wrong",
-            f"The service has a fault: {type(fault).__name__}.",
+            f"The service has a fault: {type(error).__name__}.",
             "Please report it with the backend's log.",
             500,
         )

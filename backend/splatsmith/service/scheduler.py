@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
 from ..contract.wire import JobOrder
-from ..error_mapping import explain
+from ..errors import to_user_error
 from ..worker.messages import (
     CancelJob,
     JobCancelled,
@@ -222,8 +222,8 @@ class Supervisor:
 
 
 def _problem(error: Exception) -> Problem:
-    if known := explain(error):
-        return known.problem
+    if user_error := to_user_error(error):
+        return user_error.problem
     return Problem(
         "internal", "Something went wrong", f"The service could not go on: {error}.", "Try again."
     )

@@ -16,7 +16,7 @@ from ..contract.jsonable import from_json
 from ..contract.problems import SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest, JobKind
 from ..devices import AUTO, choose_device, device_title, use_all_cores
-from ..error_mapping import is_memory_fault
+from ..errors import is_out_of_memory
 from ..progress import Progress
 from . import pipeline
 from .channel import WorkerChannel, open_channel, run_job
@@ -50,7 +50,7 @@ def _serve(channel: WorkerChannel, engine_cache: EngineCache) -> None:
         return _execute(job, engine_cache, progress)
 
     def free_memory(error: Exception) -> None:
-        if is_memory_fault(error):
+        if is_out_of_memory(error):
             engine_cache.clear()
 
     job = _first_job(channel, engine_cache)

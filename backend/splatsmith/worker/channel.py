@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..contract.problems import Problem
-from ..error_mapping import explain
-from ..errors import Cancelled
+from ..errors import Cancelled, to_user_error
 from ..progress import Progress
 from .artifacts import describe_artifacts
 from .messages import (
@@ -122,8 +121,8 @@ def _final_message(
 
 
 def _problem(error: Exception) -> Problem:
-    if known := explain(error):
-        return known.problem
+    if user_error := to_user_error(error):
+        return user_error.problem
     return Problem(
         "internal",
         "Something went wrong",

@@ -7,8 +7,7 @@ import torch
 
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.engines.diffsplat.offload import Demand, Residence, can_stay, told_when_full
-from splatsmith.error_mapping import is_memory_fault
-from splatsmith.errors import OutOfMemory
+from splatsmith.errors import OutOfMemory, is_out_of_memory
 
 GB = 10**9
 PIXART = Demand(kept=12 * GB, least=9_700_000_000)
@@ -49,7 +48,7 @@ def test_a_full_gpu_is_told_and_the_engine_makes_room() -> None:
         told_when_full(Residence("cuda", stays=False), PIXART),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")
-    assert is_memory_fault(told.value)
+    assert is_out_of_memory(told.value)
 
 
 def test_every_variant_says_what_it_needs() -> None:

@@ -16,8 +16,7 @@ from splatsmith.contract.cloud import GaussianCloud, write_cloud
 from splatsmith.contract.points import PointCloud, read_points
 from splatsmith.contract.problems import InvalidRequest, SplatsmithError, UnreadableCloud
 from splatsmith.contract.protocol import ExtractionOptions, ExtractRequest, Product
-from splatsmith.error_mapping import explain
-from splatsmith.errors import Cancelled, OutOfMemory, StorageFull
+from splatsmith.errors import Cancelled, OutOfMemory, StorageFull, to_user_error
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
 from tests.backend.gaussians.clouds import random_cloud, shell
@@ -254,7 +253,7 @@ def test_more_points_than_memory_are_a_clear_error(tmp_path: Path) -> None:
             extract(shell(200), tmp_path, replace(QUICK, point_count=20_000_000))
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-    assert isinstance(explain(raised.value), OutOfMemory)
+    assert isinstance(to_user_error(raised.value), OutOfMemory)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
@@ -268,5 +267,5 @@ def test_nothing_is_left_half_written_where_the_disk_is_full(tmp_path: Path) -> 
             extract(shell(2000), tmp_path, replace(QUICK, point_count=50_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert isinstance(explain(raised.value), StorageFull)
+    assert isinstance(to_user_error(raised.value), StorageFull)
     assert {path.name for path in (tmp_path / "out").iterdir()} <= {"splats.ply"}

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image, ImageCms
 
 from splatsmith.errors import UnreadablePicture
-from splatsmith.images import MAX_SIDE, WORKING_SIDE, read_picture
+from splatsmith.images import MAX_DECODED_SIDE, MAX_SIDE, read_picture
 
 RED = (200, 30, 20)
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -35,7 +35,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_common_formats_keep_their_colour(kind: str) -> None:
-    pixels = read_picture(encoded(Image.new("RGB", (40, 30), RED), kind))
+    pixels = read_picture(encode(Image.new("RGB", (40, 30), RED), kind))
 
     assert pixels.shape == (30, 40, 4)
     assert pixels.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_common_formats_keep_their_colour(kind: str) -> None:
 
 def test_a_file_is_read_by_its_content_not_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "a picture ‘ü’.png"
-    path.write_bytes(encoded(Image.new("RGB", (8, 8), RED), "JPEG"))
+    path.write_bytes(encode(Image.new("RGB", (8, 8), RED), "JPEG"))
 
     assert read_picture(path).shape == (8, 8, 4)
 
@@ -53,7 +53,7 @@ def test_a_file_is_read_by_its_content_not_its_suffix(tmp_path: Path) -> None:
 def test_cmyk_becomes_rgb() -> None:
     cyan = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
 
-    red, green, blue, _ = read_picture(encoded(cyan, "JPEG"))[8, 8]
+    red, green, blue, _ = read_picture(encode(cyan, "JPEG"))[8, 8]
 
     assert red < 60 < 150 < min(green, blue)
 
@@ -61,7 +61,7 @@ def test_cmyk_becomes_rgb() -> None:
 def test_sixteen_bit_grey_keeps_its_brightness() -> None:
     grey = Image.fromarray(np.full((8, 8), 0x8000, np.uint16))
 
-    assert (read_picture(encoded(grey))[..., :3] == 128).all()
+    assert (read_picture(encode(grey))[..., :3] == 128).all()
 
 
 def test_palette_transparency_becomes_alpha() -> None:
@@ -69,7 +69,7 @@ def test_palette_transparency_becomes_alpha() -> None:
     palette.putpalette([0, 0, 0, *RED])
     palette.putpixel((1, 1), 1)
 
-    pixels = read_picture(encoded(palette, transparency=0))
+    pixels = read_picture(encode(palette, transparency=0))
 
     assert pixels[0, 0, 3] == 0
     assert tuple(pixels[1, 1]) == (*RED, 255)
@@ -77,49 +77,49 @@ def test_palette_transparency_becomes_alpha() -> None:
 
 def test_the_first_frame_of_an_animation_is_used() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("white", "black")]
-    animation = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    animation = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
     assert (read_picture(animation)[..., 0] == 255).all()
 
 
-def test_the_camera_s_orientation_is_undone() -> None:
+def test_exif_orientation_is_applied() -> None:
     image = Image.new("RGB", (20, 10), "black")
     image.paste("white", (0, 0, 10, 10))
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
 
-    pixels = read_picture(encoded(image, "JPEG", exif=exif, quality=95))
+    pixels = read_picture(encode(image, "JPEG", exif=exif, quality=95))
 
     assert pixels.shape[:2] == (20, 10)
     assert pixels[3, 5, 0] > 200 > 50 > pixels[16, 5, 0]
 
 
-def test_an_embedded_profile_is_followed() -> None:
+def test_embedded_icc_profile_is_converted_to_srgb() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (4, 4), RED)
 
-    pixels = read_picture(encoded(image, icc_profile=profile))
+    pixels = read_picture(encode(image, icc_profile=profile))
 
     assert np.abs(pixels[0, 0, :3].astype(int) - RED).max() <= 2
 
 
-def test_a_broken_profile_does_no_harm() -> None:
+def test_broken_icc_profile_is_ignored() -> None:
     image = Image.new("RGB", (4, 4), RED)
 
-    assert tuple(read_picture(encoded(image, icc_profile=b"nonsense"))[0, 0, :3]) == RED
+    assert tuple(read_picture(encode(image, icc_profile=b"nonsense"))[0, 0, :3]) == RED
 
 
 def test_large_pictures_are_scaled_down_in_proportion() -> None:
-    pixels = read_picture(encoded(Image.new("RGB", (3000, 1500), RED)))
+    pixels = read_picture(encode(Image.new("RGB", (3000, 1500), RED)))
 
-    assert pixels.shape == (WORKING_SIDE // 2, WORKING_SIDE, 4)
+    assert pixels.shape == (MAX_DECODED_SIDE // 2, MAX_DECODED_SIDE, 4)
 
 
 def test_scaling_down_takes_no_colour_from_transparent_pixels() -> None:
     picture = np.zeros((64, 4096, 4), np.uint8)
     picture[:, ::2] = (*RED, 255)
 
-    pixels = read_picture(encoded(Image.fromarray(picture)))
+    pixels = read_picture(encode(Image.fromarray(picture)))
 
     assert np.abs(pixels[..., :3].astype(int) - RED).max() <= 3
 
@@ -130,17 +130,17 @@ def test_scaling_down_takes_no_colour_from_transparent_pixels() -> None:
         (b"", "is not a picture"),
         (b"hello, I am text", "is not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not a picture"),
-        (encoded(Image.new("RGB", (64, 64), RED))[:120], "damaged or cut off"),
-        (encoded(Image.effect_noise((64, 64), 50), "JPEG")[:900], "damaged or cut off"),
+        (encode(Image.new("RGB", (64, 64), RED))[:120], "damaged or cut off"),
+        (encode(Image.effect_noise((64, 64), 50), "JPEG")[:900], "damaged or cut off"),
         (png_of_size(MAX_SIDE + 1, 4), "too large: 16,385 x 4"),
         (png_of_size(30_000, 20), "too large"),
         (png_of_size(10_000, 10_000), "too large"),
         (png_of_size(60_000, 60_000), "too large"),
-        (encoded(Image.new("RGBA", (8, 8), (9, 9, 9, 0))), "fully transparent"),
-        (encoded(Image.new("F", (8, 8), 0.5), "TIFF"), "floating-point"),
+        (encode(Image.new("RGBA", (8, 8), (9, 9, 9, 0))), "fully transparent"),
+        (encode(Image.new("F", (8, 8), 0.5), "TIFF"), "floating-point"),
     ],
 )
-def test_what_cannot_be_used_is_refused(content: bytes, reason: str) -> None:
+def test_unusable_pictures_are_refused(content: bytes, reason: str) -> None:
     with pytest.raises(UnreadablePicture, match=reason) as caught:
         read_picture(content)
     assert caught.value.remedy

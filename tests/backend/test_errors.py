@@ -1,4 +1,4 @@
-"""The system's exceptions, told as errors that a user can act on."""
+"""The system's exceptions, mapped to errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 import torch
 
 from splatsmith.contract.problems import SplatsmithError
-from splatsmith.error_mapping import explain
-from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture
+from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture, to_user_error
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "words"),
+    ("error", "kind", "words"),
     [
         (OSError(errno.ENOSPC, "No space left", "a.ply"), StorageFull, "No room is left.*a.ply"),
         (OSError(errno.EFBIG, "File too large"), StorageFull, "No room is left"),
@@ -26,31 +25,31 @@ from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture
         (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory, "memory"),
     ],
 )
-def test_faults_of_the_machine_have_a_remedy(
-    fault: Exception, kind: type[SplatsmithError], words: str
+def test_system_errors_have_a_remedy(
+    error: Exception, kind: type[SplatsmithError], words: str
 ) -> None:
-    known = explain(fault)
+    user_error = to_user_error(error)
 
-    assert isinstance(known, kind)
-    assert re.search(words, known.detail)
-    assert known.remedy
+    assert isinstance(user_error, kind)
+    assert re.search(words, user_error.detail)
+    assert user_error.remedy
 
 
-def test_torch_running_out_of_memory_on_the_cpu_is_told() -> None:
+def test_torch_out_of_memory_on_the_cpu_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**58)
 
-    assert isinstance(explain(caught.value), OutOfMemory)
+    assert isinstance(to_user_error(caught.value), OutOfMemory)
 
 
-def test_our_own_errors_stay_as_they_are() -> None:
+def test_own_errors_are_returned_unchanged() -> None:
     error = UnreadablePicture("It is not a picture.")
 
-    assert explain(error) is error
+    assert to_user_error(error) is error
 
 
 @pytest.mark.parametrize(
-    "fault", [ZeroDivisionError(), RuntimeError("shape mismatch"), OSError("odd"), KeyError("k")]
+    "error", [ZeroDivisionError(), RuntimeError("shape mismatch"), OSError("odd"), KeyError("k")]
 )
-def test_faults_of_the_program_are_not_explained_away(fault: Exception) -> None:
-    assert explain(fault) is None
+def test_bugs_are_not_mapped(error: Exception) -> None:
+    assert to_user_error(error) is None
