@@ -1,4 +1,4 @@
-"""Reading and writing splat files of a million Gaussians, beside gsply and plyfile."""
+"""Reading and writing splat files of a million Gaussians, compared with gsply and plyfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing on the CPU, beside the plain torch reference."""
+"""Rasterisation on the CPU, compared with the torch reference."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.rasterize_reference import rasterize_reference
 from tests.backend.gaussians.clouds import random_cloud, shell
+from tests.backend.gaussians.reference_rasterizer import rasterize_reference
 
 from .figure import Figure
 
@@ -21,19 +21,19 @@ TARGET_MS = 60.0
 
 def figures() -> Iterator[Figure]:
     camera = orbit_cameras([30.0], 20.0, 3.0, 50.0, SIZE)
-    opaque = shell(65_536)
-    faint = random_cloud(65_536, size=0.01)
-    colorful = random_cloud(65_536, degree=3, size=0.01)
+    surface = shell(65_536)
+    ball = random_cloud(65_536, size=0.01)
+    colored_ball = random_cloud(65_536, degree=3, size=0.01)
     start = time.perf_counter()
-    rasterize(opaque, camera)
+    rasterize(surface, camera)
     yield Figure("first picture, compiling or loading from the cache", _since(start), "ms")
-    for name, cloud in (("surface", opaque), ("ball", faint), ("ball, degree 3", colorful)):
+    for name, cloud in (("surface", surface), ("ball", ball), ("ball, degree 3", colored_ball)):
         milliseconds = _best(lambda cloud=cloud: rasterize(cloud, camera))
         yield Figure(f"65,536 Gaussians at {SIZE}^2, {name}", milliseconds, "ms", TARGET_MS)
-    yield from _beside_reference()
+    yield from _compared_with_reference()
 
 
-def _beside_reference() -> Iterator[Figure]:
+def _compared_with_reference() -> Iterator[Figure]:
     """The reference evaluates every Gaussian at every pixel, so the scene is small."""
     camera = orbit_cameras([30.0], 20.0, 3.0, 50.0, 64)
     cloud = shell(4096)

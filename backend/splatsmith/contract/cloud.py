@@ -1,7 +1,7 @@
-"""The one form of Gaussians in this program, and its PLY file as 3D Gaussian Splatting defined it.
+"""Gaussians in memory, and their PLY file as 3D Gaussian Splatting (Kerbl et al. 2023) defined it.
 
-In memory everything is linear and ready to use; logarithms, logits and channel-major harmonics
-exist only in the file.
+In memory all values are activated (linear); logarithms, logits and channel-major harmonics exist
+only in the file.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _SCALES = ("scale_0", "scale_1", "scale_2")
 _QUATS = ("rot_0", "rot_1", "rot_2", "rot_3")
 _REQUIRED = (*_MEANS, *_SH0, "opacity", *_SCALES, *_QUATS)
 _WRITE_ROWS = 1 << 13
-_MOST_BAD = 0.1  # share of Gaussians that may be left out; beyond it, the file itself is damaged
-_UNTURNED = (1, 0, 0, 0)  # what a quaternion of zeros means to those who write it
-# Finite in the file, so that readers that refuse infinities take it.
-_LEAST_SCALE = 1e-20
-_LEAST_OPACITY = 1e-7
+_MAX_DROPPED = 0.1  # share of Gaussians that may be dropped; beyond it, the file is damaged
+_IDENTITY = (1, 0, 0, 0)  # the rotation that writers of a zero quaternion mean
+# Logarithms and logits stay finite, as some readers refuse infinities.
+_MIN_SCALE = 1e-20
+_MIN_OPACITY = 1e-7
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class GaussianCloud:
         return np.clip(0.5 + np.float32(SH_C0) * self.sh0, 0, 1)
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> GaussianCloud:
-        """The Gaussians that a mask or an index array names."""
+        """The Gaussians at a mask or at indices; all arrays are copied."""
         return GaussianCloud(
             self.means[chosen],
             self.quats[chosen],
@@ -105,10 +105,10 @@ class GaussianCloud:
 
 
 def empty_cloud(count: int, degree: int) -> GaussianCloud:
-    """A cloud of `count` Gaussians whose arrays are yet to be filled.
+    """A cloud of `count` Gaussians with uninitialised arrays.
 
-    Each coefficient of `shN` is a plane in memory: turning a band of them is then one matrix
-    product, and each is ready to become an attribute, four times as fast as one row per Gaussian.
+    Each coefficient of `shN` is contiguous in memory: that makes rotating a band, and turning a
+    coefficient into an attribute, four times as fast as one contiguous row per Gaussian.
     """
     vectors = (np.empty((count, *shape), np.float32) for shape in ((3,), (4,), (3,), (), (3,)))
     planes = np.empty((_COEFFICIENTS[degree], count, 3), np.float32)
@@ -116,13 +116,12 @@ def empty_cloud(count: int, degree: int) -> GaussianCloud:
 
 
 def read_cloud(path: Path) -> GaussianCloud:
-    """Read a splat PLY file: degree 0 to 4, any order of properties, surplus ones ignored.
+    """Read a splat PLY file: degree 0 to 4, properties in any order, unknown ones ignored.
 
-    A few Gaussians with values that are not finite numbers, as training leaves them now and then,
-    are left out, and the log says so.
+    Gaussians with non-finite values, of which training leaves a few, are dropped and logged.
 
     Raises:
-        UnreadableCloud: it is no splat file, is cut off, or many values in it are not numbers.
+        UnreadableCloud: not a splat file, cut off, or too many values are not finite.
         OSError: it cannot be opened.
     """
     table = open_vertices(path)
@@ -132,13 +131,13 @@ def read_cloud(path: Path) -> GaussianCloud:
         part = _view(cloud, slice(filled, filled + len(block)))
         _copy_columns(block, part)
         _activate(part)
-        filled += _drop_bad(part)
-    _tell_of_bad(table.count - filled, table)
+        filled += _drop_non_finite(part)
+    _report_dropped(table.count - filled, table)
     return _view(cloud, slice(0, filled))
 
 
 def write_cloud(path: Path, cloud: GaussianCloud) -> None:
-    """Write a binary splat PLY file; it appears whole or not at all.
+    """Write a binary splat PLY file, atomically.
 
     Raises:
         OSError: it cannot be written.
@@ -182,7 +181,7 @@ def _view(cloud: GaussianCloud, rows: slice) -> GaussianCloud:
 
 
 def _columns(cloud: GaussianCloud) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Every property of the file with the column of `cloud` that it fills."""
+    """Each property of the file with the column of `cloud` that holds it."""
     groups = ((_MEANS, cloud.means), (_SH0, cloud.sh0), (_SCALES, cloud.scales))
     for names, array in (*groups, (_QUATS, cloud.quats)):
         for i, name in enumerate(names):
@@ -199,34 +198,34 @@ def _copy_columns(block: Block, part: GaussianCloud) -> None:
 
 
 def _activate(part: GaussianCloud) -> None:
-    """Turn the file's log scales, logits and unnormalised quaternions, in place."""
+    """Convert the file's log scales, logits and unnormalised quaternions, in place."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         np.exp(part.scales, out=part.scales)
         part.opacities[:] = 1 / (1 + np.exp(-part.opacities))
         q = part.quats
         length = np.sqrt(np.einsum("ij,ij->i", q, q))
-        length[length == np.inf] = np.nan  # of finite, senseless values too
+        length[length == np.inf] = np.nan  # also the square of finite values may overflow
         q /= length[:, None]
-        q[length == 0] = _UNTURNED
+        q[length == 0] = _IDENTITY
 
 
-def _drop_bad(part: GaussianCloud) -> int:
-    """Move the Gaussians whose values are all finite to the front; returns how many they are."""
+def _drop_non_finite(part: GaussianCloud) -> int:
+    """Move the Gaussians whose values are all finite to the front; returns their number."""
     arrays = (part.means, part.quats, part.scales, part.opacities, part.sh0, part.shN)
-    good = np.ones(len(part), np.bool_)
+    finite_rows = np.ones(len(part), np.bool_)
     for array in arrays:
         finite = np.isfinite(array)
         if not finite.all():
-            good &= finite.reshape(len(part), -1).all(axis=1)
-    count = int(np.count_nonzero(good))
+            finite_rows &= finite.reshape(len(part), -1).all(axis=1)
+    count = int(np.count_nonzero(finite_rows))
     if count < len(part):
         for array in arrays:
-            array[:count] = array[good]
+            array[:count] = array[finite_rows]
     return count
 
 
-def _tell_of_bad(count: int, table: VertexTable) -> None:
-    if count > _MOST_BAD * table.count:
+def _report_dropped(count: int, table: VertexTable) -> None:
+    if count > _MAX_DROPPED * table.count:
         raise UnreadableCloud(
             f"{table.path.name} is damaged: {count:,} of its {table.count:,} Gaussians have values "
             "that are not numbers.",
@@ -251,7 +250,7 @@ def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Blo
 
 
 def _deactivated(part: GaussianCloud) -> GaussianCloud:
-    opacities = np.clip(part.opacities, _LEAST_OPACITY, 1 - _LEAST_OPACITY)
+    opacities = np.clip(part.opacities, _MIN_OPACITY, 1 - _MIN_OPACITY)
     logits = np.log(opacities / (1 - opacities))
-    scales = np.log(np.maximum(part.scales, np.float32(_LEAST_SCALE)))
+    scales = np.log(np.maximum(part.scales, np.float32(_MIN_SCALE)))
     return GaussianCloud(part.means, part.quats, scales, logits, part.sh0, part.shN)

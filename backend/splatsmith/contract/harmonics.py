@@ -1,6 +1,6 @@
 """Real spherical harmonics up to degree 4, in the order and with the signs of splat files.
 
-Condon-Shortley signs, index l^2 + l + m for m = -l..l. `shN` of a cloud leaves out index 0.
+Condon-Shortley signs, index l^2 + l + m for m = -l..l. A cloud's `shN` starts at index 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEGLIGIBLE = 1e-6
-_PROBES = 64  # directions that a band is sampled at to be turned; 9 unknowns at most
+_SAMPLES = 64  # directions at which a band is evaluated to find its rotation; 9 unknowns at most
 
 
 def basis(directions: NDArray[np.float32], degree: int) -> NDArray[np.float32]:
@@ -29,13 +29,13 @@ def rotate_harmonics(
     shN: NDArray[np.float32],  # noqa: N803
     rotation: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Coefficients [N, K, 3] of the same colours after the object was turned by `rotation` [3, 3].
+    """Coefficients [N, K, 3] of an object's colours after it was rotated by `rotation` [3, 3].
 
-    Each coefficient is a plane in memory, as in a cloud that was read.
+    Each coefficient is contiguous in memory, as in `empty_cloud`.
     """
     planes = np.empty((shN.shape[1], len(shN), 3), np.float32)
-    for turned, out in zip(rotated_planes(shN, rotation), planes, strict=True):
-        out[:] = turned
+    for rotated, out in zip(rotated_planes(shN, rotation), planes, strict=True):
+        out[:] = rotated
     return planes.transpose(1, 0, 2)
 
 
@@ -43,17 +43,17 @@ def rotated_planes(
     shN: NDArray[np.float32],  # noqa: N803
     rotation: NDArray[np.float64],
 ) -> Iterator[NDArray[np.float32]]:
-    """The same, coefficient after coefficient, [N, 3] each; the next one overwrites it.
+    """The same, one coefficient [N, 3] after the other; the next one overwrites it.
 
-    A turned function sees along d what the old one saw along R^-1 d; each band is closed under
-    that, so its matrix follows from the values at some directions, without Wigner's formulas.
-    Of a quarter turn's matrix most is zero, and memory is what takes the time.
+    The rotated function's value at d is the old one's at R^-1 d. Bands are closed under rotation,
+    so a band's matrix follows from its values at some directions, without Wigner's formulas. Most
+    of a quarter turn's matrix is zero, and zeros are skipped: memory bandwidth limits the speed.
     """
     degree = round((shN.shape[1] + 1) ** 0.5) - 1
     total, part = np.empty((2, len(shN), 3), np.float32)
     for band in range(1, degree + 1):
         old = shN[:, band * band - 1 : (band + 1) ** 2 - 1]
-        for row in _turn_matrix(band, rotation):
+        for row in _band_rotation(band, rotation):
             total[:] = 0
             for k in np.flatnonzero(np.abs(row) > _NEGLIGIBLE):
                 np.multiply(old[:, k], row[k], out=part)
@@ -61,22 +61,22 @@ def rotated_planes(
             yield total
 
 
-def _turn_matrix(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Solve Y(d) D = Y(R^-1 d) for D, over more directions than it has columns."""
-    directions = _spread(_PROBES)
+def _band_rotation(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Solve Y(d) D = Y(R^-1 d) for D by least squares over many directions."""
+    directions = _fibonacci_sphere(_SAMPLES)
     inside = slice(band * band, (band + 1) ** 2)
     new = basis(directions, band)[:, inside].astype(np.float64)
     old = basis((directions @ rotation).astype(np.float32), band)[:, inside].astype(np.float64)
     return (np.linalg.pinv(new) @ old).astype(np.float32)
 
 
-def _spread(count: int) -> NDArray[np.float32]:
-    """Unit directions [count, 3], evenly spread (Fibonacci's spiral)."""
+def _fibonacci_sphere(count: int) -> NDArray[np.float32]:
+    """Unit directions [count, 3], evenly spread (Fibonacci lattice)."""
     i = np.arange(count) + 0.5
     z = 1 - 2 * i / count
-    turn = i * np.pi * (3 - 5**0.5)
+    angle = i * np.pi * (3 - 5**0.5)
     ring = np.sqrt(1 - z * z)
-    return np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1).astype(np.float32)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), z], axis=1).astype(np.float32)
 
 
 _Axis = NDArray[np.floating]

@@ -1,8 +1,8 @@
-"""PLY files: the vertex element read block by block, and written whole or not at all.
+"""PLY files: the vertex element, read block by block and written atomically.
 
-A cloud of a million Gaussians is a quarter of a gigabyte, and Blender's memory is the user's: only
-a block at a time is held beside the result. Binary files are read directly; plyfile takes those
-that need parsing (ascii, lists before the vertices).
+A million Gaussians take a quarter of a gigabyte, and Blender's memory is the user's: only one block
+is held beside the result. Binary files are read directly; plyfile parses the others (ascii, lists
+before the vertices).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from .problems import UnreadableCloud
 
-_BLOCK_BYTES = 1 << 20  # fits a core's cache, so that taking columns apart costs little
+_BLOCK_BYTES = 1 << 20  # fits a core's cache, where separating the columns is fast
 _MAX_HEADER_BYTES = 1 << 16
 _BYTE_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "="}
-_NAMES_OF_TYPES = {  # by the standard, and as many writers have it
+_TYPE_NAMES = {  # those of the standard, and those that many writers use
     "i1": ("char", "int8"),
     "u1": ("uchar", "uint8"),
     "i2": ("short", "int16"),
@@ -32,7 +32,7 @@ _NAMES_OF_TYPES = {  # by the standard, and as many writers have it
     "f4": ("float", "float32"),
     "f8": ("double", "float64"),
 }
-_TYPES = {name: kind for kind, names in _NAMES_OF_TYPES.items() for name in names}
+_TYPES = {name: kind for kind, names in _TYPE_NAMES.items() for name in names}
 
 Block = NDArray[np.void]
 
@@ -50,7 +50,7 @@ class _Element:
 
 @dataclass(frozen=True)
 class VertexTable:
-    """The vertices of a PLY file: known from its header, not yet read.
+    """The vertices that a PLY file's header declares; `blocks` reads them.
 
     `offset` is where their bytes start; None if they must be parsed.
     """
@@ -65,7 +65,7 @@ class VertexTable:
         return tuple(self.dtype.names or ())
 
     def blocks(self) -> Iterator[tuple[slice, Block]]:
-        """Yield the rows' range and the rows, in order. A block is overwritten by the next.
+        """Yield ranges of rows with their values, in order. The next block overwrites a block.
 
         Raises:
             UnreadableCloud: the file ends too early or cannot be parsed.
@@ -97,7 +97,7 @@ def open_vertices(path: Path) -> VertexTable:
     """Read the header of a PLY file.
 
     Raises:
-        UnreadableCloud: it is no PLY file, its header is damaged, or its vertices are cut off.
+        UnreadableCloud: not a PLY file, a damaged header, or vertices cut off.
         OSError: it cannot be opened.
     """
     with path.open("rb") as file:
@@ -156,7 +156,7 @@ def _parse_header(header: str, path: Path) -> tuple[str, list[_Element]]:
                 case _:
                     raise ValueError(line)
         for element in elements:
-            element.dtype(byte_order)  # refuses names that stand twice
+            element.dtype(byte_order)  # refuses duplicate names
     except (KeyError, ValueError, IndexError) as error:
         raise UnreadableCloud(
             f"The header of {path.name} is damaged near {str(error)[:80]!r}.", "Export it again."
@@ -193,7 +193,7 @@ def write_vertices(
 ) -> None:
     """Write a binary little-endian PLY file of one element, "vertex", from its rows in order.
 
-    The file appears whole or not at all.
+    The file appears complete or not at all.
 
     Raises:
         OSError: it cannot be written.

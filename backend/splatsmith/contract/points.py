@@ -1,4 +1,4 @@
-"""A coloured, oriented point cloud and its PLY file."""
+"""Coloured point clouds with normals, and their PLY file."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class PointCloud:
     def __post_init__(self) -> None:
         shape = (len(self.positions), 3)
         arrays = (self.positions, self.colors, self.normals)
-        for array, kind in zip(arrays, (np.float32, np.uint8, np.float32), strict=True):
-            if array.shape != shape or array.dtype != kind:
-                raise ValueError(f"{array.dtype}{array.shape}, not {kind.__name__}{shape}")
+        for array, dtype in zip(arrays, (np.float32, np.uint8, np.float32), strict=True):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"{array.dtype}{array.shape}, not {dtype.__name__}{shape}")
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -50,7 +50,7 @@ def read_points(path: Path) -> PointCloud:
     """Read a PLY file of points that have colours and normals.
 
     Raises:
-        UnreadableCloud: it is no such file, is cut off, or holds values that are not numbers.
+        UnreadableCloud: not such a file, cut off, or values are not finite.
         OSError: it cannot be opened.
     """
     table = open_vertices(path)
@@ -74,7 +74,7 @@ def read_points(path: Path) -> PointCloud:
 
 
 def write_points(path: Path, points: PointCloud) -> None:
-    """Write a binary PLY file; it appears whole or not at all.
+    """Write a binary PLY file, atomically.
 
     Raises:
         OSError: it cannot be written.

@@ -1,4 +1,4 @@
-"""A cloud turned, scaled and moved as one body: centres, rotations, sizes and harmonics."""
+"""Similarity transforms of clouds: centres, rotations, scales and harmonics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .cloud import GaussianCloud
 from .harmonics import rotate_harmonics
 
-# Splatsmith's assets stand in Y up with their front towards +Z, Blender's in Z up towards -Y.
+# Assets have Y up and their front towards +Z, in Blender Z up and -Y.
 Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
 
 
@@ -24,7 +24,7 @@ def transform_cloud(
         rotation: [3, 3], orthonormal with determinant 1.
 
     Raises:
-        ValueError: `rotation` is none, or `scale` is not above 0.
+        ValueError: `rotation` is not a rotation, or `scale` is not above 0.
     """
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-5) or np.linalg.det(rotation) < 0:
         raise ValueError("rotation must be orthonormal with determinant 1")
@@ -55,7 +55,7 @@ def rotation_matrices(quats: NDArray[np.float32]) -> NDArray[np.float32]:
 def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float32]:
     """The unit quaternion wxyz [4] of a rotation matrix [3, 3]."""
     r = rotation
-    # Four times the quaternion's outer product with itself; its longest row is the safest.
+    # Four times the quaternion's outer product with itself; its longest row is the most accurate.
     outer = np.array(
         [
             [

@@ -1,11 +1,13 @@
-"""Blending on the CPU that can be differentiated: pictures of splats, and the way back.
+"""Differentiable alpha blending on the CPU: the forward pass and its gradients.
 
-The way back goes through a tile's splats from the farthest to the nearest, as Kerbl et al., "3D
-Gaussian splatting" (2023), do on a GPU. A tile belongs to one thread; what it finds for a splat is
-added up afterwards, so that threads never wait for each other.
+The backward pass goes through a tile's splats from the farthest to the nearest (Kerbl et al. 2023,
+"3D Gaussian splatting"). A tile is processed by one thread; its gradients are summed afterwards, so
+that threads never wait for each other.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -16,42 +18,77 @@ from .projection import (
     CONIC_XX,
     CONIC_XY,
     CONIC_YY,
+    EXTENT_X,
+    EXTENT_Y,
     GREEN,
     OPACITY,
-    REACH_X,
-    REACH_Y,
     RED,
     X,
     Y,
 )
-from .rasterize_cpu import TILE, falling_exp
+from .rasterize_cpu import TILE, exp_negative
 from .rendering import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
 
-# Columns of a splat that have gradients, in the order in which these are given.
-LEARNT = (X, Y, CONIC_XX, CONIC_XY, CONIC_YY, OPACITY, RED, GREEN, BLUE)
-_COLOR = 6  # where those of the colour begin
+# Columns of a splat that are differentiated, in the order of their gradients.
+GRADIENT_COLUMNS = (X, Y, CONIC_XX, CONIC_XY, CONIC_YY, OPACITY, RED, GREEN, BLUE)
+_COLOR = 6  # the first colour's place among them
 
-Bins = tuple[Integers, Integers]  # starts, members: members[starts[tile]:starts[tile + 1]]
-Blended = tuple[Floats, Floats, Integers]
-"""colors [H, W, 3] over black; light [H, W] that comes through; stops [H, W]: where a pixel's last
-splat is among the members, plus one."""
-Pixels = tuple[Floats, Floats, Integers, Floats]
-"""Of a tile: the light that came through what is before the splat at hand, and what all behind it
-adds to the change of the loss; of the picture: stops, and the loss's change by colors."""
-
-_HALF, _ONE, _NONE = np.float32(0.5), np.float32(1), np.float32(0)
+_HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 _MIN_ALPHA, _MAX_ALPHA = np.float32(MIN_ALPHA), np.float32(MAX_ALPHA)
-_MIN_LIGHT = np.float32(MIN_TRANSMITTANCE)
+_MIN_TRANSMITTANCE = np.float32(MIN_TRANSMITTANCE)
+
+
+class Bins(NamedTuple):
+    """Splats by tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
+
+    starts: Integers
+    members: Integers
+
+
+class Blended(NamedTuple):
+    """The forward pass's result.
+
+    Attributes:
+        colors: [H, W, 3] over black.
+        transmittance: [H, W].
+        stops: [H, W], one plus the position of a pixel's last splat among the members.
+    """
+
+    colors: Floats
+    transmittance: Floats
+    stops: Integers
+
+
+class ImageGradients(NamedTuple):
+    """Derivatives of the loss by colors [H, W, 3] and by transmittance [H, W]."""
+
+    colors: Floats
+    transmittance: Floats
+
+
+class _TileState(NamedTuple):
+    """A tile's place in the image, in pixels, and its state during the backward pass.
+
+    transmittance is that in front of the current splat; behind is the derivative of the loss by
+    the colour behind it, times that colour.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    transmittance: Floats
+    behind: Floats
 
 
 @jit(parallel=True)
-def blend(splats: Floats, bins: Bins, out: Blended) -> None:
-    """Fill `out` with the picture of splats [N, COLUMNS], binned nearest first."""
-    starts, members = bins
-    colors, light, stops = out
-    height, width = light.shape
+def blend_forward(splats: Floats, bins: Bins, out: Blended) -> None:
+    """Blend splats [N, COLUMNS] into `out`."""
+    starts, members = bins.starts, bins.members
+    colors, transmittance, stops = out.colors, out.transmittance, out.stops
+    height, width = transmittance.shape
     across = (width + TILE - 1) // TILE
-    light[:] = 1
+    transmittance[:] = 1
     colors[:] = 0
     stops[:] = 0
     for tile in numba.prange(len(starts) - 1):
@@ -66,114 +103,115 @@ def blend(splats: Floats, bins: Bins, out: Blended) -> None:
                 for column in range(begin, end):
                     if full[row - top, column - left]:
                         continue
-                    alpha = min(_MAX_ALPHA, splat[OPACITY] * _fall(splat, row, column))
+                    alpha = min(_MAX_ALPHA, splat[OPACITY] * _falloff(splat, row, column))
                     if alpha < _MIN_ALPHA:
                         continue
-                    before = light[row, column]
+                    before = transmittance[row, column]
                     after = before * (_ONE - alpha)
-                    if after <= _MIN_LIGHT:
+                    if after <= _MIN_TRANSMITTANCE:
                         full[row - top, column - left] = True
                         continue
-                    light[row, column] = after
+                    transmittance[row, column] = after
                     stops[row, column] = i + 1
                     for channel in range(3):
                         colors[row, column, channel] += before * alpha * splat[RED + channel]
 
 
 @jit(parallel=True)
-def blend_back(
-    splats: Floats, bins: Bins, blended: Blended, wanted: tuple[Floats, Floats]
+def blend_backward(
+    splats: Floats, bins: Bins, blended: Blended, gradients: ImageGradients
 ) -> Floats:
-    """How a loss changes with what is LEARNT, [N, 9].
-
-    Args:
-        wanted: how it changes with colors [H, W, 3] and with the light [H, W].
-    """
-    starts, members = bins
-    _, light, stops = blended
-    by_color, by_light = wanted
-    height, width = light.shape
+    """Derivatives [N, 9] of the loss by the splats' GRADIENT_COLUMNS."""
+    starts, members = bins.starts, bins.members
+    transmittance = blended.transmittance
+    height, width = transmittance.shape
     across = (width + TILE - 1) // TILE
-    found = np.zeros((len(members), len(LEARNT)), np.float32)
+    found = np.zeros((len(members), len(GRADIENT_COLUMNS)), np.float32)
     for tile in numba.prange(len(starts) - 1):
         left, top = tile % across * TILE, tile // across * TILE
         bottom, right = min(top + TILE, height), min(left + TILE, width)
-        come = light[top:bottom, left:right].copy()
-        behind = by_light[top:bottom, left:right] * come
-        pixels = come, behind, stops, by_color
+        current = transmittance[top:bottom, left:right].copy()
+        behind = gradients.transmittance[top:bottom, left:right] * current
+        state = _TileState(left, top, right, bottom, current, behind)
         for i in range(starts[tile + 1] - 1, starts[tile] - 1, -1):
-            _take_off(splats[members[i]], i, (left, top, right, bottom), pixels, found[i])
-    return _gathered(found, members, len(splats))
+            _splat_backward(splats[members[i]], i, state, blended.stops, gradients.colors, found[i])
+    return _summed_by_splat(found, members, len(splats))
 
 
 @jit()
-def _take_off(
-    splat: Floats, i: int, tile: tuple[int, int, int, int], pixels: Pixels, sums: Floats
+def _splat_backward(
+    splat: Floats,
+    i: int,
+    tile: _TileState,
+    stops: Integers,
+    color_gradients: Floats,
+    sums: Floats,
 ) -> None:
-    """Add what a tile says of its splat number i to `sums`, and uncover what is before it."""
-    left, top, right, bottom = tile
-    come, behind, stops, by_color = pixels
-    first, last = _rows(splat, top, bottom)
-    begin, end = _columns(splat, left, right)
+    """Add a tile's gradients of its member number i to `sums`, and remove it from the state."""
+    transmittance, behind = tile.transmittance, tile.behind
+    first, last = _rows(splat, tile.top, tile.bottom)
+    begin, end = _columns(splat, tile.left, tile.right)
     for row in range(first, last):
         for column in range(begin, end):
-            fall = _fall(splat, row, column)
-            alpha = min(_MAX_ALPHA, splat[OPACITY] * fall)
+            falloff = _falloff(splat, row, column)
+            alpha = min(_MAX_ALPHA, splat[OPACITY] * falloff)
             if i >= stops[row, column] or alpha < _MIN_ALPHA:
                 continue
-            y, x = row - top, column - left
-            come[y, x] /= _ONE - alpha
-            share = come[y, x] * alpha
-            own = _NONE
+            y, x = row - tile.top, column - tile.left
+            transmittance[y, x] /= _ONE - alpha
+            weight = transmittance[y, x] * alpha
+            own = _ZERO
             for channel in range(3):
-                sums[_COLOR + channel] += share * by_color[row, column, channel]
-                own += splat[RED + channel] * by_color[row, column, channel]
+                sums[_COLOR + channel] += weight * color_gradients[row, column, channel]
+                own += splat[RED + channel] * color_gradients[row, column, channel]
             if alpha < _MAX_ALPHA:
-                by_alpha = come[y, x] * own - behind[y, x] / (_ONE - alpha)
-                _learn(splat, row, column, (fall, by_alpha), sums)
-            behind[y, x] += share * own
+                by_alpha = transmittance[y, x] * own - behind[y, x] / (_ONE - alpha)
+                _add_shape_gradients(splat, row, column, (falloff, by_alpha), sums)
+            behind[y, x] += weight * own
 
 
 @jit()
-def _learn(splat: Floats, row: int, column: int, at: tuple[Number, Number], sums: Floats) -> None:
-    """Add what one pixel says of a splat's place, conic and opacity."""
-    fall, by_alpha = at
+def _add_shape_gradients(
+    splat: Floats, row: int, column: int, pixel: tuple[Number, Number], sums: Floats
+) -> None:
+    """By the splat's position, conic and opacity; `pixel`: its falloff, and dloss / dalpha."""
+    falloff, by_alpha = pixel
     dx, dy = column + _HALF - splat[X], row + _HALF - splat[Y]
-    by_distance = -by_alpha * splat[OPACITY] * fall
+    by_distance = -by_alpha * splat[OPACITY] * falloff
     sums[0] -= by_distance * (splat[CONIC_XX] * dx + splat[CONIC_XY] * dy)
     sums[1] -= by_distance * (splat[CONIC_XY] * dx + splat[CONIC_YY] * dy)
     sums[2] += by_distance * _HALF * dx * dx
     sums[3] += by_distance * dx * dy
     sums[4] += by_distance * _HALF * dy * dy
-    sums[5] += by_alpha * fall
+    sums[5] += by_alpha * falloff
 
 
 @jit()
 def _rows(splat: Floats, top: int, bottom: int) -> tuple[int, int]:
     return (
-        max(top, int(np.floor(splat[Y] - splat[REACH_Y]))),
-        min(bottom, int(np.floor(splat[Y] + splat[REACH_Y])) + 1),
+        max(top, int(np.floor(splat[Y] - splat[EXTENT_Y]))),
+        min(bottom, int(np.floor(splat[Y] + splat[EXTENT_Y])) + 1),
     )
 
 
 @jit()
 def _columns(splat: Floats, left: int, right: int) -> tuple[int, int]:
     return (
-        max(left, int(np.floor(splat[X] - splat[REACH_X]))),
-        min(right, int(np.floor(splat[X] + splat[REACH_X])) + 1),
+        max(left, int(np.floor(splat[X] - splat[EXTENT_X]))),
+        min(right, int(np.floor(splat[X] + splat[EXTENT_X])) + 1),
     )
 
 
 @jit()
-def _fall(splat: Floats, row: int, column: int) -> np.float32:
-    """How far the splat has fallen off at a pixel, 1 at its middle."""
+def _falloff(splat: Floats, row: int, column: int) -> np.float32:
+    """The 2D Gaussian at a pixel, 1 at its peak."""
     dx, dy = column + _HALF - splat[X], row + _HALF - splat[Y]
     squared = splat[CONIC_XX] * dx * dx + splat[CONIC_YY] * dy * dy
-    return falling_exp(_HALF * squared + splat[CONIC_XY] * dx * dy)
+    return exp_negative(_HALF * squared + splat[CONIC_XY] * dx * dy)
 
 
 @jit()
-def _gathered(found: Floats, members: Integers, count: int) -> Floats:
+def _summed_by_splat(found: Floats, members: Integers, count: int) -> Floats:
     sums = np.zeros((count, found.shape[1]), np.float32)
     for i in range(len(members)):
         sums[members[i]] += found[i]

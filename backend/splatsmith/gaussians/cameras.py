@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Cameras:
-    """C cameras of one picture size.
+    """C cameras of one image size.
 
     Attributes:
         viewmats: [C, 4, 4] float32, world to camera.
@@ -29,7 +29,7 @@ class Cameras:
 
     @property
     def positions(self) -> NDArray[np.float32]:
-        """[C, 3] in the world."""
+        """[C, 3] camera centres in world coordinates."""
         return -np.einsum("cji,cj->ci", self.viewmats[:, :3, :3], self.viewmats[:, :3, 3])
 
 
@@ -40,23 +40,24 @@ def orbit_cameras(
     fov: float,
     size: int,
 ) -> Cameras:
-    """Cameras around the origin of the asset frame that look at it, Y up in the picture.
+    """Cameras on an orbit around the origin of the asset frame, looking at it, Y up in the image.
 
-    Azimuth 0 sees the front (+Z), 90 stands at +X; elevation above 0 looks down.
+    Azimuth 0 sees the front (+Z), 90 is at +X; elevation above 0 looks down.
 
     Args:
-        azimuths, elevation: degrees; one elevation for all, or one each.
+        azimuths, elevation: degrees; one elevation for all cameras, or one each.
+        distance: to the origin.
         fov: vertical, degrees.
-        size: pixels per side.
+        size: pixels a side.
     """
     a = np.radians(np.asarray(azimuths, np.float64))
     e = np.broadcast_to(np.radians(np.asarray(elevation, np.float64)), a.shape)
     zero = np.zeros_like(a)
-    outwards = np.stack([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)], axis=1)
+    backward = np.stack([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)], axis=1)
     right = np.stack([np.cos(a), zero, -np.sin(a)], axis=1)
-    down = np.cross(right, outwards)  # as forward x right; defined at the poles too
+    down = np.cross(right, backward)  # forward x right, defined at the poles too
     viewmats = np.tile(np.eye(4), (len(a), 1, 1))
-    viewmats[:, :3, :3] = np.stack([right, down, -outwards], axis=1)
+    viewmats[:, :3, :3] = np.stack([right, down, -backward], axis=1)
     viewmats[:, 2, 3] = distance
     focal = 0.5 * size / np.tan(np.radians(fov) / 2)
     intrinsics = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])

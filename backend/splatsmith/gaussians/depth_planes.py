@@ -1,4 +1,4 @@
-"""The planes in which rays meet Gaussians' skins, for rasterisers that blend only constants."""
+"""The planes in which rays meet Gaussians' surfaces, for rasterisers that blend only constants."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from torch import Tensor
 from .rendering import EDGE_MARGIN, NEAR_PLANE
 
 
-def linearise(centres: Tensor, viewmats: Tensor, ks: Tensor, size: tuple[int, int]) -> Tensor:
+def projection_jacobian(
+    centers: Tensor, viewmats: Tensor, ks: Tensor, size: tuple[int, int]
+) -> Tensor:
     """[C, N, 2, 3]: the projection linearised at each centre (Zwicker et al. 2001, eq. 29).
 
-    Far outside the picture it would explode; there it is taken at the picture's margin.
+    Far outside the image it diverges; there it is taken at the image's margin.
 
     Args:
-        centres: [C, N, 3] along the cameras' axes.
+        centers: [C, N, 3] in camera coordinates.
+        viewmats: [C, 4, 4].
+        ks: [C, 3, 3] in pixels.
         size: width and height, pixels.
     """
-    z = centres[..., 2:]
-    extent = torch.tensor(size, dtype=centres.dtype, device=centres.device)
+    z = centers[..., 2:]
+    extent = torch.tensor(size, dtype=centers.dtype, device=centers.device)
     focal, middle = ks[:, None, [0, 1], [0, 1]], ks[:, None, :2, 2]
     margin = EDGE_MARGIN * 0.5 * extent / focal
-    slopes = centres[..., :2] / z
+    slopes = centers[..., :2] / z
     slopes = slopes.clamp(-middle / focal - margin, (extent - middle) / focal + margin)
-    jacobian = torch.zeros(*centres.shape[:2], 2, 3, dtype=centres.dtype, device=centres.device)
+    jacobian = torch.zeros(*centers.shape[:2], 2, 3, dtype=centers.dtype, device=centers.device)
     jacobian[..., [0, 1], [0, 1]] = focal / z
     jacobian[..., 2] = -focal * slopes / z
     return jacobian @ viewmats[:, None, :3, :3]
@@ -36,34 +40,34 @@ def depth_planes(
     size: tuple[int, int],
     eps2d: float,
 ) -> Tensor:
-    """[C, N, 3]: a, b and c of the depth a + b x + c y at which rays meet a Gaussian's skin.
+    """[C, N, 3]: a, b and c of the z-depth a + b x + c y at which rays meet a Gaussian's surface.
 
-    x and y are pixels from the picture's principal point.
+    x and y are pixels from the image's principal point.
 
     Args:
-        gaussians: means [N, 3], covariances [N, 3, 3], skins [N] as `rendering.skin` has them; or
-            each camera's own, with C in front.
+        gaussians: means [N, 3], covariances [N, 3, 3], surface offsets [N] as
+            `rendering.surface_offset` has them; or each camera's own, with C in front.
         size: width and height, pixels.
     """
-    means, covariances, skins = gaussians
-    centres = means @ viewmats[:, :3, :3].mT + viewmats[:, None, :3, 3]
-    linear = linearise(centres, viewmats, ks, size)
-    flat = linear @ covariances @ linear.mT + eps2d * torch.eye(2, device=means.device)
-    ahead = viewmats[:, None, 2, :3, None]
-    across = (linear @ covariances @ ahead)[..., 0]
-    along = (ahead.mT @ covariances @ ahead)[..., 0, 0]
-    slopes = _solve(flat, across)
-    left = (along - (slopes * across).sum(-1)).clamp(min=0)
-    points = centres[..., :2] / centres[..., 2:] * ks[:, None, [0, 1], [0, 1]]
-    constant = centres[..., 2] - skins * left.sqrt() - (slopes * points).sum(-1)
-    # Behind the camera nothing is drawn, but a NaN would spread through the blending.
-    seen = centres[..., 2:] > NEAR_PLANE
+    means, covariances, offsets = gaussians
+    centers = means @ viewmats[:, :3, :3].mT + viewmats[:, None, :3, 3]
+    linear = projection_jacobian(centers, viewmats, ks, size)
+    projected = linear @ covariances @ linear.mT + eps2d * torch.eye(2, device=means.device)
+    axis = viewmats[:, None, 2, :3, None]
+    across = (linear @ covariances @ axis)[..., 0]
+    along = (axis.mT @ covariances @ axis)[..., 0, 0]
+    slopes = _solve(projected, across)
+    conditional = (along - (slopes * across).sum(-1)).clamp(min=0)
+    points = centers[..., :2] / centers[..., 2:] * ks[:, None, [0, 1], [0, 1]]
+    constant = centers[..., 2] - offsets * conditional.sqrt() - (slopes * points).sum(-1)
+    # Nothing is drawn behind the camera, but a NaN would spread through the blending.
+    visible = centers[..., 2:] > NEAR_PLANE
     planes = torch.cat([constant[..., None], slopes], dim=-1)
-    return torch.where(seen & planes.isfinite().all(-1, keepdim=True), planes, 0.0)
+    return torch.where(visible & planes.isfinite().all(-1, keepdim=True), planes, 0.0)
 
 
 def _solve(matrices: Tensor, sides: Tensor) -> Tensor:
-    """[..., 2]: x of matrices [..., 2, 2] x = sides [..., 2]. Thousands at once, faster than LU."""
+    """[..., 2]: x of matrices [..., 2, 2] x = sides [..., 2]. Faster than LU for many matrices."""
     (a, b), (c, d) = (row.unbind(-1) for row in matrices.unbind(-2))
     x, y = sides.unbind(-1)
     return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / (a * d - b * c)[..., None]

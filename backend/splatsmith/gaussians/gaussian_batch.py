@@ -1,6 +1,7 @@
-"""Grids of Gaussians, one per pixel of a few views, on or near the pixel's ray.
+"""Batches of Gaussians as torch tensors, and the pixel rays that image generators place them on.
 
-The form in which image generators give 3D Gaussians ("splat grids", DiffSplat, Lin et al. 2025).
+Image generators predict one Gaussian per pixel of a few views ("splat grids", DiffSplat, Lin et al.
+2025).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..contract.cloud import SH_C0, GaussianCloud
 
 @dataclass(frozen=True)
 class GaussianBatch:
-    """A batch of clouds of N Gaussians, as the rasteriser takes them."""
+    """B clouds of N Gaussians each."""
 
     means: Tensor  # [B, N, 3]
     quats: Tensor  # [B, N, 4], wxyz
@@ -26,10 +27,10 @@ class GaussianBatch:
 
 
 def pixel_rays(x: Tensor, y: Tensor, rotations: Tensor) -> Tensor:
-    """World-space rays of z-depth 1 [V, H, W, 3], OpenCV axes.
+    """Ray directions in world space, scaled to z-depth 1: [V, H, W, 3], OpenCV axes.
 
     Args:
-        x, y: [V, W] and [V, H], places on the image plane at z-depth 1.
+        x, y: [V, W] and [V, H], coordinates on the image plane at z-depth 1.
         rotations: [V, 3, 3], camera to world.
     """
     columns = x[:, None, :].expand(-1, y.shape[1], -1)
@@ -38,10 +39,10 @@ def pixel_rays(x: Tensor, y: Tensor, rotations: Tensor) -> Tensor:
     return in_camera @ rotations[:, None].mT
 
 
-def to_cloud(gaussians: GaussianBatch, faintest: float) -> GaussianCloud:
-    """The first cloud of a batch, without Gaussians of an opacity of `faintest` or below.
+def to_cloud(gaussians: GaussianBatch, opacity_threshold: float) -> GaussianCloud:
+    """The first cloud of a batch, without Gaussians whose opacity is not above the threshold.
 
-    Quaternions are brought to unit length. One transfer from the device, whatever its kind.
+    Quaternions are normalised. All values leave the device in a single transfer.
     """
     columns = (
         gaussians.means[0],
@@ -51,7 +52,7 @@ def to_cloud(gaussians: GaussianBatch, faintest: float) -> GaussianCloud:
         (gaussians.colors[0] - 0.5) / SH_C0,
     )
     table = torch.cat([column.float() for column in columns], 1).cpu().numpy()
-    table = table[table[:, 10] > faintest]
+    table = table[table[:, 10] > opacity_threshold]
     parts = np.split(table, (3, 7, 10, 11), axis=1)
     means, quats, scales, opacities, sh0 = (np.ascontiguousarray(part) for part in parts)
     none = np.zeros((len(table), 0, 3), np.float32)

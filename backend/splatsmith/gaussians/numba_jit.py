@@ -1,4 +1,4 @@
-"""How this package's loops are compiled."""
+"""Compilation of numeric loops by numba."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ Bytes = NDArray[np.uint8]
 Number = float | np.floating
 Function = TypeVar("Function", bound=Callable[..., object])
 
-# Products and sums may be fused; all else stays as IEEE has it, so that tests for NaN work.
-_FUSED = {"contract", "nsz"}
+# Products and sums may be fused; everything else follows IEEE 754, so that NaN checks work.
+_FAST_MATH = {"contract", "nsz"}
 
 
 def jit(*, parallel: bool = False) -> Callable[[Function], Function]:
-    """Compile a function with numba on its first call, and keep the result on disk where possible.
+    """Decorator: compile a function with numba on its first call and cache the result on disk.
 
-    Parallel ones must not run in two threads at once: where numba finds neither OpenMP nor TBB, as
-    on macOS, its own threads end the process then.
-
-    Where neither the installation nor the user's cache folder can be written, each process
-    compiles anew.
+    Where neither the installation nor the user's cache folder is writable, each process compiles
+    anew. Parallel functions must not run in two threads at once: where numba has neither OpenMP nor
+    TBB, as on macOS, its own thread pool aborts the process.
     """
 
     def decorate(function: Function) -> Function:
         options: dict[str, Any] = {
             "parallel": parallel,
-            "fastmath": _FUSED,
+            "fastmath": _FAST_MATH,
             "error_model": "numpy",
             "nogil": True,
         }
         try:
             return cast("Function", numba.njit(cache=True, **options)(function))
-        except RuntimeError:  # numba found no place for its cache
+        except RuntimeError:  # numba found no writable cache folder
             return cast("Function", numba.njit(**options)(function))
 
     return decorate

@@ -1,4 +1,4 @@
-"""Pictures of a cloud, on any device, with one signature."""
+"""Rasterisation of a cloud on any device."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def rasterize(
     eps2d: float = EPS2D,
     device: str = "cpu",
 ) -> Rendering:
-    """Draw `cloud` as every one of `cameras` sees it.
+    """Render `cloud` from each of `cameras`.
 
     Args:
         background: sRGB.
-        eps2d: variance added to every splat, pixels^2, so that none falls between the pixels.
-        device: "cpu", "cuda" or "cuda:N"; a GPU without gsplat's kernels has the CPU draw.
+        eps2d: added to the 2D variances, pixels^2, so that no splat falls between pixels.
+        device: "cpu", "cuda" or "cuda:N"; a GPU without gsplat's kernels falls back to the CPU.
     """
-    if device != "cpu" and len(cloud):  # gsplat's kernels want at least one Gaussian
+    if device != "cpu" and len(cloud):  # gsplat's kernels need at least one Gaussian
         from . import rasterize_cuda  # torch and gsplat take seconds to import
 
         if rasterize_cuda.has_kernels():

@@ -1,10 +1,12 @@
 """Splatting on the CPU: Gaussians projected, sorted by depth, binned and blended tile by tile.
 
-Compiled by numba on first use and kept in its cache. A tile belongs to one thread; its pixels stay
-in that core's cache and are blended several at a time.
+Compiled by numba on first use and kept in its cache. A tile is processed by one thread; its pixels
+stay in that core's cache and are blended several at a time.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -18,14 +20,16 @@ from .projection import (
     CONIC_XY,
     CONIC_YY,
     DEPTH,
+    EXTENT_X,
+    EXTENT_Y,
     GREEN,
     OPACITY,
-    REACH_X,
-    REACH_Y,
     RED,
-    SKIN,
     SLOPE_X,
     SLOPE_Y,
+    SURFACE_DEPTH,
+    Camera,
+    CloudArrays,
     X,
     Y,
     project,
@@ -33,18 +37,34 @@ from .projection import (
 from .rendering import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, Rendering, view_colors
 
 TILE = 16
-_CHECK_EVERY = 32  # Gaussians between two looks at whether a tile is full
+_CHECK_INTERVAL = 32  # Gaussians between two checks whether a tile is full
 _DIGIT_BITS = 11
-# Places in a tile's layers: first red, green and blue; the light is what still comes through.
-_DEPTH, _WEIGHT, _LIGHT = 3, 4, 5
 
-Layers = tuple[Floats, ...]  # each [TILE * TILE]
-Picture = tuple[Floats, Floats, Floats]  # colors [H, W, 3], alphas [H, W], depths [H, W]
-
-_NONE, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _MIN_ALPHA = np.float32(MIN_ALPHA)
 _MAX_ALPHA = np.float32(MAX_ALPHA)
-_MIN_LIGHT = np.float32(MIN_TRANSMITTANCE)
+_MIN_TRANSMITTANCE = np.float32(MIN_TRANSMITTANCE)
+
+
+class ImageBuffers(NamedTuple):
+    """colors [H, W, 3], alphas [H, W], depths [H, W]."""
+
+    colors: Floats
+    alphas: Floats
+    depths: Floats
+
+
+class TileBuffers(NamedTuple):
+    """Per pixel of a tile, [TILE * TILE] each; rows and columns are pixel centres in the tile."""
+
+    red: Floats
+    green: Floats
+    blue: Floats
+    depth: Floats
+    alpha: Floats
+    transmittance: Floats
+    rows: Floats
+    columns: Floats
 
 
 def rasterize_tiles(
@@ -55,21 +75,22 @@ def rasterize_tiles(
     colors = np.empty((*shape, 3), np.float32)
     alphas = np.empty(shape, np.float32)
     depths = np.empty(shape, np.float32)
-    gaussians = (cloud.means, cloud.quats, cloud.scales, cloud.opacities)
-    behind = np.asarray(background, np.float32)
+    arrays = CloudArrays(cloud.means, cloud.quats, cloud.scales, cloud.opacities)
+    background_color = np.asarray(background, np.float32)
     for i, position in enumerate(cameras.positions):
-        camera = (cameras.viewmats[i], cameras.Ks[i], cameras.width, cameras.height)
-        splats = project(gaussians, view_colors(cloud, position), camera, np.float32(eps2d))
-        splats = _nearest_first(splats)
+        camera = Camera(cameras.viewmats[i], cameras.Ks[i], cameras.width, cameras.height)
+        splats = project(arrays, view_colors(cloud, position), camera, np.float32(eps2d))
+        splats = _sorted_by_depth(splats)
         starts, members = bin_splats(splats, cameras.width, cameras.height)
-        _blend(splats, starts, members, behind, (colors[i], alphas[i], depths[i]))
+        image = ImageBuffers(colors[i], alphas[i], depths[i])
+        _blend(splats, starts, members, background_color, image)
     return Rendering(colors, alphas, depths)
 
 
 @jit()
-def _nearest_first(splats: Floats) -> Floats:
-    """The splats that are seen, sorted by depth: radix sort, least significant digit first."""
-    order = np.flatnonzero(splats[:, REACH_X] >= 0)
+def _sorted_by_depth(splats: Floats) -> Floats:
+    """The visible splats, nearest first: radix sort, least significant digit first."""
+    order = np.flatnonzero(splats[:, EXTENT_X] >= 0)
     spare = np.empty_like(order)
     keys = splats[:, DEPTH].copy().view(np.uint32)  # positive floats sort like their bits
     mask = (1 << _DIGIT_BITS) - 1
@@ -87,21 +108,22 @@ def _nearest_first(splats: Floats) -> Floats:
 
 
 @jit()
-def _tiles_of(splat: Floats, across: int, down: int) -> tuple[int, int, int, int]:
-    x0 = max(0, int(np.floor((splat[X] - splat[REACH_X]) / TILE)))
-    y0 = max(0, int(np.floor((splat[Y] - splat[REACH_Y]) / TILE)))
-    x1 = min(across - 1, int(np.floor((splat[X] + splat[REACH_X]) / TILE)))
-    y1 = min(down - 1, int(np.floor((splat[Y] + splat[REACH_Y]) / TILE)))
+def _tile_range(splat: Floats, across: int, down: int) -> tuple[int, int, int, int]:
+    """First column, end column, first row and end row of the tiles that a splat touches."""
+    x0 = max(0, int(np.floor((splat[X] - splat[EXTENT_X]) / TILE)))
+    y0 = max(0, int(np.floor((splat[Y] - splat[EXTENT_Y]) / TILE)))
+    x1 = min(across - 1, int(np.floor((splat[X] + splat[EXTENT_X]) / TILE)))
+    y1 = min(down - 1, int(np.floor((splat[Y] + splat[EXTENT_Y]) / TILE)))
     return x0, x1 + 1, y0, y1 + 1
 
 
 @jit()
 def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integers]:
-    """Which splats touch which tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
+    """Splats by tile, nearest first: members[starts[tile]:starts[tile + 1]]."""
     across, down = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
     starts = np.zeros(across * down + 1, np.int64)
     for i in range(len(splats)):
-        x0, x1, y0, y1 = _tiles_of(splats[i], across, down)
+        x0, x1, y0, y1 = _tile_range(splats[i], across, down)
         for y in range(y0, y1):
             for x in range(x0, x1):
                 starts[y * across + x + 1] += 1
@@ -109,7 +131,7 @@ def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integ
     ends = starts[:-1].copy()
     members = np.empty(starts[-1], np.int64)
     for i in range(len(splats)):
-        x0, x1, y0, y1 = _tiles_of(splats[i], across, down)
+        x0, x1, y0, y1 = _tile_range(splats[i], across, down)
         for y in range(y0, y1):
             for x in range(x0, x1):
                 members[ends[y * across + x]] = i
@@ -119,74 +141,81 @@ def bin_splats(splats: Floats, width: int, height: int) -> tuple[Integers, Integ
 
 @jit(parallel=True)
 def _blend(
-    splats: Floats, starts: Integers, members: Integers, background: Floats, picture: Picture
+    splats: Floats, starts: Integers, members: Integers, background: Floats, image: ImageBuffers
 ) -> None:
-    height, width = picture[1].shape
+    height, width = image.alphas.shape
     across = (width + TILE - 1) // TILE
     for tile in numba.prange(len(starts) - 1):
         left, top = tile % across * TILE, tile // across * TILE
-        layers = _empty_tile(width - left, height - top)
-        light = layers[_LIGHT]
+        buffers = _empty_tile(width - left, height - top)
+        transmittance = buffers.transmittance
         for i in range(starts[tile], starts[tile + 1]):
-            _add(splats[members[i]], np.float32(left), np.float32(top), layers)
-            if i % _CHECK_EVERY == 0 and light.max() == 0:
+            _blend_splat(splats[members[i]], np.float32(left), np.float32(top), buffers)
+            if i % _CHECK_INTERVAL == 0 and transmittance.max() == 0:
                 break
-        _finish(layers, left, top, background, picture)
+        _write_tile(buffers, left, top, background, image)
 
 
 @jit()
-def _empty_tile(width: int, height: int) -> Layers:
-    """The layers of a tile, each [TILE * TILE]. Pixels outside the picture are full already."""
+def _empty_tile(width: int, height: int) -> TileBuffers:
+    """Pixels outside the image are full from the start."""
     count = TILE * TILE
     rows, columns = np.empty(count, np.float32), np.empty(count, np.float32)
-    light = np.zeros(count, np.float32)
+    transmittance = np.zeros(count, np.float32)
     for i in range(count):
         rows[i], columns[i] = i // TILE + _HALF, i % TILE + _HALF
-        light[i] = np.float32(i // TILE < height and i % TILE < width)
+        transmittance[i] = np.float32(i // TILE < height and i % TILE < width)
     red, green = np.zeros(count, np.float32), np.zeros(count, np.float32)
     blue, depth = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    return red, green, blue, depth, np.zeros(count, np.float32), light, rows, columns
+    alpha = np.zeros(count, np.float32)
+    return TileBuffers(red, green, blue, depth, alpha, transmittance, rows, columns)
 
 
 @jit()
-def _add(splat: Floats, left: np.float32, top: np.float32, layers: Layers) -> None:
-    """Blend one splat behind what a tile holds already.
+def _blend_splat(splat: Floats, left: np.float32, top: np.float32, buffers: TileBuffers) -> None:
+    """Blend one splat behind those that are in the tile already.
 
     All pixels of the rows that it touches are evaluated, without a branch and with an unsigned
-    index: only so does the compiler use vector instructions.
+    index: otherwise the compiler does not vectorise the loop.
     """
-    red, green, blue, depth, weight, light, rows, columns = layers
+    red, green, blue, depth, alphas, transmittance, rows, columns = buffers
     x, y = splat[X] - left, splat[Y] - top
     xx, xy, yy = splat[CONIC_XX], splat[CONIC_XY], splat[CONIC_YY]
-    opacity, r, g, b, z = splat[OPACITY], splat[RED], splat[GREEN], splat[BLUE], splat[SKIN]
+    opacity, r, g, b, z = (
+        splat[OPACITY],
+        splat[RED],
+        splat[GREEN],
+        splat[BLUE],
+        splat[SURFACE_DEPTH],
+    )
     slope_x, slope_y = splat[SLOPE_X], splat[SLOPE_Y]
-    first = max(0, int(y - splat[REACH_Y]))
-    last = min(TILE - 1, int(y + splat[REACH_Y]))
+    first = max(0, int(y - splat[EXTENT_Y]))
+    last = min(TILE - 1, int(y + splat[EXTENT_Y]))
     for i in range(np.uint64(first * TILE), np.uint64((last + 1) * TILE)):
         dx, dy = columns[i] - x, rows[i] - y
         distance = _HALF * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
-        alpha = min(_MAX_ALPHA, opacity * falling_exp(distance))
-        alpha = alpha if alpha >= _MIN_ALPHA else _NONE
-        left_over = light[i] * (_ONE - alpha)
-        full = left_over <= _MIN_LIGHT
-        share = _NONE if full else light[i] * alpha
-        light_before = light[i]
-        light[i] = _NONE if full else left_over
-        weight[i] += share
-        red[i] += share * r
-        green[i] += share * g
-        blue[i] += share * b
-        halving = light_before >= _HALF and light[i] < _HALF
-        depth[i] = z + slope_x * dx + slope_y * dy if halving else depth[i]
+        alpha = min(_MAX_ALPHA, opacity * exp_negative(distance))
+        alpha = alpha if alpha >= _MIN_ALPHA else _ZERO
+        before = transmittance[i]
+        after = before * (_ONE - alpha)
+        full = after <= _MIN_TRANSMITTANCE
+        weight = _ZERO if full else before * alpha
+        transmittance[i] = _ZERO if full else after
+        alphas[i] += weight
+        red[i] += weight * r
+        green[i] += weight * g
+        blue[i] += weight * b
+        crosses_half = before >= _HALF and transmittance[i] < _HALF
+        depth[i] = z + slope_x * dx + slope_y * dy if crosses_half else depth[i]
 
 
 @jit()
-def falling_exp(distance: np.float32) -> np.float32:
+def exp_negative(distance: np.float32) -> np.float32:
     """exp(-distance) for 0 <= distance <= 16, below MIN_ALPHA beyond; relative error below 5e-5.
 
     exp(d) = exp(d / 32)^32 by a short series, since the machine's exp is not vectorised.
     """
-    d = min(max(distance, _NONE), np.float32(16)) * np.float32(-1 / 32)
+    d = min(max(distance, _ZERO), np.float32(16)) * np.float32(-1 / 32)
     e = _ONE + d * (_ONE + d * (_HALF + d * (np.float32(1 / 6) + d * np.float32(1 / 24))))
     e = e * e
     e = e * e
@@ -196,15 +225,17 @@ def falling_exp(distance: np.float32) -> np.float32:
 
 
 @jit()
-def _finish(layers: Layers, left: int, top: int, background: Floats, picture: Picture) -> None:
-    colors, alphas, depths = picture
-    height, width = alphas.shape
+def _write_tile(
+    buffers: TileBuffers, left: int, top: int, background: Floats, image: ImageBuffers
+) -> None:
+    height, width = image.alphas.shape
+    channels = buffers.red, buffers.green, buffers.blue
     for row in range(min(TILE, height - top)):
         for column in range(min(TILE, width - left)):
             y, x, i = top + row, left + column, row * TILE + column
-            alpha = layers[_WEIGHT][i]
+            alpha = buffers.alpha[i]
             for channel in range(3):
                 behind = (_ONE - alpha) * background[channel]
-                colors[y, x, channel] = layers[channel][i] + behind
-            alphas[y, x] = alpha
-            depths[y, x] = layers[_DEPTH][i]
+                image.colors[y, x, channel] = channels[channel][i] + behind
+            image.alphas[y, x] = alpha
+            image.depths[y, x] = buffers.depth[i]

@@ -23,25 +23,25 @@ from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
 from .depth_planes import depth_planes
-from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, skin
+from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, surface_offset
 
 log = logging.getLogger(__name__)
 
-_TO_THE_END = 1 << 30  # more lists of Gaussians than a tile can have
-# Drawn at once: what a pixel shows takes about 2 KB, what a camera makes of a Gaussian 200 bytes.
-_MOST_PIXELS, _MOST_SPLATS = 1 << 19, 1 << 21
+_ALL_BATCHES = 1 << 30  # more batches of Gaussians than a tile can have
+# In one call: a pixel takes about 2 KB of memory, a Gaussian in one camera 200 bytes.
+_MAX_PIXELS, _MAX_SPLATS = 1 << 19, 1 << 21
 _TILE = 16  # pixels a side
 _LOG_HALF = math.log(0.5)
 
 
 @cache
 def has_kernels() -> bool:
-    """Whether gsplat's CUDA kernels are here; at first they are compiled, which takes minutes.
+    """Whether gsplat's CUDA kernels are available; the first call compiles them, for minutes.
 
-    That needs CUDA's compiler, which few artists have.
+    That needs CUDA's compiler, which few users have.
     """
     try:
-        from gsplat.cuda import _backend  # importing it compiles: not before it is wanted
+        from gsplat.cuda import _backend  # importing it compiles the kernels
     except (ImportError, OSError, RuntimeError) as error:
         log.warning("gsplat's kernels cannot be compiled; the CPU draws instead: %s", error)
         return False
@@ -60,46 +60,46 @@ def rasterize_gpu(
     device: str,
 ) -> Rendering:
     """As `rasterize`, on a CUDA device."""
-    splats = _Splats.of(cloud, device)
-    behind = torch.tensor(background, device=device)
+    tensors = _CloudTensors.of(cloud, device)
+    background_color = torch.tensor(background, device=device)
     views, intrinsics = _tensor(cameras.viewmats, device), _tensor(cameras.Ks, device)
     shape = (len(views), cameras.height, cameras.width)
-    # Copies to pinned memory go on while the next pictures are drawn.
+    # Copies to pinned memory overlap with the rasterisation of the next images.
     colors, alphas, depths = (torch.empty(shape + more, pin_memory=True) for more in ((3,), (), ()))
-    at_once = max(1, min(_MOST_PIXELS // (shape[1] * shape[2]), _MOST_SPLATS // len(cloud)))
-    for first in range(0, len(views), at_once):
-        few = slice(first, first + at_once)
+    batch_size = max(1, min(_MAX_PIXELS // (shape[1] * shape[2]), _MAX_SPLATS // len(cloud)))
+    for first in range(0, len(views), batch_size):
+        batch = slice(first, first + batch_size)
         size = (cameras.width, cameras.height)
-        camera = _Cameras(views[few], intrinsics[few], *size, eps2d)
-        color, alpha, lists = _draw(splats, camera)
-        colors[few].copy_(color + (1 - alpha) * behind, non_blocking=True)
-        alphas[few].copy_(alpha[..., 0], non_blocking=True)
-        depths[few].copy_(_depths(splats, camera, lists), non_blocking=True)
+        camera = _CameraTensors(views[batch], intrinsics[batch], *size, eps2d)
+        color, alpha, info = _rasterize(tensors, camera)
+        colors[batch].copy_(color + (1 - alpha) * background_color, non_blocking=True)
+        alphas[batch].copy_(alpha[..., 0], non_blocking=True)
+        depths[batch].copy_(_depths(tensors, camera, info), non_blocking=True)
     torch.cuda.synchronize(device)
     return Rendering(colors.numpy(), alphas.numpy(), depths.numpy())
 
 
-def blend(learnt: Tensor, fixed: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Colours [3, S, S] over black and alphas [S, S] of splats; may be differentiated.
+def blend(splats: Tensor, fixed: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Colours [3, S, S] over black and alphas [S, S] of splats; differentiable.
 
     Args:
-        learnt: [N, 9], columns as `gradients.LEARNT`.
-        fixed: [N, 3], depths and reaches in pixels; a reach below 0 leaves a splat out.
+        splats: [N, 9], columns as `blend_gradients.GRADIENT_COLUMNS`.
+        fixed: [N, 3], depths and extents in pixels; a splat of an extent below 0 is left out.
         size: pixels a side.
     """
-    places, conics, opacities, colors = learnt[None].split((2, 3, 1, 3), -1)
+    positions, conics, opacities, colors = splats[None].split((2, 3, 1, 3), -1)
     tiles = math.ceil(size / _TILE)
-    reaches = fixed[None, :, 1:].ceil().int()
-    _, met, members = isect_tiles(places.detach(), reaches, fixed[None, :, 0], _TILE, tiles, tiles)
-    offsets = isect_offset_encode(met, 1, tiles, tiles).reshape(1, tiles, tiles)
-    drawn, alphas = rasterize_to_pixels(
-        places, conics, colors, opacities[..., 0], size, size, _TILE, offsets, members
+    extents, depths = fixed[None, :, 1:].ceil().int(), fixed[None, :, 0]
+    _, keys, members = isect_tiles(positions.detach(), extents, depths, _TILE, tiles, tiles)
+    offsets = isect_offset_encode(keys, 1, tiles, tiles).reshape(1, tiles, tiles)
+    image, alphas = rasterize_to_pixels(
+        positions, conics, colors, opacities[..., 0], size, size, _TILE, offsets, members
     )
-    return drawn[0].movedim(-1, 0), alphas[0, ..., 0]
+    return image[0].movedim(-1, 0), alphas[0, ..., 0]
 
 
 @dataclass(frozen=True)
-class _Cameras:
+class _CameraTensors:
     """viewmats [C, 4, 4], ks [C, 3, 3]."""
 
     viewmats: Tensor
@@ -110,8 +110,8 @@ class _Cameras:
 
 
 @dataclass(frozen=True)
-class _Splats:
-    """A cloud on the device; harmonics [N, K, 3], covariances [N, 3, 3], skins [N]."""
+class _CloudTensors:
+    """A cloud on the device; harmonics [N, K, 3], covariances [N, 3, 3], surface_offsets [N]."""
 
     means: Tensor
     quats: Tensor
@@ -119,11 +119,11 @@ class _Splats:
     opacities: Tensor
     harmonics: Tensor
     covariances: Tensor
-    skins: Tensor
+    surface_offsets: Tensor
     degree: int
 
     @classmethod
-    def of(cls, cloud: GaussianCloud, device: str) -> _Splats:
+    def of(cls, cloud: GaussianCloud, device: str) -> _CloudTensors:
         axes = _tensor(rotation_matrices(cloud.quats) * cloud.scales[:, None, :], device)
         return cls(
             means=_tensor(cloud.means, device),
@@ -132,89 +132,93 @@ class _Splats:
             opacities=_tensor(cloud.opacities, device),
             harmonics=_tensor(np.concatenate([cloud.sh0[:, None], cloud.shN], axis=1), device),
             covariances=axes @ axes.mT,
-            skins=_tensor(skin(cloud.opacities), device),
+            surface_offsets=_tensor(surface_offset(cloud.opacities), device),
             degree=cloud.degree,
         )
 
 
-def _draw(splats: _Splats, cameras: _Cameras) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Colours [C, H, W, 3] over black, alphas [C, H, W, 1], and gsplat's lists of what is where."""
+def _rasterize(
+    cloud: _CloudTensors, cameras: _CameraTensors
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Colours [C, H, W, 3] over black, alphas [C, H, W, 1], and gsplat's intermediate results."""
     return rasterization(
-        means=splats.means,
-        quats=splats.quats,
-        scales=splats.scales,
-        opacities=splats.opacities,
-        colors=splats.harmonics,
+        means=cloud.means,
+        quats=cloud.quats,
+        scales=cloud.scales,
+        opacities=cloud.opacities,
+        colors=cloud.harmonics,
         viewmats=cameras.viewmats,
         Ks=cameras.ks,
         width=cameras.width,
         height=cameras.height,
         near_plane=NEAR_PLANE,
         eps2d=cameras.eps2d,
-        sh_degree=splats.degree,
+        sh_degree=cloud.degree,
         packed=False,
     )
 
 
-def _depths(splats: _Splats, cameras: _Cameras, lists: dict[str, Any]) -> Tensor:
-    """[C, H, W]: where half of the light is gone. gsplat blends no such thing; its lists tell."""
+def _depths(cloud: _CloudTensors, cameras: _CameraTensors, info: dict[str, Any]) -> Tensor:
+    """[C, H, W] median depths, which gsplat does not blend, from its lists of contributions."""
     count, size = len(cameras.viewmats), (cameras.width, cameras.height)
     pixels_each = size[0] * size[1]
-    which, pixels, images = rasterize_to_indices_in_range(
+    gaussians, pixels, images = rasterize_to_indices_in_range(
         range_start=0,
-        range_end=_TO_THE_END,
-        transmittances=torch.ones(count, *reversed(size), device=splats.means.device),
-        means2d=lists["means2d"],
-        conics=lists["conics"],
-        opacities=lists["opacities"],
+        range_end=_ALL_BATCHES,
+        transmittances=torch.ones(count, *reversed(size), device=cloud.means.device),
+        means2d=info["means2d"],
+        conics=info["conics"],
+        opacities=info["opacities"],
         image_width=size[0],
         image_height=size[1],
-        tile_size=lists["tile_size"],
-        isect_offsets=lists["isect_offsets"],
-        flatten_ids=lists["flatten_ids"],
+        tile_size=info["tile_size"],
+        isect_offsets=info["isect_offsets"],
+        flatten_ids=info["flatten_ids"],
     )
-    spots = torch.stack([pixels % size[0], pixels // size[0]], dim=1) + 0.5
-    alphas = _alphas(spots - lists["means2d"][images, which], (images, which), lists)
-    halving = _is_halving(torch.log1p(-alphas), images * pixels_each + pixels)
-    which, spots, pixels, images = (found[halving] for found in (which, spots, pixels, images))
-    # Each pixel is asked of its own camera, as if that saw nothing but the one Gaussian.
-    gaussians = (
-        splats.means[which, None],
-        splats.covariances[which, None],
-        splats.skins[which, None],
+    centers = torch.stack([pixels % size[0], pixels // size[0]], dim=1) + 0.5
+    alphas = _alphas(centers - info["means2d"][images, gaussians], (images, gaussians), info)
+    chosen = _crosses_half(torch.log1p(-alphas), images * pixels_each + pixels)
+    gaussians, centers = gaussians[chosen], centers[chosen]
+    pixels, images = pixels[chosen], images[chosen]
+    # One camera per pixel, which sees nothing but the one Gaussian.
+    single = (
+        cloud.means[gaussians, None],
+        cloud.covariances[gaussians, None],
+        cloud.surface_offsets[gaussians, None],
     )
     ks = cameras.ks[images]
-    planes = depth_planes(gaussians, cameras.viewmats[images], ks, size, cameras.eps2d)
+    planes = depth_planes(single, cameras.viewmats[images], ks, size, cameras.eps2d)
     constant, across, down = planes[:, 0].T
-    x, y = (spots - ks[:, :2, 2]).T
-    depths = torch.zeros(count, pixels_each, device=splats.means.device)
+    x, y = (centers - ks[:, :2, 2]).T
+    depths = torch.zeros(count, pixels_each, device=cloud.means.device)
     depths[images, pixels] = constant + across * x + down * y
     return depths.reshape(count, size[1], size[0])
 
 
-def _alphas(offsets: Tensor, which: tuple[Tensor, Tensor], lists: dict[str, Any]) -> Tensor:
-    """[m] what Gaussians cover, `offsets` [m, 2] pixels from their centres.
+def _alphas(offsets: Tensor, splats: tuple[Tensor, Tensor], info: dict[str, Any]) -> Tensor:
+    """[m] alphas of splats at `offsets` [m, 2], in pixels, from their centres.
 
     Args:
-        which: the cameras [m] and the Gaussians [m].
+        splats: indices of the cameras [m] and of the Gaussians [m].
     """
-    (xx, xy, yy), (dx, dy) = lists["conics"][which].T, offsets.T
+    (xx, xy, yy), (dx, dy) = info["conics"][splats].T, offsets.T
     distances = 0.5 * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
-    return (lists["opacities"][which] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
+    return (info["opacities"][splats] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
 
 
-def _is_halving(logs: Tensor, pixels: Tensor) -> Tensor:
-    """[m] whether a pixel's light falls below one half here; pixels follow one after another.
+def _crosses_half(log_transmittances: Tensor, pixels: Tensor) -> Tensor:
+    """[m] whether a pixel's transmittance falls below one half at this contribution.
 
     Args:
-        logs: [m] of what each Gaussian lets through.
+        log_transmittances: [m] of the contributions alone, front to back within each pixel.
+        pixels: [m] the pixels' indices, equal ones adjacent.
     """
-    total = logs.double().cumsum(0)
+    total = log_transmittances.double().cumsum(0)
     _, counts = torch.unique_consecutive(pixels, return_counts=True)
     first = counts.cumsum(0) - counts
-    earlier = (total[first] - logs[first]).repeat_interleave(counts)
+    earlier = (total[first] - log_transmittances[first]).repeat_interleave(counts)
     after = total - earlier
-    return (after < _LOG_HALF) & (after - logs >= _LOG_HALF)
+    return (after < _LOG_HALF) & (after - log_transmittances >= _LOG_HALF)
 
 
 def _tensor(array: object, device: str) -> Tensor:

@@ -33,7 +33,7 @@ from ..images import read_picture
 from ..progress import Progress, silent
 from .engine_cache import EngineCache
 from .job_record import describe_extraction, describe_generation, write_record
-from .previews import write_pictures
+from .previews import write_previews
 
 PICTURE_SHARE, ENGINE_SHARE, PRODUCT_SHARE = 0.1, 0.7, 0.9
 
@@ -81,7 +81,7 @@ def generate(
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
         scene = PreviewScene(generation.cloud, generation.camera, engine_cache.device)
-        write_pictures(scene, request.turntables, folder, part)
+        write_previews(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
     write_record(folder, describe_generation(request, card, generation, timings.seconds))
     return generation

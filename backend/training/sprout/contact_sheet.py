@@ -23,7 +23,7 @@ from splatsmith.engines.base import EngineInputs
 from splatsmith.engines.sprout.card import CARD
 from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.gaussians.preview_rendering import (
-    Picture,
+    PreviewImage,
     PreviewScene,
     TurntableSpec,
     render_turntable,
@@ -36,7 +36,7 @@ BESIDE = 3  # of a turn's six views the one that is shown beside the first: from
 GREY = 236
 
 
-def cells(sprout: Sprout, asked: str) -> list[Picture]:
+def cells(sprout: Sprout, asked: str) -> list[PreviewImage]:
     """Pictures [CELL, CELL, 3] of one prompt or one picture's file."""
     file = Path(asked)
     if not file.is_file():
@@ -48,7 +48,7 @@ def cells(sprout: Sprout, asked: str) -> list[Picture]:
 
 def _views(
     sprout: Sprout, prompt: str, pictures: dict[ConditionKind, NDArray[np.uint8]]
-) -> Iterator[Picture]:
+) -> Iterator[PreviewImage]:
     inputs = EngineInputs(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
     made = sprout.generate(inputs, silent())
     return render_turntable(
@@ -56,7 +56,7 @@ def _views(
     )
 
 
-def _laid(cutout: NDArray[np.uint8]) -> Picture:
+def _laid(cutout: NDArray[np.uint8]) -> PreviewImage:
     """A cut-out in the middle of a square of grey."""
     picture = Image.fromarray(cutout, "RGBA")
     picture.thumbnail((CELL - 20, CELL - 20))

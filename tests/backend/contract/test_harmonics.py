@@ -42,7 +42,7 @@ def test_signs_are_those_of_splat_files() -> None:
 
 
 @pytest.mark.parametrize("degree", DEGREES)
-def test_turned_cloud_shows_from_turned_direction_what_it_showed_before(degree: int) -> None:
+def test_rotated_harmonics_have_the_old_values_in_rotated_directions(degree: int) -> None:
     rotation = random_rotation()
     coefficients = random_coefficients(degree)
     directions = random_directions(50)
@@ -54,7 +54,7 @@ def test_turned_cloud_shows_from_turned_direction_what_it_showed_before(degree: 
 
 
 @pytest.mark.parametrize("degree", (0, *DEGREES))
-def test_turning_there_and_back_changes_nothing(degree: int) -> None:
+def test_rotation_and_inverse_rotation_cancel(degree: int) -> None:
     rotation = random_rotation()
     coefficients = random_coefficients(degree)
     back = rotate_harmonics(rotate_harmonics(coefficients, rotation), rotation.T)
@@ -62,6 +62,6 @@ def test_turning_there_and_back_changes_nothing(degree: int) -> None:
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
 
 
-def test_each_turned_coefficient_is_contiguous() -> None:
+def test_each_rotated_coefficient_is_contiguous() -> None:
     turned = rotate_harmonics(random_coefficients(3), random_rotation())
     assert all(turned[:, k].flags.c_contiguous for k in range(15))

@@ -8,7 +8,7 @@ from splatsmith.contract.cloud import GaussianCloud
 
 
 def random_cloud(count: int, degree: int = 0, seed: int = 0, size: float = 0.05) -> GaussianCloud:
-    """Gaussians of about `size` in a ball of radius 1, of any colour, shape and opacity."""
+    """Gaussians of about `size` in the unit ball, of random colour, shape and opacity."""
     random = np.random.default_rng(seed)
     quats = random.normal(size=(count, 4))
     directions = random.normal(size=(count, 3))
@@ -25,7 +25,7 @@ def random_cloud(count: int, degree: int = 0, seed: int = 0, size: float = 0.05)
 
 
 def joined(left: GaussianCloud, right: GaussianCloud) -> GaussianCloud:
-    """The Gaussians of both."""
+    """The concatenation of both."""
     return GaussianCloud(
         *(
             np.concatenate([getattr(left, name), getattr(right, name)])
@@ -35,11 +35,11 @@ def joined(left: GaussianCloud, right: GaussianCloud) -> GaussianCloud:
 
 
 def shell(count: int, radius: float = 1.0, opacity: float = 0.9, seed: int = 0) -> GaussianCloud:
-    """A sphere's surface of flat Gaussians whose colour tells where they are: 0.5 + 0.4 p / |p|."""
+    """Flat Gaussians on a sphere, coloured by position: 0.5 + 0.4 p / |p|."""
     random = np.random.default_rng(seed)
     outwards = random.normal(size=(count, 3))
     outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
-    # The half-angle formula turns the third axis outwards.
+    # By the half-angle formula, the third axis points outwards.
     quats = np.stack([1 + outwards[:, 2], -outwards[:, 1], outwards[:, 0], np.zeros(count)], axis=1)
     quats /= np.linalg.norm(quats, axis=1, keepdims=True)
     spread = radius * np.sqrt(4 * np.pi / count)

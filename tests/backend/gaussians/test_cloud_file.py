@@ -1,4 +1,4 @@
-"""The splat PLY file, against files of other writers and damaged ones."""
+"""Splat PLY files: own ones, those of other writers, and damaged ones."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def write_columns(
 
 
 @pytest.mark.parametrize("degree", range(5))
-def test_what_was_written_is_read_again(tmp_path: Path, degree: int) -> None:
+def test_a_written_cloud_reads_back(tmp_path: Path, degree: int) -> None:
     cloud = random_cloud(5000, degree)
     write_cloud(tmp_path / "cloud.ply", cloud)
     assert_same(read_cloud(tmp_path / "cloud.ply"), cloud)
 
 
 @pytest.mark.parametrize("degree", range(4))
-def test_reads_what_gsply_wrote(tmp_path: Path, degree: int) -> None:
+def test_reads_a_file_of_gsply(tmp_path: Path, degree: int) -> None:
     cloud = random_cloud(1000, degree)
     columns = rows_of(cloud)
     gsply.plywrite(
@@ -69,7 +69,7 @@ def test_reads_what_gsply_wrote(tmp_path: Path, degree: int) -> None:
     assert_same(read_cloud(tmp_path / "theirs.ply"), cloud)
 
 
-def test_gsply_reads_what_was_written(tmp_path: Path) -> None:
+def test_gsply_reads_a_written_file(tmp_path: Path) -> None:
     cloud = random_cloud(1000, 3)
     write_cloud(tmp_path / "ours.ply", cloud)
     theirs = gsply.plyread(str(tmp_path / "ours.ply"))
@@ -93,7 +93,7 @@ def test_reads_every_encoding(tmp_path: Path, kind: str, options: dict[str, obje
     assert_same(read_cloud(path), cloud)
 
 
-def test_any_order_and_surplus_properties(tmp_path: Path) -> None:
+def test_properties_may_have_any_order_and_unknown_ones_are_ignored(tmp_path: Path) -> None:
     cloud = random_cloud(50, 2)
     columns = rows_of(cloud)
     columns |= {name: np.full(50, np.nan) for name in ("nx", "ny", "nz")}
@@ -101,7 +101,7 @@ def test_any_order_and_surplus_properties(tmp_path: Path) -> None:
     assert_same(read_cloud(write_columns(tmp_path / "cloud.ply", turned_round)), cloud)
 
 
-def test_other_elements_are_passed_over(tmp_path: Path) -> None:
+def test_other_elements_are_skipped(tmp_path: Path) -> None:
     cloud = random_cloud(20)
     path = write_columns(tmp_path / "cloud.ply", rows_of(cloud))
     header, body = path.read_bytes().split(b"end_header\n")
@@ -111,12 +111,12 @@ def test_other_elements_are_passed_over(tmp_path: Path) -> None:
     assert_same(read_cloud(path), cloud)
 
 
-def test_an_empty_cloud_is_a_cloud(tmp_path: Path) -> None:
+def test_an_empty_cloud_reads_back(tmp_path: Path) -> None:
     write_cloud(tmp_path / "cloud.ply", random_cloud(0, 3))
     assert len(read_cloud(tmp_path / "cloud.ply")) == 0
 
 
-def test_certain_and_flat_gaussians_survive_other_readers(tmp_path: Path) -> None:
+def test_opacity_one_and_scale_zero_are_finite_in_the_file(tmp_path: Path) -> None:
     cloud = random_cloud(3)
     cloud.opacities[:] = (0, 0.5, 1)
     cloud.scales[0] = 0
@@ -178,7 +178,7 @@ def test_an_odd_number_of_harmonics_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["x", "f_dc_2", "f_rest_7", "rot_3"])
-def test_a_few_gaussians_without_values_are_left_out(
+def test_a_few_non_finite_gaussians_are_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, value: float
 ) -> None:
     cloud = random_cloud(9000, 1)
@@ -193,7 +193,7 @@ def test_a_few_gaussians_without_values_are_left_out(
 @pytest.mark.parametrize(
     ("name", "value"), [("scale_1", 100), ("scale_1", np.nan), ("opacity", np.nan)]
 )
-def test_scales_and_opacities_without_values_are_left_out(
+def test_gaussians_with_non_finite_scales_or_opacities_are_dropped(
     tmp_path: Path, name: str, value: float
 ) -> None:
     columns = rows_of(random_cloud(100))
@@ -202,7 +202,7 @@ def test_scales_and_opacities_without_values_are_left_out(
     assert len(read_cloud(write_columns(tmp_path / "cloud.ply", columns))) == 99
 
 
-def test_logarithms_of_zero_and_certain_opacities_are_values(tmp_path: Path) -> None:
+def test_infinite_logarithms_and_logits_are_valid(tmp_path: Path) -> None:
     columns = rows_of(random_cloud(3))
     columns["scale_2"] = np.full(3, -np.inf)
     columns["opacity"] = np.array([-np.inf, 0, np.inf])
@@ -211,7 +211,7 @@ def test_logarithms_of_zero_and_certain_opacities_are_values(tmp_path: Path) -> 
     assert not cloud.scales[:, 2].any()
 
 
-def test_a_file_of_bad_values_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_many_non_finite_values_is_refused(tmp_path: Path) -> None:
     columns = rows_of(random_cloud(100))
     columns["y"] = np.where(np.arange(100) < 11, np.nan, columns["y"])
     with pytest.raises(UnreadableCloud, match="11 of its 100 Gaussians"):
@@ -219,7 +219,7 @@ def test_a_file_of_bad_values_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1e-30, 1e15])
-def test_quaternions_of_any_length_become_unit_ones(tmp_path: Path, size: float) -> None:
+def test_quaternions_of_any_length_are_normalized(tmp_path: Path, size: float) -> None:
     cloud = random_cloud(4)
     columns = rows_of(cloud)
     for i in range(4):
@@ -229,7 +229,7 @@ def test_quaternions_of_any_length_become_unit_ones(tmp_path: Path, size: float)
     np.testing.assert_allclose(quats, expected, atol=1e-6)
 
 
-def test_a_huge_count_does_not_take_the_memory(tmp_path: Path) -> None:
+def test_a_huge_declared_count_allocates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cloud.ply"
     write_cloud(path, random_cloud(3))
     path.write_bytes(path.read_bytes().replace(b"vertex 3", b"vertex 3000000000000"))
@@ -237,7 +237,7 @@ def test_a_huge_count_does_not_take_the_memory(tmp_path: Path) -> None:
         read_cloud(path)
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "cloud.ply"
     path.mkdir()  # cannot be replaced by a file
     with pytest.raises(OSError):

@@ -1,4 +1,4 @@
-"""Gradients of pictures against those that torch finds by itself."""
+"""Images and gradients of the differentiable rasteriser, compared with the reference."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.differentiable_rasterizer import render
 from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.rasterize_reference import draw_reference
 from tests.backend.devices import DEVICES
 
-Drawing = Callable[[GaussianBatch, Tensor, Tensor, int], tuple[Tensor, Tensor]]
+from .reference_rasterizer import render_reference
+
+Renderer = Callable[[GaussianBatch, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 SIZE = 37  # pixels: the last tiles are cut off
 
 
@@ -35,14 +36,14 @@ def camera() -> tuple[Tensor, Tensor]:
     return torch.from_numpy(cameras.viewmats[0]), torch.from_numpy(cameras.Ks[0])
 
 
-def gradients(drawing: Drawing, cloud: GaussianBatch, device: str) -> list[Tensor]:
-    """Of a picture's likeness to noise, by all that a Gaussian has and by the camera's K."""
+def gradients(renderer: Renderer, cloud: GaussianBatch, device: str) -> list[Tensor]:
+    """Of the squared distance to a noise image, by all parameters and by the camera's K."""
     parts = (cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.colors)
     viewmat, k = (part.to(device) for part in camera())
     leaves = [part.to(device).requires_grad_() for part in (*(p.clone() for p in parts), k)]
-    colors, alphas = drawing(GaussianBatch(*leaves[:5]), viewmat, leaves[5], SIZE)
-    wanted = torch.rand(4, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)
-    loss = (colors - wanted[:3]).square().sum() + (alphas - wanted[3]).square().sum()
+    colors, alphas = renderer(GaussianBatch(*leaves[:5]), viewmat, leaves[5], SIZE)
+    target = torch.rand(4, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)
+    loss = (colors - target[:3]).square().sum() + (alphas - target[3]).square().sum()
     return [part.cpu() for part in torch.autograd.grad(loss, leaves)]
 
 
@@ -60,28 +61,28 @@ CLOUDS = {
 def test_gradients_agree_with_the_reference(name: str, device: str) -> None:
     cloud = CLOUDS[name]
     fast = gradients(render, cloud, device)
-    plain = gradients(draw_reference, cloud, "cpu")
+    plain = gradients(render_reference, cloud, "cpu")
     for ours, theirs in zip(fast, plain, strict=True):
         assert theirs.abs().max() > 0
         scale = theirs.abs().max()
         gaps = ((ours - theirs) / scale).abs()
-        assert gaps.mean() < 1e-4  # a contribution of MIN_ALPHA may fall to either side
+        assert gaps.mean() < 1e-4  # contributions of about MIN_ALPHA may differ
         assert gaps.max() < 2e-2
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_pictures_are_those_that_users_see(device: str) -> None:
+def test_images_equal_those_of_rasterize(device: str) -> None:
     cloud = CLOUDS["many"]
     cameras = orbit_cameras([40.0], 15.0, 3.0, 40.0, SIZE)
     moved = GaussianBatch(*(part.to(device) for part in vars(cloud).values()))
     viewmat, k = (part.to(device) for part in camera())
     colors, alphas = (part.cpu().numpy() for part in render(moved, viewmat, k, SIZE))
-    seen = rasterize(to_cloud(cloud, 0), cameras, background=(0, 0, 0))
-    assert abs(colors.transpose(1, 2, 0) - seen.colors[0]).max() < 1.5 / 255
-    assert abs(alphas - seen.alphas[0]).max() < 1.5 / 255
+    image = rasterize(to_cloud(cloud, 0), cameras, background=(0, 0, 0))
+    assert abs(colors.transpose(1, 2, 0) - image.colors[0]).max() < 1.5 / 255
+    assert abs(alphas - image.alphas[0]).max() < 1.5 / 255
 
 
-def test_what_is_at_the_camera_has_no_gradient() -> None:
+def test_a_gaussian_at_the_camera_has_no_gradient() -> None:
     cloud = gaussians(3, 0.1)
     viewmat, k = camera()
     means = cloud.means.clone()

@@ -1,4 +1,4 @@
-"""The file of coloured points."""
+"""PLY files of coloured points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from splatsmith.contract.problems import UnreadableCloud
 from .clouds import random_cloud
 
 
-def some_points() -> PointCloud:
+def random_points() -> PointCloud:
     random = np.random.default_rng(0)
     normals = random.normal(size=(100, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -26,23 +26,23 @@ def some_points() -> PointCloud:
     )
 
 
-def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    points = some_points()
+def test_written_points_read_back(tmp_path: Path) -> None:
+    points = random_points()
     write_points(tmp_path / "points.ply", points)
     again = read_points(tmp_path / "points.ply")
     for name in ("positions", "colors", "normals"):
         np.testing.assert_array_equal(getattr(again, name), getattr(points, name))
 
 
-def test_others_read_it(tmp_path: Path) -> None:
-    points = some_points()
+def test_plyfile_reads_written_points(tmp_path: Path) -> None:
+    points = random_points()
     write_points(tmp_path / "points.ply", points)
     vertices = plyfile.PlyData.read(str(tmp_path / "points.ply"))["vertex"]
     np.testing.assert_array_equal(vertices["y"], points.positions[:, 1])
     np.testing.assert_array_equal(vertices["blue"], points.colors[:, 2])
 
 
-def test_splats_are_not_points(tmp_path: Path) -> None:
+def test_a_splat_file_is_refused(tmp_path: Path) -> None:
     write_cloud(tmp_path / "splats.ply", random_cloud(3))
     with pytest.raises(UnreadableCloud, match="no 'nx'"):
         read_points(tmp_path / "splats.ply")

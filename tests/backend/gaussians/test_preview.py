@@ -1,4 +1,4 @@
-"""Previews show the object, whole and large, wherever it is."""
+"""Preview images frame the object completely, whatever its size and position."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from .clouds import random_cloud, shell
 
 
 @dataclass(frozen=True)
-class PreviewCamera:
+class Camera:
     elevation: float = 20.0
     fov: float = 40.0
 
 
-def seen(cloud: GaussianCloud) -> PreviewScene:
-    return PreviewScene(cloud, PreviewCamera(), "cpu")
+def scene_of(cloud: GaussianCloud) -> PreviewScene:
+    return PreviewScene(cloud, Camera(), "cpu")
 
 
-def colored(picture: np.ndarray) -> np.ndarray:
-    """Where a picture on grey has colour."""
-    return np.ptp(picture.astype(int), axis=2) > 20
+def colored(image: np.ndarray) -> np.ndarray:
+    """Mask of the pixels that are not grey."""
+    return np.ptp(image.astype(int), axis=2) > 20
 
 
 @pytest.mark.parametrize("radius", [0.001, 1.0, 500.0])
-def test_the_object_fills_the_picture_and_is_not_cut(radius: float) -> None:
+def test_the_object_fills_the_image_and_is_not_cut_off(radius: float) -> None:
     cloud = shell(2000, radius)
     cloud.means[:] += np.array([3, -2, 1], np.float32) * radius
-    picture = render_preview(seen(cloud))
-    assert picture.shape == (512, 512, 3)
-    where = np.argwhere(colored(picture))
-    assert (where.min(axis=0) > 2).all()
-    assert (where.max(axis=0) < 509).all()
-    assert (np.ptp(where, axis=0) > 380).all()
+    image = render_preview(scene_of(cloud))
+    assert image.shape == (512, 512, 3)
+    pixels = np.argwhere(colored(image))
+    assert (pixels.min(axis=0) > 2).all()
+    assert (pixels.max(axis=0) < 509).all()
+    assert (np.ptp(pixels, axis=0) > 380).all()
 
 
-def test_a_stray_gaussian_does_not_shrink_the_object() -> None:
+def test_a_floater_does_not_shrink_the_object() -> None:
     cloud = shell(2000)
     cloud.means[0] = 1000
-    assert colored(render_preview(seen(cloud))).mean() > 0.3
+    assert colored(render_preview(scene_of(cloud))).mean() > 0.3
 
 
-def test_an_invisible_cloud_gives_an_empty_picture() -> None:
+def test_an_invisible_cloud_gives_an_empty_image() -> None:
     cloud = replace(random_cloud(20), opacities=np.zeros(20, np.float32))
-    for nothing in (cloud, random_cloud(0)):
-        picture = render_preview(seen(nothing))
-        assert picture.shape == (512, 512, 3)
-        assert not colored(picture).any()
+    for invisible in (cloud, random_cloud(0)):
+        image = render_preview(scene_of(invisible))
+        assert image.shape == (512, 512, 3)
+        assert not colored(image).any()
 
 
-def test_a_turntable_goes_round_once() -> None:
-    frames = list(render_turntable(seen(shell(1000)), TurntableSpec(8, 160)))
+def test_a_turntable_is_one_full_turn() -> None:
+    frames = list(render_turntable(scene_of(shell(1000)), TurntableSpec(8, 160)))
     assert len(frames) == 8
     assert all(frame.shape == (160, 160, 3) for frame in frames)
     changes = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
@@ -70,9 +70,9 @@ def test_a_turntable_goes_round_once() -> None:
     assert frames[2][..., 0].mean() > frames[6][..., 0].mean() + 5
 
 
-def test_gaussians_grow_from_nothing_to_what_they_are() -> None:
-    scene, turn = seen(shell(1000)), TurntableSpec(12, 160)
-    growing, grown = list(render_growth(scene, turn)), list(render_turntable(scene, turn))
+def test_gaussians_grow_from_nothing_to_their_sizes() -> None:
+    scene, spec = scene_of(shell(1000)), TurntableSpec(12, 160)
+    growing, grown = list(render_growth(scene, spec)), list(render_turntable(scene, spec))
     shares = [colored(frame).mean() for frame in growing]
     assert len(growing) == 12
     assert shares[0] < 0.25 * shares[-1]

@@ -1,4 +1,4 @@
-"""The fast rasterisers against the plain one."""
+"""The fast rasterisers compared with the reference, and what images of simple scenes show."""
 
 from __future__ import annotations
 
@@ -13,24 +13,33 @@ from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians import rasterize_cuda
 from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from splatsmith.gaussians.depth_planes import depth_planes
-from splatsmith.gaussians.projection import SKIN, SLOPE_X, SLOPE_Y, X, Y, project
+from splatsmith.gaussians.projection import (
+    SLOPE_X,
+    SLOPE_Y,
+    SURFACE_DEPTH,
+    Camera,
+    CloudArrays,
+    X,
+    Y,
+    project,
+)
 from splatsmith.gaussians.rasterize import rasterize
-from splatsmith.gaussians.rasterize_reference import rasterize_reference
-from splatsmith.gaussians.rendering import Rendering, skin
+from splatsmith.gaussians.rendering import Rendering, surface_offset
 from tests.backend.devices import DEVICES, needs_cuda
 
 from .clouds import random_cloud, shell
+from .reference_rasterizer import rasterize_reference
 
-# A contribution of MIN_ALPHA may fall to either side of its threshold.
+# A contribution of about MIN_ALPHA may be drawn by one and left out by the other.
 TOLERANCE = 1.5 / 255
-# And another Gaussian may be the one that takes the light below one half.
-FLIPS = 2e-3
+# Share of pixels whose transmittance may cross one half at another Gaussian.
+MAX_DEPTH_OUTLIERS = 2e-3
 
 
 def assert_close(left: Rendering, right: Rendering) -> None:
     assert left.depths.dtype == np.float32
     gap = np.abs(left.depths - right.depths) / max(1.0, float(right.depths.max()))
-    assert (gap > 1e-4).mean() < FLIPS
+    assert (gap > 1e-4).mean() < MAX_DEPTH_OUTLIERS
     for name in ("colors", "alphas"):
         ours, theirs = getattr(left, name), getattr(right, name)
         assert ours.dtype == np.float32
@@ -56,21 +65,21 @@ CLOUDS: dict[str, GaussianCloud] = {
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", CLOUDS)
-def test_agrees_with_the_reference(name: str, device: str) -> None:
+def test_images_agree_with_the_reference(name: str, device: str) -> None:
     cameras = orbit_cameras([0.0, 77.0], 20.0, 2.5, 50.0, 50)
     cloud = CLOUDS[name]
     assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_gaussians_behind_and_beside_the_camera(device: str) -> None:
+def test_gaussians_behind_and_beside_the_camera_agree_with_the_reference(device: str) -> None:
     cloud = random_cloud(2000, 1)
-    cameras = orbit_cameras([10.0], 0.0, 0.3, 60.0, 48)  # stands inside the cloud
+    cameras = orbit_cameras([10.0], 0.0, 0.3, 60.0, 48)  # inside the cloud
     assert_close(rasterize(cloud, cameras, device=device), rasterize_reference(cloud, cameras))
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
+def test_image_sizes_and_dilations_agree_with_the_reference(device: str) -> None:
     cloud = random_cloud(500)
     square = orbit_cameras([30.0], -15.0, 2.5, 40.0, 64)
     cameras = Cameras(square.viewmats, square.Ks, 37, 21)
@@ -81,17 +90,17 @@ def test_pictures_that_are_no_squares_and_other_dilations(device: str) -> None:
 
 
 @needs_cuda
-def test_cuda_is_drawn_on_by_gsplats_kernels() -> None:
+def test_gsplat_kernels_are_available_on_cuda() -> None:
     assert rasterize_cuda.has_kernels()
 
 
-def test_a_gpu_without_kernels_has_the_cpu_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_kernels_falls_back_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rasterize_cuda, "has_kernels", lambda: False)
     cloud, cameras = random_cloud(50), orbit_cameras([10.0], 20.0, 2.5, 50.0, 32)
     assert_close(rasterize(cloud, cameras, device="cuda"), rasterize(cloud, cameras))
 
 
-def test_the_nearer_gaussian_hides_the_farther_one() -> None:
+def test_the_nearer_gaussian_occludes_the_farther_one() -> None:
     cloud = random_cloud(2, size=0.2)
     cloud.means[:] = ((0, 0, 0.5), (0, 0, -0.5))
     cloud.scales[:] = 0.2
@@ -101,11 +110,11 @@ def test_the_nearer_gaussian_hides_the_farther_one() -> None:
     front, back = drawn.colors[:, 16, 16]
     assert front[0] > 1 > front[1] + 0.9
     assert back[1] > 1 > back[0] + 0.9
-    near_side = 2.5 - 0.2 * skin(np.ones(1, np.float32))[0]
+    near_side = 2.5 - 0.2 * surface_offset(np.ones(1, np.float32))[0]
     np.testing.assert_allclose(drawn.depths[:, 16, 16], near_side, atol=0.01)
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
+def test_an_empty_cloud_renders_the_background() -> None:
     drawn = rasterize(
         random_cloud(0), orbit_cameras([0.0], 0.0, 3.0, 40.0, 8), background=(0.1, 0.2, 0.3)
     )
@@ -114,49 +123,49 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert not drawn.depths.any()
 
 
-def test_not_a_number_spoils_one_gaussian_only() -> None:
+def test_nan_in_one_gaussian_leaves_out_only_that_gaussian() -> None:
     cloud = random_cloud(200)
     cameras = orbit_cameras([0.0], 0.0, 2.5, 40.0, 40)
     without = rasterize(cloud.select(np.arange(1, 200)), cameras)
     for name in ("means", "quats", "scales", "opacities"):
-        spoilt = replace(cloud, **{name: getattr(cloud, name).copy()})
-        getattr(spoilt, name)[0] = np.nan
-        np.testing.assert_array_equal(rasterize(spoilt, cameras).colors, without.colors)
+        broken = replace(cloud, **{name: getattr(cloud, name).copy()})
+        getattr(broken, name)[0] = np.nan
+        np.testing.assert_array_equal(rasterize(broken, cameras).colors, without.colors)
 
 
-def test_the_depth_planes_of_the_gpu_path_are_those_of_the_cpu() -> None:
+def test_depth_planes_of_the_gpu_path_equal_those_of_the_cpu() -> None:
     cloud, cameras = random_cloud(300), orbit_cameras([10, 200], [20, -30], 3.0, 40, 64)
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
-    skins = torch.from_numpy(skin(cloud.opacities))
-    splats = (torch.from_numpy(cloud.means), axes @ axes.mT, skins)
+    offsets = torch.from_numpy(surface_offset(cloud.opacities))
+    splats = (torch.from_numpy(cloud.means), axes @ axes.mT, offsets)
     planes = depth_planes(splats, views, ks, (64, 64), 0.3).numpy()
-    gaussians = (cloud.means, cloud.quats, cloud.scales, cloud.opacities)
+    arrays = CloudArrays(cloud.means, cloud.quats, cloud.scales, cloud.opacities)
     for i in range(2):
-        camera = (cameras.viewmats[i], cameras.Ks[i], 64, 64)
-        splats = project(gaussians, np.zeros((300, 3), np.float32), camera, np.float32(0.3))
+        camera = Camera(cameras.viewmats[i], cameras.Ks[i], 64, 64)
+        splats = project(arrays, np.zeros((300, 3), np.float32), camera, np.float32(0.3))
         slopes = splats[:, [SLOPE_X, SLOPE_Y]]
         from_middle = splats[:, [X, Y]] - 32
         np.testing.assert_allclose(planes[i, :, 1:], slopes, atol=1e-5)
-        constant = splats[:, SKIN] - (slopes * from_middle).sum(1)
+        constant = splats[:, SURFACE_DEPTH] - (slopes * from_middle).sum(1)
         np.testing.assert_allclose(planes[i, :, 0], constant, atol=1e-5)
 
 
-def test_depth_planes_of_one_gaussian_for_each_camera_are_those_of_all() -> None:
+def test_depth_planes_of_one_gaussian_per_camera_equal_those_of_all() -> None:
     cloud, cameras = random_cloud(20), orbit_cameras([10, 200], [20, -30], 3.0, 40, 64)
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
     means, covariances = torch.from_numpy(cloud.means), axes @ axes.mT
-    skins = torch.from_numpy(skin(cloud.opacities))
-    planes = depth_planes((means, covariances, skins), views, ks, (64, 64), 0.3)
+    offsets = torch.from_numpy(surface_offset(cloud.opacities))
+    planes = depth_planes((means, covariances, offsets), views, ks, (64, 64), 0.3)
     images, which = torch.tensor([0, 1, 1, 0]), torch.tensor([3, 3, 19, 7])
-    own = (means[which, None], covariances[which, None], skins[which, None])
+    own = (means[which, None], covariances[which, None], offsets[which, None])
     single = depth_planes(own, views[images], ks[images], (64, 64), 0.3)
     torch.testing.assert_close(single[:, 0], planes[images, which])
 
 
-def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
-    half = np.radians(60) / 2  # turned by 60 degrees about the vertical axis
+def test_depth_of_a_slanted_disc_is_its_plane() -> None:
+    half = np.radians(60) / 2  # rotated by 60 degrees about the vertical axis
     disc = GaussianCloud(
         means=np.zeros((1, 3), np.float32),
         quats=np.array([[np.cos(half), 0, np.sin(half), 0]], np.float32),
@@ -171,7 +180,7 @@ def test_a_slanted_disc_has_the_depth_of_its_plane() -> None:
     np.testing.assert_allclose(np.diff(row) / pixel, np.tan(np.radians(60)), rtol=0.05)
 
 
-def test_a_ball_is_met_on_its_near_side() -> None:
+def test_depth_of_a_ball_is_on_its_near_side() -> None:
     ball = GaussianCloud(
         means=np.zeros((1, 3), np.float32),
         quats=np.array([[1, 0, 0, 0]], np.float32),

@@ -1,4 +1,4 @@
-"""Turning a cloud, seen through its pictures: they must not change when the camera turns along."""
+"""Transforms of clouds: images stay the same if the cameras are transformed as well."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from splatsmith.gaussians.rasterize import rasterize
 from .clouds import random_cloud
 
 
-def some_rotation(seed: int) -> np.ndarray:
+def random_rotation(seed: int) -> np.ndarray:
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     return rotation * np.sign(np.linalg.det(rotation))
 
 
-def moved_along(
+def transformed_cameras(
     cameras: Cameras, rotation: np.ndarray, scale: float, translation: tuple[float, float, float]
 ) -> Cameras:
-    """Cameras that see the moved world as `cameras` saw the old one, `scale` times farther."""
+    """Cameras with the view of the transformed world that `cameras` have of the original one."""
     viewmats = cameras.viewmats.copy()
     viewmats[:, :3, :3] = cameras.viewmats[:, :3, :3] @ rotation.T
     viewmats[:, :3, 3] *= scale
@@ -36,29 +36,29 @@ def moved_along(
 
 
 @pytest.mark.parametrize("degree", range(5))
-@pytest.mark.parametrize("rotation", [some_rotation(1), some_rotation(2), Y_UP_TO_Z_UP])
-def test_pictures_stay_the_same(degree: int, rotation: np.ndarray) -> None:
+@pytest.mark.parametrize("rotation", [random_rotation(1), random_rotation(2), Y_UP_TO_Z_UP])
+def test_images_of_a_transformed_cloud_stay_the_same(degree: int, rotation: np.ndarray) -> None:
     cloud = random_cloud(400, degree)
     cameras = orbit_cameras([20.0, 200.0], 25.0, 3.0, 45.0, 40)
     move = (rotation, 2.0, (0.3, -1.0, 5.0))
     before = rasterize(cloud, cameras)
-    after = rasterize(transform_cloud(cloud, *move), moved_along(cameras, *move))
+    after = rasterize(transform_cloud(cloud, *move), transformed_cameras(cameras, *move))
     np.testing.assert_allclose(after.colors, before.colors, atol=5e-3)
     np.testing.assert_allclose(after.depths, 2 * before.depths, atol=2e-2)
 
 
-def test_harmonics_that_are_not_turned_would_show() -> None:
+def test_harmonics_left_as_they_are_change_the_images() -> None:
     cloud = random_cloud(400, 3)
     cameras = orbit_cameras([20.0], 25.0, 3.0, 45.0, 40)
-    move = (some_rotation(1), 1.0, (0.0, 0.0, 0.0))
-    unturned = replace(transform_cloud(cloud, *move), shN=cloud.shN)
-    after = rasterize(unturned, moved_along(cameras, *move))
+    move = (random_rotation(1), 1.0, (0.0, 0.0, 0.0))
+    without_harmonics = replace(transform_cloud(cloud, *move), shN=cloud.shN)
+    after = rasterize(without_harmonics, transformed_cameras(cameras, *move))
     assert np.abs(after.colors - rasterize(cloud, cameras).colors).max() > 0.05
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_quaternions_and_matrices_are_inverse(seed: int) -> None:
-    rotation = some_rotation(seed)
+def test_quaternion_and_rotation_matrices_are_inverse(seed: int) -> None:
+    rotation = random_rotation(seed)
     again = rotation_matrices(quaternion(rotation)[None])[0]
     np.testing.assert_allclose(again, rotation, atol=1e-6)
 
@@ -67,6 +67,6 @@ def test_quaternions_and_matrices_are_inverse(seed: int) -> None:
     ("rotation", "scale"),
     [(np.diag([1.0, 1, -1]), 1.0), (2 * np.eye(3), 1.0), (np.eye(3), 0.0), (np.eye(3), -1.0)],
 )
-def test_reflections_and_stretches_are_refused(rotation: np.ndarray, scale: float) -> None:
+def test_reflections_and_non_uniform_scales_are_refused(rotation: np.ndarray, scale: float) -> None:
     with pytest.raises(ValueError, match="must be orthonormal|not above 0"):
         transform_cloud(random_cloud(3), rotation, scale)

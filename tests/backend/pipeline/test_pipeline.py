@@ -1,4 +1,4 @@
-"""One job, from conditions to files, with the test engine and no service around it."""
+"""One job from request to files, with the test engine and without a service."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def engine_cache() -> EngineCache:
     return EngineCache("cpu")
 
 
-def order(**changes: object) -> GenerateRequest:
+def lattice_request(**changes: object) -> GenerateRequest:
     members: dict[str, object] = {"prompt": "a cube", "engine": "lattice", "extraction": SMALL}
     return GenerateRequest(**{**members, **changes}).completed(registry.card("lattice"))  # pyright: ignore[reportArgumentType]
 
 
-def test_a_prompt_becomes_every_artifact(tmp_path: Path, engine_cache: EngineCache) -> None:
-    generation = pipeline.generate(order(), {}, tmp_path, engine_cache, silent())
+def test_a_prompt_gives_every_artifact(tmp_path: Path, engine_cache: EngineCache) -> None:
+    generation = pipeline.generate(lattice_request(), {}, tmp_path, engine_cache, silent())
     assert {path.name for path in tmp_path.iterdir()} == EVERYTHING
     assert len(read_cloud(tmp_path / "splats.ply")) == len(generation.cloud) == 343
     assert len(read_points(tmp_path / "points.ply").positions) == 700
@@ -68,67 +68,65 @@ def test_a_prompt_becomes_every_artifact(tmp_path: Path, engine_cache: EngineCac
         assert turntable.n_frames == 36  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_turntable_can_be_a_film(tmp_path: Path, engine_cache: EngineCache) -> None:
-    wanted = order(products=(Product.SPLATS,), turntables=(Turntable.MP4,))
-    pipeline.generate(wanted, {}, tmp_path, engine_cache, silent())
-    with av.open(tmp_path / "turntable.mp4") as film:
-        assert film.streams.video[0].codec_context.name == "h264"
-        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
-        assert film.duration == pytest.approx(3 * av.time_base, rel=0.02)
-    assert len(pictures) == 90
-    assert pictures[0].shape == (512, 512, 3)
-    assert np.ptp(pictures[0], axis=2).max() > 50  # in colour
+def test_an_mp4_turntable_is_a_video_of_one_turn(tmp_path: Path, engine_cache: EngineCache) -> None:
+    request = lattice_request(products=(Product.SPLATS,), turntables=(Turntable.MP4,))
+    pipeline.generate(request, {}, tmp_path, engine_cache, silent())
+    with av.open(tmp_path / "turntable.mp4") as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert video.duration == pytest.approx(3 * av.time_base, rel=0.02)
+    assert len(frames) == 90
+    assert frames[0].shape == (512, 512, 3)
+    assert np.ptp(frames[0], axis=2).max() > 50  # in colour
     assert not (tmp_path / "turntable.webp").exists()
 
 
-def test_only_what_was_asked_for_is_made(tmp_path: Path, engine_cache: EngineCache) -> None:
-    pipeline.generate(order(products=(Product.SPLATS,)), {}, tmp_path, engine_cache, silent())
+def test_only_the_requested_products_are_made(tmp_path: Path, engine_cache: EngineCache) -> None:
+    pipeline.generate(
+        lattice_request(products=(Product.SPLATS,)), {}, tmp_path, engine_cache, silent()
+    )
     assert {path.name for path in tmp_path.iterdir()} == EVERYTHING - {"points.ply", "mesh.glb"}
 
 
-def test_the_record_suffices_to_make_the_asset_again(
-    tmp_path: Path, engine_cache: EngineCache
-) -> None:
+def test_the_job_record_reproduces_the_asset(tmp_path: Path, engine_cache: EngineCache) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
-    pipeline.generate(order(parameters={"seed": 5}), {}, first, engine_cache, silent())
+    pipeline.generate(lattice_request(parameters={"seed": 5}), {}, first, engine_cache, silent())
     record = json.loads((first / "job.json").read_text(encoding="utf-8"))
     assert record["conditioning_camera"] == {"elevation": 15, "distance": 3, "fov": 40}
     assert record["request"]["parameters"]["seed"] == 5
     assert {"load engine", "generate", "extract mesh"} <= set(record["seconds"])
-    from_record = pipeline_request(record)
-    pipeline.generate(from_record, {}, second, engine_cache, silent())
+    recorded = from_json(GenerateRequest, record["request"])
+    pipeline.generate(recorded, {}, second, engine_cache, silent())
     assert (first / "splats.ply").read_bytes() == (second / "splats.ply").read_bytes()
     assert (first / "mesh.glb").read_bytes() == (second / "mesh.glb").read_bytes()
 
 
-def pipeline_request(record: dict[str, object]) -> GenerateRequest:
-    return from_json(GenerateRequest, record["request"])
-
-
 def test_cancel_stops_between_steps(tmp_path: Path, engine_cache: EngineCache) -> None:
-    heard: list[float] = []
-    progress = Progress(lambda at, _stage: heard.append(at), lambda: len(heard) > 5)
+    reported: list[float] = []
+    progress = Progress(lambda at, _stage: reported.append(at), lambda: len(reported) > 5)
     with pytest.raises(Cancelled):
-        pipeline.generate(order(parameters={"steps": 1000}), {}, tmp_path, engine_cache, progress)
-    assert len(heard) == 6
+        pipeline.generate(
+            lattice_request(parameters={"steps": 1000}), {}, tmp_path, engine_cache, progress
+        )
+    assert len(reported) == 6
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_only_ever_rises(tmp_path: Path, engine_cache: EngineCache) -> None:
-    heard: list[float] = []
-    progress = Progress(lambda at, _stage: heard.append(at), lambda: False)
-    pipeline.generate(order(), {}, tmp_path, engine_cache, progress)
-    assert heard == sorted(heard)
-    assert heard[0] == 0.0
-    assert heard[-1] == 1.0
+def test_progress_is_monotonic(tmp_path: Path, engine_cache: EngineCache) -> None:
+    reported: list[float] = []
+    progress = Progress(lambda at, _stage: reported.append(at), lambda: False)
+    pipeline.generate(lattice_request(), {}, tmp_path, engine_cache, progress)
+    assert reported == sorted(reported)
+    assert reported[0] == 0.0
+    assert reported[-1] == 1.0
 
 
-def test_a_picture_without_background_is_refused(tmp_path: Path, engine_cache: EngineCache) -> None:
+def test_a_transparent_picture_is_refused(tmp_path: Path, engine_cache: EngineCache) -> None:
     empty = tmp_path / "empty.png"
     Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(empty)
-    request = order(prompt="", pictures={ConditionKind.IMAGE: "given"})
+    request = lattice_request(prompt="", pictures={ConditionKind.IMAGE: "given"})
     with pytest.raises(UnreadablePicture):
         pipeline.generate(
             request, {ConditionKind.IMAGE: empty}, tmp_path / "out", engine_cache, silent()
@@ -145,30 +143,32 @@ def test_an_engine_may_bring_its_own_surface(tmp_path: Path, engine_cache: Engin
 
     other_cache = EngineCache("cpu")
     other_cache.get = lambda engine, variant: Sculptor()  # pyright: ignore[reportAttributeAccessIssue]
-    pipeline.generate(order(), {}, tmp_path, other_cache, silent())
+    pipeline.generate(lattice_request(), {}, tmp_path, other_cache, silent())
     assert len(trimesh.load_mesh(tmp_path / "mesh.glb").faces) == len(own.faces)
 
 
-def test_meshes_and_points_come_from_any_splat_file(
+def test_mesh_and_points_are_extracted_from_a_splat_file(
     tmp_path: Path, engine_cache: EngineCache
 ) -> None:
-    made, taken = tmp_path / "made", tmp_path / "taken"
-    made.mkdir()
-    taken.mkdir()
-    pipeline.generate(order(products=(Product.SPLATS,)), {}, made, engine_cache, silent())
+    generated, extracted = tmp_path / "generated", tmp_path / "extracted"
+    generated.mkdir()
+    extracted.mkdir()
+    pipeline.generate(
+        lattice_request(products=(Product.SPLATS,)), {}, generated, engine_cache, silent()
+    )
     request = ExtractRequest("given", (Product.MESH, Product.POINTS), SMALL, "cube")
-    pipeline.extract(request, made / "splats.ply", taken, "cpu", silent())
-    names = {path.name for path in taken.iterdir()}
+    pipeline.extract(request, generated / "splats.ply", extracted, "cpu", silent())
+    names = {path.name for path in extracted.iterdir()}
     assert {"mesh.glb", "points.ply", "job.json"} <= names
 
 
-def test_an_engine_stays_loaded_until_another_is_wanted(engine_cache: EngineCache) -> None:
+def test_an_engine_stays_loaded_until_another_is_requested(engine_cache: EngineCache) -> None:
     first = engine_cache.get("lattice", "cube")
     assert engine_cache.get("lattice", "cube") is first
     assert engine_cache.get("lattice", "picture") is not first
 
 
-def test_a_rehearsed_shelf_holds_the_built_in_engine(
+def test_a_warmed_up_cache_holds_the_built_in_engine(
     engine_cache: EngineCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.warm_up(engine_cache)

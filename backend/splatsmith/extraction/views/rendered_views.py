@@ -63,7 +63,9 @@ class Views:
             viewmats=np.concatenate([self.cameras.viewmats, other.cameras.viewmats]),
             Ks=np.concatenate([self.cameras.Ks, other.cameras.Ks]),
         )
-        return Views(self.sphere, cameras, Rendering.joined([self.rendering, other.rendering]))
+        return Views(
+            self.sphere, cameras, Rendering.concatenated([self.rendering, other.rendering])
+        )
 
     @property
     def pixel(self) -> float:
@@ -139,7 +141,7 @@ def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progre
         some = replace(cameras, viewmats=cameras.viewmats[few], Ks=cameras.Ks[few])
         drawn.append(rasterize(subject.cloud, some, background=_BLACK, device=device))
     progress.step(len(cameras), len(cameras))
-    return Views(subject.sphere, cameras, Rendering.joined(drawn))
+    return Views(subject.sphere, cameras, Rendering.concatenated(drawn))
 
 
 def check_cloud(cloud: GaussianCloud) -> None:
