@@ -10,6 +10,7 @@ from .harmonics import rotate_harmonics
 
 # Assets have Y up and their front towards +Z, in Blender Z up and -Y.
 Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
+_NEGLIGIBLE = 1e-9
 
 
 def transform_cloud(
@@ -30,9 +31,9 @@ def transform_cloud(
         raise ValueError("rotation must be orthonormal with determinant 1")
     if scale <= 0:
         raise ValueError(f"scale is {scale}, not above 0")
-    matrix = (scale * rotation).astype(np.float32)
+    means = rotate_vectors(cloud.means, scale * rotation)
     return GaussianCloud(
-        means=cloud.means @ matrix.T + np.asarray(translation, np.float32),
+        means=means + np.asarray(translation, np.float32),
         quats=multiply_quaternions(quaternion(rotation), cloud.quats),
         scales=cloud.scales * np.float32(scale),
         opacities=cloud.opacities,
@@ -54,7 +55,12 @@ def rotation_matrices(quats: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float32]:
     """The unit quaternion wxyz [4] of a rotation matrix [3, 3]."""
-    r = rotation
+    return quaternions(rotation[None])[0]
+
+
+def quaternions(rotations: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The unit quaternions wxyz [N, 4] of rotation matrices [N, 3, 3]."""
+    r = rotations.transpose(1, 2, 0)
     # Four times the quaternion's outer product with itself; its longest row is the most accurate.
     outer = np.array(
         [
@@ -84,8 +90,16 @@ def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float32]:
             ],
         ]
     )
-    row = outer[np.argmax(np.diag(outer))]
-    return (row / np.linalg.norm(row)).astype(np.float32)
+    longest = np.einsum("iin->in", outer).argmax(axis=0)
+    rows = outer[longest, :, np.arange(len(rotations))]
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def rotate_vectors(
+    vectors: NDArray[np.float32], rotation: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Vectors [N, 3] multiplied by `rotation` [3, 3]: `vectors @ rotation.T`, without BLAS."""
+    return _multiply_columns(vectors, rotation)
 
 
 def multiply_quaternions(
@@ -94,4 +108,17 @@ def multiply_quaternions(
     """Hamilton products of one quaternion [4] with many [N, 4]."""
     w, x, y, z = left
     matrix = np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]], np.float32)
-    return right @ matrix.T
+    return _multiply_columns(right, matrix)
+
+
+def _multiply_columns(
+    rows: NDArray[np.float32], matrix: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """`rows` [N, K] @ matrix.T, zeros skipped; no BLAS threads that others contend with."""
+    out = np.empty((len(rows), len(matrix)), np.float32)
+    for target, factors in zip(out.T, matrix.astype(np.float32), strict=True):
+        first, *others = np.flatnonzero(np.abs(factors) > _NEGLIGIBLE)
+        np.multiply(rows[:, first], factors[first], out=target)
+        for k in others:
+            target += rows[:, k] * factors[k]
+    return out

@@ -9,7 +9,10 @@ import pytest
 
 from splatsmith.contract.transform import (
     Y_UP_TO_Z_UP,
+    multiply_quaternions,
     quaternion,
+    quaternions,
+    rotate_vectors,
     rotation_matrices,
     transform_cloud,
 )
@@ -54,6 +57,25 @@ def test_harmonics_left_as_they_are_change_the_images() -> None:
     without_harmonics = replace(transform_cloud(cloud, *move), shN=cloud.shN)
     after = rasterize(without_harmonics, transformed_cameras(cameras, *move))
     assert np.abs(after.colors - rasterize(cloud, cameras).colors).max() > 0.05
+
+
+def test_rotated_vectors_equal_the_matrix_product() -> None:
+    vectors = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    for rotation in (random_rotation(3), Y_UP_TO_Z_UP):
+        product = vectors @ rotation.T
+        np.testing.assert_allclose(rotate_vectors(vectors, rotation), product, atol=1e-6)
+
+
+def test_quaternion_products_are_products_of_rotations() -> None:
+    rotations = np.stack([random_rotation(seed) for seed in range(20)])
+    for left in (random_rotation(30), Y_UP_TO_Z_UP):
+        products = multiply_quaternions(quaternion(left), quaternions(rotations))
+        np.testing.assert_allclose(rotation_matrices(products), left @ rotations, atol=1e-6)
+
+
+def test_quaternions_of_half_turns_are_exact() -> None:
+    half_turns = np.array([np.diag(d) for d in ((1, -1, -1), (-1, 1, -1), (-1, -1, 1), (1, 1, 1))])
+    np.testing.assert_allclose(rotation_matrices(quaternions(half_turns)), half_turns, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(8))
