@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.nn.efficientnet import CENTRE, SPREAD, EfficientNetLite, from_torch_checkpoint
+from splatsmith.nn.efficientnet import (
+    PIXEL_MEAN,
+    PIXEL_STD,
+    EfficientNetLite,
+    from_torch_checkpoint,
+)
 
 
 def photo_classifier() -> EfficientNetLite:
@@ -43,7 +48,7 @@ class LookFeatures:
         found = []
         for part in images.split(32):
             flat = F.interpolate(part.flatten(0, 1).to(device), size=224, mode="bilinear")
-            maps = self._network.extract_features((flat - CENTRE) / SPREAD)
+            maps = self._network.extract_features((flat - PIXEL_MEAN) / PIXEL_STD)
             found.append(maps.mean((2, 3)).unflatten(0, part.shape[:2]).mean(1))
         return F.normalize(torch.cat(found), dim=-1)
 

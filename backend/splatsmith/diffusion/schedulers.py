@@ -1,4 +1,4 @@
-"""The solvers of the diffusion equations by their names: stock ones, set up as published."""
+"""Diffusion solvers by name: diffusers' schedulers, configured as published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..nn.diffusers_config import Config, from_config
 
-Stock = (
+Scheduler = (
     DPMSolverMultistepScheduler
     | DDIMScheduler
     | EulerDiscreteScheduler
@@ -25,84 +25,85 @@ Stock = (
 
 @dataclass(frozen=True)
 class Solver:
-    """A stock scheduler set to a number of steps, its tables on the CPU.
+    """A scheduler set to a number of steps, with its tables on the CPU.
 
-    Tables on the CPU and noise drawn beforehand leave nothing between two steps that the host
-    would have to wait for.
+    Tables on the CPU and noise drawn beforehand avoid synchronising with the GPU between steps.
     """
 
-    stock: Stock
-    times: Tensor  # [steps], what the network is told
-    is_random: bool  # whether every step takes a draw of noise
-    eta: float = 1.0  # of DDIM: from no noise to as much as the ancestral sampler's
+    scheduler: Scheduler
+    timesteps: Tensor  # [steps], as the network takes them
+    is_stochastic: bool  # whether every step takes a noise sample
+    eta: float = 1.0  # of DDIM: 0 deterministic .. 1 as ancestral sampling
 
     @property
-    def first_sigma(self) -> float:
-        """What unit noise is multiplied with in the beginning."""
-        return float(getattr(self.stock, "init_noise_sigma", 1.0))
+    def initial_sigma(self) -> float:
+        """The factor of the initial unit noise."""
+        return float(getattr(self.scheduler, "init_noise_sigma", 1.0))
 
-    def scaled(self, latents: Tensor, step: int) -> Tensor:
-        """The network's input."""
-        if isinstance(self.stock, FlowMatchEulerDiscreteScheduler):
+    def scale_input(self, latents: Tensor, step: int) -> Tensor:
+        """The network's input at `step`."""
+        if isinstance(self.scheduler, FlowMatchEulerDiscreteScheduler):
             return latents
-        return self.stock.scale_model_input(latents, self.times[step])  # pyright: ignore[reportArgumentType]
+        return self.scheduler.scale_model_input(latents, self.timesteps[step])  # pyright: ignore[reportArgumentType]
 
-    def advance(self, predicted: Tensor, step: int, latents: Tensor, noise: Tensor) -> Tensor:
-        """The latents after `step`; `noise` is looked at only if the solver is random."""
-        time = self.times[step]
-        if isinstance(self.stock, DDIMScheduler):
-            answer = self.stock.step(
-                predicted,
+    def step(self, prediction: Tensor, step: int, latents: Tensor, noise: Tensor) -> Tensor:
+        """The latents after `step`; `noise` is used only if the solver is stochastic."""
+        time = self.timesteps[step]
+        if isinstance(self.scheduler, DDIMScheduler):
+            result = self.scheduler.step(
+                prediction,
                 int(time),
                 latents,
                 eta=self.eta,
-                variance_noise=noise if self.is_random else None,
+                variance_noise=noise if self.is_stochastic else None,
                 return_dict=False,
             )
-        elif isinstance(self.stock, DPMSolverMultistepScheduler):
-            draw = noise if self.is_random else None
-            answer = self.stock.step(
-                predicted, time, latents, variance_noise=draw, return_dict=False
+        elif isinstance(self.scheduler, DPMSolverMultistepScheduler):
+            variance_noise = noise if self.is_stochastic else None
+            result = self.scheduler.step(
+                prediction, time, latents, variance_noise=variance_noise, return_dict=False
             )
         else:
-            answer = self.stock.step(predicted, time, latents, return_dict=False)  # pyright: ignore[reportArgumentType]
-        return answer[0]
+            result = self.scheduler.step(prediction, time, latents, return_dict=False)  # pyright: ignore[reportArgumentType]
+        return result[0]
 
 
-def make_solver(name: str, base: Config, prediction: str, steps: int, eta: float = 1.0) -> Solver:
+def make_solver(
+    name: str, config: Config, prediction_type: str, steps: int, eta: float = 1.0
+) -> Solver:
     """The solver called `name` for a base model.
 
     Args:
-        base: the base model's scheduler configuration.
-        prediction: what the network predicts: "epsilon", "v_prediction" or "flow".
-        eta: how much noise ddim adds, 0..1.
+        config: the base model's scheduler configuration.
+        prediction_type: of the network: "epsilon", "v_prediction" or "flow".
+        eta: of "ddim", 0..1.
     """
-    make = _flow if prediction == "flow" else _diffusion
-    stock = make(name, base, prediction)
-    stock.set_timesteps(steps, device="cpu")
-    if not isinstance(stock, DDIMScheduler):
-        stock.set_begin_index(0)
-    is_random = name == "sde-dpmsolver++" or (name == "ddim" and eta > 0)
-    return Solver(stock, torch.as_tensor(stock.timesteps), is_random, eta)
+    make = _flow_scheduler if prediction_type == "flow" else _diffusion_scheduler
+    scheduler = make(name, config, prediction_type)
+    scheduler.set_timesteps(steps, device="cpu")
+    if not isinstance(scheduler, DDIMScheduler):
+        scheduler.set_begin_index(0)
+    is_stochastic = name == "sde-dpmsolver++" or (name == "ddim" and eta > 0)
+    return Solver(scheduler, torch.as_tensor(scheduler.timesteps), is_stochastic, eta)
 
 
-def _diffusion(name: str, base: Config, prediction: str) -> Stock:
-    common = {"timestep_spacing": "trailing", "prediction_type": prediction}
+def _diffusion_scheduler(name: str, config: Config, prediction_type: str) -> Scheduler:
+    common = {"timestep_spacing": "trailing", "prediction_type": prediction_type}
     if name == "ddim":
-        return from_config(DDIMScheduler, base, **common)
+        return from_config(DDIMScheduler, config, **common)
     if name == "edm":
-        return from_config(EulerDiscreteScheduler, base, **common)
-    return from_config(DPMSolverMultistepScheduler, base, algorithm_type=name, **common)
+        return from_config(EulerDiscreteScheduler, config, **common)
+    return from_config(DPMSolverMultistepScheduler, config, algorithm_type=name, **common)
 
 
-def _flow(name: str, base: Config, prediction: str) -> Stock:
+def _flow_scheduler(name: str, config: Config, prediction_type: str) -> Scheduler:
     if name == "flow":
-        return from_config(FlowMatchEulerDiscreteScheduler, base)
+        return from_config(FlowMatchEulerDiscreteScheduler, config)
     return from_config(
         DPMSolverMultistepScheduler,
         {},
         algorithm_type=name,
         prediction_type="flow_prediction",
         use_flow_sigmas=True,
-        flow_shift=base.get("shift", 1.0),
+        flow_shift=config.get("shift", 1.0),
     )

@@ -1,1 +1,1 @@
-"""Layers that engines share."""
+"""Network parts that engines share."""

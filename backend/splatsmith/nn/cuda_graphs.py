@@ -1,7 +1,7 @@
-"""Evaluations of networks as recorded CUDA graphs.
+"""Denoiser evaluations as CUDA graphs.
 
-The networks are made of a thousand small kernels, and a GPU waits for the host between them; a
-graph is launched as one and runs two to three times as fast.
+A transformer evaluation launches about a thousand small kernels, and launching them one by one
+costs more than running them. A captured graph is one launch: two to three times as fast.
 """
 
 from __future__ import annotations
@@ -16,127 +16,134 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-MOST_RECORDINGS = 3  # each holds the memory of its activations
-WARM_UPS = 2  # evaluations that choose algorithms and must not be recorded
+MAX_GRAPHS = 3  # each keeps the memory of its activations
+WARM_UP_RUNS = 2  # before capture, so that libraries have chosen their algorithms
 
 Signature = tuple[object, ...]
 
 
-class Given:
-    """Base of dataclasses that tell a denoiser something: tensors, None, and plain values."""
+class GraphInputs:
+    """Base of dataclasses with a denoiser's conditioning: tensors, None, and plain values."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that are there, by name."""
-        return {name: value for name, value in self._named() if isinstance(value, Tensor)}
+        """The tensor fields by name."""
+        return {name: value for name, value in self._items() if isinstance(value, Tensor)}
 
-    def plain(self) -> tuple[object, ...]:
-        """Everything else."""
-        return tuple(value for _, value in self._named() if not isinstance(value, Tensor))
+    def non_tensors(self) -> tuple[object, ...]:
+        """The other fields' values, None included."""
+        return tuple(value for _, value in self._items() if not isinstance(value, Tensor))
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """The same with every tensor changed."""
-        changed = {name: change(value) for name, value in self.tensors().items()}
-        return replace(self, **changed)  # pyright: ignore[reportArgumentType]
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """A copy with `function` applied to every tensor."""
+        mapped = {name: function(value) for name, value in self.tensors().items()}
+        return replace(self, **mapped)  # pyright: ignore[reportArgumentType]
 
-    def _named(self) -> list[tuple[str, object]]:
-        own = fields(self)  # pyright: ignore[reportArgumentType]
-        return [(each.name, getattr(self, each.name)) for each in own]
+    def _items(self) -> list[tuple[str, object]]:
+        declared = fields(self)  # pyright: ignore[reportArgumentType]
+        return [(field.name, getattr(self, field.name)) for field in declared]
 
 
-Told = TypeVar("Told", bound=Given)
-Evaluate = Callable[[Tensor, Tensor, Told], Tensor]
-"""Noisy latents and time to what is predicted of them."""
+Inputs = TypeVar("Inputs", bound=GraphInputs)
+Denoiser = Callable[[Tensor, Tensor, Inputs], Tensor]
+"""(noisy latents, time, conditioning) to the prediction."""
 
-Decode = Callable[[Tensor], tuple[Tensor, ...]]
+TensorFunction = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
-class _Recording(Generic[Told]):
+class _CapturedGraph(Generic[Inputs]):
+    """A graph with the static tensors that it reads and writes."""
+
     graph: torch.cuda.CUDAGraph
     latents: Tensor
     time: Tensor
-    told: Told
-    answer: Tensor
+    inputs: Inputs
+    output: Tensor
 
-    def play(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
+    def replay(self, latents: Tensor, time: Tensor, inputs: Inputs) -> Tensor:
         self.latents.copy_(latents)
         self.time.copy_(time)
-        given = told.tensors()
-        for name, place in self.told.tensors().items():
-            place.copy_(given[name])
+        values = inputs.tensors()
+        for name, static in self.inputs.tensors().items():
+            static.copy_(values[name])
         self.graph.replay()
-        return self.answer.clone()
+        return self.output.clone()
 
 
-class RecordedDenoiser(Generic[Told]):
-    """Evaluates like `denoiser`, which must stay where it is; records at the first call."""
+class GraphedDenoiser(Generic[Inputs]):
+    """`denoiser` as CUDA graphs, one per combination of shapes, captured at its first call.
 
-    def __init__(self, denoiser: Evaluate[Told]) -> None:
+    The denoiser's parameters must stay where they are in memory.
+    """
+
+    def __init__(self, denoiser: Denoiser[Inputs]) -> None:
         self._denoiser = denoiser
-        self._recordings: dict[Signature, _Recording[Told] | None] = {}
+        self._graphs: dict[Signature, _CapturedGraph[Inputs] | None] = {}
 
-    def __call__(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
+    def __call__(self, latents: Tensor, time: Tensor, inputs: Inputs) -> Tensor:
         with torch.cuda.device(latents.device):
-            return self._evaluate(latents, time, told)
+            return self._evaluate(latents, time, inputs)
 
-    def _evaluate(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
-        signature = _signature(latents, time, told)
-        if signature not in self._recordings:
-            if len(self._recordings) == MOST_RECORDINGS:
-                self._recordings.pop(next(iter(self._recordings)))
-            self._recordings[signature] = self._record(latents, time, told)
-        recording = self._recordings[signature]
-        if recording is None:
-            return self._denoiser(latents, time, told)
-        return recording.play(latents, time, told)
+    def _evaluate(self, latents: Tensor, time: Tensor, inputs: Inputs) -> Tensor:
+        signature = _signature(latents, time, inputs)
+        if signature not in self._graphs:
+            if len(self._graphs) == MAX_GRAPHS:
+                self._graphs.pop(next(iter(self._graphs)))
+            self._graphs[signature] = self._capture(latents, time, inputs)
+        graph = self._graphs[signature]
+        if graph is None:
+            return self._denoiser(latents, time, inputs)
+        return graph.replay(latents, time, inputs)
 
-    def _record(self, latents: Tensor, time: Tensor, told: Told) -> _Recording[Told] | None:
-        """None where a kernel cannot be recorded; the plain evaluation then stays."""
-        places = (latents.clone(), time.clone(), told.map(torch.clone))
+    def _capture(
+        self, latents: Tensor, time: Tensor, inputs: Inputs
+    ) -> _CapturedGraph[Inputs] | None:
+        """None where a kernel cannot be captured: the denoiser is then called eagerly."""
+        static = (latents.clone(), time.clone(), inputs.map(torch.clone))
         try:
-            _warm_up(self._denoiser, *places)
+            _warm_up(self._denoiser, *static)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                answer = self._denoiser(*places)
+                output = self._denoiser(*static)
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
             log.warning("the denoiser cannot be recorded and runs slower: %s", error)
             return None
-        return _Recording(graph, *places, answer)
+        return _CapturedGraph(graph, *static, output)
 
 
-def record_with_gradients(evaluate: Decode, like: Tensor) -> Decode:
-    """`evaluate` and its gradient by its argument as recorded graphs; plain if they cannot be.
+def graph_with_gradients(function: TensorFunction, example: Tensor) -> TensorFunction:
+    """`function` with its backward pass as CUDA graphs; `function` itself if capture fails.
 
-    Each answer is lost with the next one.
+    The output tensors are overwritten by the next call.
 
     Args:
-        evaluate: what it is made of besides must not ask for gradients.
-        like: an argument; all must have its shape and be on its device.
+        function: its parameters must not require gradients.
+        example: an argument; all must have its shape and device.
     """
     try:
-        with torch.cuda.device(like.device), torch.enable_grad():
-            example = (like.detach().clone().requires_grad_(),)
-            return torch.cuda.make_graphed_callables(evaluate, example)  # pyright: ignore
+        with torch.cuda.device(example.device), torch.enable_grad():
+            sample = (example.detach().clone().requires_grad_(),)
+            return torch.cuda.make_graphed_callables(function, sample)  # pyright: ignore
     except torch.cuda.OutOfMemoryError:
         raise
     except RuntimeError as error:
         log.warning("the decoder cannot be recorded and is fitted more slowly: %s", error)
-        return evaluate
+        return function
 
 
-def _warm_up(denoiser: Evaluate[Told], latents: Tensor, time: Tensor, told: Told) -> None:
-    """On a stream of its own, as recording wants it."""
+def _warm_up(denoiser: Denoiser[Inputs], latents: Tensor, time: Tensor, inputs: Inputs) -> None:
+    """On a side stream, as capture requires."""
     stream = torch.cuda.Stream(latents.device)
     stream.wait_stream(torch.cuda.current_stream(latents.device))
     with torch.cuda.stream(stream):
-        for _ in range(WARM_UPS):
-            denoiser(latents, time, told)
+        for _ in range(WARM_UP_RUNS):
+            denoiser(latents, time, inputs)
     torch.cuda.current_stream(latents.device).wait_stream(stream)
 
 
-def _signature(latents: Tensor, time: Tensor, told: Given) -> Signature:
-    tensors = {"latents": latents, "time": time, **told.tensors()}
+def _signature(latents: Tensor, time: Tensor, inputs: GraphInputs) -> Signature:
+    tensors = {"latents": latents, "time": time, **inputs.tensors()}
     shapes = tuple((name, each.shape, each.dtype) for name, each in tensors.items())
-    return (*shapes, *told.plain())
+    return (*shapes, *inputs.non_tensors())

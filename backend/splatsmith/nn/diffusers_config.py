@@ -1,4 +1,4 @@
-"""Published configurations, given to the stock classes of diffusers."""
+"""Construct diffusers classes from published configurations."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ Config = Mapping[str, object]
 T = TypeVar("T")
 
 
-def from_config(kind: type[T], config: Config, **changes: object) -> T:
-    """A `kind` of what it knows of `config` and `changes`.
+def from_config(cls: type[T], config: Config, **overrides: object) -> T:
+    """Construct `cls` from those entries of `config` and `overrides` that its constructor takes.
 
-    Blocks are known by the stock names: "MV2D" in a published one is "2D" of several views.
+    Block names of multi-view forks ("...MV2D") become diffusers' own ("...2D").
     """
-    known = inspect.signature(kind.__init__).parameters
-    given = {**config, **changes}
-    return kind(**{name: _stock_name(given[name]) for name in given if name in known})
+    parameters = inspect.signature(cls.__init__).parameters
+    values = {**config, **overrides}
+    return cls(**{name: _block_names(values[name]) for name in values if name in parameters})
 
 
-def _stock_name(value: object) -> object:
+def _block_names(value: object) -> object:
     if isinstance(value, str):
         return value.replace("MV2D", "2D")
-    return [_stock_name(each) for each in value] if isinstance(value, list | tuple) else value
+    return [_block_names(item) for item in value] if isinstance(value, list | tuple) else value

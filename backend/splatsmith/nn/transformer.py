@@ -1,4 +1,4 @@
-"""Transformer blocks with normalised queries and keys, and modulation by a condition (adaLN)."""
+"""Transformer blocks with query-key normalisation, plain and with adaptive norms (adaLN)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class Attention(nn.Module):
-    """Full self-attention; queries and keys are RMS-normalised per head [Dehghani et al. 2023]."""
+    """Self-attention; queries and keys are RMS-normalised per head [Dehghani et al. 2023]."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm attention and MLP of four times the width."""
+    """Pre-norm self-attention and MLP (ratio 4)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class Block(nn.Module):
 
 
 class ModulatedBlock(nn.Module):
-    """A block whose norms are shifted, scaled and gated: `shared` [B, 6, W] plus the block's
-    own table.
+    """A block with adaLN-single [Chen et al. 2024]: shift, scale and gate of both sublayers are
+    `shared` [B, 6, W], one projection for all blocks, plus the block's own table.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -66,10 +66,10 @@ class ModulatedBlock(nn.Module):
         return x + gate_m * self.mlp(self.norm(x) * (1 + scale_m) + shift_m)
 
 
-def sinusoids(value: Tensor, width: int, fastest: float = 1000.0) -> Tensor:
-    """Sines and cosines [B, width] of `value` [B] (about 0..1) at geometrically spaced
-    frequencies.
+def sinusoidal_embedding(value: Tensor, width: int, max_frequency: float = 1000.0) -> Tensor:
+    """Sines, then cosines, [B, width] of `value` [B] (about 0..1) at angular frequencies spaced
+    geometrically from 1 up to `max_frequency`, exclusive.
     """
-    steps = torch.arange(width // 2, device=value.device) / (width // 2)
-    angles = value[:, None].float() * fastest**steps
+    exponents = torch.arange(width // 2, device=value.device) / (width // 2)
+    angles = value[:, None].float() * max_frequency**exponents
     return torch.cat([angles.sin(), angles.cos()], -1)

@@ -27,8 +27,8 @@ def read(family: Family, t5: bool = False) -> tuple[Text, dict[str, object]]:
     networks = Networks(family, torch.float32, Residence("cpu", stays=True))
     parts: dict[str, object] = {}
     for spec, encoder in networks.text_encoders(t5):
-        parts[spec.encoder] = encoder.stock
-        parts[spec.tokenizer] = encoder.tokenizer._stock  # noqa: SLF001
+        parts[spec.encoder] = encoder.network
+        parts[spec.tokenizer] = encoder.tokenizer.tokenizer
     with torch.inference_mode():
         return read_prompts((NEGATIVE, PROMPT), t5, family, networks).text, parts
 

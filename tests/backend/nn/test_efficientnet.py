@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from splatsmith.nn.efficientnet import (
-    CENTRE,
-    EPSILON,
-    SPREAD,
+    BATCH_NORM_EPSILON,
+    PIXEL_MEAN,
+    PIXEL_STD,
     STAGES,
-    STEM,
+    STEM_CHANNELS,
     EfficientNetLite,
     SameConv,
     from_torch_checkpoint,
@@ -54,13 +54,13 @@ class Layer:
             state[f"{self.norm}.{part}"]
             for part in ("running_mean", "running_var", "weight", "bias")
         )
-        return F.batch_norm(found, mean, variance, scale, shift, eps=EPSILON)
+        return F.batch_norm(found, mean, variance, scale, shift, eps=BATCH_NORM_EPSILON)
 
 
 def blocks() -> list[list[Layer]]:
     """The layers of all blocks."""
     found: list[list[Layer]] = []
-    entering = STEM
+    entering = STEM_CHANNELS
     for count, kernel, stride, growth, channels in STAGES:
         for place in range(count):
             prefix, wide = f"_blocks.{len(found)}.", growth * entering
@@ -77,12 +77,12 @@ def blocks() -> list[list[Layer]]:
 
 def test_folded_layers_are_the_network_with_its_normalisations() -> None:
     torch.manual_seed(0)
-    stem, body = Layer("_conv_stem", "_bn0", 3, STEM, 3, 2), blocks()
+    stem, body = Layer("_conv_stem", "_bn0", 3, STEM_CHANNELS, 3, 2), blocks()
     state: dict[str, Tensor] = {}
     for layer in [stem, *(layer for block in body for layer in block)]:
         state |= layer.weights()
     pictures = torch.rand(2, 3, 64, 64)
-    x = F.relu6(stem((pictures - CENTRE) / SPREAD, state))
+    x = F.relu6(stem((pictures - PIXEL_MEAN) / PIXEL_STD, state))
     ends = {sum(stage[0] for stage in STAGES[: index + 1]) for index in range(len(STAGES))}
     expected: list[Tensor] = []
     for number, (*inner, last) in enumerate(body, 1):

@@ -12,7 +12,7 @@ from ...contract.cloud import GaussianCloud
 from ...diffusion.schedulers import Solver, make_solver
 from ...gaussians.gaussian_batch import to_cloud
 from ...memory import check_memory
-from ...nn.cuda_graphs import RecordedDenoiser
+from ...nn.cuda_graphs import GraphedDenoiser
 from ...progress import Progress
 from ...weights import require
 from ..base import ConditioningCamera, EngineInputs, Generation
@@ -119,7 +119,7 @@ class DiffSplat:
         if kept is None or (kept[0].network, kept[0].control_net) != (network, control_net):
             guided = GuidedDenoiser(network, control_net)
             stays = networks.residence.stays and self._device != "cpu"
-            self._guided = kept = guided, RecordedDenoiser(guided) if stays else guided
+            self._guided = kept = guided, GraphedDenoiser(guided) if stays else guided
         return kept
 
     def _solver(self, settings: Settings, networks: Networks, has_picture: bool) -> Solver:

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ...diffusion.schedulers import Solver
-from ...nn.cuda_graphs import Given
+from ...nn.cuda_graphs import GraphInputs
 from .denoisers import MultiViewControlNet, MultiViewDenoiser, Residuals, Text
 
 
 @dataclass(frozen=True)
-class Told(Given):
+class Told(GraphInputs):
     """What the denoiser is told, the same at every step. V' counts the condition view too.
 
     tokens, mask, pooled: the text of batch B, see networks.Text.
@@ -106,19 +106,19 @@ def sample(
             solver is random.
         after_step: hears 1, 2, ...
     """
-    times = solver.times.to(noise.device)
-    latents = noise[0] * solver.first_sigma
+    times = solver.timesteps.to(noise.device)
+    latents = noise[0] * solver.initial_sigma
     for step in range(len(times)):
-        predicted = denoise(solver.scaled(latents, step), times[step], told)
-        draw = noise[step + 1] if solver.is_random else noise[0]
-        latents = solver.advance(predicted, step, latents, draw)
+        predicted = denoise(solver.scale_input(latents, step), times[step], told)
+        draw = noise[step + 1] if solver.is_stochastic else noise[0]
+        latents = solver.step(predicted, step, latents, draw)
         after_step(step + 1)
     return latents
 
 
 def draws_needed(solver: Solver) -> int:
     """How many draws of noise `sample` takes."""
-    return 1 + len(solver.times) * solver.is_random
+    return 1 + len(solver.timesteps) * solver.is_stochastic
 
 
 def guidance_weights(guidance: float, views: int, least: float | None = None) -> Tensor | None:

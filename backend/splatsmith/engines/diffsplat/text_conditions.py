@@ -55,7 +55,7 @@ def read_prompts(prompts: tuple[str, ...], t5: bool, family: Family, networks: N
     for spec, encoder in networks.text_encoders(t5):
         with networks.residence.at_work(encoder):
             encoded.append(encoder(cleaned))
-        if words := encoder.tokenizer.last_words(cleaned[-1]):
+        if words := encoder.tokenizer.last_words_kept(cleaned[-1]):
             name = "T5" if spec.is_t5 else "CLIP"
             notes[spec.length] = (
                 f'The prompt was cut after "{words}": {name} reads {spec.length} tokens.'

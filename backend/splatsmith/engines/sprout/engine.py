@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...conditioning.framing import frame_cutout, square_around
+from ...conditioning.framing import bounding_square, frame_cutout
 from ...conditioning.text_encoder import EncodedText, TextEncoder
 from ...contract.cards import ConditionKind
 from ...diffusion.rectified_flow import add_noise, sample, sampling_times
 from ...gaussians.gaussian_batch import GaussianBatch, to_cloud
-from ...nn.cuda_graphs import Evaluate, RecordedDenoiser
+from ...nn.cuda_graphs import Denoiser, GraphedDenoiser
 from ...progress import Progress
 from ...weights import bundled_file
 from ..base import ConditioningCamera, EngineInputs, Generation
@@ -65,8 +65,8 @@ class Sprout:
         networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._network: LatentDenoiser = networks[0].to(device)
         on_cuda = torch.device(device).type == "cuda"
-        self._denoiser: Evaluate[Condition] = (
-            RecordedDenoiser(self._network) if on_cuda else self._network
+        self._denoiser: Denoiser[Condition] = (
+            GraphedDenoiser(self._network) if on_cuda else self._network
         )
         self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
         self._fitted: Decoder = recorded(self._decoder, device) if on_cuda else self._decoder
@@ -167,7 +167,7 @@ def _frame_of(cutout: NDArray[np.uint8]) -> Tensor:
     field of view is that of the picture's longer side.
     """
     height, width = cutout.shape[:2]
-    square, half = square_around(cutout), max(height, width) / 2
+    square, half = bounding_square(cutout), max(height, width) / 2
     x, y = (square.x - width / 2) / half, (square.y - height / 2) / half
     return torch.tensor([[x, y, math.log(square.side / half / 2)]])
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...gaussians.gaussian_batch import GaussianBatch, pixel_rays
-from ...nn.cuda_graphs import Evaluate, Given
+from ...nn.cuda_graphs import Denoiser, GraphInputs
 from ...nn.efficientnet import EfficientNetLite
-from ...nn.transformer import Block, ModulatedBlock, sinusoids
+from ...nn.transformer import Block, ModulatedBlock, sinusoidal_embedding
 
 VIEWS = 4
 GRID = 8  # latent tokens along a view's side
@@ -56,7 +56,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Condition(Given):
+class Condition(GraphInputs):
     """What the denoiser is told. A missing picture is None; missing text has a mask of zeros."""
 
     text: Tensor  # [B, 17, 384]: up to 16 tokens and, last, the pooled vector
@@ -153,9 +153,9 @@ class LatentDenoiser(nn.Module):
         """noisy [B, 256, 16] at time [B] (1 = noise) to the estimate of the clean latents."""
         tokens = [self.enter(noisy) + self.places, *self._told(condition)]
         pooled = self.pooled(condition.text[:, -1]) * condition.text_mask[:, -1:]
-        shared = self.modulation(F.silu(self.time(sinusoids(time, 256)) + pooled)).unflatten(
-            -1, (6, -1)
-        )
+        shared = self.modulation(
+            F.silu(self.time(sinusoidal_embedding(time, 256)) + pooled)
+        ).unflatten(-1, (6, -1))
         x = torch.cat(tokens, 1)
         for block in self.blocks:
             x = block(x, shared)
@@ -168,7 +168,7 @@ class LatentDenoiser(nn.Module):
         patches = self.picture(condition.picture).flatten(2).transpose(1, 2) + self.picture_places
         found = self.look(condition.picture) if condition.features is None else condition.features
         patches = patches + self.features_enter(self.features_norm(found))
-        height = self.elevation(sinusoids(condition.elevation / 90, 64, 50.0))
+        height = self.elevation(sinusoidal_embedding(condition.elevation / 90, 64, 50.0))
         if condition.frame is not None:
             height = height + self._framed(condition.frame)
         return [text, patches + height[:, None]]
@@ -176,7 +176,7 @@ class LatentDenoiser(nn.Module):
     def _framed(self, frame: Tensor) -> Tensor:
         known = frame.isfinite().all(-1, keepdim=True) & (frame[:, 2:] >= SMALLEST)
         known &= (frame[:, :2].abs() <= OFF_CENTRE).all(-1, keepdim=True)
-        waves = sinusoids(torch.where(known, frame, 0).flatten(), FRAME_WAVES, 50.0)
+        waves = sinusoidal_embedding(torch.where(known, frame, 0).flatten(), FRAME_WAVES, 50.0)
         return self.frame(waves.unflatten(0, frame.shape).flatten(1)) * known
 
     @torch.no_grad()
@@ -192,7 +192,7 @@ class LatentDenoiser(nn.Module):
         return estimate(self, condition)
 
 
-def estimate(denoiser: Evaluate[Condition], condition: Condition) -> Tensor:
+def estimate(denoiser: Denoiser[Condition], condition: Condition) -> Tensor:
     """The direct estimate of the latents [B, 256, 16] from a picture, in one evaluation."""
     count, device = len(condition.text), condition.text.device
     nothing = torch.zeros(count, TOKENS, CHANNELS, device=device)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...gaussians.cameras import orbit_cameras
 from ...gaussians.differentiable_rasterizer import render
 from ...gaussians.gaussian_batch import GaussianBatch
-from ...nn.cuda_graphs import record_with_gradients
+from ...nn.cuda_graphs import graph_with_gradients
 from .model import CHANNELS, DISTANCE, FOV, PICTURE, TOKENS, SplatDecoder
 
 _RATE, _FRAME_RATE = 0.02, 0.01  # Adam's, of latents and of the frame
@@ -75,7 +75,7 @@ class _Shown:
 def recorded(decoder: SplatDecoder, device: str) -> Decoder:
     """`decoder` on a GPU, for one asset, faster; each answer is lost with the next one."""
     like = torch.zeros(1, TOKENS, CHANNELS, device=device)
-    decode = record_with_gradients(lambda x: tuple(vars(decoder(x)).values()), like)
+    decode = graph_with_gradients(lambda x: tuple(vars(decoder(x)).values()), like)
     return lambda latents: GaussianBatch(*decode(latents))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...diffusion.rectified_flow import guided, sample, sampling_times
-from ...nn.cuda_graphs import Evaluate
+from ...diffusion.rectified_flow import classifier_free_guidance, sample, sampling_times
+from ...nn.cuda_graphs import Denoiser
 from .model import CHANNELS, TOKENS, Condition
 
 SHIFT = 3.0  # of the steps: more of them near the noise, where it is decided what comes of it
@@ -21,7 +21,7 @@ def starting_noise(seed: int) -> Tensor:
 
 @torch.inference_mode()
 def sample_from_text(
-    denoiser: Evaluate[Condition],
+    denoiser: Denoiser[Condition],
     told: Condition,
     noise: Tensor,
     steps: int,
@@ -45,6 +45,6 @@ def sample_from_text(
             return denoiser(noisy, time, told)
         predicted = denoiser(noisy.repeat(2, 1, 1), time.repeat(2), both)
         conditional, unconditional = predicted.chunk(2)
-        return guided(conditional, unconditional, guidance)
+        return classifier_free_guidance(conditional, unconditional, guidance)
 
     return sample(predict, noise, sampling_times(steps, shift=SHIFT), after_step)

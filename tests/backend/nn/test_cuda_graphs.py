@@ -9,7 +9,7 @@ from splatsmith.engines.diffsplat.denoisers import build_control_net, build_unet
 from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
 from splatsmith.engines.sprout.model import Condition, LatentDenoiser, Shape, SplatDecoder
 from splatsmith.engines.sprout.refinement import recorded
-from splatsmith.nn.cuda_graphs import RecordedDenoiser
+from splatsmith.nn.cuda_graphs import GraphedDenoiser
 from tests.backend.devices import needs_cuda
 from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
 
@@ -34,7 +34,7 @@ def told(seed: int, guidance: float, guess: bool) -> Told:
 def test_what_is_given_is_tensors_and_plain_values() -> None:
     condition = Condition(torch.zeros(2, 17, 384), torch.ones(2, 17, dtype=torch.bool))
     assert set(condition.tensors()) == {"text", "text_mask"}
-    assert condition.plain() == (None, None, None, None)
+    assert condition.non_tensors() == (None, None, None, None)
     assert condition.map(lambda tensor: tensor[:1]).text.shape == (1, 17, 384)
 
 
@@ -45,7 +45,7 @@ def test_a_recording_answers_as_the_network_does() -> None:
     unet = build_unet({**UNET, "in_channels": 10}, VIEWS)
     control_net = build_control_net(unet, (8, 8, 16, 16))
     plain = GuidedDenoiser(unet, control_net).cuda().eval()
-    recorded = RecordedDenoiser(plain)
+    recorded = GraphedDenoiser(plain)
     for seed in range(3):
         for guidance, guess in ((3.0, False), (1.0, False), (3.0, True)):
             latents = torch.randn(VIEWS, 4, 8, 8).cuda()
@@ -61,7 +61,7 @@ def test_sprout_is_recorded_with_text_and_with_a_picture() -> None:
     torch.manual_seed(0)
     plain = LatentDenoiser(Shape(width=128, blocks=2)).cuda().eval()
     torch.nn.init.normal_(plain.leave.weight)
-    recorded = RecordedDenoiser(plain)
+    recorded = GraphedDenoiser(plain)
     text, mask = torch.randn(2, 17, 384), torch.rand(2, 17) < 0.5
     picture = torch.rand(2, 4, 128, 128) * 2 - 1
     for given in (
