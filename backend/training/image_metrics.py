@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from splatsmith.engines.sprout.model import Condition
+from splatsmith.engines.sprout.model import DenoiserInputs
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.judge_networks import PerceptualDistance
 from training.objects import ObjectRecord
@@ -19,7 +19,7 @@ from training.view_dataset import Framed, frame_pictures, on_white
 
 BATCH = 16
 
-Make = Callable[[Condition], GaussianBatch]
+Make = Callable[[DenoiserInputs], GaussianBatch]
 """Pictures of B objects to B clouds."""
 
 
@@ -99,7 +99,7 @@ def made_views(
     elevation = torch.full((count,), PICTURES.elevation, device=device)
     told = wordless(count, torch.device(device))
     frames = shown.frames.to(device) if framed else None
-    condition = Condition(*told, shown.pictures.to(device), elevation, frames)
+    condition = DenoiserInputs(*told, shown.pictures.to(device), elevation, frames)
     image, alpha = draw(make(condition), azimuth, elevation[:, None].expand_as(azimuth))
     return image.cpu().clamp(0, 1), alpha.cpu()
 

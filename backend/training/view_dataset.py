@@ -169,7 +169,7 @@ class Framed:
     """Cut-outs of B pictures, and where they lay in them."""
 
     pictures: Tensor  # [B, 4, 128, 128]: RGB on white and alpha, -1..1
-    frames: Tensor  # [B, 3], see splatsmith.engines.sprout.model.FRAME
+    frames: Tensor  # [B, 3], see splatsmith.engines.sprout.model.DenoiserInputs.frame
 
 
 def take_pictures(

@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import (
     ELEVATION,
-    SPLATS,
+    SPLATS_PER_SIDE,
     VIEWS,
     LatentDenoiser,
-    Shape,
     SplatDecoder,
+    SproutConfig,
     view_rays,
     view_rotation,
 )
@@ -47,7 +47,7 @@ def train_autoencoder(
     normalised.
     """
     device = bank.rgba.device
-    encoder, decoder = ViewEncoder().to(device), SplatDecoder(Shape()).to(device)
+    encoder, decoder = ViewEncoder().to(device), SplatDecoder(SproutConfig()).to(device)
     trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds, team)
     if device.type == "cuda":
         compile_blocks(encoder)
@@ -158,8 +158,8 @@ def _scaffold_loss(cloud: GaussianBatch, rgba: Tensor, depth: Tensor) -> Tensor:
     """
     alpha = F.avg_pool2d(rgba[:, :, 3], 2)
     seen = F.max_pool2d(depth, 2)
-    opacity = cloud.opacities.unflatten(1, (VIEWS, SPLATS, SPLATS))
-    means = cloud.means.unflatten(1, (VIEWS, SPLATS, SPLATS))
+    opacity = cloud.opacities.unflatten(1, (VIEWS, SPLATS_PER_SIDE, SPLATS_PER_SIDE))
+    means = cloud.means.unflatten(1, (VIEWS, SPLATS_PER_SIDE, SPLATS_PER_SIDE))
     forward = torch.stack([view_rotation(90.0 * view, ELEVATION)[2] for view in range(VIEWS)]).to(
         means.device
     )

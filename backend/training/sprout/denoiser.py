@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from splatsmith.diffusion.rectified_flow import add_noise
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.model import DenoiserInputs, LatentDenoiser, SplatDecoder
 from training.distributed import Team
 from training.optimizer import Trainer, compile_blocks
 from training.render_views import RING
@@ -94,11 +94,11 @@ def train_denoiser(
     """Train for `seconds`; `look` is shown the averaged networks now and then. Returns them."""
     device = bank.rgba.device
     denoiser = students.denoiser.train().requires_grad_(True)
-    denoiser.features.requires_grad_(False)
+    denoiser.feature_extractor.requires_grad_(False)
     decoder = students.decoder.train().requires_grad_(True)
     trainer = Trainer({denoiser: 8e-4, decoder: 2.5e-4}, seconds, team)
     if device.type == "cuda":
-        denoiser.features.to(device, memory_format=torch.channels_last)
+        denoiser.feature_extractor.to(device, memory_format=torch.channels_last)
         for network in (students.encoder, denoiser, decoder):
             compile_blocks(network)
     looks, batches = list(LOOKS), Batches()
@@ -157,7 +157,7 @@ def _picture_losses(
     framed = worn_pictures(picture)
     told = torch.rand(count, 1, device=device) < FRAMED
     frame = torch.where(told, framed.frames, torch.nan)
-    condition = Condition(words, mask & ~nameless[:, None], framed.pictures, elevation, frame)
+    condition = DenoiserInputs(words, mask & ~nameless[:, None], framed.pictures, elevation, frame)
     with torch.autocast(device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     error = (predicted - latents).square().mean((1, 2))
@@ -177,7 +177,7 @@ def _text_loss(
     latents = encode(bank, sample, students.encoder, students.decoder)
     time = random_times(count, latents.device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
-    condition = Condition(*texts.draw(objects, TEXT_ALONE, colour))
+    condition = DenoiserInputs(*texts.draw(objects, TEXT_ALONE, colour))
     with torch.autocast(latents.device.type, torch.bfloat16):
         predicted = students.denoiser(noisy, time, condition)
     return ((predicted - latents).square().mean((1, 2)) * _velocity_weight(time)).mean()
@@ -215,7 +215,7 @@ def _drawn_losses(
     drawn = render(cloud, place * (360 / RING), elevation)
     background = random_background(count, device)
     with torch.autocast(device.type, torch.bfloat16):
-        perceived = perceptual_loss(students.denoiser.features, drawn, target, background)
+        perceived = perceptual_loss(students.denoiser.feature_extractor, drawn, target, background)
     return {
         "pixels": PIXEL_SHARE * mean_square_loss(drawn, target, background),
         "perceived": PERCEPTUAL_SHARE * perceived,

@@ -23,8 +23,8 @@ from torch import Tensor
 from splatsmith.diffusion.rectified_flow import add_noise, sample, sampling_times
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
-from splatsmith.engines.sprout.refinement import View, placed, refine
+from splatsmith.engines.sprout.model import DenoiserInputs, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.refinement import TargetView, place_by_frame, refine
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.gaussians.rasterize import rasterize
@@ -58,10 +58,10 @@ class PictureMaker:
     detail: float
     refinement: int
 
-    def __call__(self, condition: Condition) -> GaussianBatch:
+    def __call__(self, condition: DenoiserInputs) -> GaussianBatch:
         denoiser, decoder = self.networks
         assert condition.picture is not None
-        condition = replace(condition, features=denoiser.look(condition.picture))
+        condition = replace(condition, features=denoiser.image_features(condition.picture))
         latents = denoiser.estimate(condition)
         if self.detail:
             latents = self._sampled_anew(latents, condition)
@@ -72,13 +72,13 @@ class PictureMaker:
         parts = zip(*(vars(cloud).values() for cloud in clouds), strict=True)
         return GaussianBatch(*(torch.cat(part) for part in parts))
 
-    def _refined(self, latents: Tensor, view: View) -> GaussianBatch:
+    def _refined(self, latents: Tensor, view: TargetView) -> GaussianBatch:
         decoder = self.networks[1]
         if self.refinement:
             return refine(decoder, latents, view, self.refinement, lambda _: None)
-        return placed(decoder(latents), view)
+        return place_by_frame(decoder(latents), view)
 
-    def _sampled_anew(self, estimate: Tensor, condition: Condition) -> Tensor:
+    def _sampled_anew(self, estimate: Tensor, condition: DenoiserInputs) -> Tensor:
         """The noise is always the same."""
         noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(0))
         detail = torch.full((len(estimate),), self.detail, device=estimate.device)
@@ -87,12 +87,12 @@ class PictureMaker:
         return sample(lambda x, t: self.networks[0](x, t, condition), noisy, times, lambda _: None)
 
 
-def _views(condition: Condition) -> list[View]:
+def _views(condition: DenoiserInputs) -> list[TargetView]:
     pictures, elevations, frames = condition.picture, condition.elevation, condition.frame
     assert pictures is not None
     assert elevations is not None
     every = [None] * len(pictures) if frames is None else list(frames)
-    return [View(*each) for each in zip(pictures, elevations.tolist(), every, strict=True)]
+    return [TargetView(*each) for each in zip(pictures, elevations.tolist(), every, strict=True)]
 
 
 def draw_on_cpu(clouds: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:

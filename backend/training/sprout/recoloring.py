@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from splatsmith.engines.sprout.color_names import HUES, LUMA
+from splatsmith.engines.sprout.color_names import LUMA, NAMED_COLORS
 
-NAMES = tuple(HUES)
+NAMES = tuple(NAMED_COLORS)
 SPREAD = 0.05  # deviation of a colour about its anchor
 PUREST = 0.8  # at least so much of an object takes the new colour
 MOST_GAIN = 4.0  # objects that would have to become lighter than this stay as they are
@@ -20,7 +20,7 @@ def tint_matrices(means: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
     black object cannot become white.
     """
     luma = torch.tensor(LUMA, device=means.device)
-    anchors = torch.tensor(list(HUES.values()), device=means.device)[names]
+    anchors = torch.tensor(list(NAMED_COLORS.values()), device=means.device)[names]
     wanted = (anchors + SPREAD * torch.randn_like(anchors)).clamp(0.05, 0.97)
     lightness = means @ luma
     recolour = wanted[:, :, None] * luma / lightness.clamp(min=0.02)[:, None, None]

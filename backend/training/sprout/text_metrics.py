@@ -13,9 +13,9 @@ from torch import Tensor
 from splatsmith.conditioning.text_encoder import TextEncoder
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.engines.sprout.checkpoint import FOLDER
-from splatsmith.engines.sprout.color_names import HUES, in_color
+from splatsmith.engines.sprout.color_names import NAMED_COLORS, recolor
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder
-from splatsmith.engines.sprout.prompt_parsing import Reader, Wording
+from splatsmith.engines.sprout.prompt_parsing import ParsedPrompt, PromptEncoder
 from splatsmith.engines.sprout.prompt_tokens import pack_text
 from splatsmith.engines.sprout.vocabulary import NOUNS as VOCABULARY
 from splatsmith.engines.sprout.vocabulary import Vocabulary
@@ -71,9 +71,9 @@ class Painter:
     @torch.inference_mode()
     def looks(self, prompts: list[str], seed: int) -> tuple[Tensor, Tensor]:
         """RGB on white [P, 4, 3, 128, 128] and alpha of what the engine makes of each prompt."""
-        reader = Reader(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, VOCABULARY)))
-        wordings = [Wording.of(prompt) for prompt in prompts]
-        packed = [pack_text(reader.read(wording)[0]) for wording in wordings]
+        reader = PromptEncoder(TextEncoder(), Vocabulary.read(bundled_file(FOLDER, VOCABULARY)))
+        wordings = [ParsedPrompt.parse(prompt) for prompt in prompts]
+        packed = [pack_text(reader.encode(wording)[0]) for wording in wordings]
         words, mask = (torch.stack(part).to(self.device) for part in zip(*packed, strict=True))
         images, alphas = [], []
         for start in range(0, len(prompts), 16):
@@ -94,7 +94,7 @@ def in_colors(clouds: GaussianBatch, names: list[str | None]) -> GaussianBatch:
     colors = clouds.colors.clone()
     for index, name in enumerate(names):
         if name:
-            painted = in_color(as_cloud(clouds, index), name)
+            painted = recolor(as_cloud(clouds, index), name)
             colors[index] = torch.from_numpy(0.5 + SH_C0 * painted.sh0).to(colors)
     return replace(clouds, colors=colors)
 
@@ -179,7 +179,7 @@ def _main_colours(image: Tensor, alpha: Tensor) -> list[str]:
     if not len(pixels):
         return []
     scale = torch.tensor([0.5, 1, 1])
-    anchors = torch.from_numpy(rgb2lab(torch.tensor(list(HUES.values())).numpy())) * scale
+    anchors = torch.from_numpy(rgb2lab(torch.tensor(list(NAMED_COLORS.values())).numpy())) * scale
     lab = torch.from_numpy(rgb2lab(pixels.numpy())) * scale
     named = torch.cdist(lab.float(), anchors.float()).argmin(1)
     counts = torch.bincount(named, minlength=len(NAMES))

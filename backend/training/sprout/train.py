@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
-from splatsmith.engines.sprout.model import LatentDenoiser, Shape, SplatDecoder
+from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder, SproutConfig
 from training.distributed import Team
 from training.judge_networks import photo_classifier
 from training.splat_rendering import draw_on_white
@@ -50,9 +50,10 @@ def first_stage(bank: ViewBank, out: Path, seconds: float, team: Team) -> Studen
         encoder, decoder = train_autoencoder(bank, seconds, team)
         return {"encoder": encoder, "decoder": decoder}
 
-    encoder, decoder, denoiser = ViewEncoder(), SplatDecoder(Shape()), LatentDenoiser(Shape())
+    config = SproutConfig()
+    encoder, decoder, denoiser = ViewEncoder(), SplatDecoder(config), LatentDenoiser(config)
     _trained({"encoder": encoder, "decoder": decoder}, out / "autoencoder.pt", train, team)
-    denoiser.features = photo_classifier()
+    denoiser.feature_extractor = photo_classifier()
     return Students(denoiser, decoder, encoder)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splatsmith.engines.sprout.model import Condition, SplatDecoder
+from splatsmith.engines.sprout.model import DenoiserInputs, SplatDecoder
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from training.render_views import RING, VIEWS
 from training.view_dataset import (
@@ -29,7 +29,7 @@ Draw = Callable[[GaussianBatch, Tensor, Tensor], tuple[Tensor, Tensor]]
 class Estimator(Protocol):
     """Whatever turns a picture into latents: the denoiser's direct estimate, or samples."""
 
-    def estimate(self, condition: Condition) -> Tensor: ...
+    def estimate(self, condition: DenoiserInputs) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def wordless(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     )
 
 
-def picture_condition(bank: ViewBank, sample: Sample, *, framed: bool = False) -> Condition:
+def picture_condition(bank: ViewBank, sample: Sample, *, framed: bool = False) -> DenoiserInputs:
     """An unlit picture from the ring's elevation, and no text; with its frame if `framed`."""
     no = torch.zeros_like(sample.mirrored)
     picture, elevation = take_pictures(bank, sample, no, no)
     told = wordless(len(no), no.device)
-    return Condition(*told, picture.pictures, elevation, picture.frames if framed else None)
+    return DenoiserInputs(*told, picture.pictures, elevation, picture.frames if framed else None)
 
 
 def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

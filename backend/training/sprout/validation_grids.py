@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from splatsmith.engines.sprout.model import Condition, LatentDenoiser, SplatDecoder
-from splatsmith.engines.sprout.text_sampling import sample_from_text, starting_noise
+from splatsmith.engines.sprout.model import DenoiserInputs, LatentDenoiser, SplatDecoder
+from splatsmith.engines.sprout.text_sampling import initial_noise, sample_from_text
 from training.sprout.text_dataset import PROMPTS, TextBank
 from training.sprout.validation import Draw, front_samples, picture_condition, unseen_views
 from training.view_dataset import ViewBank, on_white
@@ -43,8 +43,9 @@ def texts_to_latents(
     steps: int = STEPS,
 ) -> Tensor:
     """Latents [B, 256, 16] for B texts, as the engine makes them with these seeds."""
-    noise = torch.cat([starting_noise(seed) for seed in seeds]).to(words[0].device)
-    return sample_from_text(denoiser, Condition(*words), noise, steps, guidance, lambda _: None)
+    noise = torch.cat([initial_noise(seed) for seed in seeds]).to(words[0].device)
+    inputs = DenoiserInputs(*words)
+    return sample_from_text(denoiser, inputs, noise, steps, guidance, lambda _: None)
 
 
 @torch.inference_mode()

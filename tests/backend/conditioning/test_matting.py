@@ -1,4 +1,4 @@
-"""Background removal on photographs, and on pictures without an object."""
+"""Background removal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from splatsmith.errors import UnreadablePicture, WeightsDamaged, WeightsMissing
 from splatsmith.weights import bundled_file
 
 
-def opaque(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)])
+def opaque(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.dstack([colors, np.full(colors.shape[:2], 255, np.uint8)])
 
 
 def test_a_cup_is_cut_out_of_its_table() -> None:
@@ -31,18 +31,18 @@ def test_a_cup_is_cut_out_of_its_table() -> None:
     assert 0.4 < (alpha > 127).mean() < 0.55
 
 
-def test_edges_are_those_of_the_picture_not_of_the_small_mask() -> None:
-    """A dark horse before white: its outline is known exactly, at more pixels than the mask has."""
+def test_edges_follow_the_picture_beyond_the_masks_resolution() -> None:
+    """A black silhouette on white, larger than the network's mask; its outline is known."""
     silhouette = ~data.horse().repeat(3, axis=0).repeat(3, axis=1)
     grey = np.where(silhouette, 0, 255).astype(np.uint8)
     photo = opaque(np.dstack([grey] * 3))
 
-    found = remove_background(photo)[..., 3] > 127
+    mask = remove_background(photo)[..., 3] > 127
 
-    assert (found & silhouette).sum() / (found | silhouette).sum() > 0.93
+    assert (mask & silhouette).sum() / (mask | silhouette).sum() > 0.93
 
 
-def test_a_picture_with_transparency_is_left_alone() -> None:
+def test_a_picture_with_transparency_is_returned_unchanged() -> None:
     picture = opaque(data.coffee())
     picture[0, 0, 3] = 254
 
@@ -56,7 +56,7 @@ def test_a_picture_without_an_object_is_refused() -> None:
         remove_background(opaque(meadow))
 
 
-def test_a_damaged_network_is_noticed(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / matting.U2NETP.files[0].path
     with pytest.raises(WeightsMissing):
         bundled_file(tmp_path, matting.U2NETP)

@@ -1,4 +1,4 @@
-"""The classifier of photographs against its layers one by one, with batch normalisation."""
+"""EfficientNet with folded batch normalisations against the unfolded layers."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from splatsmith.nn.efficientnet import (
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution and the batch normalisation after it, by the package's names."""
+    """A convolution and the batch normalisation after it, with the package's names."""
 
     name: str
     norm: str
-    entering: int
-    leaving: int
+    in_channels: int
+    out_channels: int
     kernel: int = 1
     stride: int = 1
     groups: int = 1
 
     def weights(self) -> dict[str, Tensor]:
-        inside = self.entering // self.groups
-        kernel = torch.randn(self.leaving, inside, self.kernel, self.kernel)
+        inside = self.in_channels // self.groups
+        kernel = torch.randn(self.out_channels, inside, self.kernel, self.kernel)
         return {
             f"{self.name}.weight": kernel / (inside * self.kernel**2) ** 0.5,
-            f"{self.norm}.weight": 0.5 + torch.rand(self.leaving),
-            f"{self.norm}.bias": torch.randn(self.leaving),
-            f"{self.norm}.running_mean": torch.randn(self.leaving),
-            f"{self.norm}.running_var": 0.5 + torch.rand(self.leaving),
+            f"{self.norm}.weight": 0.5 + torch.rand(self.out_channels),
+            f"{self.norm}.bias": torch.randn(self.out_channels),
+            f"{self.norm}.running_mean": torch.randn(self.out_channels),
+            f"{self.norm}.running_var": 0.5 + torch.rand(self.out_channels),
         }
 
     def __call__(self, x: Tensor, state: dict[str, Tensor]) -> Tensor:
@@ -49,33 +49,41 @@ class Layer:
         before, after = (self.kernel - self.stride) // 2, (self.kernel - self.stride + 1) // 2
         padded = F.pad(x, (before, after, before, after))
         kernel = state[f"{self.name}.weight"]
-        found = F.conv2d(padded, kernel, stride=self.stride, groups=self.groups)
+        convolved = F.conv2d(padded, kernel, stride=self.stride, groups=self.groups)
         mean, variance, scale, shift = (
             state[f"{self.norm}.{part}"]
             for part in ("running_mean", "running_var", "weight", "bias")
         )
-        return F.batch_norm(found, mean, variance, scale, shift, eps=BATCH_NORM_EPSILON)
+        return F.batch_norm(convolved, mean, variance, scale, shift, eps=BATCH_NORM_EPSILON)
 
 
 def blocks() -> list[list[Layer]]:
     """The layers of all blocks."""
-    found: list[list[Layer]] = []
-    entering = STEM_CHANNELS
-    for count, kernel, stride, growth, channels in STAGES:
+    layers: list[list[Layer]] = []
+    in_channels = STEM_CHANNELS
+    for count, kernel, stride, expansion, channels in STAGES:
         for place in range(count):
-            prefix, wide = f"_blocks.{len(found)}.", growth * entering
+            prefix, hidden = f"_blocks.{len(layers)}.", expansion * in_channels
             step = stride if place == 0 else 1
-            layers = [
-                Layer(prefix + "_expand_conv", prefix + "_bn0", entering, wide),
-                Layer(prefix + "_depthwise_conv", prefix + "_bn1", wide, wide, kernel, step, wide),
-                Layer(prefix + "_project_conv", prefix + "_bn2", wide, channels),
+            block = [
+                Layer(prefix + "_expand_conv", prefix + "_bn0", in_channels, hidden),
+                Layer(
+                    prefix + "_depthwise_conv",
+                    prefix + "_bn1",
+                    hidden,
+                    hidden,
+                    kernel,
+                    step,
+                    hidden,
+                ),
+                Layer(prefix + "_project_conv", prefix + "_bn2", hidden, channels),
             ]
-            found.append(layers if growth > 1 else layers[1:])
-            entering = channels
-    return found
+            layers.append(block if expansion > 1 else block[1:])
+            in_channels = channels
+    return layers
 
 
-def test_folded_layers_are_the_network_with_its_normalisations() -> None:
+def test_folding_batch_norms_changes_nothing() -> None:
     torch.manual_seed(0)
     stem, body = Layer("_conv_stem", "_bn0", 3, STEM_CHANNELS, 3, 2), blocks()
     state: dict[str, Tensor] = {}
@@ -86,11 +94,11 @@ def test_folded_layers_are_the_network_with_its_normalisations() -> None:
     ends = {sum(stage[0] for stage in STAGES[: index + 1]) for index in range(len(STAGES))}
     expected: list[Tensor] = []
     for number, (*inner, last) in enumerate(body, 1):
-        found = x
+        out = x
         for layer in inner:
-            found = F.relu6(layer(found, state))
-        found = last(found, state)
-        x = x + found if found.shape == x.shape else found
+            out = F.relu6(layer(out, state))
+        out = last(out, state)
+        x = x + out if out.shape == x.shape else out
         if number in ends:
             expected.append(x)
     with torch.inference_mode():
@@ -103,11 +111,11 @@ def test_folded_layers_are_the_network_with_its_normalisations() -> None:
 
 
 @pytest.mark.parametrize(("side", "kernel"), [(8, 3), (9, 3), (8, 5), (7, 5)])
-def test_convolutions_at_stride_two_halve_and_round_up(side: int, kernel: int) -> None:
+def test_same_padding_at_stride_two_halves_and_rounds_up(side: int, kernel: int) -> None:
     assert SameConv(1, 1, kernel, 2)(torch.zeros(1, 1, side, side)).shape[-1] == (side + 1) // 2
 
 
-def test_fewer_stages_are_the_first_ones() -> None:
+def test_fewer_stages_return_the_first_maps() -> None:
     network, pictures = EfficientNetLite(), torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
         few, every = network(pictures, 3), network(pictures)

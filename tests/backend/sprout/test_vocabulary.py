@@ -1,4 +1,4 @@
-"""What is said of prompts that name nothing the model was shown."""
+"""Unknown nouns: their notes and their replacements."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 from splatsmith.conditioning.text_encoder import TextEncoder
 from splatsmith.engines.sprout.checkpoint import FOLDER
-from splatsmith.engines.sprout.prompt_parsing import Reader, Wording
+from splatsmith.engines.sprout.prompt_parsing import ParsedPrompt, PromptEncoder
 from splatsmith.engines.sprout.vocabulary import NOUNS, Vocabulary, write_vocabulary
 from splatsmith.errors import WeightsDamaged
 from splatsmith.weights import bundled_file
 
 
 @pytest.fixture(scope="module")
-def texts() -> TextEncoder:
+def text_encoder() -> TextEncoder:
     return TextEncoder()
 
 
@@ -26,60 +26,60 @@ def vocabulary() -> Vocabulary:
 
 
 @pytest.mark.parametrize("prompt", ["a saxophone", "a trilobite", "a stethoscope", "a giraffe"])
-def test_an_unknown_thing_is_told_with_the_nearest_known_ones(
-    prompt: str, texts: TextEncoder, vocabulary: Vocabulary
+def test_an_unknown_noun_is_noted_with_the_nearest_known_ones(
+    prompt: str, text_encoder: TextEncoder, vocabulary: Vocabulary
 ) -> None:
-    (remark,) = vocabulary.remark(prompt, texts.encode(prompt).pooled)
-    named = [noun for noun in vocabulary.nouns if noun in remark]
+    (note,) = vocabulary.note_if_unknown(prompt, text_encoder.encode(prompt).pooled)
+    named = [noun for noun in vocabulary.nouns if noun in note]
     assert len(named) >= 3
-    assert "larger engine" in remark
+    assert "larger engine" in note
 
 
 @pytest.mark.parametrize(
     "prompt", ["a wooden chair", "two red chairs", "an automobile", "a bicycle", "a cupboard"]
 )
-def test_known_things_and_their_synonyms_pass_in_silence(
-    prompt: str, texts: TextEncoder, vocabulary: Vocabulary
+def test_known_nouns_and_their_synonyms_are_not_noted(
+    prompt: str, text_encoder: TextEncoder, vocabulary: Vocabulary
 ) -> None:
-    assert vocabulary.remark(prompt, texts.encode(prompt).pooled) == ()
+    assert vocabulary.note_if_unknown(prompt, text_encoder.encode(prompt).pooled) == ()
 
 
-def test_of_nouns_that_share_a_word_only_the_nearest_is_named(tmp_path: Path) -> None:
+def test_of_nouns_that_share_a_word_only_the_nearest_is_noted(tmp_path: Path) -> None:
     file = tmp_path / "nouns.safetensors"
-    likeness = torch.tensor([0.6, 0.55, 0.5, 0.4])
-    pooled = torch.stack([likeness, (1 - likeness.square()).sqrt()], 1)
+    similarity = torch.tensor([0.6, 0.55, 0.5, 0.4])
+    pooled = torch.stack([similarity, (1 - similarity.square()).sqrt()], 1)
     write_vocabulary(Vocabulary(("small couch", "couch", "bed", "lamp"), pooled, {}), file)
-    (remark,) = Vocabulary.read(file).remark("a futon", torch.tensor([1.0, 0.0]))
-    assert "it knows: small couch, bed and lamp." in remark
+    (note,) = Vocabulary.read(file).note_if_unknown("a futon", torch.tensor([1.0, 0.0]))
+    assert "it knows: small couch, bed and lamp." in note
 
 
 @pytest.mark.parametrize(
-    ("prompt", "read_as"),
+    ("prompt", "replaced"),
     [
-        ("a settee", "a sofa"),  # the encoder knows no such word
+        ("a settee", "a sofa"),  # not in the encoder's vocabulary
         ("a hatchet", "an axe"),
         ("a red motorcar in the rain", "a red car in the rain"),
         ("Bungalows", "house"),
         ("a cupboard", "a cabinet"),
         ("a chair", "a chair"),
-        ("a giraffe", "a giraffe"),  # nothing that it knows is like it
+        ("a giraffe", "a giraffe"),  # unlike every known noun
     ],
 )
-def test_other_words_for_known_things_are_read_as_these(
-    prompt: str, read_as: str, texts: TextEncoder, vocabulary: Vocabulary
+def test_synonyms_are_replaced_by_known_nouns(
+    prompt: str, replaced: str, text_encoder: TextEncoder, vocabulary: Vocabulary
 ) -> None:
-    read, _ = Reader(texts, vocabulary).read(Wording.of(prompt))
-    assert torch.equal(read.pooled, texts.encode(read_as).pooled)
+    encoded, _ = PromptEncoder(text_encoder, vocabulary).encode(ParsedPrompt.parse(prompt))
+    assert torch.equal(encoded.pooled, text_encoder.encode(replaced).pooled)
 
 
-def test_it_is_said_what_an_unlike_word_is_taken_for(
-    texts: TextEncoder, vocabulary: Vocabulary
+def test_replacing_an_unlike_noun_is_noted(
+    text_encoder: TextEncoder, vocabulary: Vocabulary
 ) -> None:
-    _, remarks = Reader(texts, vocabulary).read(Wording.of("a hatchet"))
-    assert remarks == ('Sprout takes "hatchet" for "axe". A larger engine will do better.',)
+    _, notes = PromptEncoder(text_encoder, vocabulary).encode(ParsedPrompt.parse("a hatchet"))
+    assert notes == ('Sprout takes "hatchet" for "axe". A larger engine will do better.',)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "nouns.safetensors"
     file.write_bytes(b"not nouns")
     with pytest.raises(WeightsDamaged, match=r"nouns\.safetensors"):

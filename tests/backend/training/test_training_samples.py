@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from splatsmith.engines.sprout.model import CHANNELS, TOKENS, Shape, SplatDecoder
+from splatsmith.engines.sprout.model import CHANNELS, TOKENS, SplatDecoder, SproutConfig
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training.captions import NO_THINGS, caption_variants, kinds, tinted_text
@@ -21,7 +21,7 @@ from training.orbit_views import PICTURES, as_images
 from training.splat_rendering import Pictures, perceptual_loss, silhouette_loss
 from training.sprout import autoencoder
 from training.sprout.encoder import ViewEncoder
-from training.sprout.recoloring import HUES, NAMES, tint_matrices
+from training.sprout.recoloring import NAMED_COLORS, NAMES, tint_matrices
 from training.view_dataset import (
     FILL,
     Framed,
@@ -44,7 +44,7 @@ def test_a_tinted_object_takes_the_named_colour(name: str) -> None:
     matrix, possible = tint_matrices(mean, torch.tensor([NAMES.index(name)]))
     tinted = (matrix @ mean[..., None])[..., 0]
     assert possible.all()
-    assert torch.allclose(tinted, torch.tensor([HUES[name]]), atol=0.2)
+    assert torch.allclose(tinted, torch.tensor([NAMED_COLORS[name]]), atol=0.2)
 
 
 def test_a_black_object_cannot_become_white() -> None:
@@ -198,7 +198,7 @@ class _Decoder(SplatDecoder):
     """Keeps what it is given."""
 
     def __init__(self) -> None:
-        super().__init__(Shape(decoder_blocks=0, fine_blocks=0))
+        super().__init__(SproutConfig(decoder_blocks=0, fine_blocks=0))
         self.latent_mean.fill_(0.3)
         self.latent_std.fill_(2.0)
         self.given: list[torch.Tensor] = []

@@ -1,4 +1,4 @@
-"""What sprout can do."""
+"""Sprout's card."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Sprout's weights in their file: the two networks' names before the parameters'.
+"""Sprout's weights file: both networks' parameters, with the network's name before each.
 
-Large matrices are bytes with a half-precision scale for each row, all else is half precision. That
+Large matrices are int8 with a half-precision scale for each row, all else is half precision. That
 is half the size; `backend/training/README.md` says what it costs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -14,59 +15,97 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...errors import WeightsDamaged
-from .model import LatentDenoiser, Shape, SplatDecoder
+from .model import LatentDenoiser, SplatDecoder, SproutConfig
 
 FOLDER = Path(__file__).parent
 REMEDY = "Install Splatsmith again: they travel with it."
-LARGE = 1 << 14  # elements from which on a matrix is stored as bytes
-SCALE = ":scale"  # after the name of a matrix, its scales [rows]
+QUANTISED_ELEMENTS = 1 << 14  # from which on a matrix is stored as int8
+SCALE_SUFFIX = ":scale"  # after a quantised matrix's name: its scales [rows]
+
+# The shipped file's names for some modules, by the classes' own.
+_FILE_NAMES = {
+    "denoiser": {
+        "input_proj": "enter",
+        "pos_embed": "places",
+        "patch_embed": "picture",
+        "patch_pos_embed": "picture_places",
+        "feature_extractor": "features",
+        "feature_norm": "features_norm",
+        "feature_proj": "features_enter",
+        "elevation_proj": "elevation",
+        "frame_proj": "frame",
+        "text_proj": "text",
+        "null_text": "no_text",
+        "pooled_text_proj": "pooled",
+        "time_mlp": "time",
+        "output_proj": "leave",
+    },
+    "decoder": {
+        "input_proj": "enter",
+        "pos_embed": "places",
+        "upsample": "split",
+        "fine_pos_embed": "fine_places",
+    },
+}
+_OWN_NAMES = {
+    network: {stored: own for own, stored in names.items()}
+    for network, names in _FILE_NAMES.items()
+}
 
 
 def save_networks(denoiser: LatentDenoiser, decoder: SplatDecoder, file: Path) -> None:
     """Write both networks."""
-    named = {**denoiser.state_dict(prefix="denoiser."), **decoder.state_dict(prefix="decoder.")}
+    both = {**denoiser.state_dict(prefix="denoiser."), **decoder.state_dict(prefix="decoder.")}
     stored: dict[str, Tensor] = {}
-    for name, value in named.items():
-        stored |= _packed(name, value.detach().cpu().float())
+    for name, value in both.items():
+        stored |= _quantise(_rename(name, _FILE_NAMES), value.detach().cpu().float())
     save_file(stored, file)
 
 
 def read_networks(file: Path) -> tuple[LatentDenoiser, SplatDecoder]:
-    """Read both networks in float32, ready to infer on the CPU.
+    """Read both networks in float32, in evaluation mode on the CPU.
 
     Raises:
         WeightsDamaged: the file is cut off, or holds other parameters than the model has.
     """
-    denoiser, decoder = LatentDenoiser(Shape()), SplatDecoder(Shape())
+    denoiser, decoder = LatentDenoiser(SproutConfig()), SplatDecoder(SproutConfig())
     both = nn.ModuleDict({"denoiser": denoiser, "decoder": decoder})
     try:
-        both.load_state_dict(_unpacked(load_file(file)), strict=True)
+        parameters = _dequantise(load_file(file))
+        renamed = {_rename(name, _OWN_NAMES): value for name, value in parameters.items()}
+        both.load_state_dict(renamed, strict=True)
     except (SafetensorError, RuntimeError, OSError, KeyError) as error:
         raise WeightsDamaged(f"The weights {file.name} cannot be read.", REMEDY) from error
     both.eval().requires_grad_(False)
     return denoiser, decoder
 
 
-def _packed(name: str, value: Tensor) -> dict[str, Tensor]:
-    if value.dim() < 2 or value.numel() < LARGE:
+def _rename(name: str, names: Mapping[str, Mapping[str, str]]) -> str:
+    """`name`, "network.module.rest", with its module renamed."""
+    network, module, *rest = name.split(".")
+    return ".".join([network, names[network].get(module, module), *rest])
+
+
+def _quantise(name: str, value: Tensor) -> dict[str, Tensor]:
+    if value.dim() < 2 or value.numel() < QUANTISED_ELEMENTS:
         return {name: value.half().contiguous()}
     rows = value.flatten(1)
     scales = (rows.abs().amax(1) / 127).half()
-    steps = rows / scales.float().clamp(min=1e-12)[:, None]
+    levels = rows / scales.float().clamp(min=1e-12)[:, None]
     return {
-        name: steps.round().clamp(-127, 127).to(torch.int8).view(value.shape).contiguous(),
-        name + SCALE: scales,
+        name: levels.round().clamp(-127, 127).to(torch.int8).view(value.shape).contiguous(),
+        name + SCALE_SUFFIX: scales,
     }
 
 
-def _unpacked(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+def _dequantise(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """All parameters in float32."""
     values: dict[str, Tensor] = {}
     for name, value in stored.items():
-        if name.endswith(SCALE):
+        if name.endswith(SCALE_SUFFIX):
             continue
         values[name] = value.float()
         if value.dtype == torch.int8:
-            scales = stored[name + SCALE].float()
+            scales = stored[name + SCALE_SUFFIX].float()
             values[name] *= scales.reshape(-1, *[1] * (value.dim() - 1))
     return values

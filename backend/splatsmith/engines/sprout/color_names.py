@@ -1,4 +1,4 @@
-"""Colours that words name, and clouds that take them."""
+"""Colours that prompts name, and recolouring clouds to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ...contract.cloud import SH_C0, GaussianCloud
 from ...gaussians.numba_jit import Floats
 
-HUES = {
+NAMED_COLORS = {
     "red": (0.80, 0.16, 0.14),
     "orange": (0.93, 0.52, 0.14),
     "yellow": (0.95, 0.82, 0.20),
@@ -25,65 +25,68 @@ HUES = {
     "black": (0.10, 0.10, 0.11),
     "white": (0.94, 0.94, 0.93),
 }
-"""sRGB 0..1 of the named colours."""
+"""sRGB, 0..1."""
 
 LUMA = (0.299, 0.587, 0.114)
 
-_LIGHTNESS = 0.5  # weight of CIE Lab's lightness where colours are named
-_SOFTNESS = 6.0  # of the bounds between names, Lab units
-_MOST_OF_THEM = 0.95  # quantile of belonging from which on a Gaussian takes the colour wholly
-_PURITY = 0.9  # of the colour that is taken
-_MOST_GAIN = 2.0  # lighter than the named colour by no more than this
-_DARKEST = 0.02
+_LIGHTNESS_WEIGHT = 0.5  # of CIE Lab's L when colours are classified
+_SOFTMAX_TEMPERATURE = 6.0  # Lab units
+_FULL_MEMBERSHIP = 0.95  # quantile of membership from which on a Gaussian is recoloured fully
+_MAX_BLEND = 0.9  # share of the new colour where membership is full
+_MAX_SHADE = 2.0  # luma relative to the mean of what is recoloured
+_MIN_LUMA = 0.02
 
 
-def has_mainly(cloud: GaussianCloud, name: str) -> bool:
-    """Whether most of what is seen of a cloud is what `name` says."""
-    return _main(_distances(_colors(cloud)), _sizes(cloud)) == list(HUES).index(name)
+def has_dominant_color(cloud: GaussianCloud, name: str) -> bool:
+    """Whether `name` classifies most of a cloud, weighted by the Gaussians' visible area."""
+    return _dominant(_distances(_colors(cloud)), _areas(cloud)) == list(NAMED_COLORS).index(name)
 
 
-def in_color(cloud: GaussianCloud, name: str) -> GaussianCloud:
-    """`cloud` with what it mainly is coloured `name`; light and dark stay, and so do its details.
+def recolor(cloud: GaussianCloud, name: str) -> GaussianCloud:
+    """`cloud` with its dominant colour replaced by the colour `name`; other colours and shading
+    remain.
 
-    Unchanged where that is its colour already. There must be Gaussians in it.
+    Returned unchanged if that is its dominant colour already. The cloud must not be empty.
     """
-    colors, sizes = _colors(cloud), _sizes(cloud)
+    colors, areas = _colors(cloud), _areas(cloud)
     distances = _distances(colors)
-    main = _main(distances, sizes)
-    if main == list(HUES).index(name):
+    dominant = _dominant(distances, areas)
+    if dominant == list(NAMED_COLORS).index(name):
         return cloud
-    likeness = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTNESS)
-    belonging = (likeness / likeness.sum(1, keepdims=True))[:, main]
+    scores = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTMAX_TEMPERATURE)
+    membership = (scores / scores.sum(1, keepdims=True))[:, dominant]
     luma = colors @ np.asarray(LUMA, np.float32)
-    middle = max(float(np.average(luma, weights=sizes * belonging + 1e-12)), _DARKEST)
-    shade = np.minimum(luma / middle, _MOST_GAIN)
-    wanted = np.clip(np.asarray(HUES[name]) * shade[:, None], 0, 1)
-    taken = _PURITY * np.minimum(belonging / np.quantile(belonging, _MOST_OF_THEM), 1)
-    painted = colors + taken[:, None] * (wanted - colors)
-    return replace(cloud, sh0=((painted - 0.5) / SH_C0).astype(np.float32))
+    mean_luma = max(float(np.average(luma, weights=areas * membership + 1e-12)), _MIN_LUMA)
+    shade = np.minimum(luma / mean_luma, _MAX_SHADE)
+    target = np.clip(np.asarray(NAMED_COLORS[name]) * shade[:, None], 0, 1)
+    blend = _MAX_BLEND * np.minimum(membership / np.quantile(membership, _FULL_MEMBERSHIP), 1)
+    blended = colors + blend[:, None] * (target - colors)
+    return replace(cloud, sh0=((blended - 0.5) / SH_C0).astype(np.float32))
 
 
 def _colors(cloud: GaussianCloud) -> Floats:
+    """sRGB [N, 3], 0..1."""
     return np.clip(0.5 + np.float32(SH_C0) * cloud.sh0, 0, 1)
 
 
-def _sizes(cloud: GaussianCloud) -> Floats:
-    """[N] how much of a picture a Gaussian takes: its two longest axes, and its opacity."""
+def _areas(cloud: GaussianCloud) -> Floats:
+    """[N] visible area: the product of the two longest axes and the opacity."""
     return np.sort(cloud.scales, axis=1)[:, 1:].prod(1) * cloud.opacities
 
 
 def _distances(colors: Floats) -> Floats:
-    """[N, 13] in Lab between colours [N, 3] and HUES."""
-    known = _lab(np.array(list(HUES.values()), np.float32))
+    """[N, 13], in Lab, from colours [N, 3] to NAMED_COLORS."""
+    known = _lab(np.array(list(NAMED_COLORS.values()), np.float32))
     return np.linalg.norm(_lab(colors)[:, None] - known, axis=2)
 
 
 def _lab(colors: Floats) -> Floats:
-    """CIE Lab [N, 3], lightness at half weight, of sRGB colours [N, 3]."""
+    """CIE Lab [N, 3], lightness weighted, of sRGB colours [N, 3]."""
     lab = cv2.cvtColor(colors[:, None], cv2.COLOR_RGB2Lab)[:, 0]
-    return (lab * np.array([_LIGHTNESS, 1, 1], np.float32)).astype(np.float32)
+    return (lab * np.array([_LIGHTNESS_WEIGHT, 1, 1], np.float32)).astype(np.float32)
 
 
-def _main(distances: Floats, sizes: Floats) -> int:
-    """Which of HUES names most."""
-    return int(np.bincount(distances.argmin(1), weights=sizes, minlength=len(HUES)).argmax())
+def _dominant(distances: Floats, areas: Floats) -> int:
+    """The index in NAMED_COLORS of the nearest colour with the largest area."""
+    nearest = distances.argmin(1)
+    return int(np.bincount(nearest, weights=areas, minlength=len(NAMED_COLORS)).argmax())

@@ -1,4 +1,4 @@
-"""Text, a picture or both to Gaussians: estimate from the picture, sample latents, decode, fit."""
+"""Sprout: text, a picture or both to Gaussians."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from ...weights import bundled_file
 from ..base import ConditioningCamera, EngineInputs, Generation
 from .card import WEIGHTS
 from .checkpoint import FOLDER, read_networks
-from .color_names import in_color
+from .color_names import recolor
 from .model import (
     DISTANCE,
     FOV,
-    PICTURE,
+    PICTURE_SIZE,
     TEXT_TOKENS,
     TEXT_WIDTH,
-    Condition,
+    DenoiserInputs,
     LatentDenoiser,
     SplatDecoder,
     estimate,
 )
-from .prompt_parsing import Reader, Wording
+from .prompt_parsing import ParsedPrompt, PromptEncoder
 from .prompt_tokens import pack_text
-from .refinement import Decoder, View, placed, recorded, refine
-from .text_sampling import sample_from_text, starting_noise
+from .refinement import Decoder, TargetView, graphed_decoder, place_by_frame, refine
+from .text_sampling import initial_noise, sample_from_text
 from .vocabulary import NOUNS, Vocabulary
 
-FAINTEST = 0.02  # Gaussians below this opacity are left out
+MIN_OPACITY = 0.02  # fainter Gaussians are dropped
 
 
 @dataclass(frozen=True)
 class _Settings:
+    """The card's parameters."""
+
     seed: int
     steps: int
     guidance: float
@@ -54,7 +56,7 @@ class _Settings:
 
 
 class Sprout:
-    """The loaded model; see the card for its parameters."""
+    """The loaded model."""
 
     def __init__(self, device: str) -> None:
         """Load the weights.
@@ -65,45 +67,52 @@ class Sprout:
         networks = read_networks(bundled_file(FOLDER, WEIGHTS))
         self._network: LatentDenoiser = networks[0].to(device)
         on_cuda = torch.device(device).type == "cuda"
-        self._denoiser: Denoiser[Condition] = (
+        self._denoiser: Denoiser[DenoiserInputs] = (
             GraphedDenoiser(self._network) if on_cuda else self._network
         )
         self._decoder: SplatDecoder = networks[1].to(device).requires_grad_(False)
-        self._fitted: Decoder = recorded(self._decoder, device) if on_cuda else self._decoder
-        self._reader = Reader(
+        self._differentiable_decoder: Decoder = (
+            graphed_decoder(self._decoder, device) if on_cuda else self._decoder
+        )
+        self._prompt_encoder = PromptEncoder(
             TextEncoder(device=device), Vocabulary.read(bundled_file(FOLDER, NOUNS))
         )
         self._device = device
 
     @torch.inference_mode()
     def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
-        """One asset. A picture is first estimated in one evaluation; its latents are then noised
-        as far as `detail` says, sampled anew and fitted to the picture. Text alone is sampled from
-        noise, with guidance.
+        """Make one asset.
+
+        With a picture: regress latents in one evaluation, add noise up to time `detail`, denoise,
+        decode, and fit the result to the picture. From text alone: sample with guidance, decode,
+        and recolour the object if the prompt names a colour.
         """
         settings = _Settings(**inputs.parameters)  # pyright: ignore[reportArgumentType]
-        wording = Wording.of(inputs.prompt)
-        read, remarks = self._reader.read(wording) if wording.prompt.strip() else (None, ())
-        told = self._condition(inputs, read, settings)
-        gaussians = (
-            self._of_text(told, settings, progress)
-            if told.picture is None
-            else self._of_picture(told, told.picture[0], settings, progress)
-        )
-        cloud = to_cloud(gaussians, FAINTEST)
-        if told.picture is None and wording.color and len(cloud):
-            cloud = in_color(cloud, wording.color)
+        prompt = ParsedPrompt.parse(inputs.prompt)
+        has_text = bool(prompt.prompt.strip())
+        text, notes = self._prompt_encoder.encode(prompt) if has_text else (None, ())
+        conditioning = self._denoiser_inputs(inputs, text, settings)
+        if conditioning.picture is None:
+            gaussians = self._from_text(conditioning, settings, progress)
+        else:
+            picture = conditioning.picture[0]
+            gaussians = self._from_picture(conditioning, picture, settings, progress)
+        cloud = to_cloud(gaussians, MIN_OPACITY)
+        if conditioning.picture is None and prompt.color and len(cloud):
+            cloud = recolor(cloud, prompt.color)
         progress.step(1, 1)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
-        return Generation(cloud, camera, notes=remarks if told.picture is None else ())
+        return Generation(cloud, camera, notes=notes if conditioning.picture is None else ())
 
-    def _of_text(self, told: Condition, settings: _Settings, progress: Progress) -> GaussianBatch:
+    def _from_text(
+        self, conditioning: DenoiserInputs, settings: _Settings, progress: Progress
+    ) -> GaussianBatch:
         steps = settings.steps
         progress.step(0, steps + 1)
-        noise = starting_noise(settings.seed).to(self._device)
+        noise = initial_noise(settings.seed).to(self._device)
         latents = sample_from_text(
             self._denoiser,
-            told,
+            conditioning,
             noise,
             steps,
             settings.guidance,
@@ -111,60 +120,71 @@ class Sprout:
         )
         return self._decoder(latents)
 
-    def _of_picture(
-        self, told: Condition, picture: Tensor, settings: _Settings, progress: Progress
+    def _from_picture(
+        self,
+        conditioning: DenoiserInputs,
+        picture: Tensor,
+        settings: _Settings,
+        progress: Progress,
     ) -> GaussianBatch:
-        latents, times = self._start(told, settings)
-        steps, fits = len(times) - 1, settings.refinement
-        every = steps + fits + 1
-        progress.step(0, every)
+        latents, times = self._initial_latents(conditioning, settings)
+        steps, refinements = len(times) - 1, settings.refinement
+        total = steps + refinements + 1
+        progress.step(0, total)
         if steps:
             latents = sample(
-                lambda noisy, time: self._denoiser(noisy, time, told),
+                lambda noisy, time: self._denoiser(noisy, time, conditioning),
                 latents,
                 times,
-                lambda done: progress.step(done, every),
+                lambda done: progress.step(done, total),
             )
-        frame = None if told.frame is None else told.frame[0]
-        view = View(picture, settings.elevation, frame)
-        if not fits:
-            return placed(self._decoder(latents), view)
+        frame = None if conditioning.frame is None else conditioning.frame[0]
+        view = TargetView(picture, settings.elevation, frame)
+        if not refinements:
+            return place_by_frame(self._decoder(latents), view)
         return refine(
-            self._fitted, latents, view, fits, lambda done: progress.step(steps + done, every)
+            self._differentiable_decoder,
+            latents,
+            view,
+            refinements,
+            lambda done: progress.step(steps + done, total),
         )
 
-    def _start(self, told: Condition, settings: _Settings) -> tuple[Tensor, list[float]]:
-        """Where sampling from a picture starts, and its times: from the noised estimate."""
-        guess = estimate(self._denoiser, told)
+    def _initial_latents(
+        self, conditioning: DenoiserInputs, settings: _Settings
+    ) -> tuple[Tensor, list[float]]:
+        """The picture's estimated latents with noise of time `detail`, and the times from there."""
+        estimated = estimate(self._denoiser, conditioning)
         if settings.detail == 0:
-            return guess, [0.0]
-        noise = starting_noise(settings.seed).to(guess)
+            return estimated, [0.0]
+        noise = initial_noise(settings.seed).to(estimated)
         times = sampling_times(settings.steps, settings.detail)
-        return add_noise(guess, noise, torch.tensor([settings.detail]).to(guess)), times
+        return add_noise(estimated, noise, torch.tensor([settings.detail]).to(estimated)), times
 
-    def _condition(
-        self, inputs: EngineInputs, read: EncodedText | None, settings: _Settings
-    ) -> Condition:
-        text, mask = self._words(read)
+    def _denoiser_inputs(
+        self, inputs: EngineInputs, text: EncodedText | None, settings: _Settings
+    ) -> DenoiserInputs:
+        tokens, mask = self._text_tokens(text)
         cutout = inputs.pictures.get(ConditionKind.IMAGE)
         if cutout is None:
-            return Condition(text, mask)
-        picture = torch.from_numpy(frame_cutout(cutout, PICTURE))[None].to(self._device)
-        height = torch.tensor([settings.elevation], device=self._device)
+            return DenoiserInputs(tokens, mask)
+        picture = torch.from_numpy(frame_cutout(cutout, PICTURE_SIZE))[None].to(self._device)
+        elevation = torch.tensor([settings.elevation], device=self._device)
         frame = _frame_of(cutout).to(self._device) if settings.keep_framing else None
-        return Condition(text, mask, picture, height, frame, self._network.look(picture))
+        features = self._network.image_features(picture)
+        return DenoiserInputs(tokens, mask, picture, elevation, frame, features)
 
-    def _words(self, read: EncodedText | None) -> tuple[Tensor, Tensor]:
-        if read is None:
+    def _text_tokens(self, text: EncodedText | None) -> tuple[Tensor, Tensor]:
+        if text is None:
             empty = torch.zeros(1, TEXT_TOKENS + 1, TEXT_WIDTH, device=self._device)
             return empty, torch.zeros(empty.shape[:2], dtype=torch.bool, device=self._device)
-        text, mask = pack_text(read)
-        return text[None].to(self._device), mask[None].to(self._device)
+        tokens, mask = pack_text(text)
+        return tokens[None].to(self._device), mask[None].to(self._device)
 
 
 def _frame_of(cutout: NDArray[np.uint8]) -> Tensor:
-    """Where the framed picture lies in the whole one, [1, 3] as model.FRAME has it; the camera's
-    field of view is that of the picture's longer side.
+    """DenoiserInputs.frame [1, 3] of the framed crop, for a picture whose longer side spans the
+    camera's field of view.
     """
     height, width = cutout.shape[:2]
     square, half = bounding_square(cutout), max(height, width) / 2

@@ -1,4 +1,4 @@
-"""What a prompt names: the thing, and the colour that it is asked to have."""
+"""The noun and the colour that a prompt names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from ...conditioning.text_encoder import EncodedText, TextEncoder
-from .color_names import HUES
+from .color_names import NAMED_COLORS
 from .vocabulary import Vocabulary
 
-# With these begins what is said of something else than the thing itself.
-_FURTHER = frozenset(
+# Words that end the noun phrase: what follows describes something else.
+_PHRASE_ENDS = frozenset(
     {
         "with",
         "without",
@@ -36,62 +36,66 @@ _FURTHER = frozenset(
         "sitting",
     }
 )
-_ENUMERATING = frozenset({"and", "or"})
+_CONJUNCTIONS = frozenset({"and", "or"})
 _ARTICLES = frozenset({"a", "an", "the", "some"})
-_SPELLED = {"grey": "gray", "violet": "purple", "crimson": "red", "scarlet": "red"}
-_SPELLED |= {"turquoise": "teal", "cyan": "teal", "magenta": "pink", "tan": "beige"}
+_COLOR_SYNONYMS = {"grey": "gray", "violet": "purple", "crimson": "red", "scarlet": "red"}
+_COLOR_SYNONYMS |= {"turquoise": "teal", "cyan": "teal", "magenta": "pink", "tan": "beige"}
 
 
 @dataclass(frozen=True)
-class Wording:
-    """A prompt, read as English says it: adjectives before the thing, all else behind it."""
+class ParsedPrompt:
+    """A prompt with the head noun of its first noun phrase.
+
+    noun: "" where a conjunction or comma leaves it in doubt.
+    color: one of NAMED_COLORS among the noun's adjectives, if the prompt names just one.
+    """
 
     prompt: str
-    thing: str  # the noun; nothing where an enumeration leaves in doubt which it is
-    color: str | None  # one of HUES that the thing is asked to have, if just one is named
+    noun: str
+    color: str | None
 
     @classmethod
-    def of(cls, prompt: str) -> Wording:
-        """Read a prompt: "a red chair with a blue cushion" names a chair, and red."""
-        head: list[str] = []
-        sure = True
+    def parse(cls, prompt: str) -> ParsedPrompt:
+        """In "a red chair with a blue cushion" the noun is the chair."""
+        phrase: list[str] = []
+        is_certain = True
         for word in re.findall(r"[^\s,;.:!?\"]+|[,;.:!?]", prompt.lower()):
-            sure = word not in _ENUMERATING and word[0].isalnum()
-            if not sure or word in _FURTHER:
+            is_certain = word not in _CONJUNCTIONS and word[0].isalnum()
+            if not is_certain or word in _PHRASE_ENDS:
                 break
-            head.append(word)
-        named = {_SPELLED.get(word, word) for word in prompt.lower().replace(",", " ").split()}
-        asked = {_SPELLED.get(word, word) for word in head[:-1]}.intersection(HUES)
-        one = len(asked) == len(named.intersection(HUES)) == 1
-        thing = head[-1] if head and sure and head[-1] not in _ARTICLES else ""
-        return cls(prompt, thing, asked.pop() if one else None)
+            phrase.append(word)
+        words = {_COLOR_SYNONYMS.get(w, w) for w in prompt.lower().replace(",", " ").split()}
+        colors = {_COLOR_SYNONYMS.get(w, w) for w in phrase[:-1]}.intersection(NAMED_COLORS)
+        has_one = len(colors) == len(words.intersection(NAMED_COLORS)) == 1
+        noun = phrase[-1] if phrase and is_certain and phrase[-1] not in _ARTICLES else ""
+        return cls(prompt, noun, colors.pop() if has_one else None)
 
-    def naming(self, thing: str) -> str:
-        """The prompt with another name for the thing, and the article that it takes."""
-        whole = re.compile(rf"\b(?:(a)n?\s+)?{re.escape(self.thing)}\b", re.IGNORECASE)
-        article = "n " if thing[0] in "aeiou" else " "
+    def with_noun(self, noun: str) -> str:
+        """The prompt with another noun, and the indefinite article that it takes."""
+        pattern = re.compile(rf"\b(?:(a)n?\s+)?{re.escape(self.noun)}\b", re.IGNORECASE)
+        article = "n " if noun[0] in "aeiou" else " "
 
-        def named(found: re.Match[str]) -> str:
-            return f"{found[1]}{article}{thing}" if found[1] else thing
+        def substitute(match: re.Match[str]) -> str:
+            return f"{match[1]}{article}{noun}" if match[1] else noun
 
-        return whole.sub(named, self.prompt, count=1)
+        return pattern.sub(substitute, self.prompt, count=1)
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Encodes prompts in the words that training had: "a car" for "an automobile"."""
+class PromptEncoder:
+    """Encodes prompts after replacing unknown nouns by the vocabulary's: "automobile" by "car"."""
 
-    texts: TextEncoder
+    text_encoder: TextEncoder
     vocabulary: Vocabulary
 
-    def read(self, wording: Wording) -> tuple[EncodedText, tuple[str, ...]]:
-        """What the denoiser is told, and a remark where the thing is far from all that is known."""
-        read = self.texts.encode(wording.prompt)
-        remarks = self.vocabulary.remark(wording.prompt, read.pooled)
-        if not wording.thing or self.vocabulary.names_one(wording.prompt):
-            return read, remarks
-        if known := self.vocabulary.stand_in(wording.thing):
-            taken = f'Sprout takes "{wording.thing}" for "{known}". A larger engine will do better.'
-            return self.texts.encode(wording.naming(known)), (taken,) if remarks else ()
-        known = self.vocabulary.nearest(self.texts.encode(wording.thing).pooled)
-        return self.texts.encode(wording.naming(known)) if known else read, remarks
+    def encode(self, parsed: ParsedPrompt) -> tuple[EncodedText, tuple[str, ...]]:
+        """The encoded prompt, and a note for the user where its noun is unlike every known one."""
+        encoded = self.text_encoder.encode(parsed.prompt)
+        notes = self.vocabulary.note_if_unknown(parsed.prompt, encoded.pooled)
+        if not parsed.noun or self.vocabulary.names_known_noun(parsed.prompt):
+            return encoded, notes
+        if known := self.vocabulary.synonym(parsed.noun):
+            note = f'Sprout takes "{parsed.noun}" for "{known}". A larger engine will do better.'
+            return self.text_encoder.encode(parsed.with_noun(known)), (note,) if notes else ()
+        known = self.vocabulary.nearest(self.text_encoder.encode(parsed.noun).pooled)
+        return self.text_encoder.encode(parsed.with_noun(known)) if known else encoded, notes

@@ -1,4 +1,4 @@
-"""A prompt in the form that the denoiser takes."""
+"""Encoded prompts in the denoiser's fixed length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .model import TEXT_TOKENS, TEXT_WIDTH
 
 
 def pack_text(text: EncodedText) -> tuple[Tensor, Tensor]:
-    """Tokens [17, 384], the pooled vector last, and their mask [17]; a longer text is cut."""
+    """Tokens [17, 384], truncated or zero-padded, the pooled vector last; and their mask [17]."""
     count = min(len(text.tokens), TEXT_TOKENS)
     tokens = torch.zeros(TEXT_TOKENS + 1, TEXT_WIDTH, dtype=text.tokens.dtype)
     tokens[:count], tokens[-1] = text.tokens[:count], text.pooled

@@ -1,4 +1,4 @@
-"""The nouns of the training objects, what stands for other words, and what is said of the rest."""
+"""The training objects' nouns, their synonyms, and notes about prompts that name other things."""
 
 from __future__ import annotations
 
@@ -29,18 +29,22 @@ NOUNS = Checkpoint(
     ),
     licence=Licence("CC0-1.0 and WordNet-3.0; see ATTRIBUTION.md beside it"),
 )
-NEAR = 0.66  # cosine of a prompt with the nearest noun above which they mean about the same
-_RELATED = 0.5  # cosine of two words from which on one may stand for the other
-NAMED = 3  # nouns in a remark
+PROMPT_SIMILARITY = 0.66  # cosine with the nearest noun above which a prompt counts as known
+NOUN_SIMILARITY = 0.5  # cosine from which on one noun may replace another
+NOTED_NOUNS = 3
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Nouns, what the text encoder makes of them, and the noun that other words stand for."""
+    """Nouns with their text embeddings.
+
+    pooled: [N, 384], unit length.
+    synonyms: another word to a noun, as "automobile" to "car".
+    """
 
     nouns: tuple[str, ...]
-    pooled: Tensor  # [N, 384], unit length
-    stand_ins: Mapping[str, str]  # "car" for "automobile"
+    pooled: Tensor
+    synonyms: Mapping[str, str]
 
     @classmethod
     def read(cls, file: Path) -> Vocabulary:
@@ -51,62 +55,62 @@ class Vocabulary:
         """
         try:
             with safe_open(file, "pt") as stored:
-                written = stored.metadata()
-                nouns, stand_ins = json.loads(written["nouns"]), json.loads(written["stand_ins"])
-                return cls(tuple(nouns), stored.get_tensor("pooled").float(), stand_ins)
+                metadata = stored.metadata()
+                nouns, synonyms = json.loads(metadata["nouns"]), json.loads(metadata["stand_ins"])
+                return cls(tuple(nouns), stored.get_tensor("pooled").float(), synonyms)
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise WeightsDamaged(f"The nouns {file.name} cannot be read.", REMEDY) from error
 
-    def stand_in(self, word: str) -> str | None:
-        """The noun that means the same as another word, or is a kind of it; in the plural too."""
-        return self.stand_ins.get(word) or self.stand_ins.get(word.removesuffix("s"))
+    def synonym(self, word: str) -> str | None:
+        """The noun that is a synonym or hypernym of `word`, singular or plural."""
+        return self.synonyms.get(word) or self.synonyms.get(word.removesuffix("s"))
 
     def nearest(self, pooled: Tensor) -> str | None:
-        """The noun that means most nearly the same; None if it means something else.
+        """The noun with the most similar embedding; None below NOUN_SIMILARITY.
 
         Args:
-            pooled: [384] what the text encoder makes of a word, unit length.
+            pooled: [384] a word's embedding, unit length.
         """
-        likeness, best = (self.pooled @ pooled.to(self.pooled)).max(0)
-        return self.nouns[int(best)] if likeness >= _RELATED else None
+        similarity, index = (self.pooled @ pooled.to(self.pooled)).max(0)
+        return self.nouns[int(index)] if similarity >= NOUN_SIMILARITY else None
 
-    def remark(self, prompt: str, pooled: Tensor) -> tuple[str, ...]:
-        """A sentence for a prompt far from every noun, naming the nearest; else nothing.
+    def note_if_unknown(self, prompt: str, pooled: Tensor) -> tuple[str, ...]:
+        """A sentence with the nearest nouns if the prompt is unlike all of them; else nothing.
 
         Args:
-            pooled: [384] what the text encoder makes of the prompt, unit length.
+            pooled: [384] the prompt's embedding, unit length.
         """
-        if self.names_one(prompt):
+        if self.names_known_noun(prompt):
             return ()
-        likeness = self.pooled @ pooled.to(self.pooled)
-        if likeness.max() > NEAR:
+        similarity = self.pooled @ pooled.to(self.pooled)
+        if similarity.max() > PROMPT_SIMILARITY:
             return ()
-        *others, last = self._nearest(likeness)
+        *others, last = self._most_similar(similarity)
         return (
             f"Sprout was never shown what this prompt names. Nearest to it, it knows: "
             f"{', '.join(others)} and {last}. A larger engine will do better.",
         )
 
-    def names_one(self, prompt: str) -> bool:
-        """Whether a noun is among the prompt's words, be it in the plural."""
+    def names_known_noun(self, prompt: str) -> bool:
+        """Whether a noun is among the prompt's words, singular or plural."""
         words = re.findall(r"[a-z]+", prompt.lower())
         singular = {word.removesuffix("s") for word in words} | set(words)
         return not singular.isdisjoint(self.nouns)
 
-    def _nearest(self, likeness: Tensor) -> list[str]:
-        """The nearest nouns; of "small couch" and "couch" only the first that comes."""
+    def _most_similar(self, similarity: Tensor) -> list[str]:
+        """NOTED_NOUNS nouns that share no word: not both "couch" and "small couch"."""
         found: list[str] = []
-        for index in torch.argsort(likeness, descending=True).tolist():
+        for index in torch.argsort(similarity, descending=True).tolist():
             noun = self.nouns[index]
             if all(set(noun.split()).isdisjoint(other.split()) for other in found):
                 found.append(noun)
-            if len(found) == NAMED:
+            if len(found) == NOTED_NOUNS:
                 break
         return found
 
 
 def write_vocabulary(vocabulary: Vocabulary, file: Path) -> None:
-    """Write it all, the vectors in half precision."""
-    words = {"nouns": vocabulary.nouns, "stand_ins": vocabulary.stand_ins}
-    written = {name: json.dumps(value) for name, value in words.items()}
-    save_file({"pooled": vocabulary.pooled.half()}, file, written)
+    """Write nouns.safetensors, the embeddings in half precision."""
+    tables = {"nouns": vocabulary.nouns, "stand_ins": vocabulary.synonyms}
+    metadata = {name: json.dumps(value) for name, value in tables.items()}
+    save_file({"pooled": vocabulary.pooled.half()}, file, metadata)

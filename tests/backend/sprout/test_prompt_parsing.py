@@ -1,4 +1,4 @@
-"""What prompts name, and clouds that take the colour asked for."""
+"""Parsing prompts, and recolouring clouds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
-from splatsmith.engines.sprout.color_names import HUES, has_mainly, in_color
-from splatsmith.engines.sprout.prompt_parsing import Wording
+from splatsmith.engines.sprout.color_names import NAMED_COLORS, has_dominant_color, recolor
+from splatsmith.engines.sprout.prompt_parsing import ParsedPrompt
 
 from ..gaussians.clouds import shell
 
 
 @pytest.mark.parametrize(
-    ("prompt", "thing", "color"),
+    ("prompt", "noun", "color"),
     [
         ("a red chair", "chair", "red"),
         ("Red Chair", "chair", "red"),
         ("a grey stone wall", "wall", "gray"),
-        ("a red chair with a blue cushion", "chair", None),  # two colours: which is where?
+        ("a red chair with a blue cushion", "chair", None),  # two colours: ambiguous
         ("a chair with red legs", "chair", None),
         ("a black and white cow", "", None),
         ("an orange", "orange", None),  # the fruit
@@ -36,21 +36,19 @@ from ..gaussians.clouds import shell
         ("with", "", None),
     ],
 )
-def test_a_prompt_names_a_thing_and_perhaps_its_colour(
-    prompt: str, thing: str, color: str | None
-) -> None:
-    assert Wording.of(prompt) == Wording(prompt, thing, color)
+def test_noun_and_colour_of_a_prompt(prompt: str, noun: str, color: str | None) -> None:
+    assert ParsedPrompt.parse(prompt) == ParsedPrompt(prompt, noun, color)
 
 
-def test_the_thing_can_be_called_otherwise() -> None:
-    assert Wording.of("A big Automobile in rain").naming("car") == "A big car in rain"
-    assert Wording.of("a thing").naming(r"\g<0>") == r"a \g<0>"
+def test_the_noun_can_be_replaced() -> None:
+    assert ParsedPrompt.parse("A big Automobile in rain").with_noun("car") == "A big car in rain"
+    assert ParsedPrompt.parse("a thing").with_noun(r"\g<0>") == r"a \g<0>"
 
 
-def test_the_article_follows_the_name() -> None:
-    assert Wording.of("An automobile").naming("car") == "A car"
-    assert Wording.of("a hatchet on a log").naming("axe") == "an axe on a log"
-    assert Wording.of("an old hatchet").naming("axe") == "an old axe"
+def test_the_article_follows_the_noun() -> None:
+    assert ParsedPrompt.parse("An automobile").with_noun("car") == "A car"
+    assert ParsedPrompt.parse("a hatchet on a log").with_noun("axe") == "an axe on a log"
+    assert ParsedPrompt.parse("an old hatchet").with_noun("axe") == "an old axe"
 
 
 def gray_and_white(white: float) -> GaussianCloud:
@@ -60,22 +58,22 @@ def gray_and_white(white: float) -> GaussianCloud:
     return replace(cloud, sh0=((colors - 0.5) / SH_C0).astype(np.float32))
 
 
-@pytest.mark.parametrize("name", HUES)
-def test_a_cloud_takes_any_colour(name: str) -> None:
-    assert has_mainly(in_color(gray_and_white(0.3), name), name)
+@pytest.mark.parametrize("name", NAMED_COLORS)
+def test_a_cloud_can_be_recoloured_to_every_named_colour(name: str) -> None:
+    assert has_dominant_color(recolor(gray_and_white(0.3), name), name)
 
 
-def test_what_has_another_colour_stays() -> None:
+def test_only_the_dominant_colour_changes() -> None:
     cloud = gray_and_white(0.3)
-    changed = in_color(cloud, "red")
+    changed = recolor(cloud, "red")
     moved = np.abs(changed.sh0 - cloud.sh0).max(1) * SH_C0
     assert moved[:120].max() < 0.1 < moved[120:].min()
     assert np.array_equal(changed.means, cloud.means)
 
 
-def test_light_and_dark_stay() -> None:
+def test_shading_remains() -> None:
     cloud = gray_and_white(0.0)
     shades = np.linspace(0.8, 1.1, 400, dtype=np.float32)[:, None]
     shaded = replace(cloud, sh0=((0.45 * shades - 0.5) / SH_C0).repeat(3, 1).astype(np.float32))
-    red = 0.5 + SH_C0 * in_color(shaded, "red").sh0[:, 0]
+    red = 0.5 + SH_C0 * recolor(shaded, "red").sh0[:, 0]
     assert (np.diff(red) > 0).all()
