@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "backend")) if path not in sys.path]
 
 from tests.parity.case import Case, Registry, read_case  # noqa: E402
-from tests.parity.comparing import Verdict, judge  # noqa: E402
+from tests.parity.comparison import Verdict, judge  # noqa: E402
 
 SYSTEMS = ("diffsplat",)  # each has a module here with its CHECKS
 

@@ -8,44 +8,51 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from splatsmith.diffusion.schedulers import make_solver
-from splatsmith.engines.diffsplat import elevest, gsrecon
+from splatsmith.engines.diffsplat import elevest
 from splatsmith.engines.diffsplat.cameras import (
     FOV,
     camera_to_world,
-    plucker_maps,
-    shrink_maps,
+    plucker_rays,
+    resize_rays,
     unproject,
 )
+from splatsmith.engines.diffsplat.checkpoint import BUILDERS, rename_elevest_keys
 from splatsmith.engines.diffsplat.denoisers import (
     MultiViewPixArt,
-    Text,
+    TextEmbeddings,
     build_control_net,
-    build_pixart,
-    build_sd3,
     build_unet,
 )
-from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale, TinyDecoder
-from splatsmith.engines.diffsplat.image_encoder import encode_picture, make_picture_encoder
+from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale, to_gaussians
+from splatsmith.engines.diffsplat.image_conditions import encode_image
 from splatsmith.engines.diffsplat.image_preparation import (
     center_object,
-    on_white,
-    show_control,
-    shrink_picture,
+    composite_on_white,
+    control_views,
+    downscale,
 )
-from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights, sample
-from splatsmith.engines.diffsplat.splat_images import read_gaussians, write_published_ply
-from splatsmith.engines.diffsplat.tensor_files import fill
+from splatsmith.engines.diffsplat.sampling import (
+    DenoiserInputs,
+    GuidedDenoiser,
+    guidance_weights,
+    sample,
+)
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import WHITE
+from splatsmith.nn.checkpoint_loading import load_parameters
+from splatsmith.nn.diffusers_config import from_config
 
 from .case import Case, Outputs, Registry
+from .reference.gsrecon import GSRecon, GSReconConfig
+from .reference.published_ply import write_published_ply
+from .reference.tiny_decoder import TinyDecoder
 
 CHECKS = Registry()
 
-BUILDERS = {"unet": build_unet, "pixart": build_pixart, "sd3": build_sd3}
 NEAR, FAR = 0.01, 100.0  # of the published rasteriser
 
 
@@ -59,8 +66,8 @@ def check_cameras(case: Case) -> Outputs:
 @CHECKS("camera_plucker")
 def check_plucker(case: Case) -> Outputs:
     given = case.inputs
-    maps = plucker_maps(given["c2w"], given["fxfycxcy"], given["height"], given["width"])
-    return {"plucker": maps, "plucker_latent": shrink_maps(maps, given["latent_size"])}
+    maps = plucker_rays(given["c2w"], given["fxfycxcy"], given["height"], given["width"])
+    return {"plucker": maps, "plucker_latent": resize_rays(maps, given["latent_size"])}
 
 
 @CHECKS("camera_unproject")
@@ -75,8 +82,8 @@ def check_unproject(case: Case) -> Outputs:
 def check_denoiser(case: Case) -> Outputs:
     given = case.inputs
     network = BUILDERS[case.part.removesuffix("_mv")](case.config, given["num_views"])
-    fill(network.stock, case.weights())
-    text = Text(
+    load_parameters(network.network, case.weights())
+    text = TextEmbeddings(
         given["encoder_hidden_states"],
         given.get("encoder_attention_mask"),
         given.get("pooled_projections"),
@@ -93,9 +100,9 @@ def check_control_net(case: Case) -> Outputs:
     views = given["num_views"]
     unet = build_unet(case.config["unet"], views).eval()
     control_net = build_control_net(unet, _embedding_channels(case)).eval()
-    fill(unet.stock, case.weights("unet"))
-    fill(control_net.stock, case.weights("controlnet"))
-    text = Text(given["encoder_hidden_states"])
+    load_parameters(unet.network, case.weights("unet"))
+    load_parameters(control_net.network, case.weights("controlnet"))
+    text = TextEmbeddings(given["encoder_hidden_states"])
     time, strength = torch.tensor(given["timestep"]), torch.tensor(given["conditioning_scale"])
     plain, guess = (
         control_net(given["sample"], time, text, given["controlnet_cond"], strength, guess)
@@ -104,18 +111,18 @@ def check_control_net(case: Case) -> Outputs:
     outputs = {"unet_out": unet(given["sample"], time, text, plain)}
     for residuals, ending in ((plain, ""), (guess, "_guess")):
         named = {f"down{i}{ending}": each for i, each in enumerate(residuals.down)}
-        outputs |= {**named, f"mid{ending}": residuals.middle}
+        outputs |= {**named, f"mid{ending}": residuals.mid}
     return outputs
 
 
 @CHECKS("gsvae_decode")
 def check_gsvae_decode(case: Case) -> Outputs:
     gsvae = _gsvae(case)
-    fill(gsvae, case.state_dict, dropped=("tiny_decoder.",))
+    load_parameters(gsvae, case.state_dict, unused=("tiny_decoder.",))
     latents = case.inputs["diffusion_latents"]
     decoded = gsvae.decode(latents)
     return {
-        "gsvae_latents": gsvae.scale.to_autoencoder(latents),
+        "gsvae_latents": gsvae.scale.unscale(latents),
         "decoded_raw": decoded,
         "decoded": decoded.clamp(-1, 1),
     }
@@ -124,8 +131,9 @@ def check_gsvae_decode(case: Case) -> Outputs:
 @CHECKS("gsvae_encode")
 def check_gsvae_encode(case: Case) -> Outputs:
     gsvae = _gsvae(case)
-    fill(gsvae, case.state_dict, absent=("vae.decoder.", "vae.post_quant_conv."))
-    return {"latents": gsvae.encode(case.inputs["gaussian_images"])}
+    load_parameters(gsvae, case.state_dict, absent=("vae.decoder.", "vae.post_quant_conv."))
+    images = case.inputs["gaussian_images"]
+    return {"latents": gsvae.vae.encode(images, return_dict=False)[0].mode()}
 
 
 @CHECKS("gsvae_tiny_decode")
@@ -136,11 +144,11 @@ def check_tiny_decode(case: Case) -> Outputs:
         config["decoder_block_out_channels"],
         config["num_decoder_blocks"],
     )
-    fill(decoder, case.state_dict, dropped=("vae.",))
+    load_parameters(decoder, case.state_dict, unused=("vae.",))
     post_quant_conv = None
     if case.config["vae"]["use_post_quant_conv"]:
         vae = _gsvae(case).vae
-        fill(vae, case.weights("vae"), absent=("encoder.", "decoder.", "quant_conv."))
+        load_parameters(vae, case.weights("vae"), absent=("encoder.", "decoder.", "quant_conv."))
         post_quant_conv = vae.post_quant_conv
     decoded = decoder.eval()(case.inputs["diffusion_latents"], post_quant_conv)
     return {"decoded": decoded.clamp(-1, 1)}
@@ -150,9 +158,9 @@ def check_tiny_decode(case: Case) -> Outputs:
 def check_decode_to_gaussians(case: Case) -> Outputs:
     given = case.inputs
     gsvae = _gsvae(case)
-    fill(gsvae, case.state_dict, absent=("vae.encoder.", "vae.quant_conv."))
-    images = gsvae.decode_views(given["diffusion_latents"], together=False)
-    gaussians = read_gaussians(images, given["c2w"], given["fxfycxcy"], given["opacity_threshold"])
+    load_parameters(gsvae, case.state_dict, absent=("vae.encoder.", "vae.quant_conv."))
+    images = gsvae.decode_views(given["diffusion_latents"], batched=False)
+    gaussians = to_gaussians(images, given["c2w"], given["fxfycxcy"], given["opacity_threshold"])
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for index, threshold in enumerate(given["ply_opacity_thresholds"]):
@@ -174,8 +182,8 @@ def check_decode_to_gaussians(case: Case) -> Outputs:
 @CHECKS("gsrecon")
 def check_gsrecon(case: Case) -> Outputs:
     names = ("dim", "num_blocks", "num_heads", "patch_size")
-    network = gsrecon.GSRecon(gsrecon.Shape(**{name: case.config[name] for name in names}))
-    fill(network, case.state_dict)
+    network = GSRecon(GSReconConfig(**{name: case.config[name] for name in names}))
+    load_parameters(network, case.state_dict)
     given = case.inputs
     return dict(network.eval()(given["images"], given["c2w"], given["fxfycxcy"]))
 
@@ -184,7 +192,7 @@ def check_gsrecon(case: Case) -> Outputs:
 def check_elevest(case: Case) -> Outputs:
     backbone = case.config["backbone"]
     bins = case.config["elevest_num_classes"]
-    shape = elevest.Shape(
+    config = elevest.ElevEstConfig(
         width=backbone["embed_dim"],
         depth=backbone["depth"],
         heads=backbone["num_heads"],
@@ -194,8 +202,8 @@ def check_elevest(case: Case) -> Outputs:
         trained_size=backbone["img_size"],
         registers=backbone["num_register_tokens"],
     )
-    network = elevest.ElevEst(shape).eval()
-    fill(network, elevest.own_names(case.state_dict))
+    network = elevest.ElevEst(config).eval()
+    load_parameters(network, rename_elevest_keys(case.state_dict))
     estimate = network(case.inputs["images"])
     return {
         "cls_token": estimate.features,
@@ -208,13 +216,13 @@ def check_elevest(case: Case) -> Outputs:
 @CHECKS("rembg_and_center")
 def check_pictures(case: Case) -> Outputs:
     given = case.inputs
-    small = shrink_picture(given["image_bgr"].numpy()[..., ::-1].copy(), given["size"])
+    small = downscale(given["image_bgr"].numpy()[..., ::-1].copy(), given["size"])
     rgba = np.dstack([small, given["alpha"].numpy()])
     square = center_object(rgba, given["size"], given["border_ratio"])
     return {
         "matting_input_bgr": torch.from_numpy(small[..., ::-1].copy()),
         "out_bgra": torch.from_numpy(square[..., [2, 1, 0, 3]].copy()),
-        "condition_rgb": on_white(square, given["condition_size"]),
+        "condition_rgb": composite_on_white(square, given["condition_size"]),
     }
 
 
@@ -234,10 +242,10 @@ def check_loop(case: Case) -> Outputs:
     outputs: dict[str, Tensor] = {"timesteps": solver.timesteps}
     if "sigmas" in case.outputs:
         outputs["sigmas"] = torch.as_tensor(solver.scheduler.sigmas)  # pyright: ignore[reportAttributeAccessIssue]
-    told, latent = _told(case, denoiser.network.latent_size)
+    conditioning, latent = _denoiser_inputs(case, denoiser.denoiser.latent_size)
     if latent is not None:
         outputs["image_latent"] = latent
-    outputs["latents"] = sample(denoiser, told, solver, given["noise"], lambda _: None)
+    outputs["latents"] = sample(denoiser, conditioning, solver, given["noise"], lambda _: None)
     return outputs
 
 
@@ -246,50 +254,52 @@ def _guided_denoiser(case: Case) -> GuidedDenoiser:
     component = "unet" if kind == "unet" else "transformer"
     views = len(case.inputs["plucker"])
     network = BUILDERS[kind](case.config[component], views)
-    fill(network.stock, case.weights(component))
+    load_parameters(network.network, case.weights(component))
     if "controlnet" not in case.config:
         return GuidedDenoiser(network).eval()
     control_net = build_control_net(network, _embedding_channels(case))
-    fill(control_net.stock, case.weights("controlnet"))
+    load_parameters(control_net.network, case.weights("controlnet"))
     return GuidedDenoiser(network, control_net).eval()
 
 
-def _told(case: Case, size: int) -> tuple[Told, Tensor | None]:
+def _denoiser_inputs(case: Case, size: int) -> tuple[DenoiserInputs, Tensor | None]:
     given = case.inputs
     views = given["num_views"]
     least = given["min_guidance_scale"] if given["triangle_cfg_scaling"] else None
     weights = guidance_weights(given["guidance_scale"], views, least)
     latent = _picture_latent(case)
     control = given.get("control_image")
-    told = Told(
-        tokens=_told_and_untold(case, "prompt_embeds", weights),
-        rays=shrink_maps(given["plucker"], size),
-        mask=_both(case, "prompt_attention_mask", weights),
-        pooled=_both(case, "pooled_prompt_embeds", weights),
+    conditioning = DenoiserInputs(
+        tokens=_with_negative(case, "prompt_embeds", weights),
+        rays=resize_rays(given["plucker"], size),
+        mask=_with_optional_negative(case, "prompt_attention_mask", weights),
+        pooled=_with_optional_negative(case, "pooled_prompt_embeds", weights),
         weights=weights,
         picture=latent,
-        control=None if control is None else show_control(control, views),
+        control=None if control is None else control_views(control, views),
         strength=torch.tensor(given.get("controlnet_conditioning_scale", 1.0)),
         guess=given.get("guess_mode", False),
     )
-    return told, latent
+    return conditioning, latent
 
 
-def _told_and_untold(case: Case, name: str, weights: Tensor | None) -> Tensor:
-    told = case.inputs[name]
-    return told if weights is None else torch.cat([case.inputs[f"negative_{name}"], told])
+def _with_negative(case: Case, name: str, weights: Tensor | None) -> Tensor:
+    positive = case.inputs[name]
+    if weights is None:
+        return positive
+    return torch.cat([case.inputs[f"negative_{name}"], positive])
 
 
-def _both(case: Case, name: str, weights: Tensor | None) -> Tensor | None:
-    return _told_and_untold(case, name, weights) if name in case.inputs else None
+def _with_optional_negative(case: Case, name: str, weights: Tensor | None) -> Tensor | None:
+    return _with_negative(case, name, weights) if name in case.inputs else None
 
 
 def _picture_latent(case: Case) -> Tensor | None:
     if "image" not in case.inputs:
         return None
-    encoder = make_picture_encoder(case.config["vae"])
-    fill(encoder, case.weights("vae"), absent=("decoder.", "post_quant_conv."))
-    return encode_picture(encoder, case.inputs["image"])
+    encoder = from_config(AutoencoderKL, case.config["vae"])
+    load_parameters(encoder, case.weights("vae"), absent=("decoder.", "post_quant_conv."))
+    return encode_image(encoder, case.inputs["image"])
 
 
 def _gsvae(case: Case) -> GSVAE:

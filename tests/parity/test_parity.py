@@ -11,7 +11,7 @@ import torch
 
 from tests.parity.case import Case, read_case
 from tests.parity.check import check_case, main
-from tests.parity.comparing import judge, ply_error
+from tests.parity.comparison import judge, ply_error
 
 FOLDER_VARIABLE = "SPLATSMITH_PARITY"
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "parity"

@@ -1,4 +1,4 @@
-"""Tiny checkpoints that count as downloaded."""
+"""Tiny checkpoints, installed as if downloaded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.backend.diffsplat.tiny_checkpoints import write_repositories
 
 
 def install(checkpoint: Checkpoint, repositories: Path) -> None:
-    """Let `checkpoint` be here as it lies under `repositories`."""
+    """Record `checkpoint` as downloaded, with the files under `repositories`."""
     folder = repositories / checkpoint.repository
     paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    wanted = sorted({path for file in checkpoint.files for path in matching(paths, file)})
+    matched = sorted({path for file in checkpoint.files for path in matching(paths, file)})
     files = tuple(
         RecordedFile(path, (folder / path).stat().st_size, _digest(folder / path))
-        for path in wanted
+        for path in matched
     )
     write_record(
         CheckpointRecord(checkpoint.id, checkpoint.repository, "", str(folder), files, True)
@@ -36,7 +36,7 @@ def all_checkpoints() -> list[Checkpoint]:
 
 @pytest.fixture(scope="session")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their folder; not to be changed."""
+    """The tiny repositories' folder; read only."""
     folder = tmp_path_factory.mktemp("repositories")
     write_repositories(folder)
     return folder
@@ -44,7 +44,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoints(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """All checkpoints are here; yields their repositories' folder."""
+    """All checkpoints installed; yields their repositories' folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))
         for checkpoint in all_checkpoints():

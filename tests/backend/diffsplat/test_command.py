@@ -12,7 +12,7 @@ from PIL import Image
 from splatsmith.cli import main
 from splatsmith.contract.cloud import read_cloud
 
-MAKE = ("generate", "--engine", "diffsplat", "--products", "splats", "--steps", "1")
+GENERATE = ("generate", "--engine", "diffsplat", "--products", "splats", "--steps", "1")
 
 
 @pytest.fixture
@@ -23,35 +23,38 @@ def depth(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_depth_map_leads_the_asset(checkpoints: Path, depth: Path, tmp_path: Path) -> None:
-    led, free = tmp_path / "led", tmp_path / "free"
-    assert main([*MAKE, "--prompt", "a box", "--depth", str(depth), "--out", str(led)]) == 0
-    assert main([*MAKE, "--prompt", "a box", "--out", str(free)]) == 0
-    ours, theirs = (read_cloud(folder / "splats.ply").means for folder in (led, free))
-    assert not np.array_equal(ours, theirs)
+def test_a_depth_map_changes_the_asset(checkpoints: Path, depth: Path, tmp_path: Path) -> None:
+    with_map, without_map = tmp_path / "with_map", tmp_path / "without_map"
     assert (
-        json.loads((led / "job.json").read_text("utf-8"))["conditioning_camera"]["distance"] == 1.4
+        main([*GENERATE, "--prompt", "a box", "--depth", str(depth), "--out", str(with_map)]) == 0
+    )
+    assert main([*GENERATE, "--prompt", "a box", "--out", str(without_map)]) == 0
+    first, second = (read_cloud(folder / "splats.ply").means for folder in (with_map, without_map))
+    assert not np.array_equal(first, second)
+    assert (
+        json.loads((with_map / "job.json").read_text("utf-8"))["conditioning_camera"]["distance"]
+        == 1.4
     )
 
 
 def test_a_map_needs_a_variant_that_takes_it(
     checkpoints: Path, depth: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ("--variant", "pixart-sigma", "--prompt", "a box", "--depth", str(depth))
-    assert main([*MAKE, *given]) != 0
+    options = ("--variant", "pixart-sigma", "--prompt", "a box", "--depth", str(depth))
+    assert main([*GENERATE, *options]) != 0
     assert "takes no depth" in capsys.readouterr().err
 
 
-def test_ten_thousand_words_are_cut_and_it_is_said(
+def test_a_prompt_of_ten_thousand_words_is_cut_with_a_note(
     checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = "a wooden chair, " * 3_334
-    assert main([*MAKE, "--prompt", words, "--out", str(tmp_path / "out")]) == 0
+    message = "a wooden chair, " * 3_334
+    assert main([*GENERATE, "--prompt", message, "--out", str(tmp_path / "out")]) == 0
     assert "The prompt was cut after" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (("--elevation", "95"), "elevation is 95 degrees"),
         (("--scheduler", "euler"), "scheduler is 'euler'"),
@@ -60,12 +63,12 @@ def test_ten_thousand_words_are_cut_and_it_is_said(
         (("--precision", "float16", "--device", "cpu"), "float16"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(
+def test_invalid_parameters_are_refused_with_a_reason(
     checkpoints: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     options: tuple[str, ...],
-    words: str,
+    message: str,
 ) -> None:
-    assert main([*MAKE, "--prompt", "a box", "--out", str(tmp_path / "out"), *options]) != 0
-    assert words in " ".join(capsys.readouterr().err.split())
+    assert main([*GENERATE, "--prompt", "a box", "--out", str(tmp_path / "out"), *options]) != 0
+    assert message in " ".join(capsys.readouterr().err.split())

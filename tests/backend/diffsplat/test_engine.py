@@ -16,9 +16,9 @@ from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import GenerateRequest, Product
 from splatsmith.engines.base import EngineInputs, Generation
+from splatsmith.engines.diffsplat.base_models import BASE_MODELS
 from splatsmith.engines.diffsplat.card import CARD, MAPS
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
-from splatsmith.engines.diffsplat.variants import FAMILIES
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
@@ -28,10 +28,11 @@ VARIANTS = [variant.id for variant in CARD.variants]
 PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents
 
 Picture = NDArray[np.uint8]
+Engines = Mapping[str, DiffSplat]
 
 
 @pytest.fixture(scope="module")
-def engines(checkpoints: Path) -> Mapping[str, DiffSplat]:
+def engines(checkpoints: Path) -> Engines:
     return {variant: load(variant, "cpu") for variant in VARIANTS}
 
 
@@ -64,7 +65,7 @@ def same(first: GaussianCloud, second: GaussianCloud) -> bool:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_text_becomes_a_cloud_of_four_views(engines: Mapping[str, DiffSplat], variant: str) -> None:
+def test_text_becomes_a_cloud_of_four_views(engines: Engines, variant: str) -> None:
     made = make(engines[variant], "a red chair")
     assert 0.9 * 4 * PIXELS < len(made.cloud) <= 4 * PIXELS
     assert np.isfinite(made.cloud.means).all()
@@ -75,7 +76,7 @@ def test_text_becomes_a_cloud_of_four_views(engines: Mapping[str, DiffSplat], va
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_prompt_picture_and_seed_all_count(engines: Mapping[str, DiffSplat], variant: str) -> None:
+def test_prompt_picture_and_seed_change_the_result(engines: Engines, variant: str) -> None:
     engine, picture = engines[variant], {ConditionKind.IMAGE: red_square()}
     both = make(engine, "a box", pictures=picture).cloud
     assert same(both, make(engine, "a box", pictures=picture).cloud)
@@ -92,13 +93,13 @@ def test_prompt_picture_and_seed_all_count(engines: Mapping[str, DiffSplat], var
     [("sd15", name) for name in ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")]
     + [("sd35-medium", name) for name in ("flow", "dpmsolver++", "sde-dpmsolver++")],
 )
-def test_every_scheduler_has_a_result_of_its_own(
-    engines: Mapping[str, DiffSplat], variant: str, scheduler: str
+def test_every_scheduler_gives_a_different_result(
+    engines: Engines, variant: str, scheduler: str
 ) -> None:
     engine = engines[variant]
     own = make(engine, "a box", steps=3).cloud
     chosen = make(engine, "a box", steps=3, scheduler=scheduler).cloud
-    assert same(own, chosen) == (scheduler == FAMILIES[variant].solvers[0])
+    assert same(own, chosen) == (scheduler == BASE_MODELS[variant].solvers[0])
 
 
 @pytest.mark.parametrize(
@@ -113,32 +114,32 @@ def test_every_scheduler_has_a_result_of_its_own(
         {"precision": "bfloat16"},
     ],
 )
-def test_every_option_counts(engines: Mapping[str, DiffSplat], change: dict[str, Any]) -> None:
+def test_every_option_changes_the_result(engines: Engines, change: dict[str, Any]) -> None:
     plain = make(engines["sd15"], "a box").cloud
     assert not same(plain, make(engines["sd15"], "a box", **change).cloud)
 
 
-def test_t5_reads_along_if_asked_to(engines: Mapping[str, DiffSplat]) -> None:
+def test_t5_changes_the_result(engines: Engines) -> None:
     plain = make(engines["sd35-medium"], "a box").cloud
     assert not same(plain, make(engines["sd35-medium"], "a box", t5=True).cloud)
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_a_map_leads_the_denoiser(engines: Mapping[str, DiffSplat], kind: ConditionKind) -> None:
+def test_control_maps_change_the_result(engines: Engines, kind: ConditionKind) -> None:
     engine, given = engines["sd15"], {kind: red_square()}
-    led = make(engine, "a box", pictures=given).cloud
-    assert not same(led, make(engine, "a box").cloud)
-    assert not same(led, make(engine, "a box", pictures=given, control_strength=0.3).cloud)
-    assert not same(led, make(engine, "a box", pictures=given, guess=True).cloud)
+    controlled = make(engine, "a box", pictures=given).cloud
+    assert not same(controlled, make(engine, "a box").cloud)
+    assert not same(controlled, make(engine, "a box", pictures=given, control_strength=0.3).cloud)
+    assert not same(controlled, make(engine, "a box", pictures=given, guess=True).cloud)
 
 
-def test_no_strength_is_no_map(engines: Mapping[str, DiffSplat]) -> None:
+def test_a_map_of_strength_zero_has_no_effect(engines: Engines) -> None:
     given = {ConditionKind.DEPTH: grey_ramp()}
-    led = make(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
-    assert same(led, make(engines["sd15"], "a box").cloud)
+    controlled = make(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
+    assert same(controlled, make(engines["sd15"], "a box").cloud)
 
 
-def test_the_elevation_of_a_picture_can_be_estimated(engines: Mapping[str, DiffSplat]) -> None:
+def test_the_elevation_of_a_picture_can_be_estimated(engines: Engines) -> None:
     made = make(
         engines["sd15"], pictures={ConditionKind.IMAGE: red_square()}, estimate_elevation=True
     )
@@ -146,14 +147,16 @@ def test_the_elevation_of_a_picture_can_be_estimated(engines: Mapping[str, DiffS
     assert made.camera.elevation != 10.0
 
 
-def test_faint_gaussians_are_left_out(engines: Mapping[str, DiffSplat]) -> None:
+def test_gaussians_below_the_opacity_threshold_are_dropped(
+    engines: Engines,
+) -> None:
     cloud = make(engines["sd15"], "a box", opacity_threshold=0.5).cloud
     assert 0 < len(cloud) < 4 * PIXELS
     assert cloud.opacities.min() > 0.5
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_long_prompt_is_said_to_be_cut(engines: Mapping[str, DiffSplat], variant: str) -> None:
+def test_a_long_prompt_is_cut_with_a_note(engines: Engines, variant: str) -> None:
     (note,) = make(engines[variant], "a chair " * 2_000).notes
     assert "cut after" in note
     assert "chair" in note
@@ -163,23 +166,21 @@ def test_a_long_prompt_is_said_to_be_cut(engines: Mapping[str, DiffSplat], varia
     ("one", "other"),
     [(ConditionKind.DEPTH, ConditionKind.NORMAL), (ConditionKind.IMAGE, ConditionKind.CANNY)],
 )
-def test_maps_and_pictures_are_refused_beside_each_other(
-    one: ConditionKind, other: ConditionKind
-) -> None:
+def test_maps_and_pictures_are_mutually_exclusive(one: ConditionKind, other: ConditionKind) -> None:
     with pytest.raises(InvalidRequest, match=f"takes {one} or {other}, not both"):
         CARD.check_conditions(CARD.variant("sd15"), frozenset({ConditionKind.TEXT, one, other}))
 
 
-def test_ddim_adds_as_much_noise_as_it_is_told(engines: Mapping[str, DiffSplat]) -> None:
-    noisy, calm, still = (
+def test_eta_changes_the_noise_of_ddim(engines: Engines) -> None:
+    full, half, none = (
         make(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta).cloud
         for eta in (1.0, 0.5, 0.0)
     )
-    assert not same(noisy, calm)
-    assert not same(calm, still)
+    assert not same(full, half)
+    assert not same(half, none)
 
 
-def test_a_scheduler_of_another_variant_is_refused(engines: Mapping[str, DiffSplat]) -> None:
+def test_a_scheduler_of_another_variant_is_refused(engines: Engines) -> None:
     with pytest.raises(InvalidRequest, match="ddim"):
         make(engines["sd35-medium"], "a box", scheduler="ddim")
 
@@ -189,31 +190,31 @@ def test_an_elevation_beyond_the_zenith_is_refused() -> None:
         CARD.check_parameters({"elevation": 95})
 
 
-def test_a_picture_without_an_object_is_refused(engines: Mapping[str, DiffSplat]) -> None:
+def test_a_picture_without_an_object_is_refused(engines: Engines) -> None:
     empty = np.zeros((64, 64, 4), np.uint8)
     with pytest.raises(UnreadablePicture):
         make(engines["sd15"], pictures={ConditionKind.IMAGE: empty})
 
 
-def test_a_picture_can_be_prepared_as_published(engines: Mapping[str, DiffSplat]) -> None:
+def test_a_picture_can_be_prepared_as_published(engines: Engines) -> None:
     given = {ConditionKind.IMAGE: red_square()}
     fine = make(engines["sd15"], pictures=given).cloud
     assert not same(fine, make(engines["sd15"], pictures=given, preparation="published").cloud)
 
 
-def test_cancel_stops_between_steps(engines: Mapping[str, DiffSplat]) -> None:
-    heard: list[float] = []
-    progress = Progress(lambda at, _stage: heard.append(at), lambda: len(heard) >= 4)
+def test_cancel_stops_between_steps(engines: Engines) -> None:
+    fractions: list[float] = []
+    progress = Progress(lambda at, _stage: fractions.append(at), lambda: len(fractions) >= 4)
     with pytest.raises(Cancelled):
         make(engines["sd15"], "a box", progress, steps=50)
-    assert len(heard) == 4
+    assert len(fractions) == 4
 
 
-def test_progress_rises_to_one(engines: Mapping[str, DiffSplat]) -> None:
-    heard: list[float] = []
-    make(engines["sd15"], "a box", Progress(lambda at, _: heard.append(at), lambda: False))
-    assert heard == sorted(heard)
-    assert (heard[0], heard[-1]) == (0.0, 1.0)
+def test_progress_rises_to_one(engines: Engines) -> None:
+    fractions: list[float] = []
+    make(engines["sd15"], "a box", Progress(lambda at, _: fractions.append(at), lambda: False))
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
 
 
 def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Prompts reach the denoisers as the base models' own pipelines would hand them over."""
+"""Prompts are encoded as by the base models' own pipelines in diffusers."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportPrivateUsage=false
 from __future__ import annotations
@@ -13,80 +13,86 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
 )
 from torch.nn import functional as F
 
-from splatsmith.engines.diffsplat.denoisers import Text
-from splatsmith.engines.diffsplat.loaded_networks import Networks
-from splatsmith.engines.diffsplat.offload import Residence
-from splatsmith.engines.diffsplat.text_conditions import read_prompts
-from splatsmith.engines.diffsplat.variants import FAMILIES, Family
+from splatsmith.engines.diffsplat.base_models import BASE_MODELS, BaseModel
+from splatsmith.engines.diffsplat.denoisers import TextEmbeddings
+from splatsmith.engines.diffsplat.networks import Networks
+from splatsmith.engines.diffsplat.text_conditions import encode_prompts
+from splatsmith.nn.offload import Offload
 
 PROMPT, NEGATIVE = "A Red chair, by the sea", "blue"
 
 
-def read(family: Family, t5: bool = False) -> tuple[Text, dict[str, object]]:
-    """What we make of both prompts, and the same encoders for the stock pipeline."""
-    networks = Networks(family, torch.float32, Residence("cpu", stays=True))
+def read(base_model: BaseModel, t5: bool = False) -> tuple[TextEmbeddings, dict[str, object]]:
+    """Both prompts' embeddings, and the same encoders for a diffusers pipeline."""
+    networks = Networks(base_model, torch.float32, Offload("cpu", stays=True))
     parts: dict[str, object] = {}
     for spec, encoder in networks.text_encoders(t5):
         parts[spec.encoder] = encoder.network
         parts[spec.tokenizer] = encoder.tokenizer.tokenizer
     with torch.inference_mode():
-        return read_prompts((NEGATIVE, PROMPT), t5, family, networks).text, parts
+        return encode_prompts((NEGATIVE, PROMPT), t5, base_model, networks).embeddings, parts
 
 
 @torch.inference_mode()
 def test_stable_diffusion(checkpoints: Path) -> None:
-    text, parts = read(FAMILIES["sd15"])
+    text, parts = read(BASE_MODELS["sd15"])
     rest = dict.fromkeys(("vae", "unet", "scheduler", "safety_checker", "feature_extractor"))
-    stock = StableDiffusionPipeline(**rest, **parts, requires_safety_checker=False)
-    told, untold = stock.encode_prompt(PROMPT, "cpu", 1, True, NEGATIVE)
-    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
+    pipeline = StableDiffusionPipeline(**rest, **parts, requires_safety_checker=False)
+    positive, negative = pipeline.encode_prompt(PROMPT, "cpu", 1, True, NEGATIVE)
+    torch.testing.assert_close(text.tokens, torch.cat([negative, positive]))
 
 
 @torch.inference_mode()
 def test_pixart_sigma(checkpoints: Path) -> None:
-    text, parts = read(FAMILIES["pixart-sigma"])
-    stock = PixArtSigmaPipeline(**dict.fromkeys(("vae", "transformer", "scheduler")), **parts)
-    told, mask, untold, other_mask = stock.encode_prompt(
+    text, parts = read(BASE_MODELS["pixart-sigma"])
+    pipeline = PixArtSigmaPipeline(**dict.fromkeys(("vae", "transformer", "scheduler")), **parts)
+    positive, mask, negative, negative_mask = pipeline.encode_prompt(
         PROMPT, True, NEGATIVE, device=torch.device("cpu")
     )
     assert text.mask is not None
-    masks, length = torch.cat([other_mask, mask]), text.mask.shape[1]
+    masks, length = torch.cat([negative_mask, mask]), text.mask.shape[1]
     assert torch.equal(text.mask, masks[:, :length].float())
     assert not masks[:, length:].any(), "only padding is left out"
     assert length < masks.shape[1]
-    seen = text.mask > 0
-    torch.testing.assert_close(text.tokens[seen], torch.cat([untold, told])[:, :length][seen])
+    is_token = text.mask > 0
+    torch.testing.assert_close(
+        text.tokens[is_token], torch.cat([negative, positive])[:, :length][is_token]
+    )
 
 
 @torch.inference_mode()
-def test_padding_that_is_left_out_changes_nothing(checkpoints: Path) -> None:
-    family = FAMILIES["pixart-sigma"]
-    networks = Networks(family, torch.float32, Residence("cpu", stays=True))
-    denoiser, text = networks.denoiser(False), read(family)[0]
+def test_trimmed_padding_changes_nothing(checkpoints: Path) -> None:
+    base_model = BASE_MODELS["pixart-sigma"]
+    networks = Networks(base_model, torch.float32, Offload("cpu", stays=True))
+    denoiser, text = networks.denoiser(False), read(base_model)[0]
     assert text.mask is not None
-    padding = family.text_encoders[0].length - text.mask.shape[1]
-    whole = Text(F.pad(text.tokens, (0, 0, 0, padding), value=3.0), F.pad(text.mask, (0, padding)))
+    padding = base_model.text_encoders[0].length - text.mask.shape[1]
+    padded = TextEmbeddings(
+        F.pad(text.tokens, (0, 0, 0, padding), value=3.0), F.pad(text.mask, (0, padding))
+    )
     size = denoiser.latent_size
-    channels = denoiser.stock.config["in_channels"]
+    channels = denoiser.network.config["in_channels"]
     views = torch.randn(2 * denoiser.views, channels, size, size)
-    answers = [denoiser(views, torch.tensor(500.0), each) for each in (text, whole)]
-    torch.testing.assert_close(*answers)
+    outputs = [denoiser(views, torch.tensor(500.0), each) for each in (text, padded)]
+    torch.testing.assert_close(*outputs)
 
 
 @torch.inference_mode()
 def test_stable_diffusion_3(checkpoints: Path) -> None:
-    text, parts = read(FAMILIES["sd35-medium"], t5=True)
-    stock = StableDiffusion3Pipeline(**dict.fromkeys(("vae", "transformer", "scheduler")), **parts)
-    told, untold, pooled, other_pooled = stock.encode_prompt(
+    text, parts = read(BASE_MODELS["sd35-medium"], t5=True)
+    pipeline = StableDiffusion3Pipeline(
+        **dict.fromkeys(("vae", "transformer", "scheduler")), **parts
+    )
+    positive, negative, pooled, negative_pooled = pipeline.encode_prompt(
         PROMPT, PROMPT, PROMPT, torch.device("cpu"), negative_prompt=NEGATIVE
     )
-    torch.testing.assert_close(text.tokens, torch.cat([untold, told]))
-    torch.testing.assert_close(text.pooled, torch.cat([other_pooled, pooled]))
+    torch.testing.assert_close(text.tokens, torch.cat([negative, positive]))
+    torch.testing.assert_close(text.pooled, torch.cat([negative_pooled, pooled]))
 
 
-def test_without_t5_zeros_stand_for_its_tokens(checkpoints: Path) -> None:
-    plain, _ = read(FAMILIES["sd35-medium"])
-    whole, _ = read(FAMILIES["sd35-medium"], t5=True)
-    torch.testing.assert_close(plain.tokens[:, :77], whole.tokens[:, :77])
-    assert plain.tokens.shape == (2, 77 + 77, 4096)
-    assert not plain.tokens[:, 77:].any()
+def test_without_t5_its_tokens_are_zeros(checkpoints: Path) -> None:
+    without_t5, _ = read(BASE_MODELS["sd35-medium"])
+    with_t5, _ = read(BASE_MODELS["sd35-medium"], t5=True)
+    torch.testing.assert_close(without_t5.tokens[:, :77], with_t5.tokens[:, :77])
+    assert without_t5.tokens.shape == (2, 77 + 77, 4096)
+    assert not without_t5.tokens[:, 77:].any()

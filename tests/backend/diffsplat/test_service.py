@@ -44,11 +44,11 @@ def upload(service: RunningService, image: Image.Image) -> str:
 
 def drawing() -> Image.Image:
     image = Image.new("RGB", (96, 96), "white")
-    ImageDraw.Draw(image).rectangle((24, 24, 72, 72), fill="red")
+    ImageDraw.Draw(image).rectangle((24, 24, 72, 72), load_parameters="red")
     return image
 
 
-def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_path: Path) -> None:
+def test_a_drawing_and_a_long_prompt_give_splats(service: RunningService, tmp_path: Path) -> None:
     pictures = {ConditionKind.CANNY: upload(service, drawing())}
     request = replace(REQUEST, prompt="a red box, " * 3_334, pictures=pictures)
 
@@ -66,7 +66,7 @@ def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "detail"),
     [
         ({"parameters": {"elevation": 95}}, "elevation is 95 degrees."),
         ({"variant": "sd16"}, "DiffSplat has no variant 'sd16'."),
@@ -76,11 +76,11 @@ def test_a_drawing_and_a_long_prompt_become_splats(service: RunningService, tmp_
         ),
     ],
 )
-def test_bad_requests_are_refused_at_once(
-    service: RunningService, change: dict[str, object], says: str
+def test_invalid_requests_are_refused_with_a_problem_document(
+    service: RunningService, change: dict[str, object], detail: str
 ) -> None:
     request = replace(REQUEST, **change)  # pyright: ignore[reportArgumentType]
     response = service.http.post("/v1/jobs", json={"kind": "generate", "request": to_json(request)})
     assert response.status_code in (404, 422)
-    assert response.json()["detail"] == says
+    assert response.json()["detail"] == detail
     assert response.json()["remedy"]

@@ -1,5 +1,5 @@
-"""Random checkpoints of all that DiffSplat's variants need, in their repositories' layout: small
-ones, unless other sizes are given.
+"""Random checkpoints of everything that DiffSplat needs, in their repositories' layout; small
+unless other sizes are given.
 
     python -m tests.backend.diffsplat.tiny_checkpoints FOLDER
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vae import DecoderTiny
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -28,24 +29,19 @@ from transformers import (
 )
 
 from splatsmith.contract.cards import Checkpoint
-from splatsmith.engines.diffsplat import catalogue as published
-from splatsmith.engines.diffsplat.denoisers import (
-    build_control_net,
-    build_pixart,
-    build_sd3,
-    build_unet,
-)
-from splatsmith.engines.diffsplat.elevest import ElevEst, Shape
+from splatsmith.engines.diffsplat import published_checkpoints as published
+from splatsmith.engines.diffsplat.base_models import BASE_MODELS, BaseModel
+from splatsmith.engines.diffsplat.checkpoint import BUILDERS
+from splatsmith.engines.diffsplat.denoisers import build_control_net, build_unet
+from splatsmith.engines.diffsplat.elevest import ElevEst, ElevEstConfig
 from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
-from splatsmith.engines.diffsplat.image_encoder import make_picture_encoder
-from splatsmith.engines.diffsplat.variants import FAMILIES, Family
+from splatsmith.nn.diffusers_config import from_config
 from tests.backend.diffsplat.tiny_tokenizers import write_clip_tokenizer, write_t5_tokenizer
 
 VIEWS = 4
-STEP = "000010"  # where the published one is not known
-MORE_CHANNELS = 6  # Plücker
+STEP = "000010"  # of checkpoints whose published step is unknown
+PLUCKER_CHANNELS = 6
 CLIP_WIDTHS = {"text_encoder": 24, "text_encoder_2": 40}
-BUILDERS = {"unet": build_unet, "pixart": build_pixart, "sd3": build_sd3}
 
 Config = dict[str, Any]
 Network = TypeVar("Network", bound=nn.Module)
@@ -123,11 +119,12 @@ SCHEDULERS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks; their parameters are made on `device`.
+    """Of the networks, whose parameters are created on `device`.
 
-    denoisers: configurations by the families' network.
-    clip, t5: configurations by the encoders' folder, by the families' network.
-    gsvae, pictures: widths of the autoencoders, and how many layers each level has.
+    denoisers: configurations by BaseModel.network.
+    clip: configurations by the encoders' subfolder; t5: by BaseModel.network.
+    embedding: widths of the ControlNets' image embedding.
+    gsvae, image_vae: widths of the autoencoders; layers: of each of their levels.
     """
 
     denoisers: dict[str, Config]
@@ -135,10 +132,10 @@ class Sizes:
     t5: dict[str, Config]
     embedding: tuple[int, ...]
     gsvae: tuple[int, ...]
-    pictures: tuple[int, ...]
+    image_vae: tuple[int, ...]
     layers: int
-    picture_groups: int
-    elevest: Shape
+    image_vae_groups: int
+    elevest: ElevEstConfig
     device: str = "cpu"
     text_dtype: torch.dtype = torch.float32
 
@@ -163,61 +160,61 @@ TINY = Sizes(
     t5={"pixart": _tiny_t5(24), "sd3": _tiny_t5(4096)},
     embedding=(8, 8, 16, 16),
     gsvae=(32,) * 4,
-    pictures=(8,) * 4,
+    image_vae=(8,) * 4,
     layers=1,
-    picture_groups=4,
-    elevest=Shape(width=64, depth=1, heads=1),
+    image_vae_groups=4,
+    elevest=ElevEstConfig(width=64, depth=1, heads=1),
 )
 
 
 def write_repositories(folder: Path) -> None:
     """All of them, each as `folder`/owner/name."""
     torch.manual_seed(0)
-    for family in FAMILIES.values():
-        write_family(folder, family, TINY)
+    for base_model in BASE_MODELS.values():
+        write_base_model(folder, base_model, TINY)
     write_elevest(folder, TINY.elevest)
 
 
-def write_elevest(folder: Path, shape: Shape) -> None:
-    place = weights_file(folder, published.ELEVATION)
+def write_elevest(folder: Path, shape: ElevEstConfig) -> None:
+    path = weights_file(folder, published.ELEVEST)
     elevest = ElevEst(shape)
     elevest.lower_bounds.copy_(torch.linspace(-40, 10, 26)[:-1])
-    _save(_published_elevest(elevest.state_dict()), place)
+    _save(_published_elevest(elevest.state_dict()), path)
 
 
 def weights_file(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Where a checkpoint's weights are, in one file."""
+    """Of a checkpoint whose weights are one file."""
     (pattern,) = [file.path for file in checkpoint.files if file.path.endswith("safetensors")]
     path = pattern.replace("checkpoints/*", f"checkpoints/{STEP}").replace("*", "")
     return folder / checkpoint.repository / path
 
 
-def write_family(folder: Path, family: Family, sizes: Sizes) -> None:
-    """What one variant needs, but for ElevEst."""
-    channels = 16 if family.network == "sd3" else 4
+def write_base_model(folder: Path, base_model: BaseModel, sizes: Sizes) -> None:
+    """Everything that one variant needs, except ElevEst."""
+    channels = 16 if base_model.network == "sd3" else 4
     with torch.device(sizes.device):
-        for checkpoint, more in ((family.from_text, 0), (family.from_picture, 1)):
-            _write_denoiser(folder, checkpoint, family.network, channels + more, sizes)
-        for checkpoint in family.control_nets.values():
+        for checkpoint, more in ((base_model.text_denoiser, 0), (base_model.image_denoiser, 1)):
+            _write_denoiser(folder, checkpoint, base_model.network, channels + more, sizes)
+        for checkpoint in base_model.control_nets.values():
             unet = build_unet({**sizes.denoisers["unet"], "in_channels": 10}, VIEWS)
-            stock = _lively(build_control_net(unet, sizes.embedding).stock)
-            _save(stock.state_dict(), weights_file(folder, checkpoint))
-        _save(_gsvae(channels, sizes), weights_file(folder, family.gsvae))
-        _write_picture_encoder(folder, family.picture_encoder, channels, sizes)
-    _write_text_encoders(folder, family, sizes)
+            network = _without_zeros(build_control_net(unet, sizes.embedding).network)
+            _save(network.state_dict(), weights_file(folder, checkpoint))
+        _save(_gsvae(channels, sizes), weights_file(folder, base_model.gsvae))
+        _write_image_encoder(folder, base_model.image_encoder, channels, sizes)
+    _write_text_encoders(folder, base_model, sizes)
 
 
 def _write_denoiser(
     folder: Path, checkpoint: Checkpoint, network: str, channels: int, sizes: Sizes
 ) -> None:
-    config = {**sizes.denoisers[network], "in_channels": channels + MORE_CHANNELS}
-    tensors = _lively(BUILDERS[network](config, VIEWS).stock).state_dict()
-    place = weights_file(folder, checkpoint)
+    config = {**sizes.denoisers[network], "in_channels": channels + PLUCKER_CHANNELS}
+    tensors = _without_zeros(BUILDERS[network](config, VIEWS).network).state_dict()
+    path = weights_file(folder, checkpoint)
     if network == "sd3":  # as large ones are published: in two shards
-        _save_shards(tensors, place)
+        _save_shards(tensors, path)
     else:
-        _save(tensors, place)
-    _write_json(place.parent / "config.json", config)
+        _save(tensors, path)
+    _write_json(path.parent / "config.json", config)
 
 
 def _autoencoder(channels: int, latents: int, widths: tuple[int, ...], layers: int) -> Config:
@@ -243,56 +240,54 @@ def _gsvae(channels: int, sizes: Sizes) -> dict[str, Tensor]:
     }
 
 
-def _write_picture_encoder(
-    folder: Path, checkpoint: Checkpoint, channels: int, sizes: Sizes
-) -> None:
+def _write_image_encoder(folder: Path, checkpoint: Checkpoint, channels: int, sizes: Sizes) -> None:
     config = {
         "_class_name": "AutoencoderKL",
-        "norm_num_groups": sizes.picture_groups,
+        "norm_num_groups": sizes.image_vae_groups,
         "scaling_factor": 0.18215,
-        **_autoencoder(3, channels, sizes.pictures, sizes.layers),
+        **_autoencoder(3, channels, sizes.image_vae, sizes.layers),
     }
-    tensors = make_picture_encoder(config).state_dict()
+    tensors = from_config(AutoencoderKL, config).state_dict()
     if channels == 4:  # as Stable Diffusion 1.5's is
-        tensors = {_old_name(name): tensor for name, tensor in tensors.items()}
-    place = weights_file(folder, checkpoint)
-    _save(tensors, place)
-    _write_json(place.parent / "config.json", config)
+        tensors = {_old_vae_key(name): tensor for name, tensor in tensors.items()}
+    path = weights_file(folder, checkpoint)
+    _save(tensors, path)
+    _write_json(path.parent / "config.json", config)
 
 
-def _write_text_encoders(folder: Path, family: Family, sizes: Sizes) -> None:
-    for spec in family.text_encoders:
-        place = folder / spec.checkpoint.repository
+def _write_text_encoders(folder: Path, base_model: BaseModel, sizes: Sizes) -> None:
+    for spec in base_model.text_encoders:
+        path = folder / spec.checkpoint.repository
         if spec.is_t5:
-            words = write_t5_tokenizer(place / spec.tokenizer)
+            vocabulary_size = write_t5_tokenizer(path / spec.tokenizer)
             with torch.device(sizes.device):
-                encoder = _t5(words, sizes.t5[family.network])
+                encoder = _t5(vocabulary_size, sizes.t5[base_model.network])
         else:
-            words = write_clip_tokenizer(place / spec.tokenizer)
+            vocabulary_size = write_clip_tokenizer(path / spec.tokenizer)
             with torch.device(sizes.device):
-                encoder = _clip(words, sizes.clip[spec.encoder], "projected" in spec.kind)
+                encoder = _clip(vocabulary_size, sizes.clip[spec.encoder], "projected" in spec.kind)
         # T5 is published in shards, CLIP is not.
         size = encoder.num_parameters() * sizes.text_dtype.itemsize // 2 if spec.is_t5 else 10**10
         encoder.to(dtype=sizes.text_dtype)  # pyright: ignore[reportCallIssue]
-        encoder.save_pretrained(place / spec.encoder, variant=spec.variant, max_shard_size=size)
-    base = folder / family.text_encoders[0].checkpoint.repository
-    _write_json(base / "scheduler" / "scheduler_config.json", SCHEDULERS[family.network])
+        encoder.save_pretrained(path / spec.encoder, variant=spec.variant, max_shard_size=size)
+    base = folder / base_model.text_encoders[0].checkpoint.repository
+    _write_json(base / "scheduler" / "scheduler_config.json", SCHEDULERS[base_model.network])
 
 
-def _t5(words: int, config: Config) -> T5EncoderModel:
-    return T5EncoderModel(T5Config(**{"vocab_size": words, **config}))
+def _t5(vocabulary_size: int, config: Config) -> T5EncoderModel:
+    return T5EncoderModel(T5Config(**{"vocab_size": vocabulary_size, **config}))
 
 
 def _clip(
-    words: int, config: Config, projected: bool
+    vocabulary_size: int, config: Config, projected: bool
 ) -> CLIPTextModel | CLIPTextModelWithProjection:
-    ends = {"bos_token_id": words - 2, "eos_token_id": words - 1}
-    made = CLIPTextConfig(**{"vocab_size": words, **ends, **config})
+    ends = {"bos_token_id": vocabulary_size - 2, "eos_token_id": vocabulary_size - 1}
+    made = CLIPTextConfig(**{"vocab_size": vocabulary_size, **ends, **config})
     return (CLIPTextModelWithProjection if projected else CLIPTextModel)(made)
 
 
-def _lively(network: Network) -> Network:
-    """Without the zeros that stock networks begin training with: every condition is to count."""
+def _without_zeros(network: Network) -> Network:
+    """Replace zero-initialised parameters, which would make some inputs have no effect."""
     for parameter in network.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.02)
@@ -300,7 +295,7 @@ def _lively(network: Network) -> Network:
 
 
 def _published_elevest(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The stock class's names turned back into those that are published."""
+    """transformers' keys turned back into DINOv2's."""
     named: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         for own, foreign in (
@@ -321,7 +316,7 @@ def _published_elevest(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return named
 
 
-def _old_name(name: str) -> str:
+def _old_vae_key(name: str) -> str:
     if ".attentions." in name:
         for new, old in (("to_q", "query"), ("to_k", "key"), ("to_v", "value")):
             name = name.replace(f".{new}.", f".{old}.")
@@ -329,24 +324,24 @@ def _old_name(name: str) -> str:
     return name
 
 
-def _save(tensors: Mapping[str, Tensor], place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, place)
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 
-def _save_shards(tensors: Mapping[str, Tensor], place: Path) -> None:
+def _save_shards(tensors: Mapping[str, Tensor], path: Path) -> None:
     names = sorted(tensors)
     half = len(names) // 2
-    files = [f"{place.stem}-{number:05}-of-00002.safetensors" for number in (1, 2)]
+    files = [f"{path.stem}-{number:05}-of-00002.safetensors" for number in (1, 2)]
     for file, part in zip(files, (names[:half], names[half:]), strict=True):
-        _save({name: tensors[name] for name in part}, place.parent / file)
+        _save({name: tensors[name] for name in part}, path.parent / file)
     index = {name: files[number >= half] for number, name in enumerate(names)}
-    _write_json(place.parent / f"{place.name}.index.json", {"weight_map": index})
+    _write_json(path.parent / f"{path.name}.index.json", {"weight_map": index})
 
 
-def _write_json(place: Path, value: Mapping[str, object]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(value), encoding="utf-8")
+def _write_json(path: Path, value: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 if __name__ == "__main__":

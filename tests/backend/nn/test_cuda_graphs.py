@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from splatsmith.engines.diffsplat.denoisers import build_control_net, build_unet
-from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, Told, guidance_weights
+from splatsmith.engines.diffsplat.sampling import DenoiserInputs as DiffSplatInputs
+from splatsmith.engines.diffsplat.sampling import GuidedDenoiser, guidance_weights
 from splatsmith.engines.sprout.model import (
     DenoiserInputs,
     LatentDenoiser,
@@ -21,19 +22,19 @@ from tests.backend.diffsplat.tiny_checkpoints import CLIP_WIDTHS, UNET
 VIEWS = 4
 
 
-def told(seed: int, guidance: float, guess: bool) -> Told:
-    chance = torch.Generator().manual_seed(seed)
+def random_inputs(seed: int, guidance: float, guess: bool) -> DiffSplatInputs:
+    generator = torch.Generator().manual_seed(seed)
     weights = guidance_weights(guidance, VIEWS)
     batch = 1 if weights is None else 2
-    given = Told(
-        torch.randn(batch, 7, CLIP_WIDTHS["text_encoder"], generator=chance),
-        torch.randn(VIEWS, 6, 8, 8, generator=chance),
+    inputs = DiffSplatInputs(
+        torch.randn(batch, 7, CLIP_WIDTHS["text_encoder"], generator=generator),
+        torch.randn(VIEWS, 6, 8, 8, generator=generator),
         weights=weights,
-        control=torch.rand(VIEWS, 3, 64, 64, generator=chance),
+        control=torch.rand(VIEWS, 3, 64, 64, generator=generator),
         strength=torch.tensor(0.7 + 0.1 * seed),
         guess=guess,
     )
-    return given.map(lambda tensor: tensor.cuda())
+    return inputs.map(lambda tensor: tensor.cuda())
 
 
 def test_graph_inputs_separate_tensors_from_other_values() -> None:
@@ -55,9 +56,9 @@ def test_a_graphed_denoiser_gives_the_same_as_the_eager_one() -> None:
         for guidance, guess in ((3.0, False), (1.0, False), (3.0, True)):
             latents = torch.randn(VIEWS, 4, 8, 8).cuda()
             time = torch.tensor(999 - 100 * seed).cuda()
-            given = told(seed, guidance, guess)
-            output = graphed(latents, time, given)
-            torch.testing.assert_close(output, eager(latents, time, given), rtol=1e-3, atol=1e-3)
+            inputs = random_inputs(seed, guidance, guess)
+            output = graphed(latents, time, inputs)
+            torch.testing.assert_close(output, eager(latents, time, inputs), rtol=1e-3, atol=1e-3)
 
 
 @needs_cuda
@@ -69,12 +70,12 @@ def test_sprout_is_captured_with_text_and_with_a_picture() -> None:
     graphed = GraphedDenoiser(eager)
     text, mask = torch.randn(2, 17, 384), torch.rand(2, 17) < 0.5
     picture = torch.rand(2, 4, 128, 128) * 2 - 1
-    for given in (
+    for inputs in (
         DenoiserInputs(text, mask),
         DenoiserInputs(text, mask, picture, torch.tensor([10.0, 20.0])),
         DenoiserInputs(text.flip(0), mask.flip(0)),
     ):
-        on_gpu = given.map(lambda tensor: tensor.cuda())
+        on_gpu = inputs.map(lambda tensor: tensor.cuda())
         latents, time = torch.randn(2, 256, 16).cuda(), torch.rand(2).cuda()
         output = graphed(latents, time, on_gpu)
         expected = eager(latents, time, on_gpu)

@@ -7,13 +7,13 @@ import json
 import pytest
 
 from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorSignature, Variant
-from splatsmith.engines.diffsplat.catalogue import (
+from splatsmith.engines.diffsplat.published_checkpoints import (
     DIFFSPLAT,
     ELEVATION_PARAMETER,
     OPENRAIL_M,
     PIXART_CHECKPOINTS,
     SD15_CHECKPOINTS,
-    SD15_CONTROLS,
+    SD15_CONTROL_NETS,
     SD15_GSVAE,
     SD15_IMAGE,
     SD15_TEXT,
@@ -59,8 +59,8 @@ def test_what_is_optional_is_needed_when_it_is_chosen() -> None:
     estimated = needed(PIXART_CHECKPOINTS, IMAGE, **{ELEVATION_PARAMETER: True})
     assert "diffsplat-elevest" in estimated
     depth = needed(SD15_CHECKPOINTS, TEXT | {ConditionKind.DEPTH})
-    assert [c for c in SD15_CONTROLS.values() if c.id in depth] == [
-        SD15_CONTROLS[ConditionKind.DEPTH]
+    assert [c for c in SD15_CONTROL_NETS.values() if c.id in depth] == [
+        SD15_CONTROL_NETS[ConditionKind.DEPTH]
     ]
 
 

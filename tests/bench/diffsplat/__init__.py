@@ -1,4 +1,4 @@
-"""DiffSplat at full size with random weights, on a GPU: times, and memory at its peak."""
+"""DiffSplat at full size with random weights, on a GPU: times and peak memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 
 from tests.bench.figure import Figure
 
-from .measuring import measure_variant
-from .sizes import FULL
+from .engine_times import measure_variant
+from .full_sizes import FULL
 
 VARIANTS = ("sd15", "pixart-sigma", "sd35-medium")
 
 
 def figures() -> Iterator[Figure]:
-    """Nothing where there is no GPU: a CPU takes minutes for each."""
+    """None without a GPU: a CPU takes minutes for each."""
     if torch.cuda.is_available():
         for variant in VARIANTS:
             yield from measure_variant(variant, FULL, "cuda")

@@ -1,8 +1,8 @@
-"""Print the figures of some variants.
+"""Print some variants' figures.
 
     python -m tests.bench.diffsplat [VARIANT ...] [--tiny] [--device DEVICE] [--dtype NAME ...]
 
---tiny rehearses with small networks, on a CPU too.
+--tiny runs small networks, on a CPU too.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import replace
 from tests.backend.diffsplat.tiny_checkpoints import TINY
 
 from . import VARIANTS
-from .measuring import measure_variant
-from .sizes import FULL
+from .engine_times import measure_variant
+from .full_sizes import FULL
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,8 @@
-"""What DiffSplat can do."""
+"""DiffSplat's card, and the cameras that its networks were trained with."""
 
 from __future__ import annotations
+
+import math
 
 from ...contract.cards import (
     SEED,
@@ -11,23 +13,27 @@ from ...contract.cards import (
     ParameterType,
     Variant,
 )
-from .catalogue import (
+from .base_models import DIFFUSION_SOLVERS, FLOW_SOLVERS
+from .published_checkpoints import (
     ELEVATION_PARAMETER,
     PIXART_CHECKPOINTS,
     SD15_CHECKPOINTS,
     SD35_CHECKPOINTS,
     T5_PARAMETER,
 )
-from .variants import DIFFUSION_SOLVERS, FLOW_SOLVERS
-from .viewpoints import DISTANCE, FOV
+
+AZIMUTHS = (0.0, 90.0, 180.0, 270.0)  # degrees, of the four views
+DISTANCE = 1.4
+FOCAL = 1422.222 / 1024  # of the image's side
+FOV = math.degrees(2 * math.atan(0.5 / FOCAL))
 
 OWN = "default"  # the variant's own choice
 SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
-MEMORIES = ("auto", "fast", "small")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")  # see nn.precision
+MEMORY_MODES = ("auto", "fast", "small")  # see nn.offload
 PREPARATIONS = ("fine", "published")
 
-WORDS_AND_PICTURES = (ConditionKind.TEXT, ConditionKind.IMAGE)
+TEXT_AND_IMAGE = (ConditionKind.TEXT, ConditionKind.IMAGE)
 MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 
 SAMPLING = (
@@ -161,10 +167,10 @@ COMPUTING = (
     ParameterSpec(
         "memory",
         ParameterType.CHOICE,
-        MEMORIES[0],
+        MEMORY_MODES[0],
         "Fast keeps all networks on the GPU; small only the one at work.",
         "Memory",
-        choices=MEMORIES,
+        choices=MEMORY_MODES,
     ),
 )
 
@@ -177,7 +183,7 @@ CARD = EngineCard(
         Variant(
             "sd15",
             "Stable Diffusion 1.5",
-            (*WORDS_AND_PICTURES, *MAPS),
+            (*TEXT_AND_IMAGE, *MAPS),
             mutually_exclusive=(ConditionKind.IMAGE, *MAPS),
             checkpoints=SD15_CHECKPOINTS,
             memory_bytes={
@@ -189,14 +195,14 @@ CARD = EngineCard(
         Variant(
             "pixart-sigma",
             "PixArt-Sigma",
-            WORDS_AND_PICTURES,
+            TEXT_AND_IMAGE,
             checkpoints=PIXART_CHECKPOINTS,
             memory_bytes={"bfloat16": 9_700_000_000},
         ),
         Variant(
             "sd35-medium",
             "Stable Diffusion 3.5 Medium",
-            WORDS_AND_PICTURES,
+            TEXT_AND_IMAGE,
             checkpoints=SD35_CHECKPOINTS,
             memory_bytes={"bfloat16": 4_700_000_000},
         ),

@@ -1,11 +1,11 @@
-"""DiffSplat's denoisers: the stock networks of three image models, seeing all views at once.
+"""DiffSplat's denoisers: the networks of three image models, applied to all views jointly.
 
-Self-attention runs over the tokens of all views of an object together; nothing else differs from
-the base models but the number of input channels. All take
+Self-attention runs over the tokens of all views of an object; besides it only the number of input
+channels differs from the base models. All take
 
-    sample [B V, C, h, w]   views of one object adjacent
-    time   []               diffusion time, 0..1000, on the sample's device
-    text   Text             of batch B, the same for all views
+    sample [B V, C, h, w]     views of one object adjacent
+    time   []                 diffusion timestep, 0..1000, on the sample's device
+    text   TextEmbeddings     of batch B, the same for all views
 
 and return their prediction [B V, latent channels, h, w].
 """
@@ -26,12 +26,12 @@ from torch import Tensor, nn
 
 from ...nn.diffusers_config import Config, from_config
 
-Stock = UNet2DConditionModel | PixArtTransformer2DModel | SD3Transformer2DModel
+BaseNetwork = UNet2DConditionModel | PixArtTransformer2DModel | SD3Transformer2DModel
 
 
 @dataclass(frozen=True)
-class Text:
-    """A prompt's features; `mask` (1 = a token) and `pooled` where the base model has them."""
+class TextEmbeddings:
+    """Encoded prompts; `mask` (1 = a token) and `pooled` where the base model has them."""
 
     tokens: Tensor  # [B, L, D]
     mask: Tensor | None = None  # [B, L]
@@ -40,10 +40,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What a ControlNet adds to the U-Net's features."""
+    """A ControlNet's additions to the U-Net's features."""
 
     down: list[Tensor]
-    middle: Tensor
+    mid: Tensor
 
 
 class JointViewAttention(AttnProcessor2_0):
@@ -67,23 +67,23 @@ class JointViewAttention(AttnProcessor2_0):
 
 
 class MultiViewDenoiser(nn.Module, ABC):
-    """One of the stock networks, for `views` views an object."""
+    """A base model's network, for `views` views an object."""
 
-    stock: Stock
+    network: BaseNetwork
 
-    def __init__(self, stock: Stock, views: int) -> None:
+    def __init__(self, network: BaseNetwork, views: int) -> None:
         super().__init__()
-        self.stock = stock
+        self.network = network
         self.views = views
 
     @property
     def latent_size(self) -> int:
         """Latents along a view's side."""
-        return self.stock.config["sample_size"]
+        return self.network.config["sample_size"]
 
     @abstractmethod
     def forward(
-        self, sample: Tensor, time: Tensor, text: Text, residuals: Residuals | None = None
+        self, sample: Tensor, time: Tensor, text: TextEmbeddings, residuals: Residuals | None = None
     ) -> Tensor: ...
 
 
@@ -91,29 +91,29 @@ class MultiViewUNet(MultiViewDenoiser):
     """Of Stable Diffusion 1.5."""
 
     def forward(
-        self, sample: Tensor, time: Tensor, text: Text, residuals: Residuals | None = None
+        self, sample: Tensor, time: Tensor, text: TextEmbeddings, residuals: Residuals | None = None
     ) -> Tensor:
-        return self.stock(
+        return self.network(
             sample,
             time,
             _per_view(text.tokens, sample),
             down_block_additional_residuals=residuals and residuals.down,
-            mid_block_additional_residual=residuals and residuals.middle,
+            mid_block_additional_residual=residuals and residuals.mid,
             return_dict=False,
         )[0]
 
 
 class MultiViewPixArt(MultiViewDenoiser):
-    """Of PixArt-Sigma; its learned variance is not used."""
+    """Of PixArt-Sigma; its predicted variance is discarded."""
 
     def forward(
-        self, sample: Tensor, time: Tensor, text: Text, residuals: Residuals | None = None
+        self, sample: Tensor, time: Tensor, text: TextEmbeddings, residuals: Residuals | None = None
     ) -> Tensor:
         return self.with_variance(sample, time, text).chunk(2, dim=1)[0]
 
-    def with_variance(self, sample: Tensor, time: Tensor, text: Text) -> Tensor:
-        """The network's whole answer [B V, 2 x latent channels, h, w]."""
-        return self.stock(
+    def with_variance(self, sample: Tensor, time: Tensor, text: TextEmbeddings) -> Tensor:
+        """Prediction and variance [B V, 2 x latent channels, h, w]."""
+        return self.network(
             sample,
             _per_view(text.tokens, sample),
             timestep=time.expand(len(sample)),
@@ -124,21 +124,21 @@ class MultiViewPixArt(MultiViewDenoiser):
 
 
 class MultiViewSD3(MultiViewDenoiser):
-    """Of Stable Diffusion 3.5 medium: the views' tokens stand end to end, the text once."""
+    """Of Stable Diffusion 3.5 medium: the views' tokens are concatenated, the text occurs once."""
 
-    def __init__(self, stock: SD3Transformer2DModel, views: int) -> None:
-        super().__init__(stock, views)
-        stock.pos_embed.register_forward_hook(
-            lambda _module, _given, tokens: tokens.unflatten(0, (-1, views)).flatten(1, 2)
+    def __init__(self, network: SD3Transformer2DModel, views: int) -> None:
+        super().__init__(network, views)
+        network.pos_embed.register_forward_hook(
+            lambda _module, _args, tokens: tokens.unflatten(0, (-1, views)).flatten(1, 2)
         )
-        stock.proj_out.register_forward_hook(
-            lambda _module, _given, tokens: tokens.unflatten(1, (views, -1)).flatten(0, 1)
+        network.proj_out.register_forward_hook(
+            lambda _module, _args, tokens: tokens.unflatten(1, (views, -1)).flatten(0, 1)
         )
 
     def forward(
-        self, sample: Tensor, time: Tensor, text: Text, residuals: Residuals | None = None
+        self, sample: Tensor, time: Tensor, text: TextEmbeddings, residuals: Residuals | None = None
     ) -> Tensor:
-        return self.stock(
+        return self.network(
             sample,
             encoder_hidden_states=text.tokens,
             pooled_projections=text.pooled,
@@ -148,107 +148,105 @@ class MultiViewSD3(MultiViewDenoiser):
 
 
 class MultiViewControlNet(nn.Module):
-    """The U-Net's encoder once more, told of a picture; for the views' U-Net alone."""
+    """A ControlNet (Zhang et al. 2023) for the multi-view U-Net."""
 
-    stock: ControlNetModel
+    network: ControlNetModel
 
-    def __init__(self, stock: ControlNetModel, views: int) -> None:
+    def __init__(self, network: ControlNetModel, views: int) -> None:
         super().__init__()
-        self.stock = stock
+        self.network = network
         self.views = views
 
     def forward(
         self,
         sample: Tensor,
         time: Tensor,
-        text: Text,
-        pictures: Tensor,
+        text: TextEmbeddings,
+        control_images: Tensor,
         strength: Tensor,
-        guess: bool,
+        guess_mode: bool,
     ) -> Residuals:
-        """pictures [B V, 3, H, W], 0..1; `guess` fades the residuals towards the outer layers."""
-        down, middle = self.stock(
+        """control_images [B V, 3, H, W], 0..1; `guess_mode` attenuates the shallow residuals."""
+        down, mid = self.network(
             sample,
             time,
             _per_view(text.tokens, sample),
-            pictures,
+            control_images,
             conditioning_scale=strength,
-            guess_mode=guess,
+            guess_mode=guess_mode,
             return_dict=False,
         )
-        return Residuals(down, middle)
+        return Residuals(down, mid)
 
 
 def build_unet(config: Config, views: int) -> MultiViewUNet:
-    """From the published configuration or a stock one."""
-    stock = from_config(UNet2DConditionModel, config)
-    _join_views(stock, views)
-    return MultiViewUNet(stock, views)
+    """From DiffSplat's or diffusers' configuration."""
+    network = from_config(UNet2DConditionModel, config)
+    _use_joint_attention(network, views)
+    return MultiViewUNet(network, views)
 
 
 def build_pixart(config: Config, views: int) -> MultiViewPixArt:
-    """From the published configuration or a stock one."""
-    stock = from_config(PixArtTransformer2DModel, config)
-    # The positions are computed and in no checkpoint: also of a network without data they are real.
+    """From DiffSplat's or diffusers' configuration."""
+    network = from_config(PixArtTransformer2DModel, config)
+    # Computed and in no checkpoint: real values even when the network is built on "meta".
     with torch.device("cpu"):
-        positions = _pixart_positions(stock)
-    stock.pos_embed.register_buffer("pos_embed", positions, persistent=False)
-    _join_views(stock, views)
-    return MultiViewPixArt(stock, views)
+        pos_embed = _pixart_pos_embed(network)
+    network.pos_embed.register_buffer("pos_embed", pos_embed, persistent=False)
+    _use_joint_attention(network, views)
+    return MultiViewPixArt(network, views)
 
 
 def build_sd3(config: Config, views: int) -> MultiViewSD3:
-    """From the published configuration or a stock one."""
+    """From DiffSplat's or diffusers' configuration."""
     return MultiViewSD3(from_config(SD3Transformer2DModel, config), views)
 
 
 def build_control_net(
     unet: MultiViewUNet, embedding_channels: tuple[int, ...]
 ) -> MultiViewControlNet:
-    """Of the U-Net's own shape: the published ControlNets' configuration is that of another
-    network.
-    """
-    stock = from_config(
+    """With the U-Net's sizes: the published ControlNets' configuration is another network's."""
+    network = from_config(
         ControlNetModel,
-        unet.stock.config,
+        unet.network.config,
         conditioning_embedding_out_channels=embedding_channels,
     )
-    _join_views(stock, unet.views)
-    return MultiViewControlNet(stock, unet.views)
+    _use_joint_attention(network, unet.views)
+    return MultiViewControlNet(network, unet.views)
 
 
-def trim_positions(denoiser: MultiViewDenoiser) -> None:
-    """Keep of SD3's positions, made for pictures of any size, the middle ones that are used."""
-    if not isinstance(denoiser.stock, SD3Transformer2DModel):
+def crop_pos_embed(denoiser: MultiViewDenoiser) -> None:
+    """Reduce SD3's position embedding, made for images of any size, to the centre in use."""
+    if not isinstance(denoiser.network, SD3Transformer2DModel):
         return
-    embed, size = denoiser.stock.pos_embed, denoiser.latent_size
+    embed, size = denoiser.network.pos_embed, denoiser.latent_size
     embed.pos_embed = embed.cropped_pos_embed(size, size).clone()
     embed.pos_embed_max_size = size // embed.patch_size
 
 
 def _per_view(features: Tensor, sample: Tensor) -> Tensor:
-    """[B, ...] to [B V, ...]; what is there for every view already stays."""
+    """[B, ...] to [B V, ...]; unchanged if it has that batch size already."""
     return features.repeat_interleave(len(sample) // len(features), 0)
 
 
-def _join_views(stock: Stock | ControlNetModel, views: int) -> None:
+def _use_joint_attention(network: BaseNetwork | ControlNetModel, views: int) -> None:
     joint = JointViewAttention(views)
-    stock.set_attn_processor(
+    network.set_attn_processor(
         {
             name: joint if name.endswith("attn1.processor") else processor
-            for name, processor in stock.attn_processors.items()
+            for name, processor in network.attn_processors.items()
         }
     )
 
 
-def _pixart_positions(stock: PixArtTransformer2DModel) -> Tensor | None:
-    config = stock.config
+def _pixart_pos_embed(network: PixArtTransformer2DModel) -> Tensor | None:
+    config = network.config
     embed = PatchEmbed(
         height=config["sample_size"],
         width=config["sample_size"],
         patch_size=config["patch_size"],
         in_channels=config["in_channels"],
-        embed_dim=stock.inner_dim,
+        embed_dim=network.inner_dim,
         interpolation_scale=config["interpolation_scale"],
     )
     return embed.pos_embed

@@ -1,4 +1,4 @@
-"""Text, a picture or a map to Gaussians, by way of the latents of four views."""
+"""DiffSplat: text, a picture or a control map to Gaussians, by way of the latents of four views."""
 
 from __future__ import annotations
 
@@ -13,140 +13,145 @@ from ...diffusion.schedulers import Solver, make_solver
 from ...gaussians.gaussian_batch import to_cloud
 from ...memory import check_memory
 from ...nn.cuda_graphs import GraphedDenoiser
+from ...nn.offload import MemoryDemand, choose_offload, explain_out_of_memory
+from ...nn.precision import choose_precision
 from ...progress import Progress
 from ...weights import require
 from ..base import ConditioningCamera, EngineInputs, Generation
+from .base_models import BASE_MODELS, BaseModel
 from .cameras import camera_to_world, intrinsics
-from .card import CARD
+from .card import CARD, DISTANCE, FOV
 from .denoisers import MultiViewUNet
-from .image_conditions import look, tell
-from .loaded_networks import VIEWS, Networks, bytes_needed
-from .offload import Demand, choose_residence, told_when_full
-from .sampling import GuidedDenoiser, Told, draws_needed, sample
-from .settings import Settings, choose_precision, chosen_map, read_settings
-from .splat_images import read_gaussians
-from .text_conditions import Reading, read_prompts
-from .variants import FAMILIES, Family
-from .viewpoints import DISTANCE, FOV
+from .gsvae import to_gaussians
+from .image_conditions import build_denoiser_inputs, map_kind, prepare_image_condition
+from .networks import VIEWS, Networks, memory_bytes_of
+from .sampling import DenoiserInputs, GuidedDenoiser, noise_draws, sample
+from .settings import Settings, read_settings
+from .text_conditions import TextCondition, encode_prompts
 
-Denoise = Callable[[Tensor, Tensor, Told], Tensor]
+Denoiser = Callable[[Tensor, Tensor, DenoiserInputs], Tensor]
 
 
 class DiffSplat:
-    """One variant; see the card. Its networks are loaded when a job first needs them."""
+    """One variant. Its networks are loaded when a job first needs them."""
 
-    def __init__(self, family: Family, device: str) -> None:
-        self._family = family
+    def __init__(self, base_model: BaseModel, device: str) -> None:
+        self._base_model = base_model
         self._device = device
         self._networks: Networks | None = None
-        self._guided: tuple[GuidedDenoiser, Denoise] | None = None
-        self._reading: Reading | None = None
+        self._guided: tuple[GuidedDenoiser, Denoiser] | None = None
+        self._text: TextCondition | None = None
 
     @torch.inference_mode()
     def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
-        """Read the prompt, look at the picture, sample the views' latents, decode them.
+        """Encode the prompt and the picture, sample the views' latents, decode them.
 
         Raises:
-            InvalidRequest, UnreadablePicture: what was given does not go together.
+            InvalidRequest, UnreadablePicture: the inputs are incompatible or unusable.
             WeightsMissing, WeightsDamaged, OutOfMemory: what the names say.
         """
-        settings = read_settings(inputs, self._family)
-        demand = self._demand(inputs, settings)
-        networks = self._loaded(settings, demand)
-        with told_when_full(networks.residence, demand):
-            return self._make(inputs, settings, networks, progress)
+        settings = read_settings(inputs, self._base_model)
+        demand = self._memory_demand(inputs, settings)
+        networks = self._networks_for(settings, demand)
+        with explain_out_of_memory(networks.offload, demand):
+            return self._generate(inputs, settings, networks, progress)
 
-    def _make(
+    def _generate(
         self, inputs: EngineInputs, settings: Settings, networks: Networks, progress: Progress
     ) -> Generation:
         steps = settings.steps + 2
         progress.step(0, steps)
-        reading = self._read(inputs.prompt, settings, networks)
+        text = self._encode_text(inputs.prompt, settings, networks)
         progress.step(1, steps)
-        guided, denoise = self._denoiser(inputs, networks)
-        size = guided.network.latent_size
-        seen = look(inputs, settings, networks, size)
-        told = tell(reading.text, seen, settings, size)
-        solver = self._solver(settings, networks, has_picture=seen.picture is not None)
-        noise = self._noise(settings.seed, draws_needed(solver), networks, size)
-        with networks.residence.at_work(guided):
+        guided, denoiser = self._guided_denoiser(inputs, networks)
+        size = guided.denoiser.latent_size
+        image = prepare_image_condition(inputs, settings, networks, size)
+        conditioning = build_denoiser_inputs(text.embeddings, image, settings, size)
+        solver = self._solver(settings, networks, has_picture=image.picture is not None)
+        noise = self._noise(settings.seed, noise_draws(solver), networks, size)
+        with networks.offload.on_device(guided):
             latents = sample(
-                denoise, told, solver, noise, lambda done: progress.step(1 + done, steps)
+                denoiser, conditioning, solver, noise, lambda done: progress.step(1 + done, steps)
             )
-        cloud = self._decode(latents, seen.elevation, settings.opacity_threshold, networks)
+        cloud = self._decode(latents, image.elevation, settings.opacity_threshold, networks)
         progress.step(steps, steps)
-        camera = ConditioningCamera(seen.elevation, DISTANCE, FOV)
-        return Generation(cloud, camera, notes=reading.notes)
+        camera = ConditioningCamera(image.elevation, DISTANCE, FOV)
+        return Generation(cloud, camera, notes=text.notes)
 
-    def _demand(self, inputs: EngineInputs, settings: Settings) -> Demand:
-        """The memory for the networks that the request needs; all of them must be here."""
+    def _memory_demand(self, inputs: EngineInputs, settings: Settings) -> MemoryDemand:
+        """Of the networks that the request needs, all of which must be on this machine."""
         given = frozenset({*inputs.pictures, ConditionKind.TEXT})
-        variant = CARD.variant(self._family.id)
+        variant = CARD.variant(self._base_model.id)
         checkpoints = variant.required_checkpoints(given, inputs.parameters)
         require(checkpoints)
         dtype = choose_precision(settings.precision, self._device)
-        sizes = [bytes_needed(each, dtype) for each in checkpoints]
-        seen = variant.memory_bytes.get(str(dtype).removeprefix("torch."), 0)
-        return Demand(sum(sizes), max(seen, *sizes))
+        sizes = [memory_bytes_of(each, dtype) for each in checkpoints]
+        measured = variant.memory_bytes.get(str(dtype).removeprefix("torch."), 0)
+        least = {each.id: min(each.memory_bytes.values()) for each in CARD.variants}
+        return MemoryDemand(sum(sizes), max(measured, *sizes), least)
 
-    def _loaded(self, settings: Settings, demand: Demand) -> Networks:
-        """The networks, or the place for them, in the precision and memory that were chosen."""
+    def _networks_for(self, settings: Settings, demand: MemoryDemand) -> Networks:
+        """Those of the last job, unless precision or offload differ."""
         dtype = choose_precision(settings.precision, self._device)
-        residence = choose_residence(settings.memory, self._device, demand)
-        kept = self._networks
-        if kept is None or (kept.dtype, kept.residence) != (dtype, residence):
-            self._networks = self._guided = self._reading = None
-            if residence.home == "cpu":
-                check_memory(demand.kept, "The networks", "Use bfloat16, or a smaller variant.")
-            self._networks = kept = Networks(self._family, dtype, residence)
-        return kept
+        offload = choose_offload(settings.memory, self._device, demand)
+        networks = self._networks
+        if networks is None or (networks.dtype, networks.offload) != (dtype, offload):
+            self._networks = self._guided = self._text = None
+            if offload.load_device == "cpu":
+                remedy = "Use bfloat16, or a smaller variant."
+                check_memory(demand.resident, "The networks", remedy)
+            self._networks = networks = Networks(self._base_model, dtype, offload)
+        return networks
 
-    def _read(self, prompt: str, settings: Settings, networks: Networks) -> Reading:
-        """The last prompt's reading is kept: a batch may try it with many seeds."""
+    def _encode_text(self, prompt: str, settings: Settings, networks: Networks) -> TextCondition:
+        """The last result is cached: a batch may use one prompt with many seeds."""
         prompts = (settings.negative_prompt, prompt)[settings.guidance <= 1 :]
-        kept = self._reading
-        if kept is None or (kept.prompts, kept.t5) != (prompts, settings.t5):
-            self._reading = kept = read_prompts(prompts, settings.t5, self._family, networks)
-        return kept
+        cached = self._text
+        if cached is None or (cached.prompts, cached.t5) != (prompts, settings.t5):
+            cached = encode_prompts(prompts, settings.t5, self._base_model, networks)
+            self._text = cached
+        return cached
 
-    def _denoiser(self, inputs: EngineInputs, networks: Networks) -> tuple[GuidedDenoiser, Denoise]:
-        """The network that is sampled, and how it is called: where it stays, from a recording."""
-        network = networks.denoiser(ConditionKind.IMAGE in inputs.pictures)
-        kind, control_net = chosen_map(inputs), None
-        if kind and isinstance(network, MultiViewUNet):
-            control_net = networks.control_net(kind, network)
-        kept = self._guided
-        if kept is None or (kept[0].network, kept[0].control_net) != (network, control_net):
-            guided = GuidedDenoiser(network, control_net)
-            stays = networks.residence.stays and self._device != "cpu"
-            self._guided = kept = guided, GraphedDenoiser(guided) if stays else guided
-        return kept
+    def _guided_denoiser(
+        self, inputs: EngineInputs, networks: Networks
+    ) -> tuple[GuidedDenoiser, Denoiser]:
+        """The guided denoiser, and the same as CUDA graphs where it stays on the GPU."""
+        denoiser = networks.denoiser(ConditionKind.IMAGE in inputs.pictures)
+        kind, control_net = map_kind(inputs), None
+        if kind and isinstance(denoiser, MultiViewUNet):
+            control_net = networks.control_net(kind, denoiser)
+        cached = self._guided
+        if cached is None or (cached[0].denoiser, cached[0].control_net) != (denoiser, control_net):
+            guided = GuidedDenoiser(denoiser, control_net)
+            uses_graphs = networks.offload.stays and self._device != "cpu"
+            self._guided = cached = guided, GraphedDenoiser(guided) if uses_graphs else guided
+        return cached
 
     def _solver(self, settings: Settings, networks: Networks, has_picture: bool) -> Solver:
-        prediction = self._family.predictions[has_picture]
-        base = networks.scheduler_config()
-        return make_solver(settings.scheduler, base, prediction, settings.steps, settings.eta)
+        prediction_type = self._base_model.prediction_types[has_picture]
+        config = networks.scheduler_config()
+        return make_solver(
+            settings.scheduler, config, prediction_type, settings.steps, settings.eta
+        )
 
     def _noise(self, seed: int, draws: int, networks: Networks, size: int) -> Tensor:
         """[draws, V, C, h, w], drawn on the CPU: a seed gives the same on every device."""
         channels = networks.gsvae().latent_channels
-        randomness = torch.Generator().manual_seed(seed)
-        return torch.randn(draws, VIEWS, channels, size, size, generator=randomness).to(
-            self._device
-        )
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(draws, VIEWS, channels, size, size, generator=generator).to(self._device)
 
     def _decode(
         self, latents: Tensor, elevation: float, threshold: float, networks: Networks
     ) -> GaussianCloud:
         gsvae = networks.gsvae()
-        with networks.residence.at_work(gsvae):
-            together = networks.residence.stays and self._device != "cpu"
-            images = gsvae.decode_views(latents, together)
+        with networks.offload.on_device(gsvae):
+            batched = networks.offload.stays and self._device != "cpu"
+            images = gsvae.decode_views(latents, batched)
         cameras = camera_to_world(elevation).to(images.device)
-        splats = read_gaussians(images, cameras, intrinsics(VIEWS).to(images.device), threshold)
-        return to_cloud(splats, threshold)
+        gaussians = to_gaussians(images, cameras, intrinsics(VIEWS).to(images.device), threshold)
+        return to_cloud(gaussians, threshold)
 
 
 def load(variant: str, device: str) -> DiffSplat:
     """The engine's variant on `device`."""
-    return DiffSplat(FAMILIES[variant], device)
+    return DiffSplat(BASE_MODELS[variant], device)

@@ -1,28 +1,28 @@
-"""What the denoiser is shown besides the text: a picture or a map, and where the cameras stand."""
+"""The condition picture or control map, and the cameras, as the denoiser's inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from ...contract.cards import ConditionKind
 from ..base import EngineInputs
-from .cameras import camera_to_world, intrinsics, plucker_maps, shrink_maps
-from .control_maps import show_map
-from .denoisers import Text
-from .image_encoder import encode_picture
-from .image_preparation import show_control, show_picture
-from .loaded_networks import VIEWS, Networks
-from .sampling import Told, guidance_weights
-from .settings import Settings, chosen_map
+from .cameras import camera_to_world, intrinsics, plucker_rays, resize_rays
+from .card import MAPS
+from .denoisers import TextEmbeddings
+from .image_preparation import control_views, prepare_map, prepare_picture
+from .networks import VIEWS, Networks
+from .sampling import DenoiserInputs, guidance_weights
+from .settings import Settings
 
-PIXELS = 8  # of a splat image, or a picture, along a latent's side
+PIXELS_PER_LATENT = 8  # along a side, of splat images and pictures
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageCondition:
     """elevation: of the cameras, degrees.
 
     picture: [1, C, h, w] latents.
@@ -34,48 +34,66 @@ class Seen:
     control: Tensor | None = None
 
 
-def look(inputs: EngineInputs, settings: Settings, networks: Networks, size: int) -> Seen:
-    """At the picture or the map, for latents of `size` a side.
+def map_kind(inputs: EngineInputs) -> ConditionKind | None:
+    """Of the control map given: depth, normal or canny; the card allows only one."""
+    return next((kind for kind in MAPS if kind in inputs.pictures), None)
+
+
+def prepare_image_condition(
+    inputs: EngineInputs, settings: Settings, networks: Networks, size: int
+) -> ImageCondition:
+    """Encode the picture, or prepare the map, for latents of side `size`.
 
     Raises:
         UnreadablePicture: there is no object in it.
         WeightsMissing, WeightsDamaged: what the names say.
     """
-    pixels = size * PIXELS
-    if kind := chosen_map(inputs):
-        return Seen(settings.elevation, control=show_map(kind, inputs.pictures[kind], pixels))
-    if ConditionKind.IMAGE not in inputs.pictures:
-        return Seen(settings.elevation)
-    cutout = inputs.pictures[ConditionKind.IMAGE]
-    picture = show_picture(cutout, pixels, settings.preparation).to(networks.residence.device)
+    pixels = size * PIXELS_PER_LATENT
+    if kind := map_kind(inputs):
+        control = prepare_map(kind, inputs.pictures[kind], pixels)
+        return ImageCondition(settings.elevation, control=control)
+    cutout = inputs.pictures.get(ConditionKind.IMAGE)
+    if cutout is None:
+        return ImageCondition(settings.elevation)
+    picture = prepare_picture(cutout, pixels, settings.preparation).to(networks.offload.device)
     elevation = settings.elevation
     if settings.estimate_elevation:
         elevest = networks.elevest()
-        with networks.residence.at_work(elevest):
+        with networks.offload.on_device(elevest):
             elevation = float(elevest(picture).elevation)
-    encoder = networks.picture_encoder()
-    with networks.residence.at_work(encoder):
-        return Seen(elevation, picture=encode_picture(encoder, picture))
+    encoder = networks.image_encoder()
+    with networks.offload.on_device(encoder):
+        return ImageCondition(elevation, picture=encode_image(encoder, picture))
 
 
-def tell(text: Text, seen: Seen, settings: Settings, size: int) -> Told:
-    """All that the denoiser is told, for latents of `size` a side, on the text's device."""
-    cameras, pixels = camera_to_world(seen.elevation), size * PIXELS
-    rays = shrink_maps(plucker_maps(cameras, intrinsics(VIEWS), pixels, pixels), size)
-    if seen.picture is not None:  # taken by the front camera
+def encode_image(encoder: AutoencoderKL, picture: Tensor) -> Tensor:
+    """[1, 3, H, W] in 0..1 to latents [1, C, h, w]: the posterior's mode, scaled.
+
+    Never shifted, though Stable Diffusion 3's latents are: as in the published program.
+    """
+    posterior = encoder.encode(2 * picture - 1, return_dict=False)[0]
+    return posterior.mode() * encoder.config["scaling_factor"]
+
+
+def build_denoiser_inputs(
+    text: TextEmbeddings, image: ImageCondition, settings: Settings, size: int
+) -> DenoiserInputs:
+    """For latents of side `size`, on the text's device."""
+    cameras, pixels = camera_to_world(image.elevation), size * PIXELS_PER_LATENT
+    rays = resize_rays(plucker_rays(cameras, intrinsics(VIEWS), pixels, pixels), size)
+    if image.picture is not None:  # taken by the front camera
         rays = torch.cat([rays[:1], rays])
-    control = None if seen.control is None else show_control(seen.control, VIEWS)
-    told = Told(
+    control = None if image.control is None else control_views(image.control, VIEWS)
+    minimum = settings.least_guidance if settings.triangle else None
+    inputs = DenoiserInputs(
         text.tokens,
         rays,
         text.mask,
         text.pooled,
-        guidance_weights(
-            settings.guidance, VIEWS, settings.least_guidance if settings.triangle else None
-        ),
-        seen.picture,
+        guidance_weights(settings.guidance, VIEWS, minimum),
+        image.picture,
         None if control is None else control.to(text.tokens.dtype),
         torch.tensor(settings.control_strength),
         settings.guess,
     )
-    return told.map(lambda tensor: tensor.to(text.tokens.device))
+    return inputs.map(lambda tensor: tensor.to(text.tokens.device))

@@ -1,7 +1,7 @@
-"""From noise to the latents of four views, guided by text, a picture, a map.
+"""The guided denoiser, and sampling the views' latents with it.
 
-Batches are [untold, told] where there is guidance, else [told]; within them, a picture given as
-a condition is a view of its own before the generated ones.
+Batches are [unconditional, conditional] with classifier-free guidance, else [conditional]. A
+conditioning picture is one more view before the generated ones.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 from ...diffusion.schedulers import Solver
 from ...nn.cuda_graphs import GraphInputs
-from .denoisers import MultiViewControlNet, MultiViewDenoiser, Residuals, Text
+from .denoisers import MultiViewControlNet, MultiViewDenoiser, Residuals, TextEmbeddings
 
 
 @dataclass(frozen=True)
-class Told(GraphInputs):
-    """What the denoiser is told, the same at every step. V' counts the condition view too.
+class DenoiserInputs(GraphInputs):
+    """The conditioning, constant over the steps. V generated views; V' with the condition view.
 
-    tokens, mask, pooled: the text of batch B, see networks.Text.
-    rays: [V', 6, h, w] Plücker maps.
-    weights: [V, 1, 1, 1] guidance of each view; None without guidance, then B is 1, else 2.
-    picture: [1, C, h, w] the condition view's clean latents.
-    control: [V', 3, H, W] the ControlNet's pictures, 0..1, with its strength [] and whether it
-        is to guess: not to be told the text's absence.
+    tokens, mask, pooled: text of batch B, see denoisers.TextEmbeddings.
+    rays: [V', 6, h, w] Plücker rays.
+    weights: [V, 1, 1, 1] guidance of each view; None without guidance. B is 2, or 1 without.
+    picture: [1, C, h, w] clean latents of the condition view.
+    control: [V', 3, H, W] the ControlNet's images, 0..1; strength: [], their weight;
+        guess: evaluate the ControlNet for the conditional half of the batch only.
     """
 
     tokens: Tensor
@@ -44,100 +44,108 @@ class Told(GraphInputs):
         return len(self.tokens)
 
     @property
-    def text(self) -> Text:
-        return Text(self.tokens, self.mask, self.pooled)
+    def text(self) -> TextEmbeddings:
+        return TextEmbeddings(self.tokens, self.mask, self.pooled)
 
 
 class GuidedDenoiser(nn.Module):
-    """One evaluation: the prediction for the generated views [V, C, h, w], in float32."""
+    """Denoiser, ControlNet and guidance: one evaluation predicts [V, C, h, w] in float32."""
 
     def __init__(
-        self, network: MultiViewDenoiser, control_net: MultiViewControlNet | None = None
+        self, denoiser: MultiViewDenoiser, control_net: MultiViewControlNet | None = None
     ) -> None:
         super().__init__()
-        self.network = network
+        self.denoiser = denoiser
         self.control_net = control_net
 
-    def forward(self, latents: Tensor, time: Tensor, told: Told) -> Tensor:
-        inputs = self._inputs(latents, told).to(told.tokens.dtype)
-        residuals = self._residuals(inputs, time, told)
-        predicted = self.network(inputs, time, told.text, residuals).float()
-        views = predicted.unflatten(0, (told.batch, -1))[:, -len(latents) :]
-        if told.weights is None:
+    def forward(self, latents: Tensor, time: Tensor, inputs: DenoiserInputs) -> Tensor:
+        sample = self._concatenate(latents, inputs).to(inputs.tokens.dtype)
+        residuals = self._residuals(sample, time, inputs)
+        predicted = self.denoiser(sample, time, inputs.text, residuals).float()
+        views = predicted.unflatten(0, (inputs.batch, -1))[:, -len(latents) :]
+        if inputs.weights is None:
             return views[0]
-        untold, all_told = views
-        return untold + told.weights * (all_told - untold)
+        unconditional, conditional = views
+        return unconditional + inputs.weights * (conditional - unconditional)
 
-    def _inputs(self, latents: Tensor, told: Told) -> Tensor:
-        """[B V', C + 6 (+ 1), h, w]: latents, rays and, with a picture, which view is noisy."""
-        rays = told.rays
-        if told.picture is None:
-            return torch.cat([latents, rays], 1).repeat(told.batch, 1, 1, 1)
-        noisy = torch.ones_like(rays[:, :1])
-        noisy[0] = 0
-        known = [torch.zeros_like(told.picture)] * (told.batch - 1) + [told.picture]
+    def _concatenate(self, latents: Tensor, inputs: DenoiserInputs) -> Tensor:
+        """[B V', C + 6 (+ 1), h, w]: latents, rays and, with a picture, the mask of noisy views.
+
+        The unconditional half sees zeros in place of the picture.
+        """
+        rays = inputs.rays
+        if inputs.picture is None:
+            return torch.cat([latents, rays], 1).repeat(inputs.batch, 1, 1, 1)
+        is_noisy = torch.ones_like(rays[:, :1])
+        is_noisy[0] = 0
+        pictures = [torch.zeros_like(inputs.picture)] * (inputs.batch - 1) + [inputs.picture]
         return torch.cat(
-            [torch.cat([torch.cat([view, latents]), rays, noisy], 1) for view in known]
+            [torch.cat([torch.cat([view, latents]), rays, is_noisy], 1) for view in pictures]
         )
 
-    def _residuals(self, inputs: Tensor, time: Tensor, told: Told) -> Residuals | None:
-        if self.control_net is None or told.control is None or told.strength is None:
+    def _residuals(self, sample: Tensor, time: Tensor, inputs: DenoiserInputs) -> Residuals | None:
+        if self.control_net is None or inputs.control is None or inputs.strength is None:
             return None
-        if not told.guess:
-            pictures = told.control.repeat(told.batch, 1, 1, 1)
-            return self.control_net(inputs, time, told.text, pictures, told.strength, False)
-        views = len(told.control)
-        text = Text(told.tokens[-1:])
-        guessed = self.control_net(inputs[-views:], time, text, told.control, told.strength, True)
-        return guessed if told.batch == 1 else _silent_when_untold(guessed)
+        if not inputs.guess:
+            images = inputs.control.repeat(inputs.batch, 1, 1, 1)
+            return self.control_net(sample, time, inputs.text, images, inputs.strength, False)
+        views = len(inputs.control)
+        text = TextEmbeddings(inputs.tokens[-1:])
+        residuals = self.control_net(
+            sample[-views:], time, text, inputs.control, inputs.strength, True
+        )
+        return residuals if inputs.batch == 1 else _zero_unconditional(residuals)
 
 
 def sample(
-    denoise: Callable[[Tensor, Tensor, Told], Tensor],
-    told: Told,
+    denoise: Callable[[Tensor, Tensor, DenoiserInputs], Tensor],
+    inputs: DenoiserInputs,
     solver: Solver,
     noise: Tensor,
-    after_step: Callable[[int], None],
+    on_step: Callable[[int], None],
 ) -> Tensor:
     """Solve from noise to latents [V, C, h, w].
 
     Args:
-        noise: [1 + draws, V, C, h, w], unit variance: the start, and a draw for every step if the
-            solver is random.
-        after_step: hears 1, 2, ...
+        noise: [1 + draws, V, C, h, w], unit variance: the initial noise, then a draw for every
+            step if the solver is stochastic.
+        on_step: called with 1, 2, ...
     """
-    times = solver.timesteps.to(noise.device)
+    timesteps = solver.timesteps.to(noise.device)
     latents = noise[0] * solver.initial_sigma
-    for step in range(len(times)):
-        predicted = denoise(solver.scale_input(latents, step), times[step], told)
+    for step in range(len(timesteps)):
+        predicted = denoise(solver.scale_input(latents, step), timesteps[step], inputs)
         draw = noise[step + 1] if solver.is_stochastic else noise[0]
         latents = solver.step(predicted, step, latents, draw)
-        after_step(step + 1)
+        on_step(step + 1)
     return latents
 
 
-def draws_needed(solver: Solver) -> int:
-    """How many draws of noise `sample` takes."""
+def noise_draws(solver: Solver) -> int:
+    """The first dimension of `sample`'s noise."""
     return 1 + len(solver.timesteps) * solver.is_stochastic
 
 
-def guidance_weights(guidance: float, views: int, least: float | None = None) -> Tensor | None:
+def guidance_weights(guidance: float, views: int, minimum: float | None = None) -> Tensor | None:
     """[V, 1, 1, 1], or None for no guidance at all (1 or less).
 
-    With `least`, the "triangle": it rises from there to `guidance` halfway around the object and
-    falls again, so that the view of the picture keeps to the picture and the back is made up.
+    With `minimum`, "triangle" guidance: it rises linearly from there at the front to `guidance` at
+    the back and falls again, so that the front keeps to the picture.
     """
     if guidance <= 1:
         return None
-    if least is None:
+    if minimum is None:
         return torch.full((views, 1, 1, 1), guidance)
-    rising = torch.linspace(least, guidance, views // 2 + 1)
-    falling = torch.linspace(guidance, least, views - views // 2 + 1)[1:-1]
+    rising = torch.linspace(minimum, guidance, views // 2 + 1)
+    falling = torch.linspace(guidance, minimum, views - views // 2 + 1)[1:-1]
     return torch.cat([rising, falling])[:, None, None, None]
 
 
-def _silent_when_untold(told: Residuals) -> Residuals:
-    def double(residual: Tensor) -> Tensor:
+def _zero_unconditional(conditional: Residuals) -> Residuals:
+    """For a batch [unconditional, conditional]."""
+
+    def prepend_zeros(residual: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(residual), residual])
 
-    return Residuals([double(residual) for residual in told.down], double(told.middle))
+    down = [prepend_zeros(residual) for residual in conditional.down]
+    return Residuals(down, prepend_zeros(conditional.mid))

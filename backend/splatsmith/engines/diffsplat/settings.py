@@ -1,21 +1,19 @@
-"""A request's parameters, with the variant's own choices filled in."""
+"""A request's parameters, with the variant's own values filled in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
-
 from ...contract.cards import ConditionKind
 from ...contract.problems import InvalidRequest
 from ..base import EngineInputs
-from .card import MAPS, OWN
-from .variants import Family
+from .base_models import BaseModel
+from .card import OWN
 
 
 @dataclass(frozen=True)
 class Settings:
-    """See the card for what each means."""
+    """The card's parameters."""
 
     seed: int
     negative_prompt: str
@@ -35,52 +33,32 @@ class Settings:
     precision: str
     memory: str
 
-    def completed(self, family: Family, has_picture: bool) -> Settings:
-        """With the family's own steps, guidance and scheduler where none was chosen.
+    def completed(self, model: BaseModel, has_picture: bool) -> Settings:
+        """With the base model's steps, guidance and scheduler where none was chosen.
 
         Raises:
-            InvalidRequest: the scheduler does not fit the family.
+            InvalidRequest: the scheduler does not fit the base model.
         """
-        own = family.picture_guidance if has_picture else family.guidance
-        scheduler = family.solvers[0] if self.scheduler == OWN else self.scheduler
-        if scheduler not in family.solvers:
+        guidance = model.image_guidance if has_picture else model.guidance
+        scheduler = model.solvers[0] if self.scheduler == OWN else self.scheduler
+        if scheduler not in model.solvers:
             raise InvalidRequest(
-                f"{family.id} has no scheduler {scheduler}.",
-                f"It has: {', '.join(family.solvers)}.",
+                f"{model.id} has no scheduler {scheduler}.",
+                f"It has: {', '.join(model.solvers)}.",
             )
         return replace(
             self,
-            steps=self.steps or family.steps,
-            guidance=self.guidance or own,
+            steps=self.steps or model.steps,
+            guidance=self.guidance or guidance,
             scheduler=scheduler,
         )
 
 
-def read_settings(inputs: EngineInputs, family: Family) -> Settings:
+def read_settings(inputs: EngineInputs, model: BaseModel) -> Settings:
     """The completed settings of a request.
 
     Raises:
         InvalidRequest: they contradict each other or the variant.
     """
     settings = Settings(**inputs.parameters)  # pyright: ignore[reportArgumentType]
-    return settings.completed(family, ConditionKind.IMAGE in inputs.pictures)
-
-
-def chosen_map(inputs: EngineInputs) -> ConditionKind | None:
-    """Which map is given: depth, normal, canny or none; the card makes them mutually exclusive."""
-    return next((each for each in MAPS if each in inputs.pictures), None)
-
-
-def choose_precision(wanted: str, device: str) -> torch.dtype:
-    """The networks' type on `device`.
-
-    Raises:
-        InvalidRequest: the CPU is asked for half precision of the kind it computes slowly.
-    """
-    if wanted != "auto":
-        if wanted == "float16" and device == "cpu":
-            raise InvalidRequest("A CPU cannot use float16 here.", "Use float32 or bfloat16.")
-        return getattr(torch, wanted)
-    if device == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+    return settings.completed(model, ConditionKind.IMAGE in inputs.pictures)

@@ -1,10 +1,10 @@
-"""The published networks' sizes."""
+"""Sizes of the published networks."""
 
 from __future__ import annotations
 
 import torch
 
-from splatsmith.engines.diffsplat.elevest import Shape
+from splatsmith.engines.diffsplat.elevest import ElevEstConfig
 from tests.backend.diffsplat.tiny_checkpoints import PIXART, SD3, UNET, Config, Sizes
 
 
@@ -64,10 +64,10 @@ FULL = Sizes(
     t5={"pixart": T5_XXL, "sd3": T5_XXL},
     embedding=(16, 32, 96, 256),
     gsvae=(128, 256, 512, 512),
-    pictures=(128, 256, 512, 512),
+    image_vae=(128, 256, 512, 512),
     layers=2,
-    picture_groups=32,
-    elevest=Shape(),
+    image_vae_groups=32,
+    elevest=ElevEstConfig(),
     device="cuda",
     text_dtype=torch.bfloat16,
 )

@@ -1,7 +1,7 @@
-"""DiffSplat's published checkpoints and the parts of the base models that it runs with.
+"""DiffSplat's published checkpoints, and the parts of the base models that it needs.
 
-Sizes are estimates from the numbers of parameters; the hub says the true ones. Networks derived
-from a base model stand under that model's licence beside their own, MIT.
+Sizes are estimates from the numbers of parameters; the hub has the exact ones. Networks derived
+from a base model are under that model's licence beside their own, MIT.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ STABILITY_COMMUNITY = Licence(
     must_accept=True,
 )
 
-TEXT_ALONE = Requirement(without=(ConditionKind.IMAGE,))
-WITH_PICTURE = Requirement(given=(ConditionKind.IMAGE,))
+TEXT_ONLY = Requirement(without=(ConditionKind.IMAGE,))
+WITH_IMAGE = Requirement(given=(ConditionKind.IMAGE,))
 
-SMALL = 2_000  # bytes of a config.json
-CLIP_TOKENIZER = 1_600_000
-T5_TOKENIZER = 800_000
+CONFIG_SIZE = 2_000  # bytes of a config.json, about
+CLIP_TOKENIZER_SIZE = 1_600_000
+T5_TOKENIZER_SIZE = 800_000
 
 
 def _denoiser(
@@ -54,7 +54,7 @@ def _denoiser(
     """A U-Net or a transformer of the official repository, in one file or in shards."""
     folder = f"{tag}/checkpoints/013020/{kind}_ema"
     return (
-        CheckpointFile(f"{folder}/*.json", SMALL),
+        CheckpointFile(f"{folder}/*.json", CONFIG_SIZE),
         CheckpointFile(
             f"{folder}/diffusion_pytorch_model*.safetensors", size, signatures=(signature,)
         ),
@@ -70,7 +70,7 @@ def _control_net(condition: ConditionKind) -> Checkpoint:
     return Checkpoint(
         id=f"diffsplat-sd15-{condition}",
         title=f"DiffSplat SD1.5 ControlNet, {condition}",
-        # Its config.json is that of another network: it is left where it is.
+        # Without its config.json, which describes another network.
         files=(
             CheckpointFile(
                 f"{folder}/diffusion_pytorch_model.safetensors",
@@ -84,8 +84,8 @@ def _control_net(condition: ConditionKind) -> Checkpoint:
     )
 
 
-def _decoder(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint:
-    """A GSVAE; its encoder and its tiny decoder are in the file, and not used."""
+def _gsvae(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint:
+    """A GSVAE; the encoder and the tiny decoder in its file are not used."""
     signatures = (
         TensorSignature("vae.decoder.conv_in.weight", (512, latent_channels, 3, 3)),
         TensorSignature("vae.decoder.conv_out.weight", (12, 128, 3, 3)),
@@ -103,14 +103,14 @@ def _decoder(name: str, tag: str, step: str, latent_channels: int) -> Checkpoint
     )
 
 
-def _encoder_files(latent_channels: int, size: int) -> tuple[CheckpointFile, ...]:
-    """A base model's image VAE, of which pictures need the encoder."""
+def _vae_files(latent_channels: int, size: int) -> tuple[CheckpointFile, ...]:
+    """A base model's image VAE; only its encoder is used."""
     signatures = (
         TensorSignature("encoder.conv_in.weight", (128, 3, 3, 3)),
         TensorSignature("decoder.conv_in.weight", (512, latent_channels, 3, 3)),
     )
     return (
-        CheckpointFile("vae/config.json", SMALL),
+        CheckpointFile("vae/config.json", CONFIG_SIZE),
         CheckpointFile("vae/diffusion_pytorch_model.safetensors", size, signatures=signatures),
     )
 
@@ -126,7 +126,7 @@ SD15_TEXT = Checkpoint(
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    requirement=TEXT_ALONE,
+    requirement=TEXT_ONLY,
 )
 SD15_IMAGE = Checkpoint(
     id="diffsplat-sd15-image",
@@ -139,20 +139,20 @@ SD15_IMAGE = Checkpoint(
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
-SD15_CONTROLS = {
+SD15_CONTROL_NETS = {
     condition: _control_net(condition)
     for condition in (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 }
-SD15_GSVAE = _decoder("sd", "gsvae_gobj265k_sd", "*", 4)
-SD15_WORDS = Checkpoint(
+SD15_GSVAE = _gsvae("sd", "gsvae_gobj265k_sd", "*", 4)
+SD15_TEXT_ENCODER = Checkpoint(
     id="sd15-text-encoder",
     title="Stable Diffusion 1.5 text encoder (CLIP-L)",
     files=(
-        CheckpointFile("tokenizer/*", CLIP_TOKENIZER),
-        CheckpointFile("scheduler/scheduler_config.json", SMALL),
-        CheckpointFile("text_encoder/config.json", SMALL),
+        CheckpointFile("tokenizer/*", CLIP_TOKENIZER_SIZE),
+        CheckpointFile("scheduler/scheduler_config.json", CONFIG_SIZE),
+        CheckpointFile("text_encoder/config.json", CONFIG_SIZE),
         CheckpointFile(
             "text_encoder/model.fp16.safetensors",
             246_000_000,
@@ -164,13 +164,13 @@ SD15_WORDS = Checkpoint(
     licence=OPENRAIL_M,
     repository=SD15,
 )
-SD15_PICTURES = Checkpoint(
+SD15_VAE = Checkpoint(
     id="sd15-vae",
     title="Stable Diffusion 1.5 image encoder",
-    files=_encoder_files(4, 335_000_000),
+    files=_vae_files(4, 335_000_000),
     licence=OPENRAIL_M,
     repository=SD15,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
 
 PIXART_TEXT = Checkpoint(
@@ -184,7 +184,7 @@ PIXART_TEXT = Checkpoint(
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    requirement=TEXT_ALONE,
+    requirement=TEXT_ONLY,
 )
 PIXART_IMAGE = Checkpoint(
     id="diffsplat-pixart-sigma-image",
@@ -197,16 +197,16 @@ PIXART_IMAGE = Checkpoint(
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
-PIXART_GSVAE = _decoder("sdxl", "gsvae_gobj265k_sdxl_fp16", "*", 4)
-PIXART_WORDS = Checkpoint(
+PIXART_GSVAE = _gsvae("sdxl", "gsvae_gobj265k_sdxl_fp16", "*", 4)
+PIXART_TEXT_ENCODER = Checkpoint(
     id="pixart-sigma-text-encoder",
     title="PixArt-Sigma text encoder (T5-XXL)",
     files=(
-        CheckpointFile("tokenizer/*", T5_TOKENIZER),
-        CheckpointFile("scheduler/scheduler_config.json", SMALL),
-        CheckpointFile("text_encoder/*.json", 4 * SMALL),
+        CheckpointFile("tokenizer/*", T5_TOKENIZER_SIZE),
+        CheckpointFile("scheduler/scheduler_config.json", CONFIG_SIZE),
+        CheckpointFile("text_encoder/*.json", 4 * CONFIG_SIZE),
         CheckpointFile(
             "text_encoder/model-*.safetensors",
             19_050_000_000,
@@ -216,13 +216,13 @@ PIXART_WORDS = Checkpoint(
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=PIXART_SIGMA,
 )
-PIXART_PICTURES = Checkpoint(
+PIXART_VAE = Checkpoint(
     id="pixart-sigma-vae",
     title="PixArt-Sigma image encoder",
-    files=_encoder_files(4, 335_000_000),
+    files=_vae_files(4, 335_000_000),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=PIXART_SIGMA,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
 
 SD35_TEXT = Checkpoint(
@@ -236,7 +236,7 @@ SD35_TEXT = Checkpoint(
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    requirement=TEXT_ALONE,
+    requirement=TEXT_ONLY,
 )
 SD35_IMAGE = Checkpoint(
     id="diffsplat-sd35-medium-image",
@@ -249,17 +249,17 @@ SD35_IMAGE = Checkpoint(
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
-SD35_GSVAE = _decoder("sd3", "gsvae_gobj265k_sd3", "039030", 16)
-SD35_WORDS = Checkpoint(
+SD35_GSVAE = _gsvae("sd3", "gsvae_gobj265k_sd3", "039030", 16)
+SD35_CLIP = Checkpoint(
     id="sd35-medium-text-encoders",
     title="Stable Diffusion 3.5 medium text encoders (CLIP-L, CLIP-G)",
     files=(
-        CheckpointFile("tokenizer/*", CLIP_TOKENIZER),
-        CheckpointFile("tokenizer_2/*", CLIP_TOKENIZER),
-        CheckpointFile("scheduler/scheduler_config.json", SMALL),
-        CheckpointFile("text_encoder/config.json", SMALL),
+        CheckpointFile("tokenizer/*", CLIP_TOKENIZER_SIZE),
+        CheckpointFile("tokenizer_2/*", CLIP_TOKENIZER_SIZE),
+        CheckpointFile("scheduler/scheduler_config.json", CONFIG_SIZE),
+        CheckpointFile("text_encoder/config.json", CONFIG_SIZE),
         CheckpointFile(
             "text_encoder/model.safetensors",
             247_000_000,
@@ -267,7 +267,7 @@ SD35_WORDS = Checkpoint(
                 TensorSignature("text_model.embeddings.token_embedding.weight", (49408, 768)),
             ),
         ),
-        CheckpointFile("text_encoder_2/config.json", SMALL),
+        CheckpointFile("text_encoder_2/config.json", CONFIG_SIZE),
         CheckpointFile(
             "text_encoder_2/model.safetensors",
             1_390_000_000,
@@ -284,9 +284,9 @@ SD35_T5 = Checkpoint(
     id="sd35-medium-t5",
     title="Stable Diffusion 3.5 medium text encoder (T5-XXL)",
     files=(
-        CheckpointFile("tokenizer_3/*", T5_TOKENIZER),
-        CheckpointFile("text_encoder_3/config.json", SMALL),
-        CheckpointFile("text_encoder_3/model.safetensors.index.json", 10 * SMALL),
+        CheckpointFile("tokenizer_3/*", T5_TOKENIZER_SIZE),
+        CheckpointFile("text_encoder_3/config.json", CONFIG_SIZE),
+        CheckpointFile("text_encoder_3/model.safetensors.index.json", 10 * CONFIG_SIZE),
         CheckpointFile(
             "text_encoder_3/model-*.safetensors",
             9_520_000_000,
@@ -298,17 +298,17 @@ SD35_T5 = Checkpoint(
     gated=True,
     requirement=Requirement(parameter=T5_PARAMETER),
 )
-SD35_PICTURES = Checkpoint(
+SD35_VAE = Checkpoint(
     id="sd35-medium-vae",
     title="Stable Diffusion 3.5 medium image encoder",
-    files=_encoder_files(16, 168_000_000),
+    files=_vae_files(16, 168_000_000),
     licence=STABILITY_COMMUNITY,
     repository=SD35_MEDIUM,
     gated=True,
-    requirement=WITH_PICTURE,
+    requirement=WITH_IMAGE,
 )
 
-ELEVATION = Checkpoint(
+ELEVEST = Checkpoint(
     id="diffsplat-elevest",
     title="DiffSplat ElevEst, a picture's elevation",
     files=(
@@ -324,28 +324,28 @@ ELEVATION = Checkpoint(
 )
 
 SD15_CHECKPOINTS = (
-    SD15_WORDS,
+    SD15_TEXT_ENCODER,
     SD15_TEXT,
     SD15_IMAGE,
-    SD15_PICTURES,
+    SD15_VAE,
     SD15_GSVAE,
-    *SD15_CONTROLS.values(),
-    ELEVATION,
+    *SD15_CONTROL_NETS.values(),
+    ELEVEST,
 )
 PIXART_CHECKPOINTS = (
-    PIXART_WORDS,
+    PIXART_TEXT_ENCODER,
     PIXART_TEXT,
     PIXART_IMAGE,
-    PIXART_PICTURES,
+    PIXART_VAE,
     PIXART_GSVAE,
-    ELEVATION,
+    ELEVEST,
 )
 SD35_CHECKPOINTS = (
-    SD35_WORDS,
+    SD35_CLIP,
     SD35_T5,
     SD35_TEXT,
     SD35_IMAGE,
-    SD35_PICTURES,
+    SD35_VAE,
     SD35_GSVAE,
-    ELEVATION,
+    ELEVEST,
 )

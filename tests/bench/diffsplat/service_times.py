@@ -1,8 +1,8 @@
-"""The whole path at full size with random weights: service, worker, engine, mesh, GLB.
+"""A whole job at full size with random weights: service, worker, engine, mesh, GLB.
 
-    python -m tests.bench.diffsplat.through_service [VARIANT ...] [--tiny] [--device DEVICE]
+    python -m tests.bench.diffsplat.service_times [VARIANT ...] [--tiny] [--device DEVICE]
 
-What random weights make is no object; that a mesh comes of it shows that every part fits.
+Random weights give no object; a mesh shows that all parts work together.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.backend.service.running import RunningService, running_service
 
 from ..figure import Figure
 from . import VARIANTS
-from .measuring import write_checkpoints
-from .sizes import FULL
+from .engine_times import write_checkpoints
+from .full_sizes import FULL
 
 PRODUCTS = (Product.SPLATS, Product.POINTS, Product.MESH)
 
 
 def measure_service(variant: str, sizes: Sizes, device: str, dtype: str) -> Iterator[Figure]:
-    """A first job and a second one, with all products."""
+    """A first and a second job, with all products."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data")
         with patch.dict(os.environ, {DATA_VARIABLE: str(data)}):

@@ -1,7 +1,7 @@
-"""GSRecon: four views with normals and coordinates to a splat grid, in one evaluation.
+"""DiffSplat's GSRecon: four views with normals and coordinates to splat images, in one evaluation.
 
-It made DiffSplat's training data; its decoder of tokens is as plain as can be: a transformer over
-the patches of all views without positions, as the rays among the inputs say where a patch is.
+It made DiffSplat's training data. A transformer over the patches of all views, without position
+embeddings: the Plücker rays among the inputs give the positions.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .cameras import plucker_maps
+from splatsmith.engines.diffsplat.cameras import plucker_rays
 
 CHANNELS = 9 + 6  # rgb, normals, coordinates; rays
 HEADS = {"depth": 1, "rgb": 3, "scale": 3, "rotation": 4, "opacity": 1}
 
 
 @dataclass(frozen=True)
-class Shape:
+class GSReconConfig:
     """Sizes of the network; the defaults are the published one's."""
 
     dim: int = 512
@@ -68,10 +68,10 @@ class _Block(nn.Module):
 
 
 class _Transformer(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: GSReconConfig) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            _Block(shape.dim, shape.num_heads) for _ in range(shape.num_blocks)
+            _Block(config.dim, config.num_heads) for _ in range(config.num_blocks)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,41 +83,41 @@ class _Transformer(nn.Module):
 class GSRecon(nn.Module):
     """Parameters are named as in the checkpoint."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: GSReconConfig) -> None:
         super().__init__()
-        self._patch = shape.patch_size
-        area = shape.patch_size**2
-        self.x_embedder = nn.Linear(CHANNELS * area, shape.dim)
-        self.transformer = _Transformer(shape)
-        self.ln_out = nn.LayerNorm(shape.dim)
+        self._patch = config.patch_size
+        area = config.patch_size**2
+        self.x_embedder = nn.Linear(CHANNELS * area, config.dim)
+        self.transformer = _Transformer(config)
+        self.ln_out = nn.LayerNorm(config.dim)
         for name, channels in HEADS.items():
-            self.add_module(f"out_{name}", nn.Linear(shape.dim, channels * area, bias=False))
+            self.add_module(f"out_{name}", nn.Linear(config.dim, channels * area, bias=False))
 
     def forward(self, images: Tensor, c2w: Tensor, fxfycxcy: Tensor) -> dict[str, Tensor]:
         """Splat images by name, [B, V, c, H, W] in -1..1.
 
         Args:
             images: [B, V, 9, H, W] in 0..1: rgb, normals, coordinates.
-            c2w, fxfycxcy: [B, V, 4, 4] and [B, V, 4], see cameras.
+            c2w, fxfycxcy: [B, V, 4, 4] and [B, V, 4], see the engine's cameras.
         """
         batch, views, _, height, width = images.shape
-        rays = plucker_maps(c2w.flatten(0, 1), fxfycxcy.flatten(0, 1), height, width)
+        rays = plucker_rays(c2w.flatten(0, 1), fxfycxcy.flatten(0, 1), height, width)
         pixels = torch.cat([images.flatten(0, 1) * 2 - 1, rays], 1)
         tokens = self.x_embedder(self._patches(pixels)).unflatten(0, (batch, views)).flatten(1, 2)
         tokens = self.ln_out(self.transformer(tokens)).unflatten(1, (views, -1))
-        size = (height // self._patch, width // self._patch)
-        return {name: self._image(name, tokens, size) for name in HEADS}
+        grid = (height // self._patch, width // self._patch)
+        return {name: self._image(name, tokens, grid) for name in HEADS}
 
     def _patches(self, pixels: Tensor) -> Tensor:
         """[V, C, H, W] to [V, N, p p C]."""
-        cut = pixels.unfold(2, self._patch, self._patch).unfold(3, self._patch, self._patch)
-        return cut.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+        tiles = pixels.unfold(2, self._patch, self._patch).unfold(3, self._patch, self._patch)
+        return tiles.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
 
-    def _image(self, name: str, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    def _image(self, name: str, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Tokens [B, V, N, D] to an image [B, V, c, H, W]."""
         p = self._patch
         raw = self.get_submodule(f"out_{name}")(tokens)
-        raw = raw.unflatten(-1, (p, p, HEADS[name])).unflatten(2, size)
+        raw = raw.unflatten(-1, (p, p, HEADS[name])).unflatten(2, grid)
         image = raw.permute(0, 1, 6, 2, 4, 3, 5).flatten(5, 6).flatten(3, 4)
         if name == "rotation":
             return F.normalize(image, dim=2)

@@ -1,0 +1,1 @@
+"""Parts of the published systems that no engine uses, for recomputing their cases."""
