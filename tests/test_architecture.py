@@ -27,7 +27,7 @@ VIOLATIONS: dict[str, dict[str, str]] = {
         "backend/splatsmith/extraction/mesh.py": "from ..engines.registry import load",
     },
     "service_starts_the_worker_by_name_only": {
-        "backend/splatsmith/service/supervisor.py": "from ..worker import main",
+        "backend/splatsmith/service/scheduler.py": "from ..worker import main",
     },
     "torch_stays_right_of_the_worker": {
         "backend/splatsmith/service/app.py": "from ..gaussians import cameras",

@@ -13,7 +13,7 @@ from threading import Event
 
 from ..contract.jsonable import from_json
 from ..contract.problems import SplatsmithError
-from ..contract.wire import Handover
+from ..contract.wire import ConnectionInfo
 from .client import Address
 
 log = logging.getLogger(__name__)
@@ -161,8 +161,8 @@ class Launcher:
                     f"Look into {self.log_file}.",
                 )
         state = json.loads(state_file.read_text(encoding="utf-8"))
-        handover = from_json(Handover, state, "the backend's handover")
-        return Address(handover.url, handover.token)
+        connection = from_json(ConnectionInfo, state, "the backend's state file")
+        return Address(connection.url, connection.token)
 
 
 def _clean_environment(backend: Path) -> dict[str, str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from ..contract.wire import Handover
+from ..contract.wire import ConnectionInfo
 from ..service.server import ServeOptions, serve
 from .console import ConsoleOutput
 
 
 def run_serve(options: argparse.Namespace, console: ConsoleOutput) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal arrives."""
 
-    def announce(handover: Handover) -> None:
-        console.print_status(f"Listening on {handover.url}; Ctrl+C stops.")
+    def on_listening(connection: ConnectionInfo) -> None:
+        console.print_status(f"Listening on {connection.url}; Ctrl+C stops.")
         if options.state_file is None:
-            console.print_status(f"Token: {handover.token}")
+            console.print_status(f"Token: {connection.token}")
 
     serve(
         ServeOptions(
@@ -26,6 +26,6 @@ def run_serve(options: argparse.Namespace, console: ConsoleOutput) -> int:
             state_file=options.state_file,
             parent=options.parent_pid,
         ),
-        announce,
+        on_listening,
     )
     return 0

@@ -1,9 +1,7 @@
-"""The bodies of HTTP v1 around requests and job states, and the handover file of a service.
+"""Bodies of HTTP v1 beside those in contract.protocol, and the state file of a service.
 
-POST /v1/images, /v1/clouds   the file itself            -> 201 Upload
-POST /v1/jobs                 JobOrder                   -> 202 JobStatus + Location
-GET  /v1/jobs                 ?limit= &before= &state=   -> 200 JobPage, newest first
-GET  /v1/engines                                         -> 200 EngineList
+POST /v1/images, /v1/clouds   the file itself  -> 201 Upload
+POST /v1/jobs                 JobSubmission    -> 202 JobStatus + Location
 """
 
 from __future__ import annotations
@@ -28,14 +26,14 @@ REQUEST_TYPES: dict[JobKind, type[AnyRequest]] = {
 
 
 @dataclass(frozen=True)
-class JobOrder:
-    """What POST /v1/jobs takes: a kind of job and the JSON of that kind's request."""
+class JobSubmission:
+    """The body of POST /v1/jobs: a kind of job and the JSON of that kind's request."""
 
     kind: JobKind
     request: dict[str, object]
 
     def decoded(self) -> AnyRequest:
-        """The request in its own type.
+        """The request as a dataclass of its kind.
 
         Raises:
             InvalidRequest: it is not such a request.
@@ -43,7 +41,7 @@ class JobOrder:
         return from_json(REQUEST_TYPES[self.kind], self.request)
 
     def uploads(self) -> dict[str, str]:
-        """The ids of the uploads that the job works on, by picture's role or by "cloud"."""
+        """The ids of the job's uploads, by the picture's role or by "cloud"."""
         match self.decoded():
             case GenerateRequest(pictures=pictures):
                 return {role.value: upload for role, upload in pictures.items()}
@@ -55,15 +53,15 @@ class JobOrder:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that the service has taken in. `id` is the SHA-256 of its content."""
+    """An uploaded file. `id` is the SHA-256 of its content."""
 
     id: str
     size_bytes: int
 
 
 @dataclass(frozen=True)
-class Handover:
-    """How to reach a service: what it writes into its state file once it listens."""
+class ConnectionInfo:
+    """How to reach a service: the content of the state file that it writes once it listens."""
 
     url: str
     token: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -21,37 +21,37 @@ from ..contract.wire import Upload
 from ..engines import registry
 from ..settings import MAX_JSON_BYTES
 from ..weights import status_of
-from .artifacts import DataFolder
+from .artifacts import DataDirectory
 from .job_requests import new_job
 from .job_store import JobStore
-from .openapi import ORDER_BODY, PROBLEM_ANSWER, file_body, install_openapi
+from .openapi import JOB_BODY, PROBLEM_RESPONSE, file_body, install_openapi
 from .problem_responses import install_handlers
-from .scheduler import Supervisor
-from .security import Guard, GuardMiddleware
-from .uploads import read_body, take_cloud, take_picture
+from .scheduler import Scheduler
+from .security import AccessMiddleware, AccessPolicy
+from .uploads import read_body, receive_cloud, receive_picture
 
 MAX_PAGE = 200
 
 
 @dataclass(frozen=True)
-class House:
-    """What the routes stand on."""
+class ServiceContext:
+    """What the routes need: the store, the files, and one scheduler for each kind of worker."""
 
     store: JobStore
-    files: DataFolder
-    supervisor: Supervisor
-    downloads: Supervisor
+    files: DataDirectory
+    scheduler: Scheduler
+    download_scheduler: Scheduler
 
 
-def create_app(house: House, guard: Guard) -> FastAPI:
-    """The service's ASGI application; the supervisors live as long as it does."""
+def create_app(context: ServiceContext, policy: AccessPolicy) -> FastAPI:
+    """The service's ASGI application; the schedulers live as long as it does."""
 
     @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        for each in (house.supervisor, house.downloads):
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        for each in (context.scheduler, context.download_scheduler):
             each.start()
         yield
-        for each in (house.downloads, house.supervisor):
+        for each in (context.download_scheduler, context.scheduler):
             await run_in_threadpool(each.stop)
 
     app = FastAPI(
@@ -59,43 +59,49 @@ def create_app(house: House, guard: Guard) -> FastAPI:
         summary="A prompt or a picture becomes Gaussian splats, a mesh and points.",
         version=__version__,
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # their scripts come from elsewhere
+        docs_url=None,  # loads scripts from a CDN
         redoc_url=None,
-        lifespan=life,
+        lifespan=lifespan,
     )
-    app.add_middleware(GuardMiddleware, guard=guard)
+    app.add_middleware(AccessMiddleware, policy=policy)
     install_handlers(app)
     install_openapi(app)
-    for routes in (_about(house), _uploads(house), _jobs(house), _listing(house), _results(house)):
-        app.include_router(routes, prefix="/v1", responses={"4XX": PROBLEM_ANSWER})
+    for routes in (
+        _status_routes(context),
+        _upload_routes(context),
+        _job_routes(context),
+        _job_list_routes(context),
+        _artifact_routes(context),
+    ):
+        app.include_router(routes, prefix="/v1", responses={"4XX": PROBLEM_RESPONSE})
     return app
 
 
-def _about(house: House) -> APIRouter:
+def _status_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/health", response_model=Health)
     def health() -> Response:
-        """Who answers, and the state of its worker."""
-        supervisor = house.supervisor
-        return _json(
-            Health(PROTOCOL_VERSION, __version__, supervisor.worker_state, supervisor.device)
+        """Versions, and the state of the worker."""
+        scheduler = context.scheduler
+        return _json_response(
+            Health(PROTOCOL_VERSION, __version__, scheduler.worker_state, scheduler.device)
         )
 
     @routes.get("/engines", response_model=list[EngineCard])
     def engines() -> Response:
         """What the engines can do."""
-        return _json(registry.cards())
+        return _json_response(registry.cards())
 
     @routes.get("/weights", response_model=list[CheckpointStatus])
     def weights() -> Response:
         """Which of the engines' checkpoints are on this machine."""
-        return _json([status_of(each) for each in registry.checkpoints().values()])
+        return _json_response([status_of(each) for each in registry.checkpoints().values()])
 
     return routes
 
 
-def _uploads(house: House) -> APIRouter:
+def _upload_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
 
     @routes.post(
@@ -105,8 +111,8 @@ def _uploads(house: House) -> APIRouter:
         openapi_extra=file_body("A picture: PNG, JPEG, WebP, TIFF and others."),
     )
     async def post_image(request: Request) -> Response:
-        """Take a picture in; its id goes into a request's `pictures`."""
-        return _json(await take_picture(request, house.files), 201)
+        """Upload a picture; its id goes into a request's `pictures`."""
+        return _json_response(await receive_picture(request, context.files), 201)
 
     @routes.post(
         "/clouds",
@@ -115,50 +121,50 @@ def _uploads(house: House) -> APIRouter:
         openapi_extra=file_body("A Gaussian splat PLY file."),
     )
     async def post_cloud(request: Request) -> Response:
-        """Take a splat file in; its id goes into an extraction's `cloud`."""
-        return _json(await take_cloud(request, house.files), 201)
+        """Upload a splat file; its id goes into an extraction's `cloud`."""
+        return _json_response(await receive_cloud(request, context.files), 201)
 
     return routes
 
 
-def _jobs(house: House) -> APIRouter:
+def _job_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
-    store = house.store
+    store = context.store
 
-    @routes.post("/jobs", status_code=202, response_model=JobStatus, openapi_extra=ORDER_BODY)
+    @routes.post("/jobs", status_code=202, response_model=JobStatus, openapi_extra=JOB_BODY)
     async def post_job(
         request: Request, idempotency_key: Annotated[str | None, Header()] = None
     ) -> Response:
-        """Queue a job. The same Idempotency-Key again answers with the same job."""
+        """Queue a job. A second call with the same Idempotency-Key returns the same job."""
         body = await read_body(request, MAX_JSON_BYTES)
         status = await run_in_threadpool(
-            lambda: store.add(new_job(body, idempotency_key, house.files))
+            lambda: store.add(new_job(body, idempotency_key, context.files))
         )
-        return _json(status, 202, {"Location": f"/v1/jobs/{status.id}"})
+        return _json_response(status, 202, {"Location": f"/v1/jobs/{status.id}"})
 
     @routes.get("/jobs/{job_id}", response_model=JobStatus)
     def get_job(job_id: str) -> Response:
         """A job's state, progress and artifacts."""
-        return _json(store.get(job_id))
+        return _json_response(store.get(job_id))
 
     @routes.post("/jobs/{job_id}/cancel", response_model=JobStatus)
     def cancel_job(job_id: str) -> Response:
         """Stop a job; a job that has ended stays as it is."""
-        return _json(store.cancel(job_id))
+        return _json_response(store.cancel(job_id))
 
     @routes.delete("/jobs/{job_id}", status_code=204)
     def delete_job(job_id: str) -> Response:
-        """Forget a job and remove its files; one under way is stopped."""
+        """Delete a job and its files; a running one is stopped."""
         ended = store.get(job_id).state is not JobState.RUNNING
-        store.remove(job_id)
-        if ended:  # else the supervisor does, when the worker has let go of them
-            house.files.discard(job_id)
+        store.delete(job_id)
+        if ended:  # else the scheduler does, once the worker has stopped
+            context.files.discard(job_id)
         return Response(status_code=204)
 
     return routes
 
 
-def _listing(house: House) -> APIRouter:
+def _job_list_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/jobs", response_model=list[JobStatus])
@@ -168,35 +174,37 @@ def _listing(house: House) -> APIRouter:
         state: JobState | None = None,
     ) -> Response:
         """Jobs, newest first; a Link header leads to older ones."""
-        jobs, more = house.store.page(limit, before, state)
+        jobs, more = context.store.page(limit, before, state)
         link = f"/v1/jobs?limit={limit}&before={jobs[-1].id}" if more else ""
         link += f"&state={state.value}" if more and state else ""
-        return _json(jobs, 200, {"Link": f'<{link}>; rel="next"'} if link else {})
+        return _json_response(jobs, 200, {"Link": f'<{link}>; rel="next"'} if link else {})
 
     return routes
 
 
-def _results(house: House) -> APIRouter:
+def _artifact_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
 
     @routes.get(
         "/jobs/{job_id}/artifacts/{name}",
         response_class=FileResponse,
-        responses={206: {"description": "The range that was asked for"}},
+        responses={206: {"description": "The requested range"}},
     )
     def get_artifact(request: Request, job_id: str, name: str) -> Response:
         """A finished file, or a range of it."""
-        known = {artifact.name: artifact for artifact in house.store.get(job_id).artifacts}
+        known = {artifact.name: artifact for artifact in context.store.get(job_id).artifacts}
         if name not in known:
             raise NotFound(f"The job has no artifact {name!r}.", f"It has: {', '.join(known)}.")
         tag = f'"{known[name].sha256}"'
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag})
-        path = house.files.artifact(job_id, name)
+        path = context.files.artifact(job_id, name)
         return FileResponse(path, media_type=known[name].media_type, headers={"ETag": tag})
 
     return routes
 
 
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def _json_response(
+    value: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     return JSONResponse(to_json(value), status, headers)

@@ -1,6 +1,6 @@
-"""The files behind uploads and jobs. Ids and names are looked up, never joined unchecked.
+"""The files of uploads and jobs. Ids and names are checked before they become paths.
 
-<data>/uploads/<sha256>                   what was posted, by its content
+<data>/uploads/<sha256>                   posted files, by their content
 <data>/jobs/<id>/.partial/                where the worker writes
 <data>/jobs/<id>/artifacts/<name>         complete results, moved there in one step
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 from ..contract.problems import NotFound
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{64}")
-UPLOAD_LIFETIME = 24 * 3600.0  # seconds that an upload which no job names is kept
+UPLOAD_LIFETIME = 24 * 3600.0  # seconds that an upload without a job is kept
 
 
-class DataFolder:
-    """The service's folder on disk."""
+class DataDirectory:
+    """The service's folder on disk: uploads and the jobs' files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -48,7 +48,7 @@ class DataFolder:
         return folder
 
     def publish(self, job_id: str) -> None:
-        """Make what lies in the job's partial folder its artifacts."""
+        """Make the content of the job's partial folder its artifacts."""
         target = self.jobs / job_id / "artifacts"
         shutil.rmtree(target, ignore_errors=True)
         (self.jobs / job_id / ".partial").rename(target)
@@ -70,14 +70,14 @@ class DataFolder:
         """Remove all files of a job."""
         shutil.rmtree(self.jobs / job_id, ignore_errors=True)
 
-    def sweep(self, jobs: Collection[str], uploads: Collection[str]) -> None:
-        """Remove what no job owns any more: folders of other jobs, old uploads not among these."""
+    def remove_orphans(self, jobs: Collection[str], uploads: Collection[str]) -> None:
+        """Remove folders of jobs other than `jobs`, and old uploads other than `uploads`."""
         for folder in self.jobs.iterdir():
             if folder.name not in jobs:
                 self.discard(folder.name)
         for path in self.uploads.iterdir():
             old = time.time() - path.stat().st_mtime > UPLOAD_LIFETIME
-            if old and path.is_dir():  # its arrival was broken off
+            if old and path.is_dir():  # an interrupted upload
                 shutil.rmtree(path, ignore_errors=True)
             elif old and path.name not in uploads:
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From a body of POST /v1/jobs to a job that can be queued: decoded, completed, checked."""
+"""From a body of POST /v1/jobs to a job for the queue: decoded, validated, defaults filled in."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import json
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
-from ..contract.wire import AnyRequest, JobOrder
+from ..contract.wire import AnyRequest, JobSubmission
 from ..engines import registry
 from ..weights import require
 from ..weights.licences import accept, check_accepted
-from .artifacts import DataFolder
+from .artifacts import DataDirectory
 from .job_store import NewJob
 
 MAX_KEY_CHARACTERS = 200
 
 
-def new_job(body: bytes, key: str | None, files: DataFolder) -> NewJob:
-    """The job that `body` orders, every default filled in.
+def new_job(body: bytes, key: str | None, files: DataDirectory) -> NewJob:
+    """The job that `body` describes, with every default filled in.
 
     Raises:
-        InvalidRequest: it is not a job order, or asks for what cannot be done.
+        InvalidRequest: it is not a JobSubmission, or cannot be fulfilled.
         NotFound: it names an engine, variant, checkpoint or upload that does not exist.
-        WeightsMissing, WeightsDamaged: it needs a checkpoint that is not here, or not whole.
-        LicenceNotAccepted: it is to download one whose licence is still to be accepted.
+        WeightsMissing, WeightsDamaged: a required checkpoint is absent or incomplete.
+        LicenceNotAccepted: a checkpoint to download has a licence that is not accepted.
     """
-    order = from_json(JobOrder, _parsed(body), "body")
-    request = _completed(order.decoded())
-    for upload in order.uploads().values():
+    submission = from_json(JobSubmission, _parse_json(body), "body")
+    request = _validate(submission.decoded())
+    for upload in submission.uploads().values():
         files.upload(upload)
     if key is not None and not 0 < len(key) <= MAX_KEY_CHARACTERS:
         raise InvalidRequest(
@@ -37,30 +37,30 @@ def new_job(body: bytes, key: str | None, files: DataFolder) -> NewJob:
         )
     members = to_json(request)
     assert isinstance(members, dict)
-    return NewJob(order.kind, members, request.title, key)
+    return NewJob(submission.kind, members, request.title, key)
 
 
-def _completed(request: AnyRequest) -> AnyRequest:
+def _validate(request: AnyRequest) -> AnyRequest:
     match request:
         case GenerateRequest():
-            return _possible(request.completed(registry.card(request.engine)))
+            return _check_weights(request.completed(registry.card(request.engine)))
         case ExtractRequest():
             if not request.products:
                 raise InvalidRequest("No result was asked for.", "Choose mesh or points.")
             return request
         case DownloadRequest():
-            return _permitted(request.completed(registry.card(request.engine)))
+            return _check_licences(request.completed(registry.card(request.engine)))
 
 
-def _possible(request: GenerateRequest) -> GenerateRequest:
-    """Refuse now what would fail for want of weights once the engine is loaded."""
+def _check_weights(request: GenerateRequest) -> GenerateRequest:
+    """Raise now what loading the engine would raise: missing weights."""
     variant = registry.card(request.engine).variant(request.variant)
     require(variant.required_checkpoints(request.conditions, request.parameters))
     return request
 
 
-def _permitted(request: DownloadRequest) -> DownloadRequest:
-    """Refuse a download under licences that are not accepted; remember those that now are."""
+def _check_licences(request: DownloadRequest) -> DownloadRequest:
+    """Refuse a download under licences that are not accepted; store newly accepted ones."""
     variant = registry.card(request.engine).variant(request.variant)
     wanted = [each for each in variant.checkpoints if each.id in request.checkpoints]
     if request.accept_licence:
@@ -69,7 +69,7 @@ def _permitted(request: DownloadRequest) -> DownloadRequest:
     return request
 
 
-def _parsed(body: bytes) -> object:
+def _parse_json(body: bytes) -> object:
     try:
         return json.loads(body)
     except ValueError as error:

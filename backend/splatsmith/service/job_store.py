@@ -1,7 +1,7 @@
-"""The queue: every job and its state, in an SQLite file that several services may share.
+"""The job queue: every job and its state, in an SQLite file that several services may share.
 
-Two Blenders that use one data folder see one list, and either's worker takes the next job. A job
-whose service has died goes back to the queue: it is deterministic in its seed.
+Two Blenders with one data directory see one list, and either's worker takes the next job. A running
+job whose service has died goes back to the queue: it is deterministic in its seed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest, NotFound, Problem
 from ..contract.protocol import Artifact, JobKind, JobState, JobStatus
-from ..contract.wire import JobOrder
-from .process_identity import ProcessMark
+from ..contract.wire import JobSubmission
+from .process_identity import ProcessIdentity
 
 MAX_ATTEMPTS = 3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the queue's order
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order of the queue
     id TEXT UNIQUE NOT NULL,
     kind TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -38,9 +38,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     artifacts TEXT NOT NULL DEFAULT '[]',
     problem TEXT NOT NULL DEFAULT 'null',
     notes TEXT NOT NULL DEFAULT '[]',
-    unwanted INTEGER NOT NULL DEFAULT 0,       -- running, but cancelled
+    unwanted INTEGER NOT NULL DEFAULT 0,       -- 1: cancelled while running
     attempts INTEGER NOT NULL DEFAULT 0,
-    owner_pid INTEGER,                         -- the service whose worker is on it
+    owner_pid INTEGER,                         -- the service whose worker runs it
     owner_started REAL,
     idempotency_key TEXT UNIQUE
 );
@@ -50,7 +50,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 
 @dataclass(frozen=True)
 class NewJob:
-    """A checked request on its way into the queue. A key makes sending it twice harmless."""
+    """A validated request for the queue. Jobs of one idempotency key are one job."""
 
     kind: JobKind
     request: dict[str, object]
@@ -59,7 +59,7 @@ class NewJob:
 
 
 class JobStore:
-    """All jobs of a data folder. Safe to call from any thread."""
+    """All jobs of a data directory. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -77,7 +77,7 @@ class JobStore:
             self._database.close()
 
     def add(self, job: NewJob) -> JobStatus:
-        """Queue a job; with a key that is known, return the job queued under it before.
+        """Queue a job; with a known idempotency key, return the job queued with it before.
 
         Raises:
             InvalidRequest: the key was used for another request.
@@ -91,12 +91,12 @@ class JobStore:
             time.time(),
             job.idempotency_key,
         )
-        inserted = self._one(
+        inserted = self._fetch_one(
             "INSERT INTO jobs (id, kind, state, title, request, created, idempotency_key)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING RETURNING *",
             *values,
         )
-        return _status(inserted) if inserted else self._sent_before(job)
+        return _to_job_status(inserted) if inserted else self._find_duplicate(job)
 
     def get(self, job_id: str) -> JobStatus:
         """The job called `job_id`.
@@ -104,42 +104,42 @@ class JobStore:
         Raises:
             NotFound: there is none.
         """
-        row = self._one("SELECT * FROM jobs WHERE id = ?", job_id)
+        row = self._fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
             raise NotFound(f"There is no job {job_id!r}.", "It may have been deleted.")
-        return _status(row)
+        return _to_job_status(row)
 
     def page(
         self, limit: int, before: str = "", state: JobState | None = None
     ) -> tuple[list[JobStatus], bool]:
-        """At most `limit` jobs, newest first, older than the job `before`; and if more follow.
+        """At most `limit` jobs, newest first, older than the job `before`; and whether more follow.
 
         Raises:
             NotFound: there is no job `before`.
         """
         if before:
             self.get(before)
-        rows = self._all(
+        rows = self._fetch_all(
             "SELECT * FROM jobs WHERE (:state IS NULL OR state = :state) AND (:before = ''"
             " OR number < (SELECT number FROM jobs WHERE id = :before))"
             " ORDER BY number DESC LIMIT :limit",
             {"state": state and state.value, "before": before, "limit": limit + 1},
         )
-        return [_status(row) for row in rows[:limit]], len(rows) > limit
+        return [_to_job_status(row) for row in rows[:limit]], len(rows) > limit
 
-    def orders(self) -> dict[str, JobOrder]:
-        """What every job was asked to do, by the job's id."""
-        rows = self._all("SELECT id, kind, request FROM jobs")
-        return {r["id"]: JobOrder(JobKind(r["kind"]), json.loads(r["request"])) for r in rows}
+    def submissions(self) -> dict[str, JobSubmission]:
+        """What was submitted for every job, by the job's id."""
+        rows = self._fetch_all("SELECT id, kind, request FROM jobs")
+        return {r["id"]: JobSubmission(JobKind(r["kind"]), json.loads(r["request"])) for r in rows}
 
     def claim(
-        self, owner: ProcessMark, kinds: Collection[JobKind] = tuple(JobKind)
+        self, owner: ProcessIdentity, kinds: Collection[JobKind] = tuple(JobKind)
     ) -> JobStatus | None:
-        """Take the oldest queued job of these kinds for `owner`, who has none of them now; those
-        of the dead go first."""
+        """Mark the oldest queued job of these kinds as running for `owner`, which runs none now;
+        requeue the jobs of dead owners before."""
         wanted = json.dumps([kind.value for kind in kinds])
-        self._give_back_orphans(owner, wanted)
-        row = self._one(
+        self._requeue_orphans(owner, wanted)
+        row = self._fetch_one(
             "UPDATE jobs SET state = 'running', started = ?, owner_pid = ?, owner_started = ?,"
             " attempts = attempts + 1 WHERE number ="
             " (SELECT min(number) FROM jobs WHERE state = 'queued'"
@@ -149,28 +149,28 @@ class JobStore:
             owner.started,
             wanted,
         )
-        return _status(row) if row else None
+        return _to_job_status(row) if row else None
 
-    def move(self, job_id: str, fraction: float, stage: str) -> None:
-        """Note how far a running job is."""
-        self._one(
+    def update_progress(self, job_id: str, fraction: float, stage: str) -> None:
+        """Set a running job's progress (0..1) and stage."""
+        self._fetch_one(
             "UPDATE jobs SET progress = ?, stage = ? WHERE id = ? AND state = 'running'",
             fraction,
             stage,
             job_id,
         )
 
-    def is_wanted(self, job_id: str) -> bool:
-        """Whether a running job shall go on: it was neither cancelled nor deleted."""
-        return bool(self._one("SELECT 1 FROM jobs WHERE id = ? AND NOT unwanted", job_id))
+    def should_continue(self, job_id: str) -> bool:
+        """Whether a running job was neither cancelled nor deleted."""
+        return bool(self._fetch_one("SELECT 1 FROM jobs WHERE id = ? AND NOT unwanted", job_id))
 
     def cancel(self, job_id: str) -> JobStatus:
-        """Cancel a queued job at once, ask a running one to stop, leave a final one as it is.
+        """Cancel a queued job, request a running one to stop, leave a final one unchanged.
 
         Raises:
             NotFound: there is no such job.
         """
-        self._one(
+        self._fetch_one(
             "UPDATE jobs SET unwanted = 1, finished = iif(state = 'queued', ?, finished),"
             " state = iif(state = 'queued', 'cancelled', state)"
             " WHERE id = ? AND state IN ('queued', 'running')",
@@ -182,33 +182,33 @@ class JobStore:
     def succeed(
         self, job_id: str, artifacts: tuple[Artifact, ...], notes: tuple[str, ...] = ()
     ) -> bool:
-        """End a running job well; False if it has been deleted meanwhile."""
+        """Mark a running job as succeeded; False if it is not running any more."""
         return self._end(job_id, JobState.SUCCEEDED, artifacts=artifacts, notes=notes)
 
     def fail(self, job_id: str, problem: Problem) -> bool:
-        """End a running job with its reason; False if it has been deleted meanwhile."""
+        """Mark a running job as failed; False if it is not running any more."""
         return self._end(job_id, JobState.FAILED, problem=problem)
 
-    def stop(self, job_id: str) -> bool:
-        """End a running job as cancelled; False if it has been deleted meanwhile."""
+    def mark_cancelled(self, job_id: str) -> bool:
+        """Mark a running job as cancelled; False if it is not running any more."""
         return self._end(job_id, JobState.CANCELLED)
 
-    def give_back(self, job_id: str) -> None:
-        """Put a running job back into its place in the queue."""
-        self._one(
+    def requeue(self, job_id: str) -> None:
+        """Put a running job back into the queue, at its old place."""
+        self._fetch_one(
             "UPDATE jobs SET state = iif(unwanted, 'cancelled', 'queued'), started = NULL,"
             " progress = 0, stage = '', owner_pid = NULL WHERE id = ? AND state = 'running'",
             job_id,
         )
 
-    def remove(self, job_id: str) -> None:
-        """Forget a job in any state.
+    def delete(self, job_id: str) -> None:
+        """Delete a job in any state.
 
         Raises:
             NotFound: there is no such job.
         """
         self.get(job_id)
-        self._one("DELETE FROM jobs WHERE id = ?", job_id)
+        self._fetch_one("DELETE FROM jobs WHERE id = ?", job_id)
 
     def _add_notes(self) -> None:
         """Files of earlier versions have no notes."""
@@ -218,15 +218,15 @@ class JobStore:
             if "notes" not in columns:
                 self._database.execute("ALTER TABLE jobs ADD notes TEXT NOT NULL DEFAULT '[]'")
 
-    def _sent_before(self, job: NewJob) -> JobStatus:
-        row = self._one("SELECT * FROM jobs WHERE idempotency_key = ?", job.idempotency_key)
+    def _find_duplicate(self, job: NewJob) -> JobStatus:
+        row = self._fetch_one("SELECT * FROM jobs WHERE idempotency_key = ?", job.idempotency_key)
         if row is None:  # deleted between the two statements
             return self.add(job)
         if (row["kind"], json.loads(row["request"])) != (job.kind.value, job.request):
             raise InvalidRequest(
                 "This Idempotency-Key was used for another request.", "Send a new key."
             )
-        return _status(row)
+        return _to_job_status(row)
 
     def _end(
         self,
@@ -236,7 +236,7 @@ class JobStore:
         problem: Problem | None = None,
         notes: tuple[str, ...] = (),
     ) -> bool:
-        row = self._one(
+        row = self._fetch_one(
             "UPDATE jobs SET state = ?, finished = ?, artifacts = ?, problem = ?, notes = ?,"
             " owner_pid = NULL, progress = iif(?1 = 'succeeded', 1, progress)"
             " WHERE id = ? AND state = 'running' RETURNING id",
@@ -249,31 +249,33 @@ class JobStore:
         )
         return row is not None
 
-    def _give_back_orphans(self, free: ProcessMark, kinds: str) -> None:
-        """Give back the running jobs of services that are dead, or `free` and so not on them."""
-        for row in self._all(
+    def _requeue_orphans(self, idle: ProcessIdentity, kinds: str) -> None:
+        """Requeue the running jobs of services that are dead, or of `idle`, which runs none."""
+        for row in self._fetch_all(
             "SELECT * FROM jobs WHERE state = 'running'"
             " AND kind IN (SELECT value FROM json_each(:kinds))",
             {"kinds": kinds},
         ):
-            owner = ProcessMark(row["owner_pid"], row["owner_started"])
-            if owner != free and owner.is_alive():
+            owner = ProcessIdentity(row["owner_pid"], row["owner_started"])
+            if owner != idle and owner.is_alive():
                 continue
             if row["attempts"] < MAX_ATTEMPTS:
-                self.give_back(row["id"])
+                self.requeue(row["id"])
             else:
-                self.fail(row["id"], _gave_up(row["attempts"]))
+                self.fail(row["id"], _service_died_problem(row["attempts"]))
 
-    def _one(self, statement: str, *values: object) -> sqlite3.Row | None:
+    def _fetch_one(self, statement: str, *values: object) -> sqlite3.Row | None:
         with self._lock:
             return next(iter(self._database.execute(statement, values).fetchall()), None)
 
-    def _all(self, statement: str, values: dict[str, object] | None = None) -> list[sqlite3.Row]:
+    def _fetch_all(
+        self, statement: str, values: dict[str, object] | None = None
+    ) -> list[sqlite3.Row]:
         with self._lock:
             return self._database.execute(statement, values or {}).fetchall()
 
 
-def _gave_up(attempts: int) -> Problem:
+def _service_died_problem(attempts: int) -> Problem:
     return Problem(
         "service-died",
         "The service stopped",
@@ -283,7 +285,7 @@ def _gave_up(attempts: int) -> Problem:
     )
 
 
-def _status(row: sqlite3.Row) -> JobStatus:
+def _to_job_status(row: sqlite3.Row) -> JobStatus:
     members = ("id", "kind", "state", "title", "created", "started", "finished", "progress")
     values = {name: row[name] for name in (*members, "stage")}
     documents = {

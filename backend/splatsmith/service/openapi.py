@@ -1,4 +1,4 @@
-"""The bodies of the HTTP interface as JSON Schema, drawn from the contract's dataclasses."""
+"""The OpenAPI document: JSON Schema of the bodies, generated from the contract's dataclasses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .problem_responses import MEDIA_TYPE
 BODIES = (*REQUEST_TYPES.values(), Problem)
 REFERENCE = "#/components/schemas/{model}"
 
-PROBLEM_ANSWER: dict[str, Any] = {
+PROBLEM_RESPONSE: dict[str, Any] = {
     "description": "What was wrong and what to do (RFC 9457)",
     "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="Problem")}}},
 }
-ORDER_BODY: dict[str, Any] = {
+JOB_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -47,14 +47,14 @@ ORDER_BODY: dict[str, Any] = {
 
 
 def file_body(description: str) -> dict[str, Any]:
-    """The description of a body that is a file."""
+    """The OpenAPI description of a binary request body."""
     schema = {"type": "string", "format": "binary"}
     content = {"application/octet-stream": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Let the app describe itself, with the bodies that its routes decode on their own."""
+    """Add the bodies that the routes decode themselves to the app's OpenAPI document."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: the one form of every error that leaves the service."""
+"""RFC 9457 problem documents: the form of every error response."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..errors import to_user_error
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-# Their bodies may go on for ever: the connection is closed instead of read to its end.
-ANSWERED_UNREAD = {401, 403, 413}
-SENTENCES = {
+# The request's body may be endless: the connection is closed instead of read to its end.
+STATUSES_WITH_UNREAD_BODY = {401, 403, 413}
+HTTP_PROBLEMS = {
     404: ("not-found", "There is nothing at {path}.", "See /v1/openapi.json for what there is."),
     405: (
         "not-allowed",
@@ -30,26 +30,26 @@ SENTENCES = {
 
 
 def problem_response(problem: Problem) -> JSONResponse:
-    """The problem as an HTTP answer with its status."""
+    """The problem as an HTTP response with its status."""
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
-    if problem.status in ANSWERED_UNREAD:
+    if problem.status in STATUSES_WITH_UNREAD_BODY:
         headers["Connection"] = "close"
     document = {"type": f"urn:splatsmith:problem:{problem.code}", **_members(problem)}
     return JSONResponse(document, problem.status, headers, MEDIA_TYPE)
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Turn everything that is raised in a route into a problem document."""
+    """Turn every exception of a route into a problem document."""
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
-    # Starlette hands plain Exceptions on to the server even when they are answered.
+    # Starlette re-raises a plain Exception to the server even when a handler answered it.
     for kind in (SplatsmithError, OSError, sqlite3.Error, MemoryError, Exception):
         app.add_exception_handler(kind, _on_error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code, detail, remedy = SENTENCES.get(error.status_code, ("http", str(error.detail), ""))
+    code, detail, remedy = HTTP_PROBLEMS.get(error.status_code, ("http", str(error.detail), ""))
     place = {"path": request.url.path, "method": request.method}
     response = problem_response(
         Problem(code, str(error.detail), detail.format(**place), remedy, error.status_code)

@@ -1,4 +1,4 @@
-"""Telling whether another process still lives, although process ids are used again."""
+"""Identity of a process that survives the reuse of process ids."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import psutil
 
 
 @dataclass(frozen=True)
-class ProcessMark:
+class ProcessIdentity:
     """A process id together with when that process started (Unix seconds)."""
 
     pid: int
     started: float
 
     @classmethod
-    def of(cls, pid: int | None = None) -> ProcessMark:
-        """The mark of a living process, or of this one.
+    def of(cls, pid: int | None = None) -> ProcessIdentity:
+        """The identity of a running process; by default of this one.
 
         Raises:
             psutil.NoSuchProcess: there is no such process.
@@ -26,7 +26,7 @@ class ProcessMark:
         return cls(process.pid, process.create_time())
 
     def is_alive(self) -> bool:
-        """Whether it is still there and runs; a zombie does not."""
+        """Whether the process still runs; a zombie does not."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < 1.0

@@ -1,4 +1,4 @@
-"""The worker as the service sees it: a child process that takes and sends messages."""
+"""A worker as a child process that receives and sends messages."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ..worker.messages import Message, decode, encode
 
 log = logging.getLogger(__name__)
 
-END_WAIT = 5.0  # seconds between asking the process to end and killing it
+STOP_TIMEOUT = 5.0  # seconds between asking the process to end and killing it
 
 
-class Exited(Exception):
-    """Raised when the worker process has ended and said all it had to say."""
+class RunnerExited(Exception):
+    """Raised when the worker process has ended and all its messages were received."""
 
 
-class WorkerProcess:
-    """One worker, started at once. It ends when its standard input is closed."""
+class ProcessRunner:
+    """One worker process, started on construction. It ends when its standard input closes."""
 
     def __init__(self, program: Sequence[str]) -> None:
-        """`program`: a module of ours that speaks splatsmith.worker.messages, and its arguments."""
-        # Its log goes where ours goes: standard error.
+        """`program`: a module that speaks splatsmith.worker.messages, and its arguments."""
+        # standard error, the log, is inherited
         self._process = subprocess.Popen(
             [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
@@ -49,19 +49,19 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, message: Message) -> None:
-        """Send a message. A worker that has just died is noticed by `receive`."""
+        """Send a message; if the worker has died, `receive` raises."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(encode(message))
             self._process.stdin.flush()
         except OSError:
-            log.warning("worker %d no longer listens", self.pid)
+            log.warning("worker %d has closed its input", self.pid)
 
     def receive(self, timeout: float) -> Message | None:
         """The next message, or None if none came within `timeout` seconds.
 
         Raises:
-            Exited: the process has ended.
+            RunnerExited: the process has ended.
         """
         try:
             message = self._inbox.get(timeout=timeout)
@@ -70,27 +70,27 @@ class WorkerProcess:
         if message is None:
             self._inbox.put(None)  # for the next call
             self._process.wait()
-            raise Exited
+            raise RunnerExited
         return message
 
-    def end(self) -> None:
-        """End the process: politely, then by force. Returns when it is gone."""
+    def stop(self) -> None:
+        """Close the worker's input, and kill it after STOP_TIMEOUT. Returns when it is gone."""
         self._close_input()
         try:
-            self._process.wait(END_WAIT)
+            self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.kill()
-        self._tidy()
+        self._close_output()
 
     def kill(self) -> None:
-        """End the process at once. Returns when it is gone."""
+        """Kill the process. Returns when it is gone."""
         self._process.kill()
         self._process.wait()
         self._close_input()
-        self._tidy()
+        self._close_output()
 
-    def reason(self) -> SplatsmithError:
-        """Why the process ended, for the user whose job it had."""
+    def exit_error(self) -> SplatsmithError:
+        """Why the process ended, for the user whose job it ran."""
         code = self._process.wait()
         if code < 0 and signal.Signals(-code).name == "SIGKILL":
             return OutOfMemory(
@@ -99,7 +99,7 @@ class WorkerProcess:
                 "Close other programs, lower the settings or choose a smaller engine.",
             )
         return WorkerDied(
-            f"The worker stopped in the middle of the job ({_named(code)}).",
+            f"The worker stopped in the middle of the job ({_describe_exit(code)}).",
             "Try again; if it stops again, the backend's log says where.",
         )
 
@@ -108,7 +108,7 @@ class WorkerProcess:
             try:
                 self._inbox.put(decode(line))
             except ValueError:
-                break  # cut off by its death
+                break  # cut off when it died
         self._inbox.put(None)
 
     def _close_input(self) -> None:
@@ -118,13 +118,13 @@ class WorkerProcess:
         except OSError:
             log.debug("worker %d had closed its input", self.pid)
 
-    def _tidy(self) -> None:
+    def _close_output(self) -> None:
         assert self._process.stdout is not None
-        self._reader.join(END_WAIT)
+        self._reader.join(STOP_TIMEOUT)
         self._process.stdout.close()
 
 
-def _named(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code < 0:
         return f"signal {signal.Signals(-code).name}"
     return f"exit code {code}"

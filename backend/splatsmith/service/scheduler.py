@@ -1,4 +1,4 @@
-"""The worker's life: started, given one job at a time, watched, replaced when it dies."""
+"""Runs queued jobs on a worker: starts it, sends one job at a time, restarts it when it dies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
-from ..contract.wire import JobOrder
+from ..contract.wire import JobSubmission
 from ..errors import to_user_error
 from ..worker.messages import (
     CancelJob,
@@ -21,178 +21,181 @@ from ..worker.messages import (
     RunJob,
     WorkerReady,
 )
-from .artifacts import DataFolder
+from .artifacts import DataDirectory
 from .job_store import JobStore
-from .process_identity import ProcessMark
-from .runners import Exited, WorkerProcess
+from .process_identity import ProcessIdentity
+from .runners import ProcessRunner, RunnerExited
 
 log = logging.getLogger(__name__)
 
-POLL = 0.1  # seconds between two looks at the queue, the worker and a job's cancellation
-PAUSE_AFTER_FAULT = 2.0
+POLL_INTERVAL = 0.1  # seconds, of the queue, the worker and a job's cancellation
+RETRY_PAUSE = 2.0  # seconds
 
 
 @dataclass(frozen=True)
-class Role:
-    """A kind of worker.
+class WorkerSpec:
+    """A kind of worker process.
 
-    kinds: the jobs that it takes.
-    program: its module, and its arguments.
-    is_kept: while there is nothing to do.
-    grace: seconds that it has to stop a job before it is killed.
+    job_kinds: what it can run.
+    program: its module and arguments.
+    keep_alive: keep the process while the queue is empty.
+    cancel_timeout: seconds from a cancellation until the process is killed.
     """
 
-    kinds: tuple[JobKind, ...]
+    job_kinds: tuple[JobKind, ...]
     program: tuple[str, ...]
-    is_kept: bool
-    grace: float
+    keep_alive: bool
+    cancel_timeout: float
 
 
-def computing(device: str) -> Role:
-    """The worker proper, on `device`: kept, because its engine is warm."""
+def compute_worker(device: str) -> WorkerSpec:
+    """The worker for generate and extract jobs on `device`; kept alive with its engine loaded."""
     kinds = (JobKind.GENERATE, JobKind.EXTRACT)
-    return Role(kinds, ("splatsmith.worker", "--device", device), is_kept=True, grace=10.0)
+    return WorkerSpec(
+        kinds, ("splatsmith.worker", "--device", device), keep_alive=True, cancel_timeout=10.0
+    )
 
 
-def downloading() -> Role:
-    """The one that fetches checkpoints beside it: it may wait for a silent hub, and be killed
-    without a loss."""
-    return Role((JobKind.DOWNLOAD,), ("splatsmith.worker.downloader",), is_kept=False, grace=0.5)
+def download_worker() -> WorkerSpec:
+    """The worker for download jobs; may be killed at any moment without a loss."""
+    return WorkerSpec(
+        (JobKind.DOWNLOAD,), ("splatsmith.worker.downloader",), keep_alive=False, cancel_timeout=0.5
+    )
 
 
-class Supervisor:
-    """Takes jobs of one role from the store, one at a time, in a thread of its own."""
+class Scheduler:
+    """Runs the jobs of one WorkerSpec, one at a time, in a thread of its own."""
 
-    def __init__(self, store: JobStore, files: DataFolder, role: Role) -> None:
+    def __init__(self, store: JobStore, files: DataDirectory, spec: WorkerSpec) -> None:
         self.device = ""
         self.worker_state = "stopped"
         self._store = store
         self._files = files
-        self._role = role
-        self._owner = ProcessMark.of()
-        self._worker: WorkerProcess | None = None
+        self._spec = spec
+        self._owner = ProcessIdentity.of()
+        self._worker: ProcessRunner | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the worker; the job it has goes back to the queue. Returns when all is done."""
+        """Stop the worker; its job goes back to the queue. Returns when the thread has ended."""
         self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        if self._role.is_kept:
+        if self._spec.keep_alive:
             self._start_worker()
         while not self._stopping.is_set():
             try:
-                self._take_a_job()
+                self._run_next_job()
             except sqlite3.Error:
-                log.exception("the list of jobs cannot be used")
-                self._kill_worker()  # it may be on a job that is now in doubt
-                self._stopping.wait(PAUSE_AFTER_FAULT)
+                log.exception("the job database cannot be used")
+                self._kill_worker()  # its job's state is unknown
+                self._stopping.wait(RETRY_PAUSE)
         if self._worker:
-            self._worker.end()
+            self._worker.stop()
         self.worker_state = "stopped"
 
-    def _take_a_job(self) -> None:
-        self._notice_idle_worker()
-        if job := self._store.claim(self._owner, self._role.kinds):
-            self._carry_out(job)
+    def _run_next_job(self) -> None:
+        self._poll_idle_worker()
+        if job := self._store.claim(self._owner, self._spec.job_kinds):
+            self._run_job(job)
         else:
-            if self._worker and not self._role.is_kept:
-                self._bury()
-            self._stopping.wait(POLL)
+            if self._worker and not self._spec.keep_alive:
+                self._reap()
+            self._stopping.wait(POLL_INTERVAL)
 
     def _start_worker(self) -> None:
         self.worker_state = "starting"
-        self._worker = WorkerProcess(self._role.program)
+        self._worker = ProcessRunner(self._spec.program)
 
-    def _notice_idle_worker(self) -> None:
-        """Hear that the worker is ready, or that it died with nothing to do."""
+    def _poll_idle_worker(self) -> None:
+        """Handle the idle worker's messages: that it is ready, or has exited."""
         if self._worker is None:
             return
         try:
             if isinstance(message := self._worker.receive(0), WorkerReady):
-                self._welcome(message)
-        except Exited:
-            log.warning("the idle worker ended: %s", self._worker.reason())
-            self._bury()
+                self._on_ready(message)
+        except RunnerExited:
+            log.warning("the idle worker ended: %s", self._worker.exit_error())
+            self._reap()
 
-    def _carry_out(self, job: JobStatus) -> None:
+    def _run_job(self, job: JobStatus) -> None:
         try:
-            task = self._task(job)
+            task = self._run_message(job)
             if self._worker is None:
                 self._start_worker()
-            self._watch(job, task)
-        except Exited:
-            self._mourn(job)
+            self._follow_job(job, task)
+        except RunnerExited:
+            self._on_exit(job)
         except (SplatsmithError, OSError) as error:
             self._fail(job, _problem(error))
 
-    def _task(self, job: JobStatus) -> RunJob:
-        uploads = JobOrder(job.kind, job.request).uploads()
+    def _run_message(self, job: JobStatus) -> RunJob:
+        uploads = JobSubmission(job.kind, job.request).uploads()
         inputs = {role: str(self._files.upload(upload)) for role, upload in uploads.items()}
         return RunJob(job.id, job.kind, job.request, str(self._files.partial(job.id)), inputs)
 
-    def _watch(self, job: JobStatus, task: RunJob) -> None:
-        """Give the worker its task and follow it to the end.
+    def _follow_job(self, job: JobStatus, task: RunJob) -> None:
+        """Send the job to the worker and handle its messages until the job ends.
 
         Raises:
-            Exited: the worker died or had to be killed.
+            RunnerExited: the worker died or was killed.
         """
         worker = self._worker
         assert worker is not None
         worker.send(task)
-        asked_to_stop: float | None = None
+        cancelled_at: float | None = None
         while not self._stopping.is_set():
-            if self._heard_the_end(job, worker.receive(POLL)):
+            if self._handle_message(job, worker.receive(POLL_INTERVAL)):
                 return
-            if asked_to_stop is None and not self._store.is_wanted(job.id):
-                asked_to_stop = time.monotonic()
+            if cancelled_at is None and not self._store.should_continue(job.id):
+                cancelled_at = time.monotonic()
                 worker.send(CancelJob(job.id))
-            elif asked_to_stop and time.monotonic() - asked_to_stop > self._role.grace:
-                log.warning("worker %d does not stop; killing it", worker.pid)
+            elif cancelled_at and time.monotonic() - cancelled_at > self._spec.cancel_timeout:
+                log.warning("worker %d does not stop its job; killing it", worker.pid)
                 worker.kill()
         self._kill_worker()
-        self._store.give_back(job.id)
+        self._store.requeue(job.id)
 
-    def _heard_the_end(self, job: JobStatus, message: object) -> bool:
-        """Take a message in; True if the job is over."""
+    def _handle_message(self, job: JobStatus, message: object) -> bool:
+        """Handle a message; True if the job has ended."""
         match message:
             case WorkerReady():
-                self._welcome(message)
+                self._on_ready(message)
                 return False
             case JobProgress(fraction, stage):
                 self.worker_state = "busy"
-                self._store.move(job.id, fraction, stage)
+                self._store.update_progress(job.id, fraction, stage)
                 return False
             case JobSucceeded(artifacts, notes):
                 self._files.publish(job.id)
                 if not self._store.succeed(job.id, artifacts, notes):
-                    self._files.discard(job.id)  # it was deleted in its last moment
+                    self._files.discard(job.id)  # it was deleted meanwhile
             case JobFailed(problem):
                 self._fail(job, problem)
             case JobCancelled():
-                self._cancelled(job)
+                self._mark_cancelled(job)
             case _:
-                return False  # nothing was said
+                return False  # no message yet
         self.worker_state = "idle"
         return True
 
-    def _mourn(self, job: JobStatus) -> None:
-        """The worker died: end its job, or keep it if the worker had not begun; start another."""
+    def _on_exit(self, job: JobStatus) -> None:
+        """Fail the exited worker's job, or requeue it if it was not begun; restart the worker."""
         assert self._worker is not None
-        reason, had_begun = self._worker.reason(), self.worker_state != "idle"
-        self._bury()
-        if not self._store.is_wanted(job.id):
-            self._cancelled(job)
+        error, had_begun = self._worker.exit_error(), self.worker_state != "idle"
+        self._reap()
+        if not self._store.should_continue(job.id):
+            self._mark_cancelled(job)
         elif had_begun:
-            self._fail(job, reason.problem)
+            self._fail(job, error.problem)
         else:
-            self._store.give_back(job.id)
-        if self._role.is_kept:
+            self._store.requeue(job.id)
+        if self._spec.keep_alive:
             self._start_worker()
 
     def _fail(self, job: JobStatus, problem: Problem) -> None:
@@ -200,11 +203,11 @@ class Supervisor:
         self._files.discard(job.id)
         self._store.fail(job.id, problem)
 
-    def _cancelled(self, job: JobStatus) -> None:
+    def _mark_cancelled(self, job: JobStatus) -> None:
         self._files.discard(job.id)
-        self._store.stop(job.id)
+        self._store.mark_cancelled(job.id)
 
-    def _welcome(self, message: WorkerReady) -> None:
+    def _on_ready(self, message: WorkerReady) -> None:
         self.device = message.device_title
         self.worker_state = "idle"
 
@@ -214,9 +217,9 @@ class Supervisor:
         self._worker = None
         self.worker_state = "stopped"
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         assert self._worker is not None
-        self._worker.end()
+        self._worker.stop()
         self._worker = None
         self.worker_state = "stopped"
 

@@ -1,7 +1,8 @@
-"""Who may speak to the service: those who know its token, and no page in a browser.
+"""Access control: a bearer token, and checks of Host and Origin.
 
-A page from elsewhere could reach a service on loopback: by its address, which Origin gives away, or
-by a name that its own server points at 127.0.0.1, which Host gives away.
+Without these checks a web page could reach the service on loopback: by a cross-origin request,
+which its Origin shows, or by DNS rebinding (a foreign name that resolves to 127.0.0.1), which its
+Host shows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Unauthorized(SplatsmithError):
-    """Raised when a call carries no token, or a wrong one."""
+    """Raised when a request carries no token, or a wrong one."""
 
     code = "unauthorized"
     title = "Not allowed"
@@ -29,7 +30,7 @@ class Unauthorized(SplatsmithError):
 
 
 class Forbidden(SplatsmithError):
-    """Raised when a call comes from a web page elsewhere."""
+    """Raised when a request has a foreign Host or Origin."""
 
     code = "forbidden"
     title = "Not allowed from there"
@@ -37,21 +38,21 @@ class Forbidden(SplatsmithError):
 
 
 @dataclass(frozen=True)
-class Guard:
-    """What a call must show. `names` are the hosts it may address; empty allows any."""
+class AccessPolicy:
+    """What a request must carry. `allowed_hosts`: names in its Host header; empty allows any."""
 
-    names: frozenset[str] = LOOPBACK_NAMES
+    allowed_hosts: frozenset[str] = LOOPBACK_NAMES
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def check(self, headers: Headers) -> None:
-        """Let a call pass.
+        """Check the headers of a request.
 
         Raises:
-            Forbidden: its Host or Origin is not ours.
-            Unauthorized: its bearer token is not ours.
+            Forbidden: its Host is not allowed, or its Origin is another host.
+            Unauthorized: its bearer token is absent or wrong.
         """
         host = headers.get("host", "")
-        if self.names and _host_name(host) not in self.names:
+        if self.allowed_hosts and _host_name(host) not in self.allowed_hosts:
             raise Forbidden(f"The service does not answer to the name {host!r}.")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
@@ -64,21 +65,21 @@ class Guard:
             )
 
 
-class GuardMiddleware:
-    """Asks the guard before anything else sees the call."""
+class AccessMiddleware:
+    """Checks every HTTP request before any other code; closes WebSocket requests."""
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
-        self._guard = guard
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # no WebSockets here
+            return
         try:
-            self._guard.check(Headers(scope=scope))
+            self._policy.check(Headers(scope=scope))
         except SplatsmithError as error:
             await problem_response(error.problem)(scope, receive, send)
         else:

@@ -1,4 +1,4 @@
-"""A running service: the one place where its parts are put together."""
+"""Runs the service: its composition root, listener, signals and state file."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from .. import __version__
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import PROTOCOL_VERSION
-from ..contract.wire import Handover
-from .app import House, create_app
-from .artifacts import DataFolder
+from ..contract.wire import ConnectionInfo
+from .app import ServiceContext, create_app
+from .artifacts import DataDirectory
 from .job_store import JobStore
-from .process_identity import ProcessMark
-from .scheduler import Supervisor, computing, downloading
-from .security import LOOPBACK_NAMES, Guard
+from .process_identity import ProcessIdentity
+from .scheduler import Scheduler, compute_worker, download_worker
+from .security import LOOPBACK_NAMES, AccessPolicy
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-PARENT_POLL = 0.5  # seconds between two looks at the parent
-LAST_CALLS = 3  # seconds that calls under way have when the service ends
+PARENT_POLL = 0.5  # seconds
+GRACEFUL_SHUTDOWN = 3  # seconds that open requests have when the service ends
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How to serve. Port 0 takes a free one; a parent's death ends the service."""
+    """How to serve. Port 0 takes a free one; the service ends with the process `parent`."""
 
     data: Path
     device: str = "auto"
@@ -50,46 +50,46 @@ class ServeOptions:
     parent: int | None = None
 
 
-def serve(options: ServeOptions, announce: Callable[[Handover], None]) -> None:
-    """Serve until a signal, or the parent's end, says stop; `announce` is called once it listens.
+def serve(options: ServeOptions, on_listening: Callable[[ConnectionInfo], None]) -> None:
+    """Serve until a signal arrives or the parent ends; `on_listening` is called once it listens.
 
     Raises:
         InvalidRequest: the address cannot be listened on, or there is no such parent.
         StorageFull: the data folder cannot be written.
     """
-    parent = _parent(options.parent)
-    guard = Guard(LOOPBACK_NAMES) if options.listen in LOOPBACK_NAMES else Guard(frozenset())
-    with _listener(options) as listener, _house(options) as house:
-        server = _server(create_app(house, guard))
-        _obey_signals(server)
+    parent = _parent_identity(options.parent)
+    policy = AccessPolicy(LOOPBACK_NAMES if options.listen in LOOPBACK_NAMES else frozenset())
+    with _listener(options) as listener, _open_context(options) as context:
+        server = _server(create_app(context, policy))
+        _install_signal_handlers(server)
         if parent:
-            _end_with(parent, server)
-        handover = _handover(options.listen, listener.getsockname()[1], guard)
-        with _state_file(options.state_file, handover):
-            announce(handover)
+            _stop_with_parent(parent, server)
+        connection = _connection_info(options.listen, listener.getsockname()[1], policy)
+        with _state_file(options.state_file, connection):
+            on_listening(connection)
             server.run(sockets=[listener])
 
 
-def _parent(pid: int | None) -> ProcessMark | None:
+def _parent_identity(pid: int | None) -> ProcessIdentity | None:
     try:
-        return None if pid is None else ProcessMark.of(pid)
+        return None if pid is None else ProcessIdentity.of(pid)
     except psutil.NoSuchProcess:
         raise InvalidRequest(f"There is no process {pid} to end with.") from None
 
 
 @contextmanager
-def _house(options: ServeOptions) -> Iterator[House]:
-    files = DataFolder(options.data)
+def _open_context(options: ServeOptions) -> Iterator[ServiceContext]:
+    files = DataDirectory(options.data)
     store = JobStore(files.root / "jobs.sqlite")
     try:
-        orders = store.orders()
-        uploads = {upload for order in orders.values() for upload in order.uploads().values()}
-        files.sweep(orders.keys(), uploads)
-        yield House(
+        jobs = store.submissions()
+        uploads = {upload for job in jobs.values() for upload in job.uploads().values()}
+        files.remove_orphans(jobs.keys(), uploads)
+        yield ServiceContext(
             store,
             files,
-            Supervisor(store, files, computing(options.device)),
-            Supervisor(store, files, downloading()),
+            Scheduler(store, files, compute_worker(options.device)),
+            Scheduler(store, files, download_worker()),
         )
     finally:
         store.close()
@@ -113,13 +113,13 @@ def _server(app: FastAPI) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=LAST_CALLS,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
         )
     )
 
 
-def _obey_signals(server: uvicorn.Server) -> None:
-    """uvicorn raises the signal that ended it once more; by then all is done."""
+def _install_signal_handlers(server: uvicorn.Server) -> None:
+    """Own handlers, because uvicorn raises the signal again after its shutdown."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -128,7 +128,7 @@ def _obey_signals(server: uvicorn.Server) -> None:
         signal.signal(number, stop)
 
 
-def _end_with(parent: ProcessMark, server: uvicorn.Server) -> None:
+def _stop_with_parent(parent: ProcessIdentity, server: uvicorn.Server) -> None:
     def watch() -> None:
         while parent.is_alive():
             time.sleep(PARENT_POLL)
@@ -138,24 +138,24 @@ def _end_with(parent: ProcessMark, server: uvicorn.Server) -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _handover(listen: str, port: int, guard: Guard) -> Handover:
+def _connection_info(listen: str, port: int, policy: AccessPolicy) -> ConnectionInfo:
     host = LOOPBACK if listen == "0.0.0.0" else f"[{listen}]" if ":" in listen else listen
-    return Handover(
-        f"http://{host}:{port}", guard.token, os.getpid(), PROTOCOL_VERSION, __version__
+    return ConnectionInfo(
+        f"http://{host}:{port}", policy.token, os.getpid(), PROTOCOL_VERSION, __version__
     )
 
 
 @contextmanager
-def _state_file(path: Path | None, handover: Handover) -> Iterator[None]:
-    """Hold the handover in a file that only its owner can read: whole or not at all."""
+def _state_file(path: Path | None, connection: ConnectionInfo) -> Iterator[None]:
+    """Keep `connection` in a file of mode 0600 while the service runs; written atomically."""
     if path is None:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{handover.pid}")
+    part = path.with_name(f".{path.name}.{connection.pid}")
     part.unlink(missing_ok=True)
-    with open(part, "x", encoding="utf-8", opener=_private) as file:  # noqa: PTH123  has a mode
-        json.dump(to_json(handover), file)
+    with open(part, "x", encoding="utf-8", opener=_open_private) as file:  # noqa: PTH123
+        json.dump(to_json(connection), file)
     part.replace(path)
     try:
         yield
@@ -163,5 +163,5 @@ def _state_file(path: Path | None, handover: Handover) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

@@ -1,4 +1,4 @@
-"""Taking files in: counted while they arrive, checked before they get an id."""
+"""Uploads: size limits while they arrive, validated before they get an id."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from ..contract.problems import InvalidRequest
 from ..contract.wire import Upload
 from ..images import read_picture
 from ..settings import MAX_CLOUD_BYTES, MAX_PICTURE_BYTES
-from .artifacts import DataFolder
+from .artifacts import DataDirectory
 
-Check = Callable[[Path], object]
+Validate = Callable[[Path], object]
 
 
 class TooLarge(InvalidRequest):
-    """Raised when a body is longer than its route takes."""
+    """Raised when a body exceeds its route's limit."""
 
     code = "too-large"
     title = "The file is too large"
     status = 413
 
 
-async def take_picture(request: Request, files: DataFolder) -> Upload:
-    """Keep the posted picture.
+async def receive_picture(request: Request, files: DataDirectory) -> Upload:
+    """Store the posted picture.
 
     Raises:
         TooLarge, UnreadablePicture: what the names say.
     """
-    return await _take(request, files, MAX_PICTURE_BYTES, read_picture)
+    return await _receive_upload(request, files, MAX_PICTURE_BYTES, read_picture)
 
 
-async def take_cloud(request: Request, files: DataFolder) -> Upload:
-    """Keep the posted splat file.
+async def receive_cloud(request: Request, files: DataDirectory) -> Upload:
+    """Store the posted splat file.
 
     Raises:
         TooLarge, UnreadableCloud: what the names say.
     """
-    return await _take(request, files, MAX_CLOUD_BYTES, read_cloud)
+    return await _receive_upload(request, files, MAX_CLOUD_BYTES, read_cloud)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -54,7 +54,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         TooLarge: it is longer.
     """
-    _check_announced(request, limit)
+    _check_content_length(request, limit)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -62,21 +62,23 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def _take(request: Request, files: DataFolder, limit: int, check: Check) -> Upload:
-    _check_announced(request, limit)
-    folder = Path(tempfile.mkdtemp(dir=files.uploads, prefix=".arriving-"))
-    path = folder / "The upload"  # its name in what the check complains of
+async def _receive_upload(
+    request: Request, files: DataDirectory, limit: int, validate: Validate
+) -> Upload:
+    _check_content_length(request, limit)
+    folder = Path(tempfile.mkdtemp(dir=files.uploads, prefix=".incoming-"))
+    path = folder / "The upload"  # the name in error messages
     try:
         with path.open("wb") as file:
-            upload = await _receive(request, file, limit)
-        await run_in_threadpool(check, path)
+            upload = await _save_body(request, file, limit)
+        await run_in_threadpool(validate, path)
         path.replace(files.uploads / upload.id)
     finally:
         shutil.rmtree(folder)
     return upload
 
 
-async def _receive(request: Request, file: BinaryIO, limit: int) -> Upload:
+async def _save_body(request: Request, file: BinaryIO, limit: int) -> Upload:
     digest = hashlib.sha256()
     size = 0
     async for chunk in request.stream():
@@ -87,10 +89,10 @@ async def _receive(request: Request, file: BinaryIO, limit: int) -> Upload:
     return Upload(digest.hexdigest(), size)
 
 
-def _check_announced(request: Request, limit: int) -> None:
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal():
-        _check_length(int(announced), limit)
+def _check_content_length(request: Request, limit: int) -> None:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal():
+        _check_length(int(length), limit)
 
 
 def _check_length(size: int, limit: int) -> None:

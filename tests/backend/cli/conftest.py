@@ -11,7 +11,7 @@ import pytest
 
 from splatsmith.cli import main
 from splatsmith.engines import registry
-from tests.backend.service.running import LATTICE, MOSAIC
+from tests.backend.service.service_process import LATTICE, MOSAIC
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from splatsmith.contract.jsonable import from_json
 from splatsmith.engines import registry
 from tests.backend.cli.conftest import CommandLine
 from tests.backend.engines.lattice.card import CARD
-from tests.backend.service.running import environment
+from tests.backend.service.service_process import environment
 
 
 def test_engines_are_listed_with_their_parameters(run: CommandLine) -> None:

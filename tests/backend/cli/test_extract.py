@@ -15,7 +15,7 @@ from splatsmith.contract.cloud import write_cloud
 from splatsmith.contract.points import read_points
 from tests.backend.cli.conftest import CommandLine
 from tests.backend.gaussians.clouds import shell
-from tests.backend.service.running import await_value, environment
+from tests.backend.service.service_process import environment, wait_for
 
 QUICK = ("--resolution", 64, "--faces", 300, "--texture", 0, "--points", 200)
 
@@ -180,7 +180,7 @@ def test_ctrl_c_stops_and_leaves_nothing(ball: Path, tmp_path: Path) -> None:
         text=True,
         cwd=tmp_path,
     ) as process:
-        await_value((tmp_path / "out").exists, bool)
+        wait_for((tmp_path / "out").exists, bool)
         process.send_signal(signal.SIGINT)
         _, remarks = process.communicate(timeout=100)
 

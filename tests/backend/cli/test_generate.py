@@ -15,7 +15,7 @@ from PIL import Image
 
 from splatsmith.contract.cloud import read_cloud
 from tests.backend.cli.conftest import CommandLine
-from tests.backend.service.running import await_value, environment
+from tests.backend.service.service_process import environment, wait_for
 
 MAKE = [sys.executable, "-m", "splatsmith", "generate", "--engine", "lattice", "--prompt", "cube"]
 
@@ -200,7 +200,7 @@ def test_ctrl_c_stops_and_leaves_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, env=environment(), stderr=subprocess.PIPE, text=True, cwd=tmp_path
     ) as process:
-        await_value((tmp_path / "o").exists, bool)
+        wait_for((tmp_path / "o").exists, bool)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, remarks = process.communicate(timeout=60)

@@ -15,7 +15,7 @@ from splatsmith.settings import DATA_VARIABLE
 from splatsmith.weights import folder_of
 from tests.backend.cli.conftest import CommandLine
 from tests.backend.engines.mosaic.card import BASE, TILES, WORDS
-from tests.backend.service.running import PATIENCE, environment
+from tests.backend.service.service_process import WAIT_TIMEOUT, environment
 from tests.backend.weights.mirror import Mirror, running
 from tests.backend.weights.published import TOKEN, new_mirror, write_snapshot
 
@@ -40,7 +40,7 @@ def weights(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         env={**environment(), **variables},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=WAIT_TIMEOUT,
     )
 
 
@@ -161,12 +161,12 @@ def test_an_interrupt_keeps_what_has_arrived(mirror: Mirror) -> None:
     mirror.holds[WORDS_FILE] = 500
     command = [sys.executable, "-m", "splatsmith", "weights", "download", "mosaic-words"]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
-    assert mirror.reached.wait(PATIENCE)
+    assert mirror.reached.wait(WAIT_TIMEOUT)
 
     process.send_signal(signal.SIGINT)
     mirror.holds.clear()
     mirror.released.set()
-    _, said = process.communicate(timeout=PATIENCE)
+    _, said = process.communicate(timeout=WAIT_TIMEOUT)
 
     assert process.returncode == 130
     assert "what has arrived is kept" in said

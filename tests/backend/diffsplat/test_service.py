@@ -15,7 +15,7 @@ from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import to_json
 from splatsmith.contract.protocol import GenerateRequest, JobState, Product
-from tests.backend.service.running import RunningService, running_service
+from tests.backend.service.service_process import RunningService, running_service
 
 REQUEST = GenerateRequest(
     prompt="a red box",

@@ -1,4 +1,4 @@
-"""Services for the tests: one that a module shares, and fresh ones for those that break theirs."""
+"""Fixtures: one service per module, and a data directory for tests that start their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.service.running import RunningService, running_service
+from tests.backend.service.service_process import RunningService, running_service
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The service describes itself, and truly."""
+"""The OpenAPI document agrees with the routes and the contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from splatsmith.contract.protocol import (
     JobState,
     JobStatus,
 )
-from tests.backend.service.running import RunningService
+from tests.backend.service.service_process import RunningService
 
 Document = dict[str, Any]
 
@@ -39,12 +39,12 @@ def references(part: object) -> Iterator[str]:
             yield from references(value)
 
 
-def test_it_is_openapi_3_1(document: Document) -> None:
+def test_document_is_openapi_3_1(document: Document) -> None:
     assert document["openapi"].startswith("3.1.")
     assert document["security"] == [{"token": []}]
 
 
-def test_it_has_the_routes_that_the_package_names(document: Document) -> None:
+def test_document_has_the_routes_of_the_package_docstring(document: Document) -> None:
     text = service_package.__doc__ or ""
     named = {
         (method.lower(), path)
@@ -61,20 +61,20 @@ def test_it_has_the_routes_that_the_package_names(document: Document) -> None:
     assert described == named
 
 
-def test_every_reference_leads_somewhere(document: Document) -> None:
+def test_every_reference_resolves(document: Document) -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
     assert set(references(document)) <= known
 
 
 @pytest.mark.parametrize("kind", [GenerateRequest, ExtractRequest, DownloadRequest, JobStatus])
-def test_bodies_have_the_members_of_their_dataclass(document: Document, kind: type) -> None:
+def test_body_schemas_have_the_fields_of_their_dataclass(document: Document, kind: type) -> None:
     schema = document["components"]["schemas"][kind.__name__]
 
     assert set(schema["properties"]) == {field.name for field in fields(kind)}
 
 
-def test_a_job_s_order_is_one_of_the_kinds(document: Document) -> None:
+def test_job_submission_is_one_of_the_kinds(document: Document) -> None:
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]
     kinds = body["content"]["application/json"]["schema"]["oneOf"]
 
@@ -83,11 +83,11 @@ def test_a_job_s_order_is_one_of_the_kinds(document: Document) -> None:
     ]  # fmt: skip
 
 
-def test_states_are_listed(document: Document) -> None:
+def test_job_states_are_an_enum(document: Document) -> None:
     assert document["components"]["schemas"]["JobState"]["enum"] == [s.value for s in JobState]
 
 
-def test_every_route_tells_of_problems(document: Document) -> None:
+def test_every_route_describes_problem_documents(document: Document) -> None:
     for methods in document["paths"].values():
         for route in methods.values():
             assert "application/problem+json" in route["responses"]["4XX"]["content"]

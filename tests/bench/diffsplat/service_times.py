@@ -20,7 +20,7 @@ from unittest.mock import patch
 from splatsmith.contract.protocol import GenerateRequest, JobState, Product
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffsplat.tiny_checkpoints import TINY, Sizes
-from tests.backend.service.running import RunningService, running_service
+from tests.backend.service.service_process import RunningService, running_service
 
 from ..figure import Figure
 from . import VARIANTS

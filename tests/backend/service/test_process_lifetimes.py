@@ -1,4 +1,4 @@
-"""Every process may die at any moment: nothing stays behind, and no job is lost."""
+"""Services and workers that are killed or stopped: no orphan process, and no lost job."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import psutil
 import pytest
 
 from splatsmith.contract.protocol import JobState
-from tests.backend.service.running import (
-    await_value,
+from tests.backend.service.service_process import (
     environment,
-    is_gone,
+    has_exited,
     lattice,
     running_service,
+    wait_for,
 )
 
 SLOW = {"steps": 1000, "pause": 0.05}
 SHORT = {"steps": 40, "pause": 0.05}
 
 
-def await_end(*processes: psutil.Process) -> None:
-    await_value(lambda: [is_gone(process) for process in processes], all)
+def wait_for_exit(*processes: psutil.Process) -> None:
+    wait_for(lambda: [has_exited(process) for process in processes], all)
 
 
-def test_a_killed_worker_fails_its_job_and_the_next_one_runs(data: Path) -> None:
+def test_killed_worker_fails_its_job_and_the_next_one_runs(data: Path) -> None:
     with running_service(data) as service:
         job = service.post_job(lattice(**SLOW))
         queued = service.post_job(lattice())
-        service.wait_until_working(job.id)
+        service.wait_until_generating(job.id)
 
         service.worker().kill()
 
@@ -44,36 +44,36 @@ def test_a_killed_worker_fails_its_job_and_the_next_one_runs(data: Path) -> None
         assert service.wait(queued.id).state is JobState.SUCCEEDED
 
 
-def test_a_worker_that_dies_idle_is_replaced(data: Path) -> None:
+def test_worker_that_dies_idle_is_restarted(data: Path) -> None:
     with running_service(data) as service:
         service.run(lattice())
         first = service.worker()
         first.kill()
-        await_end(first)
+        wait_for_exit(first)
 
         assert service.run(lattice()).state is JobState.SUCCEEDED
 
 
-def test_a_worker_that_does_not_listen_is_killed_on_cancel(data: Path) -> None:
+def test_unresponsive_worker_is_killed_on_cancel(data: Path) -> None:
     with running_service(data) as service:
         job = service.post_job(lattice(fault="deaf"))
-        service.wait_until_working(job.id)
+        service.wait_until_generating(job.id)
         worker = service.worker()
 
         service.http.post(f"/v1/jobs/{job.id}/cancel")
 
         assert service.wait(job.id).state is JobState.CANCELLED
-        await_end(worker)
+        wait_for_exit(worker)
         assert service.run(lattice()).state is JobState.SUCCEEDED
 
 
-def test_a_killed_service_takes_its_worker_along_and_the_job_is_made_later(data: Path) -> None:
+def test_worker_exits_with_a_killed_service_and_the_job_runs_at_the_next_start(data: Path) -> None:
     with running_service(data) as service:
         job = service.post_job(lattice(**SHORT))
-        service.wait_until_working(job.id)
+        service.wait_until_generating(job.id)
         worker = service.worker()
         service.process.kill()
-        await_end(worker)
+        wait_for_exit(worker)
 
     with running_service(data) as service:
         assert service.wait(job.id).state is JobState.SUCCEEDED
@@ -82,39 +82,39 @@ def test_a_killed_service_takes_its_worker_along_and_the_job_is_made_later(data:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM is POSIX's")
-def test_a_service_that_is_told_to_end_gives_its_job_back(data: Path) -> None:
+def test_sigterm_requeues_the_running_job(data: Path) -> None:
     with running_service(data) as service:
         job = service.post_job(lattice(**SHORT))
-        service.wait_until_working(job.id)
+        service.wait_until_generating(job.id)
         worker = service.worker()
         service.end()
         assert service.process.returncode == 0
-        await_end(worker)
+        wait_for_exit(worker)
 
     with running_service(data) as service:
         assert service.wait(job.id).state is JobState.SUCCEEDED
 
 
-def test_the_service_ends_with_its_parent(data: Path) -> None:
+def test_service_ends_with_its_parent(data: Path) -> None:
     command = [sys.executable, "-c", "input()"]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE) as parent,
         running_service(data, "--parent-pid", str(parent.pid)) as service,
     ):
         job = service.post_job(lattice(**SLOW))
-        service.wait_until_working(job.id)
+        service.wait_until_generating(job.id)
         worker = service.worker()
 
         parent.kill()
 
         service.process.wait(60)
-        await_end(worker)
+        wait_for_exit(worker)
 
 
-def test_two_services_share_one_folder_s_jobs(data: Path) -> None:
+def test_two_services_share_the_jobs_of_a_data_directory(data: Path) -> None:
     with running_service(data) as first, running_service(data) as second:
         long = first.post_job(lattice(**SHORT))
-        first.wait_until_working(long.id)
+        first.wait_until_generating(long.id)
 
         other = second.post_job(lattice())
 
@@ -122,17 +122,17 @@ def test_two_services_share_one_folder_s_jobs(data: Path) -> None:
         assert second.wait(long.id).state is JobState.SUCCEEDED
 
 
-def test_a_job_can_be_cancelled_through_another_service(data: Path) -> None:
+def test_job_can_be_cancelled_through_another_service(data: Path) -> None:
     with running_service(data) as first, running_service(data) as second:
         job = first.post_job(lattice(**SLOW))
-        first.wait_until_working(job.id)
+        first.wait_until_generating(job.id)
 
         second.http.post(f"/v1/jobs/{job.id}/cancel")
 
         assert first.wait(job.id).state is JobState.CANCELLED
 
 
-def test_the_service_loads_no_torch() -> None:
+def test_service_imports_no_torch() -> None:
     program = "import sys, splatsmith.service.server; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], env=environment()).returncode == 0
@@ -140,7 +140,7 @@ def test_the_service_loads_no_torch() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT])
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal's Ctrl+C is POSIX's here")
-def test_ctrl_c_ends_service_and_worker_quietly(data: Path, number: signal.Signals) -> None:
+def test_ctrl_c_ends_service_and_worker(data: Path, number: signal.Signals) -> None:
     with running_service(data) as service:
         service.run(lattice())
         worker = service.worker()
@@ -149,4 +149,4 @@ def test_ctrl_c_ends_service_and_worker_quietly(data: Path, number: signal.Signa
             os.kill(pid, number)
 
         assert service.process.wait(60) == 0
-        await_end(worker)
+        wait_for_exit(worker)

@@ -1,4 +1,4 @@
-"""Bad requests: each is answered by a problem document, and nothing is left of it."""
+"""Bad requests: each is answered with a problem document and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 from splatsmith.contract.jsonable import from_json
 from splatsmith.contract.problems import Problem
 from splatsmith.settings import MAX_CLOUD_BYTES, MAX_JSON_BYTES, MAX_PICTURE_BYTES
-from tests.backend.service.running import RunningService, lattice, running_service
+from tests.backend.service.service_process import RunningService, lattice, running_service
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def problem_of(response: httpx.Response) -> Problem:
-    """The answer's problem document, after a look at its form."""
+    """The response's problem document, its form checked."""
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
     assert document.pop("type") == f"urn:splatsmith:problem:{document['code']}"
@@ -32,7 +32,7 @@ def problem_of(response: httpx.Response) -> Problem:
     return problem
 
 
-def order(**members: Any) -> dict[str, Any]:
+def submission(**members: Any) -> dict[str, Any]:
     return {"kind": "generate", "request": {"prompt": "a cube", "engine": "lattice", **members}}
 
 
@@ -45,28 +45,28 @@ def order(**members: Any) -> dict[str, Any]:
         ({}, 422, "lacks 'kind'"),
         ({"kind": "paint", "request": {}}, 422, "'paint'"),
         ({"kind": "generate"}, 422, "lacks 'request'"),
-        (order(prompt=""), 422, "neither a prompt nor a picture"),
-        (order(prompt=" \n "), 422, "neither a prompt nor a picture"),
-        (order(prompt=7), 422, "must be str"),
-        (order(colour="red"), 422, "'colour'"),
-        (order(engine="granite"), 404, "no engine 'granite'"),
-        (order(variant="sphere"), 404, "no variant 'sphere'"),
-        (order(variant="picture"), 422, "takes no text"),
-        (order(parameters={"sparkle": 1}), 422, "no parameter 'sparkle'"),
-        (order(parameters={"seed": 100}), 422, "seed is 100"),
-        (order(parameters={"seed": "one"}), 422, "whole number"),
-        (order(products=[]), 422, "No result"),
-        (order(products=["song"]), 422, "'song'"),
-        (order(pictures={"image": "../jobs.sqlite"}), 404, "no upload"),
-        (order(pictures={"image": "0" * 64}), 404, "no upload"),
-        (order(pictures={"depth": "0" * 64}), 422, "takes no depth"),
-        (order(extraction={"face_budget": 1}), 422, "face_budget"),
+        (submission(prompt=""), 422, "neither a prompt nor a picture"),
+        (submission(prompt=" \n "), 422, "neither a prompt nor a picture"),
+        (submission(prompt=7), 422, "must be str"),
+        (submission(colour="red"), 422, "'colour'"),
+        (submission(engine="granite"), 404, "no engine 'granite'"),
+        (submission(variant="sphere"), 404, "no variant 'sphere'"),
+        (submission(variant="picture"), 422, "takes no text"),
+        (submission(parameters={"sparkle": 1}), 422, "no parameter 'sparkle'"),
+        (submission(parameters={"seed": 100}), 422, "seed is 100"),
+        (submission(parameters={"seed": "one"}), 422, "whole number"),
+        (submission(products=[]), 422, "No result"),
+        (submission(products=["song"]), 422, "'song'"),
+        (submission(pictures={"image": "../jobs.sqlite"}), 404, "no upload"),
+        (submission(pictures={"image": "0" * 64}), 404, "no upload"),
+        (submission(pictures={"depth": "0" * 64}), 422, "takes no depth"),
+        (submission(extraction={"face_budget": 1}), 422, "face_budget"),
         ({"kind": "extract", "request": {"cloud": "0" * 64}}, 404, "no upload"),
         ({"kind": "extract", "request": {"cloud": "0" * 64, "products": []}}, 422, "No result"),
         ({"kind": "download", "request": {"engine": "lattice"}}, 422, "nothing to download"),
     ],
 )
-def test_a_bad_order_is_refused(
+def test_bad_submission_is_refused(
     service: RunningService, body: object, status: int, words: str
 ) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -77,22 +77,22 @@ def test_a_bad_order_is_refused(
     assert words in problem.sentence
 
 
-def test_numbers_that_json_does_not_know_are_refused(service: RunningService) -> None:
-    body = json.dumps(order(parameters={"pause": float("nan")})).encode()
+def test_nan_is_refused(service: RunningService) -> None:
+    body = json.dumps(submission(parameters={"pause": float("nan")})).encode()
 
     assert problem_of(service.http.post("/v1/jobs", content=body)).status == 422
 
 
-def test_a_refused_order_queues_nothing(service: RunningService) -> None:
+def test_refused_submission_queues_nothing(service: RunningService) -> None:
     before = service.http.get("/v1/jobs").json()
-    service.http.post("/v1/jobs", json=order(prompt=""))
+    service.http.post("/v1/jobs", json=submission(prompt=""))
 
     assert service.http.get("/v1/jobs").json() == before
 
 
 @pytest.mark.parametrize("key", ["", "k" * 201])
-def test_an_odd_idempotency_key_is_refused(service: RunningService, key: str) -> None:
-    response = service.http.post("/v1/jobs", json=order(), headers={"Idempotency-Key": key})
+def test_bad_idempotency_key_is_refused(service: RunningService, key: str) -> None:
+    response = service.http.post("/v1/jobs", json=submission(), headers={"Idempotency-Key": key})
 
     assert "Idempotency-Key" in problem_of(response).detail
 
@@ -107,13 +107,13 @@ def test_an_odd_idempotency_key_is_refused(service: RunningService, key: str) ->
         ("clouds", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\n", "unreadable-cloud"),
     ],
 )
-def test_a_bad_upload_is_refused_and_not_kept(
+def test_bad_upload_is_refused_and_not_stored(
     service: RunningService, route: str, content: bytes, code: str
 ) -> None:
     problem = problem_of(service.http.post(f"/v1/{route}", content=content))
 
     assert (problem.code, problem.status) == (code, 422)
-    assert ".arriving" not in problem.detail
+    assert ".incoming" not in problem.detail
     assert list((service.data / "uploads").iterdir()) == []
 
 
@@ -121,12 +121,12 @@ def test_a_bad_upload_is_refused_and_not_kept(
     ("path", "limit"),
     [("images", MAX_PICTURE_BYTES), ("clouds", MAX_CLOUD_BYTES), ("jobs", MAX_JSON_BYTES)],
 )
-def test_too_long_a_body_is_refused_before_it_is_read(
+def test_body_with_too_large_content_length_is_refused_unread(
     service: RunningService, path: str, limit: int
 ) -> None:
-    connection = HTTPConnection(httpx.URL(service.handover.url).netloc.decode())
+    connection = HTTPConnection(httpx.URL(service.connection.url).netloc.decode())
     connection.putrequest("POST", f"/v1/{path}")
-    connection.putheader("Authorization", f"Bearer {service.handover.token}")
+    connection.putheader("Authorization", f"Bearer {service.connection.token}")
     connection.putheader("Content-Length", str(limit + 1))
     connection.endheaders()
 
@@ -135,7 +135,7 @@ def test_too_long_a_body_is_refused_before_it_is_read(
         assert json.load(response)["code"] == "too-large"
 
 
-def test_a_body_that_does_not_say_how_long_it_is_is_counted(service: RunningService) -> None:
+def test_chunked_body_is_limited(service: RunningService) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield bytes(2**20)
@@ -148,7 +148,7 @@ def test_a_body_that_does_not_say_how_long_it_is_is_counted(service: RunningServ
 @pytest.mark.parametrize(
     "name", ["nothing.ply", "%2e%2e", "%2e%2e%2fjob.json", "..%2F..%2Fjobs.sqlite", "job.json%00"]
 )
-def test_only_a_job_s_artifacts_can_be_fetched(service: RunningService, name: str) -> None:
+def test_artifact_path_traversal_is_refused(service: RunningService, name: str) -> None:
     job = service.run(lattice())
 
     response = service.http.get(f"/v1/jobs/{job.id}/artifacts/{name}")
@@ -171,13 +171,13 @@ def test_only_a_job_s_artifacts_can_be_fetched(service: RunningService, name: st
         ("GET", "/v1/jobs?before=unknown", 404),
     ],
 )
-def test_every_refusal_is_a_problem_document(
+def test_every_error_is_a_problem_document(
     service: RunningService, method: str, path: str, status: int
 ) -> None:
     assert problem_of(service.http.request(method, path)).status == status
 
 
-def test_a_device_that_is_not_there_is_named(data: Path) -> None:
+def test_unavailable_device_fails_the_job_with_its_name(data: Path) -> None:
     with running_service(data, "--device", "cuda:77") as service:
         job = service.run(lattice())
 

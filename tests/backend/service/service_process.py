@@ -1,4 +1,4 @@
-"""A real service, with its real worker, in processes of their own."""
+"""Starts real services, with their real workers, in processes of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psutil
 import splatsmith
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import GenerateRequest, JobState, JobStatus, Product
-from splatsmith.contract.wire import Handover
+from splatsmith.contract.wire import ConnectionInfo
 
 T = TypeVar("T")
 
@@ -27,22 +27,22 @@ BACKEND = Path(splatsmith.__file__).parents[1]
 ROOT = Path(__file__).parents[3]
 LATTICE = "tests.backend.engines.lattice"
 MOSAIC = "tests.backend.engines.mosaic"
-PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
+WAIT_TIMEOUT = 240.0  # seconds: a first compilation of extraction takes two minutes
 POLL = 0.02
 
 
 def environment() -> dict[str, str]:
-    """The environment of a backend that also has the test engines."""
+    """The environment variables of a backend with the test engines."""
     path = os.pathsep.join(map(str, (BACKEND, ROOT)))
     return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": f"{LATTICE},{MOSAIC}"}
 
 
 @dataclass
 class RunningService:
-    """The service's process, how to reach it, and a client that knows the token."""
+    """The service's process, its address, and an HTTP client with its token."""
 
     process: subprocess.Popen[bytes]
-    handover: Handover
+    connection: ConnectionInfo
     state_file: Path
     http: httpx.Client
     data: Path
@@ -61,13 +61,13 @@ class RunningService:
     def wait(self, job_id: str, until: Callable[[JobStatus], bool] | None = None) -> JobStatus:
         """The job once `until` holds, by default once it is final."""
         reached = until or (lambda job: job.state.is_final)
-        return await_value(lambda: self.job(job_id), reached)
+        return wait_for(lambda: self.job(job_id), reached)
 
     def run(self, request: GenerateRequest) -> JobStatus:
         return self.wait(self.post_job(request).id)
 
-    def wait_until_working(self, job_id: str) -> JobStatus:
-        """The job once its engine takes steps."""
+    def wait_until_generating(self, job_id: str) -> JobStatus:
+        """The job once its engine generates."""
         job = self.wait(job_id, lambda job: job.stage == "Generating" or job.state.is_final)
         assert job.state is JobState.RUNNING, job
         return job
@@ -75,18 +75,18 @@ class RunningService:
     def worker(self) -> psutil.Process:
         """The worker's process, once there is one."""
         service = psutil.Process(self.process.pid)
-        return await_value(service.children, lambda found: len(found) == 1)[0]
+        return wait_for(service.children, lambda found: len(found) == 1)[0]
 
     def files_of(self, job_id: str) -> list[Path]:
         return [path for path in (self.data / "jobs" / job_id).rglob("*") if path.is_file()]
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        self.process.wait(WAIT_TIMEOUT)
 
 
 def lattice(**parameters: object) -> GenerateRequest:
-    """A request that the test engine fulfils; splats only, to be quick."""
+    """A request for the test engine; splats only, to be quick."""
     return GenerateRequest(
         prompt="a cube", engine="lattice", parameters=parameters, products=(Product.SPLATS,)
     )
@@ -94,36 +94,36 @@ def lattice(**parameters: object) -> GenerateRequest:
 
 @contextmanager
 def running_service(data: Path, *arguments: str) -> Iterator[RunningService]:
-    """A service on `data`, ended and waited for at the end, whatever happened to it."""
+    """A service on `data`; terminated and waited for at the end."""
     state_file = data.with_name(f"{data.name}-{time.monotonic_ns()}.json")
     state_file.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "splatsmith", "serve", "--data-dir", str(data)]
     command += ["--state-file", str(state_file), "--device", "cpu", *arguments]
     process = subprocess.Popen(command, env=environment())
     try:
-        await_value(lambda: state_file.exists() or process.poll() is not None, bool)
+        wait_for(lambda: state_file.exists() or process.poll() is not None, bool)
         assert process.poll() is None, f"the service ended with {process.returncode}"
-        handover = from_json(Handover, json.loads(state_file.read_text(encoding="utf-8")))
-        headers = {"Authorization": f"Bearer {handover.token}"}
-        with httpx.Client(base_url=handover.url, headers=headers, timeout=30) as http:
-            yield RunningService(process, handover, state_file, http, data)
+        connection = from_json(ConnectionInfo, json.loads(state_file.read_text(encoding="utf-8")))
+        headers = {"Authorization": f"Bearer {connection.token}"}
+        with httpx.Client(base_url=connection.url, headers=headers, timeout=30) as http:
+            yield RunningService(process, connection, state_file, http, data)
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(PATIENCE)
+        process.wait(WAIT_TIMEOUT)
 
 
-def await_value(read: Callable[[], T], reached: Callable[[T], bool]) -> T:
-    """What `read` returns once that is what is waited for."""
-    deadline = time.monotonic() + PATIENCE
+def wait_for(read: Callable[[], T], reached: Callable[[T], bool]) -> T:
+    """Poll `read` until `reached` holds for its value; returns that."""
+    deadline = time.monotonic() + WAIT_TIMEOUT
     while not reached(value := read()):
         assert time.monotonic() < deadline, f"still {value!r}"
         time.sleep(POLL)
     return value
 
 
-def is_gone(process: psutil.Process) -> bool:
-    """Whether a process has ended, whoever is to collect it."""
+def has_exited(process: psutil.Process) -> bool:
+    """Whether a process has ended; a zombie has."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: posted, followed, fetched, cancelled, deleted."""
+"""Jobs over HTTP: submitted, polled, fetched, cancelled, deleted."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import JobState, JobStatus, Product
 from splatsmith.contract.wire import Upload
-from tests.backend.service.running import RunningService, lattice
+from tests.backend.service.service_process import RunningService, lattice
 
 SLOW = {"steps": 1000, "pause": 0.05}
 
 
-def test_a_prompt_becomes_all_products(service: RunningService, tmp_path: Path) -> None:
+def test_generate_job_makes_all_products(service: RunningService, tmp_path: Path) -> None:
     job = service.run(replace(lattice(seed=5), products=tuple(Product)))
 
     assert job.state is JobState.SUCCEEDED, job.problem
@@ -40,7 +40,7 @@ def test_a_prompt_becomes_all_products(service: RunningService, tmp_path: Path) 
     assert json.loads((tmp_path / "job.json").read_text())["request"] == job.request
 
 
-def test_what_the_engine_has_to_say_is_told(service: RunningService) -> None:
+def test_engine_notes_are_in_the_job(service: RunningService) -> None:
     job = service.run(replace(lattice(steps=1), prompt="cube " * 101))
 
     assert job.notes == ("The prompt was cut after word 100.",)
@@ -56,7 +56,7 @@ def test_defaults_are_filled_in_when_a_job_is_posted(service: RunningService) ->
     service.wait(job.id)
 
 
-def test_location_leads_to_the_job(service: RunningService) -> None:
+def test_location_header_is_the_job(service: RunningService) -> None:
     body = {"kind": "generate", "request": to_json(lattice(steps=1))}
     response = service.http.post("/v1/jobs", json=body)
 
@@ -65,7 +65,7 @@ def test_location_leads_to_the_job(service: RunningService) -> None:
     service.wait(followed["id"])
 
 
-def test_only_what_was_asked_for_is_made(service: RunningService) -> None:
+def test_only_requested_products_are_made(service: RunningService) -> None:
     request = replace(lattice(), products=(Product.POINTS,))
 
     names = {artifact.name for artifact in service.run(request).artifacts}
@@ -74,7 +74,7 @@ def test_only_what_was_asked_for_is_made(service: RunningService) -> None:
     assert "mesh.glb" not in names
 
 
-def test_a_picture_is_uploaded_and_used(service: RunningService) -> None:
+def test_uploaded_picture_is_used(service: RunningService) -> None:
     cutout = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
     cutout.paste((200, 30, 30, 255), (8, 8, 24, 24))
     buffer = BytesIO()
@@ -90,7 +90,7 @@ def test_a_picture_is_uploaded_and_used(service: RunningService) -> None:
     assert job.state is JobState.SUCCEEDED, job.problem
 
 
-def test_a_result_can_be_extracted_again(service: RunningService) -> None:
+def test_extract_job_takes_an_uploaded_cloud(service: RunningService) -> None:
     made = service.run(lattice())
     splats = service.http.get(f"/v1/jobs/{made.id}/artifacts/splats.ply").content
     cloud = service.http.post("/v1/clouds", content=splats).json()["id"]
@@ -103,7 +103,7 @@ def test_a_result_can_be_extracted_again(service: RunningService) -> None:
     assert "mesh.glb" in {artifact.name for artifact in job.artifacts}
 
 
-def test_the_same_key_gives_the_same_job(service: RunningService) -> None:
+def test_same_idempotency_key_gives_the_same_job(service: RunningService) -> None:
     first, second = (service.post_job(lattice(), **{"Idempotency-Key": "k1"}) for _ in range(2))
 
     assert first.id == second.id
@@ -113,7 +113,7 @@ def test_the_same_key_gives_the_same_job(service: RunningService) -> None:
     assert "another request" in refused.json()["detail"]
 
 
-def test_a_part_of_an_artifact_can_be_fetched(service: RunningService) -> None:
+def test_artifact_range_and_etag(service: RunningService) -> None:
     job = service.run(lattice())
     path = f"/v1/jobs/{job.id}/artifacts/splats.ply"
     whole = service.http.get(path)
@@ -133,7 +133,7 @@ def test_a_part_of_an_artifact_can_be_fetched(service: RunningService) -> None:
 
 def test_progress_rises_while_a_job_runs(service: RunningService) -> None:
     job = service.post_job(lattice(**SLOW))
-    earlier = service.wait_until_working(job.id)
+    earlier = service.wait_until_generating(job.id)
 
     later = service.wait(job.id, lambda now: now.progress > earlier.progress)
 
@@ -146,7 +146,7 @@ def test_progress_rises_while_a_job_runs(service: RunningService) -> None:
 
 def test_cancel_stops_between_steps_and_leaves_nothing(service: RunningService) -> None:
     job = service.post_job(lattice(**SLOW))
-    service.wait_until_working(job.id)
+    service.wait_until_generating(job.id)
 
     for _ in range(2):
         assert service.http.post(f"/v1/jobs/{job.id}/cancel").status_code == 200
@@ -157,7 +157,7 @@ def test_cancel_stops_between_steps_and_leaves_nothing(service: RunningService) 
     assert service.files_of(job.id) == []
 
 
-def test_a_queued_job_is_cancelled_at_once(service: RunningService) -> None:
+def test_queued_job_is_cancelled_at_once(service: RunningService) -> None:
     running = service.post_job(lattice(**SLOW))
     queued = service.post_job(lattice())
 
@@ -169,7 +169,7 @@ def test_a_queued_job_is_cancelled_at_once(service: RunningService) -> None:
     assert service.job(queued.id).state is JobState.CANCELLED
 
 
-def test_a_job_that_has_ended_cannot_be_cancelled(service: RunningService) -> None:
+def test_cancel_leaves_a_final_job_unchanged(service: RunningService) -> None:
     job = service.run(lattice())
 
     answer = service.http.post(f"/v1/jobs/{job.id}/cancel")
@@ -178,7 +178,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(service: RunningService) -> No
     assert from_json(JobStatus, answer.json()) == job
 
 
-def test_jobs_run_in_the_order_they_came(service: RunningService) -> None:
+def test_jobs_run_in_submission_order(service: RunningService) -> None:
     jobs = [service.post_job(lattice(seed=seed)) for seed in range(3)]
 
     started = [service.wait(job.id).started or 0 for job in jobs]
@@ -199,7 +199,7 @@ def test_delete_removes_the_files(service: RunningService) -> None:
 
 def test_deleting_a_running_job_stops_it(service: RunningService) -> None:
     job = service.post_job(lattice(**SLOW))
-    service.wait_until_working(job.id)
+    service.wait_until_generating(job.id)
 
     assert service.http.delete(f"/v1/jobs/{job.id}").status_code == 204
 
@@ -208,7 +208,7 @@ def test_deleting_a_running_job_stops_it(service: RunningService) -> None:
     assert service.files_of(job.id) == []
 
 
-def test_the_list_is_paged_newest_first(service: RunningService) -> None:
+def test_list_is_paged_newest_first(service: RunningService) -> None:
     jobs = [service.post_job(lattice(steps=1)).id for _ in range(5)]
 
     first = service.http.get("/v1/jobs", params={"limit": 2})
@@ -219,7 +219,7 @@ def test_the_list_is_paged_newest_first(service: RunningService) -> None:
     service.wait(jobs[-1])
 
 
-def test_the_list_can_be_narrowed_to_a_state(service: RunningService) -> None:
+def test_list_can_be_filtered_by_state(service: RunningService) -> None:
     failed = service.run(lattice(fault="fault"))
 
     found = service.http.get("/v1/jobs", params={"state": "failed"}).json()
@@ -238,7 +238,7 @@ def test_the_list_can_be_narrowed_to_a_state(service: RunningService) -> None:
         ("killed", "out-of-memory", "SIGKILL"),
     ],
 )
-def test_a_failing_job_says_why_and_harms_no_other(
+def test_failed_job_has_its_reason_and_the_next_one_runs(
     service: RunningService, fault: str, code: str, word: str
 ) -> None:
     job = service.run(lattice(fault=fault))
@@ -252,5 +252,5 @@ def test_a_failing_job_says_why_and_harms_no_other(
     assert service.run(lattice()).state is JobState.SUCCEEDED
 
 
-def test_what_an_engine_prints_does_not_disturb_the_messages(service: RunningService) -> None:
+def test_engine_output_to_stdout_does_not_disturb_the_messages(service: RunningService) -> None:
     assert service.run(lattice(fault="chatty")).state is JobState.SUCCEEDED

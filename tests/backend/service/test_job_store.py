@@ -1,4 +1,4 @@
-"""The queue itself: its order, its states, and what outlives a service."""
+"""The job store: order, states, and recovery after a service died."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from splatsmith.contract.problems import InvalidRequest, NotFound, Problem
 from splatsmith.contract.protocol import Artifact, JobKind, JobState
 from splatsmith.service.job_store import MAX_ATTEMPTS, SCHEMA, JobStore, NewJob
-from splatsmith.service.process_identity import ProcessMark
+from splatsmith.service.process_identity import ProcessIdentity
 
-DEAD = ProcessMark(pid=os.getpid(), started=0.0)  # our id, used by another process long ago
+DEAD = ProcessIdentity(pid=os.getpid(), started=0.0)  # this pid, of an earlier process
 PROBLEM = Problem("worker-died", "The worker stopped", "It stopped.", "Try again.", 500)
 ARTIFACT = Artifact("splats.ply", "application/octet-stream", 12, "ab" * 32)
 
@@ -28,15 +28,15 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 
 
 @pytest.fixture
-def me() -> ProcessMark:
-    return ProcessMark.of()
+def me() -> ProcessIdentity:
+    return ProcessIdentity.of()
 
 
 def new_job(title: str = "a ‘chair’", key: str | None = None) -> NewJob:
     return NewJob(JobKind.GENERATE, {"prompt": title}, title, key)
 
 
-def test_a_job_is_kept_as_it_was_given(store: JobStore) -> None:
+def test_added_job_can_be_read_back(store: JobStore) -> None:
     job = store.add(new_job())
 
     assert store.get(job.id) == job
@@ -47,7 +47,7 @@ def test_a_job_is_kept_as_it_was_given(store: JobStore) -> None:
     )
 
 
-def test_the_oldest_is_claimed_first_and_by_one_alone(store: JobStore, me: ProcessMark) -> None:
+def test_oldest_job_is_claimed_first_and_once(store: JobStore, me: ProcessIdentity) -> None:
     first, second = store.add(new_job()), store.add(new_job())
 
     claimed = store.claim(me)
@@ -60,15 +60,15 @@ def test_the_oldest_is_claimed_first_and_by_one_alone(store: JobStore, me: Proce
     assert other.id == second.id
 
 
-def test_a_final_state_is_final(store: JobStore, me: ProcessMark) -> None:
+def test_final_state_cannot_change(store: JobStore, me: ProcessIdentity) -> None:
     job = store.add(new_job())
     store.claim(me)
     assert store.succeed(job.id, (ARTIFACT,))
 
     assert not store.fail(job.id, PROBLEM)
-    assert not store.stop(job.id)
-    store.move(job.id, 0.1, "again")
-    store.give_back(job.id)
+    assert not store.mark_cancelled(job.id)
+    store.update_progress(job.id, 0.1, "again")
+    store.requeue(job.id)
     store.cancel(job.id)
 
     ended = store.get(job.id)
@@ -76,7 +76,7 @@ def test_a_final_state_is_final(store: JobStore, me: ProcessMark) -> None:
     assert ended.finished is not None
 
 
-def test_notes_are_kept(store: JobStore, me: ProcessMark) -> None:
+def test_notes_are_stored(store: JobStore, me: ProcessIdentity) -> None:
     job = store.add(new_job())
     store.claim(me)
 
@@ -101,7 +101,7 @@ def test_a_file_from_before_there_were_notes_is_taken_over(tmp_path: Path) -> No
             assert store.get("a").notes == ()
 
 
-def test_a_failure_keeps_its_reason(store: JobStore, me: ProcessMark) -> None:
+def test_failed_job_stores_its_problem(store: JobStore, me: ProcessIdentity) -> None:
     job = store.add(new_job())
     store.claim(me)
     store.fail(job.id, PROBLEM)
@@ -109,11 +109,13 @@ def test_a_failure_keeps_its_reason(store: JobStore, me: ProcessMark) -> None:
     assert store.get(job.id).problem == PROBLEM
 
 
-def test_a_dead_service_s_job_goes_back_to_its_place(store: JobStore, me: ProcessMark) -> None:
+def test_job_of_a_dead_service_is_requeued_at_its_place(
+    store: JobStore, me: ProcessIdentity
+) -> None:
     first = store.add(new_job())
     store.add(new_job())
     store.claim(DEAD)
-    store.move(first.id, 0.5, "Generating")
+    store.update_progress(first.id, 0.5, "Generating")
 
     again = store.claim(me)
 
@@ -121,15 +123,15 @@ def test_a_dead_service_s_job_goes_back_to_its_place(store: JobStore, me: Proces
     assert (again.id, again.progress, again.stage) == (first.id, 0, "")
 
 
-def test_a_living_service_keeps_its_job(store: JobStore, me: ProcessMark) -> None:
+def test_job_of_a_live_service_is_not_requeued(store: JobStore, me: ProcessIdentity) -> None:
     store.add(new_job())
-    parent = ProcessMark.of(os.getppid())
+    parent = ProcessIdentity.of(os.getppid())
     store.claim(parent)
 
     assert store.claim(me) is None
 
 
-def test_a_job_that_kills_every_service_is_given_up(store: JobStore, me: ProcessMark) -> None:
+def test_job_that_kills_every_service_fails(store: JobStore, me: ProcessIdentity) -> None:
     job = store.add(new_job())
     for _ in range(MAX_ATTEMPTS):
         assert store.claim(DEAD)
@@ -140,8 +142,8 @@ def test_a_job_that_kills_every_service_is_given_up(store: JobStore, me: Process
     assert failed.problem is not None
 
 
-def test_a_cancelled_job_of_a_dead_service_stays_cancelled(
-    store: JobStore, me: ProcessMark
+def test_cancelled_job_of_a_dead_service_is_not_requeued(
+    store: JobStore, me: ProcessIdentity
 ) -> None:
     job = store.add(new_job())
     store.claim(DEAD)
@@ -151,7 +153,7 @@ def test_a_cancelled_job_of_a_dead_service_stays_cancelled(
     assert store.get(job.id).state is JobState.CANCELLED
 
 
-def test_jobs_outlive_the_store(tmp_path: Path) -> None:
+def test_jobs_persist(tmp_path: Path) -> None:
     first = JobStore(tmp_path / "jobs.sqlite")
     job = first.add(new_job())
     first.close()
@@ -161,7 +163,7 @@ def test_jobs_outlive_the_store(tmp_path: Path) -> None:
     second.close()
 
 
-def test_a_key_belongs_to_one_request(store: JobStore) -> None:
+def test_idempotency_key_belongs_to_one_request(store: JobStore) -> None:
     job = store.add(new_job(key="k"))
 
     assert store.add(new_job(key="k")) == job
@@ -170,18 +172,18 @@ def test_a_key_belongs_to_one_request(store: JobStore) -> None:
     assert store.add(new_job()).id != store.add(new_job()).id
 
 
-def test_a_cancelled_or_deleted_job_is_unwanted(store: JobStore, me: ProcessMark) -> None:
+def test_cancelled_or_deleted_job_should_not_continue(store: JobStore, me: ProcessIdentity) -> None:
     cancelled, deleted = store.add(new_job()), store.add(new_job())
     store.claim(me)
-    assert store.is_wanted(cancelled.id)
+    assert store.should_continue(cancelled.id)
     store.cancel(cancelled.id)
-    store.remove(deleted.id)
+    store.delete(deleted.id)
 
-    assert not store.is_wanted(cancelled.id)
-    assert not store.is_wanted(deleted.id)
+    assert not store.should_continue(cancelled.id)
+    assert not store.should_continue(deleted.id)
 
 
-def test_an_unknown_job_is_named(store: JobStore) -> None:
-    for ask in (store.get, store.cancel, store.remove):
+def test_unknown_job_is_not_found(store: JobStore) -> None:
+    for ask in (store.get, store.cancel, store.delete):
         with pytest.raises(NotFound, match="'ghost'"):
             ask("ghost")

@@ -1,4 +1,4 @@
-"""Downloads as jobs: refused, carried out, stopped and taken up again, beside other work."""
+"""Download jobs: refused, run, cancelled and resumed, beside other jobs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from splatsmith.contract.protocol import (
 )
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.engines.mosaic.card import SMALL
-from tests.backend.service.running import (
+from tests.backend.service.service_process import (
     RunningService,
-    await_value,
-    is_gone,
+    has_exited,
     lattice,
     running_service,
+    wait_for,
 )
 from tests.backend.weights.mirror import Mirror, running
 from tests.backend.weights.published import TOKEN, new_mirror, weights
@@ -47,7 +47,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
         yield serving
 
 
-def order(service: RunningService, request: DownloadRequest) -> JobStatus:
+def submit(service: RunningService, request: DownloadRequest) -> JobStatus:
     body = {"kind": "download", "request": to_json(request)}
     response = service.http.post("/v1/jobs", json=body)
     assert response.status_code == 202, response.text
@@ -64,17 +64,17 @@ def downloader(service: RunningService) -> psutil.Process:
         children = psutil.Process(service.process.pid).children()
         return [child for child in children if "splatsmith.worker.downloader" in child.cmdline()]
 
-    return await_value(find, bool)[0]
+    return wait_for(find, bool)[0]
 
 
-def test_what_is_missing_is_told_at_once_then_fetched_then_used(mirror: Mirror, data: Path) -> None:
+def test_missing_weights_are_reported_then_downloaded_then_used(mirror: Mirror, data: Path) -> None:
     with running_service(data) as service:
         body = {"kind": "generate", "request": to_json(MOSAIC)}
         refused = service.http.post("/v1/jobs", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "weights-missing")
         assert "splatsmith weights download mosaic-words" in refused.json()["remedy"]
 
-        done = service.wait(order(service, BOTH).id)
+        done = service.wait(submit(service, BOTH).id)
 
         assert done.state is JobState.SUCCEEDED, done
         assert done.artifacts == ()
@@ -82,20 +82,20 @@ def test_what_is_missing_is_told_at_once_then_fetched_then_used(mirror: Mirror, 
         assert service.run(MOSAIC).state is JobState.SUCCEEDED
 
 
-def test_a_licence_is_accepted_once(mirror: Mirror, data: Path) -> None:
+def test_licence_is_accepted_once(mirror: Mirror, data: Path) -> None:
     asked = DownloadRequest("mosaic", "small", ("mosaic-small",))
     with running_service(data) as service:
         body = {"kind": "download", "request": to_json(asked)}
         refused = service.http.post("/v1/jobs", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "licence-not-accepted")
 
-        service.wait(order(service, BOTH).id)
+        service.wait(submit(service, BOTH).id)
 
         large = DownloadRequest("mosaic", "large", ("mosaic-large",))
-        assert service.wait(order(service, large).id).state is JobState.SUCCEEDED
+        assert service.wait(submit(service, large).id).state is JobState.SUCCEEDED
 
 
-def test_an_unknown_checkpoint_is_refused_with_the_known_ones(mirror: Mirror, data: Path) -> None:
+def test_unknown_checkpoint_is_refused_with_the_known_ones(mirror: Mirror, data: Path) -> None:
     with running_service(data) as service:
         body = {"kind": "download", "request": {"engine": "mosaic", "checkpoints": ["x"]}}
         refused = service.http.post("/v1/jobs", json=body)
@@ -104,12 +104,10 @@ def test_an_unknown_checkpoint_is_refused_with_the_known_ones(mirror: Mirror, da
         assert "mosaic-words, mosaic-small, mosaic-locked" in refused.json()["remedy"]
 
 
-def test_other_work_goes_on_beside_a_download_that_can_be_cancelled(
-    mirror: Mirror, data: Path
-) -> None:
+def test_other_jobs_run_beside_a_download_that_can_be_cancelled(mirror: Mirror, data: Path) -> None:
     mirror.holds[WEIGHTS] = 1_000
     with running_service(data) as service:
-        job = order(service, BOTH)
+        job = submit(service, BOTH)
         assert mirror.reached.wait(60)
 
         assert service.run(lattice()).state is JobState.SUCCEEDED
@@ -121,82 +119,82 @@ def test_other_work_goes_on_beside_a_download_that_can_be_cancelled(
         assert states(service)["mosaic-words"] is CheckpointState.PRESENT
 
 
-def test_a_killed_downloader_fails_its_job_and_the_next_one_goes_on(
+def test_killed_downloader_fails_its_job_and_the_next_one_resumes(
     mirror: Mirror, data: Path
 ) -> None:
-    hold_in_the_midst(mirror)
+    stall_midway(mirror)
     with running_service(data) as service:
-        job = order(service, BOTH)
+        job = submit(service, BOTH)
         assert mirror.reached.wait(60)
         downloader(service).kill()
         assert service.wait(job.id).state is JobState.FAILED
         mirror.holds.clear()
         mirror.asked.clear()
 
-        assert service.wait(order(service, BOTH).id).state is JobState.SUCCEEDED
-        assert went_on(mirror)
+        assert service.wait(submit(service, BOTH).id).state is JobState.SUCCEEDED
+        assert has_resumed(mirror)
 
 
-def test_a_download_goes_on_when_its_service_was_killed(mirror: Mirror, data: Path) -> None:
-    hold_in_the_midst(mirror)
+def test_download_resumes_after_the_service_was_killed(mirror: Mirror, data: Path) -> None:
+    stall_midway(mirror)
     with running_service(data) as service:
-        job = order(service, BOTH)
+        job = submit(service, BOTH)
         assert mirror.reached.wait(60)
         process = downloader(service)
         service.process.kill()
-        await_value(lambda: is_gone(process), bool)
+        wait_for(lambda: has_exited(process), bool)
     mirror.holds.clear()
     mirror.asked.clear()
 
     with running_service(data) as service:
         assert service.wait(job.id).state is JobState.SUCCEEDED
-        assert went_on(mirror)
+        assert has_resumed(mirror)
 
 
-def test_the_downloader_is_gone_when_there_is_nothing_to_fetch(mirror: Mirror, data: Path) -> None:
+def test_downloader_exits_when_there_is_no_download(mirror: Mirror, data: Path) -> None:
     with running_service(data) as service:
-        service.wait(order(service, BOTH).id)
+        service.wait(submit(service, BOTH).id)
 
         def programs() -> list[str]:
             children = psutil.Process(service.process.pid).children()
             return [" ".join(child.cmdline()) for child in children]
 
-        await_value(programs, lambda found: not any("downloader" in each for each in found))
+        wait_for(programs, lambda found: not any("downloader" in each for each in found))
 
 
-def test_a_gate_opens_to_the_token_which_is_written_nowhere(
+def test_hub_token_opens_gated_checkpoints_and_is_written_nowhere(
     mirror: Mirror, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_service(data) as service:
-        refused = service.wait(order(service, LOCKED).id)
+        refused = service.wait(submit(service, LOCKED).id)
         assert refused.problem is not None
         assert "there is no token" in refused.problem.detail
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
     with running_service(data) as service:
-        assert service.wait(order(service, LOCKED).id).state is JobState.SUCCEEDED
+        assert service.wait(submit(service, LOCKED).id).state is JobState.SUCCEEDED
 
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
 
 
-def test_offline_nothing_is_fetched(
+def test_nothing_is_downloaded_offline(
     mirror: Mirror, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with running_service(data) as service:
-        failed = service.wait(order(service, BOTH).id)
+        failed = service.wait(submit(service, BOTH).id)
 
     assert failed.problem is not None
     assert failed.problem.code == "hub-unreachable"
     assert mirror.asked == []
 
 
-def hold_in_the_midst(mirror: Mirror) -> None:
+def stall_midway(mirror: Mirror) -> None:
     mirror.repositories[SMALL.repository][WEIGHTS] = weights("body.weight", 8, BULK)
     mirror.holds[WEIGHTS] = 4 * BULK - 1_000
 
 
-def went_on(mirror: Mirror) -> bool:
+def has_resumed(mirror: Mirror) -> bool:
     starts = [extent for _, path, extent in mirror.asked if path.endswith(WEIGHTS) and extent]
     return bool(starts) and all(int(each[6:-1]) >= 10 * 2**20 for each in starts)
