@@ -14,6 +14,7 @@ import requests
 
 from ..contract.cards import EngineCard
 from ..contract.checkpoints import CheckpointStatus
+from ..contract.files import atomic_write
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import (
@@ -134,13 +135,9 @@ class Client:
         if target.is_file() and target.stat().st_size == artifact.size_bytes:
             return target
         folder.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
-        try:
+        with atomic_write(target) as part:
             if self._stream(f"/jobs/{job}/artifacts/{artifact.name}", part) != artifact.sha256:
                 raise ServiceError(_damaged(artifact.name))
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
         return target
 
     def _upload(self, path: str, data: bytes | BinaryIO) -> str:

@@ -13,6 +13,7 @@ from ..contract.batches import file_name
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
 from ..errors import to_user_error
+from ..files import write_json
 from ..worker.artifacts import read_notes
 from .console import ConsoleOutput
 from .local_runner import LocalJob, LocalRunner
@@ -96,11 +97,7 @@ def _status_line(title: str, result: BatchResult) -> str:
 
 
 def _write_summary(results: list[BatchResult], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / f".{SUMMARY}"
-    text = json.dumps(to_json(results), indent=2, ensure_ascii=False)
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(out / SUMMARY)
+    write_json(out / SUMMARY, to_json(results))
 
 
 def _print_summary(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +15,11 @@ from ..contract.cards import ConditionKind
 from ..contract.problems import InvalidRequest, UnreadableCloud
 from ..contract.protocol import Artifact, ExtractRequest, GenerateRequest
 from ..engines import registry
-from ..errors import StorageFull
-from ..files import file_digest
+from ..files import atomic_directory, file_digest
 from ..images import read_picture
 from ..progress import Progress, ProgressCallback
 from ..weights import require
-from ..worker.artifacts import describe_artifacts, move_artifacts
+from ..worker.artifacts import describe_artifacts
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,11 @@ class LocalRunner:
         """
         if isinstance(job, ExtractionJob):
             _refuse_overwriting(job.cloud, folder)
-        with cancel_on_interrupt() as stop, partial_directory(folder) as partial:
+        with cancel_on_interrupt() as stop, atomic_directory(folder) as partial:
             progress = Progress(report, stop.is_set)
             self._run_pipeline(job, partial, progress)
             artifacts = describe_artifacts(partial)
             progress.step(1, 1)
-            move_artifacts(partial, folder)
         return artifacts
 
     def _run_pipeline(self, job: LocalJob, folder: Path, progress: Progress) -> None:
@@ -141,26 +137,3 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def partial_directory(folder: Path) -> Iterator[Path]:
-    """A temporary directory inside `folder`, removed at the end with what is left in it.
-
-    Raises:
-        StorageFull: `folder` cannot be made or written.
-    """
-    existed = folder.is_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-    except FileExistsError:
-        raise StorageFull(f"{folder} is a file.", "Choose another folder.") from None
-    except (FileNotFoundError, NotADirectoryError):
-        raise StorageFull(f"{folder} cannot be made.", "Choose another folder.") from None
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if not existed and not any(folder.iterdir()):
-            folder.rmdir()

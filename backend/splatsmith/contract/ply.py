@@ -7,7 +7,6 @@ before the vertices).
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import plyfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
+from .files import atomic_write
 from .problems import UnreadableCloud
 
 _BLOCK_BYTES = 1 << 20  # fits a core's cache, where separating the columns is fast
@@ -203,12 +203,7 @@ def write_vertices(
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
     lines += [f"property {types[kind]} {name}" for name, kind in fields]
     lines += ["end_header", ""]
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb", buffering=0) as file:
-            file.write("\n".join(lines).encode("ascii"))
-            for block in blocks:
-                block.tofile(file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path) as part, part.open("xb", buffering=0) as file:
+        file.write("\n".join(lines).encode("ascii"))
+        for block in blocks:
+            block.tofile(file)

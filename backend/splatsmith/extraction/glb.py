@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from trimesh.visual.color import ColorVisuals
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
+from ..files import atomic_write
 from .texture.png import encode_png
 
 _MAGIC, _VERSION = 0x46546C67, 2
@@ -139,13 +139,8 @@ def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _write(path: Path, tree: bytes, binary: bytes) -> None:
     tree += b" " * (-len(tree) % 4)
     header = struct.pack("<III", _MAGIC, _VERSION, 28 + len(tree) + len(binary))
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(header)
-            file.write(struct.pack("<II", len(tree), _JSON_CHUNK) + tree)
-            file.write(struct.pack("<II", len(binary), _BINARY_CHUNK))
-            file.write(binary)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path) as part, part.open("xb") as file:
+        file.write(header)
+        file.write(struct.pack("<II", len(tree), _JSON_CHUNK) + tree)
+        file.write(struct.pack("<II", len(binary), _BINARY_CHUNK))
+        file.write(binary)

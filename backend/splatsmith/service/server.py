@@ -24,6 +24,7 @@ from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import PROTOCOL_VERSION
 from ..contract.wire import ConnectionInfo
+from ..files import atomic_write
 from .app import ServiceContext, create_app
 from .artifacts import DataDirectory
 from .job_store import JobStore
@@ -152,16 +153,10 @@ def _state_file(path: Path | None, connection: ConnectionInfo) -> Iterator[None]
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{connection.pid}")
-    part.unlink(missing_ok=True)
-    with open(part, "x", encoding="utf-8", opener=_open_private) as file:  # noqa: PTH123
-        json.dump(to_json(connection), file)
-    part.replace(path)
+    with atomic_write(path) as part:
+        part.touch(mode=0o600, exist_ok=False)
+        part.write_text(json.dumps(to_json(connection)), encoding="utf-8")
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..contract.cards import Checkpoint, Licence
 from ..errors import LicenceNotAccepted
-from .records import weights_directory, write_json
+from ..files import write_json
+from .records import weights_directory
 
 
 def is_accepted(licence: Licence) -> bool:

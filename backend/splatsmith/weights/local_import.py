@@ -11,6 +11,7 @@ from ..contract.cards import Checkpoint
 from ..contract.checkpoints import CheckpointState
 from ..contract.problems import InvalidRequest
 from ..errors import WeightsDamaged
+from ..files import atomic_write
 from ..progress import Progress
 from .discovery import DiscoveredCheckpoint, discover
 from .disk_space import check_free_space
@@ -101,13 +102,11 @@ def _import_one(found: DiscoveredCheckpoint, is_linked: bool, progress: Progress
 def _place_file(source: Path, target: Path, is_linked: bool) -> None:
     """Copy or link `source` to `target`, which appears complete or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    if is_linked:
-        part.symlink_to(source.resolve())
-    else:
-        shutil.copyfile(source, part)
-    part.replace(target)
+    with atomic_write(target) as part:
+        if is_linked:
+            part.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, part)
 
 
 def _size(found: DiscoveredCheckpoint) -> int:

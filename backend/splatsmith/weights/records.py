@@ -13,6 +13,7 @@ from pathlib import Path
 from ..contract.cards import Checkpoint
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest
+from ..files import write_json
 from ..settings import data_directory
 
 
@@ -64,14 +65,6 @@ def read_record(checkpoint: Checkpoint) -> CheckpointRecord | None:
 def write_record(record: CheckpointRecord) -> None:
     """Write `record` whole or not at all."""
     write_json(_file_of(record.checkpoint), to_json(record))
-
-
-def write_json(file: Path, value: object) -> None:
-    """Write `value` to `file` whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    part.replace(file)
 
 
 def _file_of(checkpoint: str) -> Path:

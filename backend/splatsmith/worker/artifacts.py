@@ -1,4 +1,4 @@
-"""A job's finished files: written aside, described, and put in place all at once."""
+"""A job's finished files: their description, and the notes in its record."""
 
 from __future__ import annotations
 
@@ -21,14 +21,6 @@ def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
 
 
 def read_notes(folder: Path) -> tuple[str, ...]:
-    """What the engine had to say of the asset in `folder`; nothing of an extraction."""
+    """The engine's notes on the asset in `folder`; none of an extraction."""
     record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
     return tuple(record.get("notes", ()))
-
-
-def move_artifacts(source: Path, target: Path) -> None:
-    """Move the files of `source` into `target`, replacing its own; both on one file system."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
-        path.replace(target / path.name)
-    source.rmdir()
