@@ -21,7 +21,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from .contract.problems import SplatsmithError
+from .contract.problems import Problem, SplatsmithError
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PERMISSION_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -126,6 +126,18 @@ def to_user_error(error: BaseException) -> SplatsmithError | None:
             "Close other programs, lower the settings or choose a smaller engine.",
         )
     return None
+
+
+def internal_error(
+    error: BaseException, remedy: str = "Please report it with the backend's log."
+) -> SplatsmithError:
+    """`error`, a bug of the program, as an error of the code "internal"."""
+    return SplatsmithError(f"The program has a fault: {type(error).__name__}: {error}.", remedy)
+
+
+def to_problem(error: BaseException) -> Problem:
+    """The problem document for any exception."""
+    return (to_user_error(error) or internal_error(error)).problem
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from splatsmith.contract.problems import SplatsmithError
-from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture, to_user_error
+from splatsmith.errors import OutOfMemory, StorageFull, UnreadablePicture, to_problem, to_user_error
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,7 @@ def test_own_errors_are_returned_unchanged() -> None:
 @pytest.mark.parametrize(
     "error", [ZeroDivisionError(), RuntimeError("shape mismatch"), OSError("odd"), KeyError("k")]
 )
-def test_bugs_are_not_mapped(error: Exception) -> None:
+def test_bugs_are_internal_errors(error: Exception) -> None:
     assert to_user_error(error) is None
+    assert to_problem(error).code == "internal"
+    assert type(error).__name__ in to_problem(error).detail

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ..contract.problems import SplatsmithError
-from ..errors import Cancelled, to_user_error
+from ..errors import Cancelled, internal_error, to_user_error
 from .arguments import parse
 from .console import ConsoleOutput
 
@@ -40,11 +40,8 @@ def _run(options: argparse.Namespace, console: ConsoleOutput) -> int:
         console.print_status("Stopped; nothing was written.")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  users get one sentence, not a traceback
-        known = to_user_error(error)
-        if known is None:
-            known = SplatsmithError(
-                f"The program has a fault: {type(error).__name__}: {error}.",
-                "Run it again with --debug to see where, and please report it.",
-            )
+        known = to_user_error(error) or internal_error(
+            error, "Run it again with --debug to see where, and please report it."
+        )
         console.print_error(known)
         return INVALID if known.status in INVALID_REQUEST_STATUSES else FAILED

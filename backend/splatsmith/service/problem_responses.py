@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from ..contract.jsonable import to_json
 from ..contract.problems import Problem, SplatsmithError
-from ..errors import to_user_error
+from ..errors import to_problem
 
 log = logging.getLogger(__name__)
 
@@ -74,18 +74,10 @@ async def _on_invalid_query(_request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_error(_request: Request, error: Exception) -> JSONResponse:
-    if user_error := to_user_error(error):
-        return problem_response(user_error.problem)
-    log.error("a route failed", exc_info=error)
-    return problem_response(
-        Problem(
-            "internal",
-            "Something went wrong",
-            f"The service has a fault: {type(error).__name__}.",
-            "Please report it with the backend's log.",
-            500,
-        )
-    )
+    problem = to_problem(error)
+    if problem.code == SplatsmithError.code:
+        log.error("a route failed", exc_info=error)
+    return problem_response(problem)
 
 
 def _members(problem: Problem) -> dict[str, object]:

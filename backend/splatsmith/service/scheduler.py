@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
 from ..contract.wire import JobSubmission
-from ..errors import to_user_error
+from ..errors import to_problem
 from ..worker.messages import (
     CancelJob,
     JobCancelled,
@@ -132,7 +132,7 @@ class Scheduler:
         except RunnerExited:
             self._on_exit(job)
         except (SplatsmithError, OSError) as error:
-            self._fail(job, _problem(error))
+            self._fail(job, to_problem(error))
 
     def _run_message(self, job: JobStatus) -> RunJob:
         uploads = JobSubmission(job.kind, job.request).uploads()
@@ -222,11 +222,3 @@ class Scheduler:
         self._worker.stop()
         self._worker = None
         self.worker_state = "stopped"
-
-
-def _problem(error: Exception) -> Problem:
-    if user_error := to_user_error(error):
-        return user_error.problem
-    return Problem(
-        "internal", "Something went wrong", f"The service could not go on: {error}.", "Try again."
-    )

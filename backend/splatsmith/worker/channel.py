@@ -16,8 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from ..contract.problems import Problem
-from ..errors import Cancelled, to_user_error
+from ..errors import Cancelled, to_problem
 from ..progress import Progress
 from .artifacts import describe_artifacts
 from .messages import (
@@ -116,17 +115,5 @@ def _final_message(
     except Exception as error:  # noqa: BLE001  every error has to become a job's state
         log.exception("job %s failed", job.id)
         on_error(error)
-        return JobFailed(_problem(error))
+        return JobFailed(to_problem(error))
     return JobSucceeded(describe_artifacts(Path(job.folder)), notes)
-
-
-def _problem(error: Exception) -> Problem:
-    if user_error := to_user_error(error):
-        return user_error.problem
-    return Problem(
-        "internal",
-        "Something went wrong",
-        f"The program has a fault: {type(error).__name__}: {error}.",
-        "Please report it with the backend's log.",
-        500,
-    )
