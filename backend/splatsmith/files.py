@@ -1,9 +1,10 @@
-"""Hashes of files, and atomic writing of files (see contract.files) and of directories."""
+"""Files by their hash, and atomic writing of files (see contract.files) and directories."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,15 +12,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .contract.files import atomic_write
+from .contract.problems import NotFound
 from .errors import StorageFull
 
-__all__ = ["atomic_directory", "atomic_write", "file_digest", "write_json"]
+__all__ = ["atomic_directory", "atomic_write", "file_digest", "upload_path", "write_json"]
+
+UPLOAD_ID = re.compile(r"\b[0-9a-f]{64}\b")  # the SHA-256 of the file
 
 
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def upload_path(uploads: Path, upload_id: str) -> Path:
+    """The uploaded file `upload_id` in the folder `uploads`.
+
+    Raises:
+        NotFound: there is none.
+    """
+    path = uploads / upload_id
+    if not UPLOAD_ID.fullmatch(upload_id) or not path.is_file():
+        raise NotFound(f"There is no upload {upload_id!r}.", "Upload the file again.")
+    return path
 
 
 def write_json(path: Path, value: object) -> None:

@@ -238,12 +238,16 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Health:
-    """Who answers: versions, the worker's state (starting, idle, busy, stopped) and its device."""
+    """Versions, the worker's state (starting, idle, busy, stopped) and the name of its device.
+
+    problem: why no job can be run at the moment; the service goes on trying.
+    """
 
     protocol: int
     version: str
     worker: str
     device: str
+    problem: Problem | None = None
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

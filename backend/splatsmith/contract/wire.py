@@ -32,23 +32,13 @@ class JobSubmission:
     kind: JobKind
     request: dict[str, object]
 
-    def decoded(self) -> AnyRequest:
+    def decode(self) -> AnyRequest:
         """The request as a dataclass of its kind.
 
         Raises:
             InvalidRequest: it is not such a request.
         """
         return from_json(REQUEST_TYPES[self.kind], self.request)
-
-    def uploads(self) -> dict[str, str]:
-        """The ids of the job's uploads, by the picture's role or by "cloud"."""
-        match self.decoded():
-            case GenerateRequest(pictures=pictures):
-                return {role.value: upload for role, upload in pictures.items()}
-            case ExtractRequest(cloud=cloud):
-                return {"cloud": cloud}
-            case DownloadRequest():
-                return {}
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ class ServiceContext:
     scheduler: Scheduler
     download_scheduler: Scheduler
 
+    def health(self) -> Health:
+        """Versions, and the state of the worker."""
+        compute, download = self.scheduler.status, self.download_scheduler.status
+        problem = compute.problem or download.problem
+        return Health(PROTOCOL_VERSION, __version__, compute.state, compute.device, problem)
+
 
 def create_app(context: ServiceContext, policy: AccessPolicy) -> FastAPI:
     """The service's ASGI application; the schedulers live as long as it does."""
@@ -83,10 +89,7 @@ def _status_routes(context: ServiceContext) -> APIRouter:
     @routes.get("/health", response_model=Health)
     def health() -> Response:
         """Versions, and the state of the worker."""
-        scheduler = context.scheduler
-        return _json_response(
-            Health(PROTOCOL_VERSION, __version__, scheduler.worker_state, scheduler.device)
-        )
+        return _json_response(context.health())
 
     @routes.get("/engines", response_model=list[EngineCard])
     def engines() -> Response:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Collection
@@ -15,7 +14,6 @@ from pathlib import Path
 
 from ..contract.problems import NotFound
 
-UPLOAD_ID = re.compile(r"[0-9a-f]{64}")
 UPLOAD_LIFETIME = 24 * 3600.0  # seconds that an upload without a job is kept
 
 
@@ -28,17 +26,6 @@ class DataDirectory:
         self.jobs = self.root / "jobs"
         for folder in (self.root, self.uploads, self.jobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def upload(self, upload_id: str) -> Path:
-        """The file uploaded under `upload_id`.
-
-        Raises:
-            NotFound: there is none.
-        """
-        path = self.uploads / upload_id
-        if not UPLOAD_ID.fullmatch(upload_id) or not path.is_file():
-            raise NotFound(f"There is no upload {upload_id!r}.", "Upload the file again.")
-        return path
 
     def partial(self, job_id: str) -> Path:
         """An empty folder for the worker to write the job's results into."""

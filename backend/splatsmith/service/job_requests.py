@@ -9,10 +9,11 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
 from ..contract.wire import AnyRequest, JobSubmission
 from ..engines import registry
+from ..files import upload_path
 from ..weights import require
 from ..weights.licences import accept, check_accepted
 from .artifacts import DataDirectory
-from .job_store import NewJob
+from .job_rows import NewJob
 
 MAX_KEY_CHARACTERS = 200
 
@@ -27,9 +28,9 @@ def new_job(body: bytes, key: str | None, files: DataDirectory) -> NewJob:
         LicenceNotAccepted: a checkpoint to download has a licence that is not accepted.
     """
     submission = from_json(JobSubmission, _parse_json(body), "body")
-    request = _validate(submission.decoded())
-    for upload in submission.uploads().values():
-        files.upload(upload)
+    request = _validate(submission.decode())
+    for upload in _uploads_of(request):
+        upload_path(files.uploads, upload)
     if key is not None and not 0 < len(key) <= MAX_KEY_CHARACTERS:
         raise InvalidRequest(
             "The Idempotency-Key is too long, or empty.",
@@ -50,6 +51,16 @@ def _validate(request: AnyRequest) -> AnyRequest:
             return request
         case DownloadRequest():
             return _check_licences(request.completed(registry.card(request.engine)))
+
+
+def _uploads_of(request: AnyRequest) -> tuple[str, ...]:
+    match request:
+        case GenerateRequest():
+            return tuple(request.pictures.values())
+        case ExtractRequest():
+            return (request.cloud,)
+        case DownloadRequest():
+            return ()
 
 
 def _check_weights(request: GenerateRequest) -> GenerateRequest:

@@ -7,61 +7,33 @@ job whose service has died goes back to the queue: it is deterministic in its se
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.jsonable import from_json, to_json
+from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest, NotFound, Problem
 from ..contract.protocol import Artifact, JobKind, JobState, JobStatus
-from ..contract.wire import JobSubmission
+from ..files import UPLOAD_ID
+from .change_notifier import ChangeNotifier
+from .job_rows import SCHEMA, UNREADABLE, NewJob, is_readable, read_job
 from .process_identity import ProcessIdentity
 
+log = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 3
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order of the queue
-    id TEXT UNIQUE NOT NULL,
-    kind TEXT NOT NULL,
-    state TEXT NOT NULL,
-    title TEXT NOT NULL,
-    request TEXT NOT NULL,
-    created REAL NOT NULL,
-    started REAL,
-    finished REAL,
-    progress REAL NOT NULL DEFAULT 0,
-    stage TEXT NOT NULL DEFAULT '',
-    artifacts TEXT NOT NULL DEFAULT '[]',
-    problem TEXT NOT NULL DEFAULT 'null',
-    notes TEXT NOT NULL DEFAULT '[]',
-    unwanted INTEGER NOT NULL DEFAULT 0,       -- 1: cancelled while running
-    attempts INTEGER NOT NULL DEFAULT 0,
-    owner_pid INTEGER,                         -- the service whose worker runs it
-    owner_started REAL,
-    idempotency_key TEXT UNIQUE
-);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
-"""
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A validated request for the queue. Jobs of one idempotency key are one job."""
-
-    kind: JobKind
-    request: dict[str, object]
-    title: str
-    idempotency_key: str | None = None
+KNOWN_KINDS = f"kind IN ({', '.join(repr(kind.value) for kind in JobKind)})"
 
 
 class JobStore:
     """All jobs of a data directory. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notifier: ChangeNotifier) -> None:
+        self._notifier = notifier
         self._lock = threading.RLock()
         self._database = sqlite3.connect(
             path, timeout=10, isolation_level=None, check_same_thread=False
@@ -70,7 +42,6 @@ class JobStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(SCHEMA)
-        self._add_notes()
 
     def close(self) -> None:
         with self._lock:
@@ -91,12 +62,12 @@ class JobStore:
             time.time(),
             job.idempotency_key,
         )
-        inserted = self._fetch_one(
+        inserted = self._write(
             "INSERT INTO jobs (id, kind, state, title, request, created, idempotency_key)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING RETURNING *",
             *values,
         )
-        return _to_job_status(inserted) if inserted else self._find_duplicate(job)
+        return read_job(inserted) if inserted else self._find_duplicate(job)
 
     def get(self, job_id: str) -> JobStatus:
         """The job called `job_id`.
@@ -104,10 +75,14 @@ class JobStore:
         Raises:
             NotFound: there is none.
         """
-        row = self._fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
-        if row is None:
-            raise NotFound(f"There is no job {job_id!r}.", "It may have been deleted.")
-        return _to_job_status(row)
+        if job := self.find(job_id):
+            return job
+        raise NotFound(f"There is no job {job_id!r}.", "It may have been deleted.")
+
+    def find(self, job_id: str) -> JobStatus | None:
+        """The job called `job_id`; None if there is none, or of a kind that is not known."""
+        row = self._fetch_one(f"SELECT * FROM jobs WHERE id = ? AND {KNOWN_KINDS}", job_id)
+        return read_job(row) if row else None
 
     def page(
         self, limit: int, before: str = "", state: JobState | None = None
@@ -120,40 +95,67 @@ class JobStore:
         if before:
             self.get(before)
         rows = self._fetch_all(
-            "SELECT * FROM jobs WHERE (:state IS NULL OR state = :state) AND (:before = ''"
-            " OR number < (SELECT number FROM jobs WHERE id = :before))"
+            f"SELECT * FROM jobs WHERE {KNOWN_KINDS}"
+            " AND (:state IS NULL OR state = :state)"
+            " AND (:before = '' OR number < (SELECT number FROM jobs WHERE id = :before))"
             " ORDER BY number DESC LIMIT :limit",
             {"state": state and state.value, "before": before, "limit": limit + 1},
         )
-        return [_to_job_status(row) for row in rows[:limit]], len(rows) > limit
+        return [read_job(row) for row in rows[:limit]], len(rows) > limit
 
-    def submissions(self) -> dict[str, JobSubmission]:
-        """What was submitted for every job, by the job's id."""
-        rows = self._fetch_all("SELECT id, kind, request FROM jobs")
-        return {r["id"]: JobSubmission(JobKind(r["kind"]), json.loads(r["request"])) for r in rows}
+    def job_ids(self) -> set[str]:
+        """The ids of all jobs, those of other versions too."""
+        return {row["id"] for row in self._fetch_all("SELECT id FROM jobs")}
+
+    def upload_ids(self) -> set[str]:
+        """The ids of all uploads that a job's request names, found by their form alone: requests
+        of other versions keep their uploads."""
+        rows = self._fetch_all("SELECT request FROM jobs")
+        return {match for row in rows for match in UPLOAD_ID.findall(str(row["request"]))}
+
+    def has_queued(self, kinds: Collection[JobKind]) -> bool:
+        """Whether a job of these kinds waits."""
+        return bool(
+            self._fetch_one(
+                "SELECT 1 FROM jobs WHERE state = 'queued'"
+                " AND kind IN (SELECT value FROM json_each(?)) LIMIT 1",
+                _json_kinds(kinds),
+            )
+        )
 
     def claim(
         self, owner: ProcessIdentity, kinds: Collection[JobKind] = tuple(JobKind)
     ) -> JobStatus | None:
-        """Mark the oldest queued job of these kinds as running for `owner`, which runs none now;
-        requeue the jobs of dead owners before."""
-        wanted = json.dumps([kind.value for kind in kinds])
-        self._requeue_orphans(owner, wanted)
-        row = self._fetch_one(
-            "UPDATE jobs SET state = 'running', started = ?, owner_pid = ?, owner_started = ?,"
-            " attempts = attempts + 1 WHERE number ="
-            " (SELECT min(number) FROM jobs WHERE state = 'queued'"
-            " AND kind IN (SELECT value FROM json_each(?))) AND state = 'queued' RETURNING *",
-            time.time(),
-            owner.pid,
-            owner.started,
-            wanted,
-        )
-        return _to_job_status(row) if row else None
+        """Mark the oldest queued job of these kinds as running for `owner`, and return it."""
+        while row := self._claim_row(owner, kinds):
+            job = read_job(row)
+            if is_readable(job):
+                self._notifier.notify()
+                return job
+            log.warning("job %s cannot be read: it fails", row["id"])
+            self.fail(row["id"], UNREADABLE)
+        return None
+
+    def requeue_orphans(
+        self, idle: ProcessIdentity, kinds: Collection[JobKind] = tuple(JobKind)
+    ) -> None:
+        """Requeue the running jobs of services that are dead, or of `idle`, which runs none."""
+        for row in self._fetch_all(
+            "SELECT * FROM jobs WHERE state = 'running'"
+            " AND kind IN (SELECT value FROM json_each(:kinds))",
+            {"kinds": _json_kinds(kinds)},
+        ):
+            owner = _owner(row)
+            if owner is not None and owner != idle and owner.is_alive():
+                continue
+            if row["attempts"] < MAX_ATTEMPTS:
+                self.requeue(row["id"])
+            else:
+                self.fail(row["id"], _service_died_problem(row["attempts"]))
 
     def update_progress(self, job_id: str, fraction: float, stage: str) -> None:
         """Set a running job's progress (0..1) and stage."""
-        self._fetch_one(
+        self._write(
             "UPDATE jobs SET progress = ?, stage = ? WHERE id = ? AND state = 'running'",
             fraction,
             stage,
@@ -170,7 +172,7 @@ class JobStore:
         Raises:
             NotFound: there is no such job.
         """
-        self._fetch_one(
+        self._write(
             "UPDATE jobs SET unwanted = 1, finished = iif(state = 'queued', ?, finished),"
             " state = iif(state = 'queued', 'cancelled', state)"
             " WHERE id = ? AND state IN ('queued', 'running')",
@@ -195,7 +197,7 @@ class JobStore:
 
     def requeue(self, job_id: str) -> None:
         """Put a running job back into the queue, at its old place."""
-        self._fetch_one(
+        self._write(
             "UPDATE jobs SET state = iif(unwanted, 'cancelled', 'queued'), started = NULL,"
             " progress = 0, stage = '', owner_pid = NULL WHERE id = ? AND state = 'running'",
             job_id,
@@ -208,25 +210,19 @@ class JobStore:
             NotFound: there is no such job.
         """
         self.get(job_id)
-        self._fetch_one("DELETE FROM jobs WHERE id = ?", job_id)
-
-    def _add_notes(self) -> None:
-        """Files of earlier versions have no notes."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            columns = [row["name"] for row in self._database.execute("PRAGMA table_info(jobs)")]
-            if "notes" not in columns:
-                self._database.execute("ALTER TABLE jobs ADD notes TEXT NOT NULL DEFAULT '[]'")
+        self._write("DELETE FROM jobs WHERE id = ?", job_id)
 
     def _find_duplicate(self, job: NewJob) -> JobStatus:
         row = self._fetch_one("SELECT * FROM jobs WHERE idempotency_key = ?", job.idempotency_key)
         if row is None:  # deleted between the two statements
             return self.add(job)
-        if (row["kind"], json.loads(row["request"])) != (job.kind.value, job.request):
-            raise InvalidRequest(
-                "This Idempotency-Key was used for another request.", "Send a new key."
-            )
-        return _to_job_status(row)
+        if row["kind"] == job.kind.value:
+            known = read_job(row)
+            if known.request == job.request:
+                return known
+        raise InvalidRequest(
+            "This Idempotency-Key was used for another request.", "Send a new key."
+        )
 
     def _end(
         self,
@@ -236,7 +232,7 @@ class JobStore:
         problem: Problem | None = None,
         notes: tuple[str, ...] = (),
     ) -> bool:
-        row = self._fetch_one(
+        row = self._write(
             "UPDATE jobs SET state = ?, finished = ?, artifacts = ?, problem = ?, notes = ?,"
             " owner_pid = NULL, progress = iif(?1 = 'succeeded', 1, progress)"
             " WHERE id = ? AND state = 'running' RETURNING id",
@@ -249,20 +245,23 @@ class JobStore:
         )
         return row is not None
 
-    def _requeue_orphans(self, idle: ProcessIdentity, kinds: str) -> None:
-        """Requeue the running jobs of services that are dead, or of `idle`, which runs none."""
-        for row in self._fetch_all(
-            "SELECT * FROM jobs WHERE state = 'running'"
-            " AND kind IN (SELECT value FROM json_each(:kinds))",
-            {"kinds": kinds},
-        ):
-            owner = ProcessIdentity(row["owner_pid"], row["owner_started"])
-            if owner != idle and owner.is_alive():
-                continue
-            if row["attempts"] < MAX_ATTEMPTS:
-                self.requeue(row["id"])
-            else:
-                self.fail(row["id"], _service_died_problem(row["attempts"]))
+    def _claim_row(self, owner: ProcessIdentity, kinds: Collection[JobKind]) -> sqlite3.Row | None:
+        return self._fetch_one(
+            "UPDATE jobs SET state = 'running', started = ?, owner_pid = ?, owner_started = ?,"
+            " attempts = attempts + 1 WHERE number ="
+            " (SELECT min(number) FROM jobs WHERE state = 'queued'"
+            " AND kind IN (SELECT value FROM json_each(?))) AND state = 'queued' RETURNING *",
+            time.time(),
+            owner.pid,
+            owner.started,
+            _json_kinds(kinds),
+        )
+
+    def _write(self, statement: str, *values: object) -> sqlite3.Row | None:
+        """Execute a statement that changes a row; returns its RETURNING row."""
+        row = self._fetch_one(statement, *values)
+        self._notifier.notify()
+        return row
 
     def _fetch_one(self, statement: str, *values: object) -> sqlite3.Row | None:
         with self._lock:
@@ -285,10 +284,13 @@ def _service_died_problem(attempts: int) -> Problem:
     )
 
 
-def _to_job_status(row: sqlite3.Row) -> JobStatus:
-    members = ("id", "kind", "state", "title", "created", "started", "finished", "progress")
-    values = {name: row[name] for name in (*members, "stage")}
-    documents = {
-        name: json.loads(row[name]) for name in ("request", "artifacts", "problem", "notes")
-    }
-    return from_json(JobStatus, values | documents, "job")
+def _json_kinds(kinds: Collection[JobKind]) -> str:
+    return json.dumps([kind.value for kind in kinds])
+
+
+def _owner(row: sqlite3.Row) -> ProcessIdentity | None:
+    """The service that runs the job; None if the row does not say it."""
+    pid, started = row["owner_pid"], row["owner_started"]
+    if isinstance(pid, int) and isinstance(started, float) and pid > 0:
+        return ProcessIdentity(pid, started)
+    return None

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
-from ..contract.problems import SplatsmithError
+from ..contract.problems import InvalidRequest, SplatsmithError
 from ..errors import OutOfMemory, WorkerDied
 from ..worker.messages import Message, decode, encode
 
@@ -27,9 +27,17 @@ class RunnerExited(Exception):
 class ProcessRunner:
     """One worker process, started on construction. It ends when its standard input closes."""
 
-    def __init__(self, program: Sequence[str]) -> None:
-        """`program`: a module that speaks splatsmith.worker.messages, and its arguments."""
-        # standard error, the log, is inherited
+    def __init__(self, program: Sequence[str], on_message: Callable[[], None]) -> None:
+        """Start the process.
+
+        Args:
+            program: a module that speaks splatsmith.worker.messages, and its arguments.
+            on_message: called, in another thread, whenever `receive` has something.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
+        self._on_message = on_message
         self._process = subprocess.Popen(
             [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
@@ -106,10 +114,17 @@ class ProcessRunner:
     def _read(self, lines: IO[str]) -> None:
         for line in lines:
             try:
-                self._inbox.put(decode(line))
-            except ValueError:
-                break  # cut off when it died
-        self._inbox.put(None)
+                message = decode(line)
+            except (ValueError, KeyError, InvalidRequest):
+                log.exception("worker %d: not a message; killing it", self.pid)
+                self._process.kill()  # it has died already if the line is cut off
+                break
+            self._put(message)
+        self._put(None)
+
+    def _put(self, message: Message | None) -> None:
+        self._inbox.put(message)
+        self._on_message()
 
     def _close_input(self) -> None:
         assert self._process.stdin is not None

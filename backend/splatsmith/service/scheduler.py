@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
@@ -18,17 +17,22 @@ from ..worker.messages import (
     JobFailed,
     JobProgress,
     JobSucceeded,
+    Message,
     RunJob,
     WorkerReady,
 )
 from .artifacts import DataDirectory
+from .change_notifier import ChangeNotifier
 from .job_store import JobStore
 from .process_identity import ProcessIdentity
 from .runners import ProcessRunner, RunnerExited
 
 log = logging.getLogger(__name__)
 
-POLL_INTERVAL = 0.1  # seconds, of the queue, the worker and a job's cancellation
+BUSY_POLL = 0.1  # seconds, of a running job's cancellation
+# Seconds, of jobs that another process has queued or left behind; changes made in this process wake
+# the thread at once.
+IDLE_POLL = 1.0
 RETRY_PAUSE = 2.0  # seconds
 
 
@@ -48,34 +52,50 @@ class WorkerSpec:
     cancel_timeout: float
 
 
+@dataclass(frozen=True)
+class WorkerStatus:
+    """state: starting, idle, busy or stopped. device: the device's name once it is known.
+    problem: why the scheduler cannot run jobs, while it cannot."""
+
+    state: str = "stopped"
+    device: str = ""
+    problem: Problem | None = None
+
+
 def compute_worker(device: str) -> WorkerSpec:
     """The worker for generate and extract jobs on `device`; kept alive with its engine loaded."""
-    kinds = (JobKind.GENERATE, JobKind.EXTRACT)
-    return WorkerSpec(
-        kinds, ("splatsmith.worker", "--device", device), keep_alive=True, cancel_timeout=10.0
-    )
+    program = ("splatsmith.worker", "--device", device)
+    return WorkerSpec((JobKind.GENERATE, JobKind.EXTRACT), program, True, cancel_timeout=10.0)
 
 
 def download_worker() -> WorkerSpec:
     """The worker for download jobs; may be killed at any moment without a loss."""
-    return WorkerSpec(
-        (JobKind.DOWNLOAD,), ("splatsmith.worker.downloader",), keep_alive=False, cancel_timeout=0.5
-    )
+    program = ("splatsmith.worker.downloader",)
+    return WorkerSpec((JobKind.DOWNLOAD,), program, False, cancel_timeout=0.5)
 
 
 class Scheduler:
-    """Runs the jobs of one WorkerSpec, one at a time, in a thread of its own."""
+    """Runs the jobs of one WorkerSpec, one at a time, in a thread of its own.
 
-    def __init__(self, store: JobStore, files: DataDirectory, spec: WorkerSpec) -> None:
-        self.device = ""
-        self.worker_state = "stopped"
+    The thread survives every error: it is logged and shown in `status`, and after a pause the
+    thread goes on.
+    """
+
+    def __init__(
+        self, store: JobStore, files: DataDirectory, spec: WorkerSpec, notifier: ChangeNotifier
+    ) -> None:
+        self.status = WorkerStatus()
         self._store = store
         self._files = files
         self._spec = spec
+        self._notifier = notifier
         self._owner = ProcessIdentity.of()
         self._worker: ProcessRunner | None = None
+        self._should_start_worker = spec.keep_alive
+        self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        notifier.subscribe(self._wake.set)
 
     def start(self) -> None:
         self._thread.start()
@@ -83,63 +103,70 @@ class Scheduler:
     def stop(self) -> None:
         """Stop the worker; its job goes back to the queue. Returns when the thread has ended."""
         self._stopping.set()
+        self._wake.set()
         self._thread.join()
 
     def _run(self) -> None:
-        if self._spec.keep_alive:
-            self._start_worker()
         while not self._stopping.is_set():
             try:
                 self._run_next_job()
-            except sqlite3.Error:
-                log.exception("the job database cannot be used")
+            except Exception as error:  # noqa: BLE001  whatever it is, the queue must go on
+                log.exception("jobs cannot be run; trying again in %g s", RETRY_PAUSE)
                 self._kill_worker()  # its job's state is unknown
+                self._set_status(problem=to_problem(error))
                 self._stopping.wait(RETRY_PAUSE)
         if self._worker:
             self._worker.stop()
-        self.worker_state = "stopped"
+        self._set_status(state="stopped")
 
     def _run_next_job(self) -> None:
+        """Run the next job, or wait for a change."""
         self._poll_idle_worker()
-        if job := self._store.claim(self._owner, self._spec.job_kinds):
+        self._store.requeue_orphans(self._owner, self._spec.job_kinds)
+        has_queued = self._store.has_queued(self._spec.job_kinds)
+        if self._worker is None and (has_queued or self._should_start_worker):
+            self._start_worker()  # before a job is claimed: if it fails, the job stays queued
+        job = self._store.claim(self._owner, self._spec.job_kinds) if has_queued else None
+        self._set_status(problem=None)
+        if job:
             self._run_job(job)
-        else:
-            if self._worker and not self._spec.keep_alive:
-                self._reap()
-            self._stopping.wait(POLL_INTERVAL)
+            return
+        if self._worker and not self._spec.keep_alive:
+            self._reap()
+        self._wake.wait(IDLE_POLL)
+        self._wake.clear()
 
     def _start_worker(self) -> None:
-        self.worker_state = "starting"
-        self._worker = ProcessRunner(self._spec.program)
+        self._worker = ProcessRunner(self._spec.program, on_message=self._wake.set)
+        self._should_start_worker = False
+        self._set_status(state="starting")
 
     def _poll_idle_worker(self) -> None:
         """Handle the idle worker's messages: that it is ready, or has exited."""
         if self._worker is None:
             return
         try:
-            if isinstance(message := self._worker.receive(0), WorkerReady):
-                self._on_ready(message)
+            while message := self._worker.receive(0):
+                if isinstance(message, WorkerReady):
+                    self._on_ready(message)
         except RunnerExited:
             log.warning("the idle worker ended: %s", self._worker.exit_error())
             self._reap()
 
     def _run_job(self, job: JobStatus) -> None:
         try:
-            task = self._run_message(job)
-            if self._worker is None:
-                self._start_worker()
-            self._follow_job(job, task)
+            self._follow_job(job, self._run_message(job))
         except RunnerExited:
             self._on_exit(job)
         except (SplatsmithError, OSError) as error:
             self._fail(job, to_problem(error))
 
     def _run_message(self, job: JobStatus) -> RunJob:
-        uploads = JobSubmission(job.kind, job.request).uploads()
-        inputs = {role: str(self._files.upload(upload)) for role, upload in uploads.items()}
-        return RunJob(job.id, job.kind, job.request, str(self._files.partial(job.id)), inputs)
+        submission = JobSubmission(job.kind, job.request)
+        folder = self._files.partial(job.id)
+        return RunJob(job.id, submission, str(folder), str(self._files.uploads))
 
-    def _follow_job(self, job: JobStatus, task: RunJob) -> None:
+    def _follow_job(self, job: JobStatus, message: RunJob) -> None:
         """Send the job to the worker and handle its messages until the job ends.
 
         Raises:
@@ -147,10 +174,10 @@ class Scheduler:
         """
         worker = self._worker
         assert worker is not None
-        worker.send(task)
+        worker.send(message)
         cancelled_at: float | None = None
         while not self._stopping.is_set():
-            if self._handle_message(job, worker.receive(POLL_INTERVAL)):
+            if self._handle_message(job, worker.receive(BUSY_POLL)):
                 return
             if cancelled_at is None and not self._store.should_continue(job.id):
                 cancelled_at = time.monotonic()
@@ -161,14 +188,14 @@ class Scheduler:
         self._kill_worker()
         self._store.requeue(job.id)
 
-    def _handle_message(self, job: JobStatus, message: object) -> bool:
+    def _handle_message(self, job: JobStatus, message: Message | None) -> bool:
         """Handle a message; True if the job has ended."""
         match message:
             case WorkerReady():
                 self._on_ready(message)
                 return False
             case JobProgress(fraction, stage):
-                self.worker_state = "busy"
+                self._set_status(state="busy")
                 self._store.update_progress(job.id, fraction, stage)
                 return False
             case JobSucceeded(artifacts, notes):
@@ -181,13 +208,13 @@ class Scheduler:
                 self._mark_cancelled(job)
             case _:
                 return False  # no message yet
-        self.worker_state = "idle"
+        self._set_status(state="idle")
         return True
 
     def _on_exit(self, job: JobStatus) -> None:
-        """Fail the exited worker's job, or requeue it if it was not begun; restart the worker."""
+        """Fail the exited worker's job, or requeue it if it was not begun."""
         assert self._worker is not None
-        error, had_begun = self._worker.exit_error(), self.worker_state != "idle"
+        error, had_begun = self._worker.exit_error(), self.status.state != "idle"
         self._reap()
         if not self._store.should_continue(job.id):
             self._mark_cancelled(job)
@@ -195,8 +222,7 @@ class Scheduler:
             self._fail(job, error.problem)
         else:
             self._store.requeue(job.id)
-        if self._spec.keep_alive:
-            self._start_worker()
+        self._should_start_worker = self._spec.keep_alive
 
     def _fail(self, job: JobStatus, problem: Problem) -> None:
         log.warning("job %s failed: %s", job.id, problem.sentence)
@@ -208,17 +234,22 @@ class Scheduler:
         self._store.mark_cancelled(job.id)
 
     def _on_ready(self, message: WorkerReady) -> None:
-        self.device = message.device_title
-        self.worker_state = "idle"
+        self._set_status(state="idle", device=message.device_title)
 
     def _kill_worker(self) -> None:
         if self._worker:
             self._worker.kill()
         self._worker = None
-        self.worker_state = "stopped"
+        self._set_status(state="stopped")
 
     def _reap(self) -> None:
         assert self._worker is not None
         self._worker.stop()
         self._worker = None
-        self.worker_state = "stopped"
+        self._set_status(state="stopped")
+
+    def _set_status(self, **changes: object) -> None:
+        status = replace(self.status, **changes)
+        if status != self.status:
+            self.status = status
+            self._notifier.notify()

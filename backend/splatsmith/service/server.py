@@ -27,6 +27,7 @@ from ..contract.wire import ConnectionInfo
 from ..files import atomic_write
 from .app import ServiceContext, create_app
 from .artifacts import DataDirectory
+from .change_notifier import ChangeNotifier
 from .job_store import JobStore
 from .process_identity import ProcessIdentity
 from .scheduler import Scheduler, compute_worker, download_worker
@@ -81,16 +82,15 @@ def _parent_identity(pid: int | None) -> ProcessIdentity | None:
 @contextmanager
 def _open_context(options: ServeOptions) -> Iterator[ServiceContext]:
     files = DataDirectory(options.data)
-    store = JobStore(files.root / "jobs.sqlite")
+    notifier = ChangeNotifier()
+    store = JobStore(files.root / "jobs.sqlite", notifier)
     try:
-        jobs = store.submissions()
-        uploads = {upload for job in jobs.values() for upload in job.uploads().values()}
-        files.remove_orphans(jobs.keys(), uploads)
+        files.remove_orphans(store.job_ids(), store.upload_ids())
         yield ServiceContext(
             store,
             files,
-            Scheduler(store, files, compute_worker(options.device)),
-            Scheduler(store, files, download_worker()),
+            Scheduler(store, files, compute_worker(options.device), notifier),
+            Scheduler(store, files, download_worker(), notifier),
         )
     finally:
         store.close()

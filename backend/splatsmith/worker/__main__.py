@@ -11,12 +11,12 @@ import queue
 import signal
 from pathlib import Path
 
-from ..contract.cards import ConditionKind
-from ..contract.jsonable import from_json
 from ..contract.problems import SplatsmithError
-from ..contract.protocol import ExtractRequest, GenerateRequest, JobKind
+from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
+from ..contract.wire import AnyRequest
 from ..devices import AUTO, choose_device, device_title, use_all_cores
 from ..errors import is_out_of_memory
+from ..files import upload_path
 from ..progress import Progress
 from . import pipeline
 from .channel import WorkerChannel, open_channel, run_job
@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def _serve(channel: WorkerChannel, engine_cache: EngineCache) -> None:
-    def execute(job: RunJob, progress: Progress) -> tuple[str, ...]:
-        return _execute(job, engine_cache, progress)
+    def execute(request: AnyRequest, job: RunJob, progress: Progress) -> tuple[str, ...]:
+        return _execute(request, job, engine_cache, progress)
 
     def free_memory(error: Exception) -> None:
         if is_out_of_memory(error):
@@ -71,20 +71,21 @@ def _first_job(channel: WorkerChannel, engine_cache: EngineCache) -> RunJob:
         return channel.jobs.get()
 
 
-def _execute(job: RunJob, engine_cache: EngineCache, progress: Progress) -> tuple[str, ...]:
-    """Run `job`; returns the engine's notes for the user."""
-    folder = Path(job.folder)
-    if job.kind is JobKind.GENERATE:
-        request = from_json(GenerateRequest, job.request)
-        pictures = {ConditionKind(role): Path(path) for role, path in job.inputs.items()}
-        return pipeline.generate(request, pictures, folder, engine_cache, progress).notes
-    if job.kind is JobKind.EXTRACT:
-        extraction = from_json(ExtractRequest, job.request)
-        pipeline.extract(
-            extraction, Path(job.inputs["cloud"]), folder, engine_cache.device, progress
-        )
-        return ()
-    raise NotImplementedError(job.kind)
+def _execute(
+    request: AnyRequest, job: RunJob, engine_cache: EngineCache, progress: Progress
+) -> tuple[str, ...]:
+    """Run a job; returns the engine's notes for the user."""
+    folder, uploads = Path(job.folder), Path(job.uploads)
+    match request:
+        case GenerateRequest():
+            pictures = {role: upload_path(uploads, id) for role, id in request.pictures.items()}
+            return pipeline.generate(request, pictures, folder, engine_cache, progress).notes
+        case ExtractRequest():
+            cloud = upload_path(uploads, request.cloud)
+            pipeline.extract(request, cloud, folder, engine_cache.device, progress)
+            return ()
+        case DownloadRequest():
+            raise TypeError("download jobs are the download worker's")
 
 
 if __name__ == "__main__":

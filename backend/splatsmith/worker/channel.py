@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from ..contract.wire import AnyRequest
 from ..errors import Cancelled, to_problem
 from ..progress import Progress
 from .artifacts import describe_artifacts
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 
 REPORT_INTERVAL = 0.05  # seconds between two reports of the same stage
 
-JobFunction = Callable[[RunJob, Progress], tuple[str, ...]]  # returns notes for the user
+JobFunction = Callable[[AnyRequest, RunJob, Progress], tuple[str, ...]]
+"""Runs a job, whose request is decoded; returns notes for the user."""
 
 
 class WorkerChannel:
@@ -108,7 +110,7 @@ def _final_message(
     progress = Progress(ProgressReporter(channel), lambda: channel.is_cancelled(job.id))
     try:
         progress.step(0, 1)
-        notes = function(job, progress)
+        notes = function(job.submission.decode(), job, progress)
         progress.step(1, 1)
     except Cancelled:
         return JobCancelled()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import signal
 
-from ..contract.jsonable import from_json
 from ..contract.protocol import DownloadRequest
+from ..contract.wire import AnyRequest
 from ..engines import registry
 from ..progress import Progress
 from ..weights.download import download
@@ -30,8 +30,8 @@ def main() -> None:
         run_job(channel.jobs.get(), _download, channel, lambda _error: None)
 
 
-def _download(job: RunJob, progress: Progress) -> tuple[str, ...]:
-    request = from_json(DownloadRequest, job.request)
+def _download(request: AnyRequest, _job: RunJob, progress: Progress) -> tuple[str, ...]:
+    assert isinstance(request, DownloadRequest)
     variant = registry.card(request.engine).variant(request.variant)
     wanted = [c for c in variant.checkpoints if c.id in request.checkpoints]
     download(wanted, Hub.of_environment(), progress)

@@ -8,25 +8,25 @@ worker -> service   WorkerReady once; for each job any number of JobProgress, th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import Problem
-from ..contract.protocol import Artifact, JobKind
+from ..contract.protocol import Artifact
+from ..contract.wire import JobSubmission
 
 
 @dataclass(frozen=True)
 class RunJob:
     """Run a job and leave its artifacts in `folder`.
 
-    inputs: paths by the picture's role, or by "cloud".
+    uploads: the folder of the uploaded files that the request names.
     """
 
     id: str
-    kind: JobKind
-    request: dict[str, object]
+    submission: JobSubmission
     folder: str
-    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    uploads: str
 
 
 @dataclass(frozen=True)

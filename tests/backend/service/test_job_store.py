@@ -12,7 +12,9 @@ import pytest
 
 from splatsmith.contract.problems import InvalidRequest, NotFound, Problem
 from splatsmith.contract.protocol import Artifact, JobKind, JobState
-from splatsmith.service.job_store import MAX_ATTEMPTS, SCHEMA, JobStore, NewJob
+from splatsmith.service.change_notifier import ChangeNotifier
+from splatsmith.service.job_rows import UNREADABLE, NewJob
+from splatsmith.service.job_store import MAX_ATTEMPTS, JobStore
 from splatsmith.service.process_identity import ProcessIdentity
 
 DEAD = ProcessIdentity(pid=os.getpid(), started=0.0)  # this pid, of an earlier process
@@ -22,7 +24,7 @@ ARTIFACT = Artifact("splats.ply", "application/octet-stream", 12, "ab" * 32)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[JobStore]:
-    store = JobStore(tmp_path / "jobs.sqlite")
+    store = open_store(tmp_path)
     yield store
     store.close()
 
@@ -30,6 +32,10 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 @pytest.fixture
 def me() -> ProcessIdentity:
     return ProcessIdentity.of()
+
+
+def open_store(folder: Path) -> JobStore:
+    return JobStore(folder / "jobs.sqlite", ChangeNotifier())
 
 
 def new_job(title: str = "a ‘chair’", key: str | None = None) -> NewJob:
@@ -85,22 +91,6 @@ def test_notes_are_stored(store: JobStore, me: ProcessIdentity) -> None:
     assert store.get(job.id).notes == ("It was cut after ‘chair’.",)
 
 
-def test_a_file_from_before_there_were_notes_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.sqlite"
-    old = [line for line in SCHEMA.splitlines() if not line.strip().startswith("notes ")]
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript("\n".join(old))
-        database.execute(
-            "INSERT INTO jobs (id, kind, state, title, request, created)"
-            " VALUES ('a', 'generate', 'failed', 'a', '{}', 1)"
-        )
-        database.commit()
-
-    for _ in range(2):
-        with closing(JobStore(path)) as store:
-            assert store.get("a").notes == ()
-
-
 def test_failed_job_stores_its_problem(store: JobStore, me: ProcessIdentity) -> None:
     job = store.add(new_job())
     store.claim(me)
@@ -117,6 +107,8 @@ def test_job_of_a_dead_service_is_requeued_at_its_place(
     store.claim(DEAD)
     store.update_progress(first.id, 0.5, "Generating")
 
+    store.requeue_orphans(me)
+
     again = store.claim(me)
 
     assert again is not None
@@ -128,6 +120,8 @@ def test_job_of_a_live_service_is_not_requeued(store: JobStore, me: ProcessIdent
     parent = ProcessIdentity.of(os.getppid())
     store.claim(parent)
 
+    store.requeue_orphans(me)
+
     assert store.claim(me) is None
 
 
@@ -135,6 +129,7 @@ def test_job_that_kills_every_service_fails(store: JobStore, me: ProcessIdentity
     job = store.add(new_job())
     for _ in range(MAX_ATTEMPTS):
         assert store.claim(DEAD)
+        store.requeue_orphans(me)
 
     assert store.claim(me) is None
     failed = store.get(job.id)
@@ -149,15 +144,17 @@ def test_cancelled_job_of_a_dead_service_is_not_requeued(
     store.claim(DEAD)
     store.cancel(job.id)
 
+    store.requeue_orphans(me)
+
     assert store.claim(me) is None
     assert store.get(job.id).state is JobState.CANCELLED
 
 
 def test_jobs_persist(tmp_path: Path) -> None:
-    first = JobStore(tmp_path / "jobs.sqlite")
+    first = open_store(tmp_path)
     job = first.add(new_job())
     first.close()
-    second = JobStore(tmp_path / "jobs.sqlite")
+    second = open_store(tmp_path)
 
     assert second.get(job.id) == job
     second.close()
@@ -187,3 +184,58 @@ def test_unknown_job_is_not_found(store: JobStore) -> None:
     for ask in (store.get, store.cancel, store.delete):
         with pytest.raises(NotFound, match="'ghost'"):
             ask("ghost")
+
+
+# Columns of a queued job, with values that this version cannot read.
+UNREADABLE_ROWS = {
+    "request is no JSON": {"request": "{"},
+    "state is unknown": {"state": "paused"},
+    "artifacts have another form": {"artifacts": '[{"path": "a"}]'},
+    "a number is text": {"created": "yesterday"},
+    "its owner is text": {"state": "running", "owner_pid": "me", "owner_started": "x", "stage": 1},
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE_ROWS)
+def test_unreadable_row_is_listed_as_failed_and_others_run(
+    store: JobStore, me: ProcessIdentity, tmp_path: Path, name: str
+) -> None:
+    damaged, good = store.add(new_job()), store.add(new_job())
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database, database:
+        for column, value in UNREADABLE_ROWS[name].items():
+            database.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, damaged.id))
+
+    store.requeue_orphans(me)
+    listed, _ = store.page(10)
+    claimed = store.claim(me)
+
+    assert [job.id for job in listed] == [good.id, damaged.id]
+    assert claimed is not None
+    if name != "its owner is text":  # which costs it nothing but its owner
+        assert claimed.id == good.id
+        assert store.get(damaged.id).problem == UNREADABLE
+    store.delete(damaged.id)
+
+
+def test_row_of_an_unknown_kind_is_left_alone(
+    store: JobStore, me: ProcessIdentity, tmp_path: Path
+) -> None:
+    unknown, good = store.add(new_job()), store.add(new_job())
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database, database:
+        database.execute("UPDATE jobs SET kind = 'sculpt' WHERE id = ?", (unknown.id,))
+
+    listed, _ = store.page(10)
+    claimed = store.claim(me)
+
+    assert [job.id for job in listed] == [good.id]
+    assert claimed is not None
+    assert claimed.id == good.id
+    assert store.find(unknown.id) is None
+    assert unknown.id in store.job_ids()
+
+
+def test_uploads_of_all_jobs_are_found(store: JobStore) -> None:
+    picture = "ab" * 32
+    store.add(NewJob(JobKind.GENERATE, {"pictures": {"image": picture}, "novelty": 1}, "a"))
+
+    assert store.upload_ids() == {picture}
