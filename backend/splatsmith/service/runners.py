@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 from ..contract.problems import InvalidRequest, SplatsmithError
@@ -38,13 +39,15 @@ class ProcessRunner:
             OSError: the process cannot be started.
         """
         self._on_message = on_message
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        with _blocked_termination_signals():
+            self._process = subprocess.Popen(
+                # -P: no module of the working folder takes the place of an installed one
+                [sys.executable, "-P", "-m", *program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._reader = threading.Thread(
             target=self._read, args=(self._process.stdout,), name="worker-reader", daemon=True
@@ -137,6 +140,24 @@ class ProcessRunner:
         assert self._process.stdout is not None
         self._reader.join(STOP_TIMEOUT)
         self._process.stdout.close()
+
+
+@contextmanager
+def _blocked_termination_signals() -> Iterator[None]:
+    """Block SIGINT and SIGTERM in this thread, as a child process inherits it.
+
+    Both may be sent to the whole process group, when a terminal or a session ends. It is the
+    service that handles them: a worker that died of them would take its job with it. The worker
+    itself ignores them (worker.channel), but only once its modules are loaded.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _describe_exit(code: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
-import signal
 from pathlib import Path
 
 from ..contract.problems import SplatsmithError
@@ -33,7 +32,6 @@ def main() -> None:
     options.add_argument("--device", default=AUTO)
     wanted = options.parse_args().device
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(name)s: %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is the service's to handle
     channel = open_channel()
     try:
         device = choose_device(wanted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -85,7 +86,15 @@ class ProgressReporter:
 
 
 def open_channel() -> WorkerChannel:
-    """The pipe on standard input and output; other output to stdout, C's too, goes to stderr."""
+    """The pipe on standard input and output; other output to stdout, C's too, goes to stderr.
+
+    From here on SIGINT and SIGTERM are ignored: both may be sent to the whole process group, and
+    the service has to requeue the job first. This process ends when the service closes the pipe.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # the service blocked them until here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return WorkerChannel(sys.stdin, outgoing)

@@ -7,7 +7,6 @@ killed at any moment, it loses nothing that has arrived. worker.messages is the 
 from __future__ import annotations
 
 import logging
-import signal
 
 from ..contract.protocol import DownloadRequest
 from ..contract.wire import AnyRequest
@@ -23,7 +22,6 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s downloader %(name)s: %(message)s")
     # httpx2 logs every request's URL, and the hub's storage URLs carry signatures.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is the service's to handle
     channel = open_channel()
     channel.send(WorkerReady("", ""))
     while True:

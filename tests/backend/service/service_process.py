@@ -93,13 +93,15 @@ def lattice(**parameters: object) -> GenerateRequest:
 
 
 @contextmanager
-def running_service(data: Path, *arguments: str) -> Iterator[RunningService]:
-    """A service on `data`; terminated and waited for at the end."""
+def running_service(
+    data: Path, *arguments: str, cwd: Path | None = None
+) -> Iterator[RunningService]:
+    """A service on `data`, in a process group of its own; terminated and waited for at the end."""
     state_file = data.with_name(f"{data.name}-{time.monotonic_ns()}.json")
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "splatsmith", "serve", "--data-dir", str(data)]
+    command = [sys.executable, "-P", "-m", "splatsmith", "serve", "--data-dir", str(data)]
     command += ["--state-file", str(state_file), "--device", "cpu", *arguments]
-    process = subprocess.Popen(command, env=environment())
+    process = subprocess.Popen(command, env=environment(), cwd=cwd, start_new_session=True)
     try:
         wait_for(lambda: state_file.exists() or process.poll() is not None, bool)
         assert process.poll() is None, f"the service ended with {process.returncode}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -17,6 +21,8 @@ from splatsmith.contract.protocol import (
     JobStatus,
     Product,
 )
+from splatsmith.service.change_notifier import ChangeNotifier
+from splatsmith.service.job_store import JobStore
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.engines.mosaic.card import SMALL
 from tests.backend.service.service_process import (
@@ -149,6 +155,22 @@ def test_download_resumes_after_the_service_was_killed(mirror: Mirror, data: Pat
     with running_service(data) as service:
         assert service.wait(job.id).state is JobState.SUCCEEDED
         assert has_resumed(mirror)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
+def test_sigterm_to_the_process_group_requeues_the_download(mirror: Mirror, data: Path) -> None:
+    mirror.holds[WEIGHTS] = 1_000
+    with running_service(data) as service:
+        job = submit(service, BOTH)
+        assert mirror.reached.wait(60)
+        process = downloader(service)
+
+        os.killpg(service.process.pid, signal.SIGTERM)
+
+        assert service.process.wait(60) == 0
+        wait_for(lambda: has_exited(process), bool)
+    with closing(JobStore(data / "jobs.sqlite", ChangeNotifier())) as store:
+        assert store.get(job.id).state is JobState.QUEUED
 
 
 def test_downloader_exits_when_there_is_no_download(mirror: Mirror, data: Path) -> None:

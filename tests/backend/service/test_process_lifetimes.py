@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from splatsmith.contract.protocol import JobState
+from splatsmith.service.change_notifier import ChangeNotifier
+from splatsmith.service.job_store import JobStore
 from tests.backend.service.service_process import (
     environment,
     has_exited,
@@ -93,6 +96,38 @@ def test_sigterm_requeues_the_running_job(data: Path) -> None:
 
     with running_service(data) as service:
         assert service.wait(job.id).state is JobState.SUCCEEDED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
+@pytest.mark.parametrize("until", ["Generating", "started"])
+def test_sigterm_to_the_process_group_requeues_the_job(data: Path, until: str) -> None:
+    with running_service(data) as service:
+        worker = service.worker()  # whose modules are not loaded yet
+        job = service.post_job(lattice(**SHORT))
+        if until == "Generating":
+            service.wait_until_generating(job.id)
+        else:
+            service.wait(job.id, lambda job: job.started is not None)
+
+        os.killpg(service.process.pid, signal.SIGTERM)
+
+        assert service.process.wait(60) == 0
+        wait_for_exit(worker)
+    with closing(JobStore(data / "jobs.sqlite", ChangeNotifier())) as store:
+        assert store.get(job.id).state is JobState.QUEUED
+
+
+def test_modules_in_the_working_folder_are_not_imported(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "working folder"
+    folder.mkdir()
+    for name in ("torch", "numpy", "json", "signal", "huggingface_hub"):
+        source = f"from pathlib import Path\nPath({str(folder)!r}, 'imported').touch()\n"
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+
+    with running_service(data, cwd=folder) as service:
+        assert service.run(lattice()).state is JobState.SUCCEEDED
+
+    assert not (folder / "imported").exists()
 
 
 def test_service_ends_with_its_parent(data: Path) -> None:
