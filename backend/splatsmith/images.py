@@ -1,7 +1,8 @@
-"""Decoding of pictures in any common format to RGBA arrays."""
+"""Decoding of pictures in any common format to RGBA arrays; encoding of previews."""
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from io import BytesIO
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from .contract.wire import MAX_PREVIEW_BYTES, PreviewImage
 from .errors import UnreadablePicture
 
 # Formats detected by their first bytes; not EPS, for which Pillow starts another program.
@@ -19,6 +21,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 MAX_SIDE = 16_384
 MAX_PIXELS = 64_000_000
 MAX_DECODED_SIDE = 2_048
+PREVIEW_SIDE = 256
+PREVIEW_QUALITIES = (85, 50, 20)  # of JPEG: the next one if the file is too large
 
 # Raised by Pillow's decoders on damaged files.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -44,6 +48,18 @@ def read_picture(source: Path | bytes) -> NDArray[np.uint8]:
             f"{name} is fully transparent.", "Use a picture in which something can be seen."
         )
     return pixels
+
+
+def encode_preview(pixels: NDArray[np.uint8]) -> PreviewImage:
+    """A picture [H, W, 3] (sRGB) as a JPEG file of PREVIEW_SIDE pixels a side at most."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    for quality in PREVIEW_QUALITIES:
+        buffer = BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= MAX_PREVIEW_BYTES:
+            break
+    return PreviewImage("image/jpeg", base64.b64encode(buffer.getvalue()).decode("ascii"))
 
 
 def _open(file: Path | BinaryIO, name: str) -> Image.Image:

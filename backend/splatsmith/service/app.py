@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,9 +23,11 @@ from ..engines import registry
 from ..settings import MAX_JSON_BYTES
 from ..weights import status_of
 from .artifacts import DataDirectory
+from .event_publisher import EventPublisher
+from .events import EventStreamResponse
 from .job_requests import new_job
 from .job_store import JobStore
-from .openapi import JOB_BODY, PROBLEM_RESPONSE, file_body, install_openapi
+from .openapi import EVENT_STREAM, JOB_BODY, PROBLEM_RESPONSE, file_body, install_openapi
 from .problem_responses import install_handlers
 from .scheduler import Scheduler
 from .security import AccessMiddleware, AccessPolicy
@@ -41,6 +44,7 @@ class ServiceContext:
     files: DataDirectory
     scheduler: Scheduler
     download_scheduler: Scheduler
+    events: EventPublisher
 
     def health(self) -> Health:
         """Versions, and the state of the worker."""
@@ -54,10 +58,11 @@ def create_app(context: ServiceContext, policy: AccessPolicy) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        context.events.start(context.health)
         for each in (context.scheduler, context.download_scheduler):
             each.start()
         yield
-        for each in (context.download_scheduler, context.scheduler):
+        for each in (context.download_scheduler, context.scheduler, context.events):
             await run_in_threadpool(each.stop)
 
     app = FastAPI(
@@ -78,6 +83,7 @@ def create_app(context: ServiceContext, policy: AccessPolicy) -> FastAPI:
         _job_routes(context),
         _job_list_routes(context),
         _artifact_routes(context),
+        _event_routes(context),
     ):
         app.include_router(routes, prefix="/v1", responses={"4XX": PROBLEM_RESPONSE})
     return app
@@ -203,6 +209,22 @@ def _artifact_routes(context: ServiceContext) -> APIRouter:
             return Response(status_code=304, headers={"ETag": tag})
         path = context.files.artifact(job_id, name)
         return FileResponse(path, media_type=known[name].media_type, headers={"ETag": tag})
+
+    return routes
+
+
+def _event_routes(context: ServiceContext) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/events", response_class=EventStreamResponse, responses={200: EVENT_STREAM})
+    async def get_events(last_event_id: Annotated[str, Header()] = "") -> Response:
+        """Jobs, weights and health as they change: server-sent events.
+
+        Last-Event-ID resumes an earlier stream. Without it, or if it is too old, the first event is
+        a snapshot of everything.
+        """
+        loop = asyncio.get_running_loop()
+        return await run_in_threadpool(context.events.respond, last_event_id, loop)
 
     return routes
 

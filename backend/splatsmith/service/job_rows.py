@@ -37,7 +37,21 @@ CREATE TABLE IF NOT EXISTS jobs (
     idempotency_key TEXT UNIQUE
 );
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
+
+-- What has changed of late, by whichever process: the triggers are stored in the file.
+CREATE TABLE IF NOT EXISTS job_changes (revision INTEGER PRIMARY KEY, job_id TEXT NOT NULL);
 """
+_TRIGGER = """
+CREATE TRIGGER IF NOT EXISTS record_{event} AFTER {event} ON jobs BEGIN
+    INSERT INTO job_changes (job_id) VALUES ({row}.id);
+    DELETE FROM job_changes WHERE revision <= (SELECT max(revision) FROM job_changes) - {kept};
+END;
+"""
+KEPT_CHANGES = 1000
+SCHEMA += "".join(
+    _TRIGGER.format(event=event, row=row, kept=KEPT_CHANGES)
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+)
 
 UNREADABLE = Problem(
     "unreadable-job",
@@ -58,6 +72,18 @@ class NewJob:
     request: dict[str, object]
     title: str
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class JobChanges:
+    """The jobs that were added, changed or deleted since an earlier revision, each once.
+
+    is_complete: there were no more changes than are kept.
+    """
+
+    revision: int
+    job_ids: tuple[str, ...]
+    is_complete: bool
 
 
 def read_job(row: sqlite3.Row) -> JobStatus:

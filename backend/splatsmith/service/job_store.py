@@ -20,7 +20,7 @@ from ..contract.problems import InvalidRequest, NotFound, Problem
 from ..contract.protocol import Artifact, JobKind, JobState, JobStatus
 from ..files import UPLOAD_ID
 from .change_notifier import ChangeNotifier
-from .job_rows import SCHEMA, UNREADABLE, NewJob, is_readable, read_job
+from .job_rows import SCHEMA, UNREADABLE, JobChanges, NewJob, is_readable, read_job
 from .process_identity import ProcessIdentity
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,22 @@ class JobStore:
         of other versions keep their uploads."""
         rows = self._fetch_all("SELECT request FROM jobs")
         return {match for row in rows for match in UPLOAD_ID.findall(str(row["request"]))}
+
+    def latest_revision(self) -> int:
+        """The number of the last change of any job, by any process."""
+        row = self._fetch_one("SELECT max(revision) AS revision FROM job_changes")
+        return row["revision"] or 0 if row else 0
+
+    def changes_since(self, revision: int) -> JobChanges:
+        """What has changed after `revision`."""
+        rows = self._fetch_all(
+            "SELECT revision, job_id FROM job_changes WHERE revision > :revision ORDER BY revision",
+            {"revision": revision},
+        )
+        if not rows:
+            return JobChanges(revision, (), True)
+        ids = dict.fromkeys(row["job_id"] for row in rows)
+        return JobChanges(rows[-1]["revision"], tuple(ids), rows[0]["revision"] == revision + 1)
 
     def has_queued(self, kinds: Collection[JobKind]) -> bool:
         """Whether a job of these kinds waits."""

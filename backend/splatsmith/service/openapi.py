@@ -9,11 +9,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from ..contract.event_stream import MEDIA_TYPE as EVENT_MEDIA_TYPE
 from ..contract.problems import Problem
-from ..contract.wire import REQUEST_TYPES
+from ..contract.wire import EVENT_TYPES, REQUEST_TYPES
 from .problem_responses import MEDIA_TYPE
 
-BODIES = (*REQUEST_TYPES.values(), Problem)
+BODIES = (*REQUEST_TYPES.values(), *EVENT_TYPES.values(), Problem)
 REFERENCE = "#/components/schemas/{model}"
 
 PROBLEM_RESPONSE: dict[str, Any] = {
@@ -43,6 +44,28 @@ JOB_BODY: dict[str, Any] = {
             }
         },
     }
+}
+
+
+EVENT_STREAM: dict[str, Any] = {
+    "description": (
+        "Server-sent events. The data of each is JSON, its schema by the event's type:"
+        f" {', '.join(f'{name} ({kind.__name__})' for name, kind in EVENT_TYPES.items())}."
+    ),
+    "content": {
+        EVENT_MEDIA_TYPE: {
+            "schema": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {
+                    "oneOf": [
+                        {"$ref": REFERENCE.format(model=kind.__name__)}
+                        for kind in EVENT_TYPES.values()
+                    ]
+                },
+            }
+        }
+    },
 }
 
 

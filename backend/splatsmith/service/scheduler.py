@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import JobKind, JobStatus
-from ..contract.wire import JobSubmission
+from ..contract.wire import JobSubmission, PreviewImage
 from ..errors import to_problem
 from ..worker.messages import (
     CancelJob,
@@ -78,17 +79,23 @@ class Scheduler:
     """Runs the jobs of one WorkerSpec, one at a time, in a thread of its own.
 
     The thread survives every error: it is logged and shown in `status`, and after a pause the
-    thread goes on.
+    thread goes on. `on_preview` is called with a job's id before the job's progress is stored.
     """
 
     def __init__(
-        self, store: JobStore, files: DataDirectory, spec: WorkerSpec, notifier: ChangeNotifier
+        self,
+        store: JobStore,
+        files: DataDirectory,
+        spec: WorkerSpec,
+        notifier: ChangeNotifier,
+        on_preview: Callable[[str, PreviewImage], None],
     ) -> None:
         self.status = WorkerStatus()
         self._store = store
         self._files = files
         self._spec = spec
         self._notifier = notifier
+        self._on_preview = on_preview
         self._owner = ProcessIdentity.of()
         self._worker: ProcessRunner | None = None
         self._should_start_worker = spec.keep_alive
@@ -194,8 +201,10 @@ class Scheduler:
             case WorkerReady():
                 self._on_ready(message)
                 return False
-            case JobProgress(fraction, stage):
+            case JobProgress(fraction, stage, preview):
                 self._set_status(state="busy")
+                if preview:
+                    self._on_preview(job.id, preview)
                 self._store.update_progress(job.id, fraction, stage)
                 return False
             case JobSucceeded(artifacts, notes):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,7 @@ from ..files import atomic_write
 from .app import ServiceContext, create_app
 from .artifacts import DataDirectory
 from .change_notifier import ChangeNotifier
+from .event_publisher import EventPublisher
 from .job_store import JobStore
 from .process_identity import ProcessIdentity
 from .scheduler import Scheduler, compute_worker, download_worker
@@ -64,7 +66,7 @@ def serve(options: ServeOptions, on_listening: Callable[[ConnectionInfo], None])
     parent = _parent_identity(options.parent)
     policy = AccessPolicy(LOOPBACK_NAMES if options.listen in LOOPBACK_NAMES else frozenset())
     with _listener(options) as listener, _open_context(options) as context:
-        server = _Server(create_app(context, policy))
+        server = _Server(create_app(context, policy), context.events)
         _install_signal_handlers(server)
         if parent:
             _stop_with_parent(parent, server)
@@ -88,11 +90,16 @@ def _open_context(options: ServeOptions) -> Iterator[ServiceContext]:
     store = JobStore(files.root / "jobs.sqlite", notifier)
     try:
         files.remove_orphans(store.job_ids(), store.upload_ids())
+        events = EventPublisher(store, notifier)
+        new_scheduler = partial(
+            Scheduler, store, files, notifier=notifier, on_preview=events.set_preview
+        )
         yield ServiceContext(
             store,
             files,
-            Scheduler(store, files, compute_worker(options.device), notifier),
-            Scheduler(store, files, download_worker(), notifier),
+            new_scheduler(compute_worker(options.device)),
+            new_scheduler(download_worker()),
+            events,
         )
     finally:
         store.close()
@@ -116,9 +123,10 @@ def _listener(options: ServeOptions) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but it wakes once a second instead of ten times."""
+    """uvicorn, but it ends the event streams before it waits for open responses to complete, and
+    wakes once a second instead of ten times."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, events: EventPublisher) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -128,6 +136,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
             )
         )
+        self._events = events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested = asyncio.Event()
 
@@ -149,6 +158,10 @@ class _Server(uvicorn.Server):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_requested.wait(), 1.0)
         self._loop = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._events.end_streams()
+        await super().shutdown(sockets)
 
 
 def _install_signal_handlers(server: _Server) -> None:

@@ -17,8 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..contract.wire import AnyRequest
 from ..errors import Cancelled, to_problem
+from ..images import encode_preview
 from ..progress import Progress
 from .artifacts import describe_artifacts
 from .messages import (
@@ -71,18 +75,27 @@ class WorkerChannel:
 
 
 class ProgressReporter:
-    """Sends a job's progress, at most once per REPORT_INTERVAL and stage."""
+    """Sends a job's progress, at most once per REPORT_INTERVAL and stage.
+
+    A preview is sent with the next progress; of several in between, the last one.
+    """
 
     def __init__(self, channel: WorkerChannel) -> None:
         self._channel = channel
         self._last = ("", 0.0)
+        self._preview: NDArray[np.uint8] | None = None
 
     def __call__(self, fraction: float, stage: str) -> None:
         last_stage, last_time = self._last
         now = time.monotonic()
         if stage != last_stage or now - last_time >= REPORT_INTERVAL:
             self._last = (stage, now)
-            self._channel.send(JobProgress(fraction, stage))
+            preview = None if self._preview is None else encode_preview(self._preview)
+            self._preview = None
+            self._channel.send(JobProgress(fraction, stage, preview))
+
+    def set_preview(self, image: NDArray[np.uint8]) -> None:
+        self._preview = image
 
 
 def open_channel() -> WorkerChannel:
@@ -116,7 +129,10 @@ def _final_message(
     channel: WorkerChannel,
     on_error: Callable[[Exception], None],
 ) -> Message:
-    progress = Progress(ProgressReporter(channel), lambda: channel.is_cancelled(job.id))
+    reporter = ProgressReporter(channel)
+    progress = Progress(
+        reporter, lambda: channel.is_cancelled(job.id), show_preview=reporter.set_preview
+    )
     try:
         progress.step(0, 1)
         notes = function(job.submission.decode(), job, progress)

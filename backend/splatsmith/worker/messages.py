@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import Problem
 from ..contract.protocol import Artifact
-from ..contract.wire import JobSubmission
+from ..contract.wire import JobSubmission, PreviewImage
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class WorkerReady:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """The job is at `fraction` (0..1)."""
+    """The job is at `fraction` (0..1). `preview` shows its unfinished result."""
 
     fraction: float
     stage: str
+    preview: PreviewImage | None = None
 
 
 @dataclass(frozen=True)

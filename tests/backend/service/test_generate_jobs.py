@@ -51,7 +51,8 @@ def test_defaults_are_filled_in_when_a_job_is_posted(service: RunningService) ->
 
     assert job.request["variant"] == "cube"
     assert job.request["parameters"] == {
-        "seed": 0, "steps": 1, "pause": 0.0, "hollow": False, "fault": "none",
+        "seed": 0, "steps": 1, "pause": 0.0, "hollow": False, "previews": False,
+        "fault": "none",
     }  # fmt: skip
     service.wait(job.id)
 

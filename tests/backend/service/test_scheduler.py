@@ -46,6 +46,7 @@ def scheduler(
         DataDirectory(tmp_path),
         compute_worker("cpu"),
         ChangeNotifier(),
+        on_preview=lambda job_id, preview: None,
     )
     yield scheduler
     scheduler.stop()

@@ -30,6 +30,7 @@ CARD = EngineCard(
             "pause", ParameterType.FLOAT, 0.0, "A step's time.", minimum=0, maximum=60, unit="s"
         ),
         ParameterSpec("hollow", ParameterType.BOOL, False, "Leave the inside out."),
+        ParameterSpec("previews", ParameterType.BOOL, False, "Show what there is so far."),
         ParameterSpec("fault", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAULTS),
     ),
 )

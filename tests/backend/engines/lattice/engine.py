@@ -21,7 +21,10 @@ class Lattice:
     def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
         steps, pause = (inputs.parameters[name] for name in ("steps", "pause"))
         seed, hollow = (inputs.parameters[name] for name in ("seed", "hollow"))
+        previews = inputs.parameters["previews"]
         for step in range(int(steps)):
+            if previews:
+                progress.preview(np.full((320, 320, 3), 50 * step % 256, np.uint8))
             progress.step(step, int(steps))
             _misbehave(str(inputs.parameters["fault"]))
             time.sleep(float(pause))
