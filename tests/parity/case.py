@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,15 +60,16 @@ class Registry(dict[str, Check]):
 
 
 def read_case(path: Path) -> Case:
-    """Read a case's file; nothing in it is executed."""
-    content = torch.load(path, weights_only=True)
-    names = Case.__dataclass_fields__
-    return Case(**{name: _single(content[name]) for name in names})
+    """Read a case's file, .pt or .pt.gz; nothing in it is executed."""
+    packed = path.read_bytes()
+    content = gzip.decompress(packed) if path.suffix == ".gz" else packed
+    fields = torch.load(io.BytesIO(content), weights_only=True)
+    return Case(**{name: _to_float32(fields[name]) for name in Case.__dataclass_fields__})
 
 
-def _single(value: Value) -> Value:
+def _to_float32(value: Value) -> Value:
     if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
         return value.float()
     if isinstance(value, dict):
-        return {name: _single(each) for name, each in value.items()}
+        return {name: _to_float32(each) for name, each in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""Recompute recorded cases with the engines' own code and say how far they are off.
+"""Recompute recorded cases with the engines' own code and print their errors.
 
     python -m tests.parity.check PATH ... [--strict]
 
@@ -25,6 +25,7 @@ from tests.parity.case import Case, Registry, read_case  # noqa: E402
 from tests.parity.comparison import Verdict, judge  # noqa: E402
 
 SYSTEMS = ("diffsplat",)  # each has a module here with its CHECKS
+WITHOUT_ENGINE = ("diffusiongs", "ivid", "ln3diff", "zero1tog")  # cases that nothing checks yet
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Result:
 
 def case_files(paths: Sequence[Path]) -> list[Path]:
     """The files themselves, and all cases in folders, sorted."""
-    return [
-        file for path in paths for file in (sorted(path.rglob("*.pt")) if path.is_dir() else [path])
-    ]
+    found: list[Path] = []
+    for path in paths:
+        inside = [*path.rglob("*.pt"), *path.rglob("*.pt.gz")]
+        found += sorted(inside) if path.is_dir() else [path]
+    return found
 
 
 def check_case(path: Path) -> Result:

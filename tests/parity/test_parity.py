@@ -1,4 +1,4 @@
-"""Recorded cases of other implementations, where they are at hand; and that a check can fail."""
+"""Recorded cases of the published systems; and that a check can fail."""
 
 from __future__ import annotations
 
@@ -10,25 +10,36 @@ import pytest
 import torch
 
 from tests.parity.case import Case, read_case
-from tests.parity.check import check_case, main
+from tests.parity.check import SYSTEMS, WITHOUT_ENGINE, case_files, check_case, main
 from tests.parity.comparison import judge, ply_error
 
-FOLDER_VARIABLE = "SPLATSMITH_PARITY"
-DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "parity"
-CASES = Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT)
-DIFFSPLAT = sorted((CASES / "diffsplat").glob("*.pt"))
+FULL_SET_VARIABLE = "SPLATSMITH_PARITY"  # names a folder with more cases than the repository's
+SMALL_SET = Path(__file__).with_name("cases")
 
 
-@pytest.mark.skipif(not DIFFSPLAT, reason=f"no recorded cases; {FOLDER_VARIABLE} names a folder")
-@pytest.mark.parametrize("path", DIFFSPLAT, ids=lambda path: path.stem)
-def test_a_recorded_case_is_recomputed(path: Path) -> None:
+def recorded_cases() -> list[Path]:
+    """Of all systems with an engine: the repository's, and the full set's if it is given."""
+    full_set = os.environ.get(FULL_SET_VARIABLE)
+    folders = [SMALL_SET, *([Path(full_set)] if full_set else [])]
+    return case_files([folder / system for folder in folders for system in SYSTEMS])
+
+
+@pytest.mark.parametrize("path", recorded_cases(), ids=lambda path: path.name)
+def test_a_recorded_case_is_reproduced(path: Path) -> None:
     result = check_case(path)
     assert result.verdict is not None, f"no check for {result.case.name}"
     assert result.verdict.passed, str(result)
 
 
+def test_the_repository_has_cases_for_every_system_and_every_network() -> None:
+    systems = {folder.name for folder in SMALL_SET.iterdir()} - {"keys"}
+    assert systems == {*SYSTEMS, *WITHOUT_ENGINE}
+    parts = {read_case(path).part for path in case_files([SMALL_SET / "diffsplat"])}
+    assert parts >= {"loop_sd15_controlnet", "loop_pixart", "loop_sd3", "gsvae_decode"}
+
+
 def camera_case(folder: Path, system: str = "diffsplat", **changes: object) -> Path:
-    """A case that is right, unless it is changed."""
+    """A correct case, with `changes`."""
     c2w = torch.eye(4)[None]
     c2w[0, 1, 1] = c2w[0, 2, 2] = -1
     c2w[0, 2, 3] = 2.0
@@ -48,7 +59,7 @@ def camera_case(folder: Path, system: str = "diffsplat", **changes: object) -> P
     return path
 
 
-def test_a_right_case_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_correct_case_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(camera_case(tmp_path)), "--strict"]) == 0
     assert capsys.readouterr().out.split()[0] == "diffsplat/camera_c2w/front"
 
@@ -56,21 +67,21 @@ def test_a_right_case_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     "wrong", [torch.zeros(1, 4, 4), torch.eye(4), torch.full((1, 4, 4), torch.nan)]
 )
-def test_another_answer_fails(
+def test_a_different_result_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: torch.Tensor
 ) -> None:
     assert main([str(camera_case(tmp_path, outputs={"c2w": wrong}))]) == 1
     assert "FAIL" in capsys.readouterr().out
 
 
-def test_a_part_without_a_check_fails_only_strictly(tmp_path: Path) -> None:
+def test_a_part_without_a_check_fails_only_with_strict(tmp_path: Path) -> None:
     camera_case(tmp_path, part="novelty")
     camera_case(tmp_path, system="elsewhere")
     assert main([str(tmp_path)]) == 0
     assert main([str(tmp_path), "--strict"]) == 1
 
 
-def test_an_output_left_out_is_a_failure(tmp_path: Path) -> None:
+def test_a_missing_output_fails(tmp_path: Path) -> None:
     case = read_case(camera_case(tmp_path))
     verdict = judge(case, {})
     assert not verdict.passed
@@ -82,7 +93,7 @@ def fraction_case(share: float) -> Case:
     return Case("s", "p", "v", {}, {}, {}, {"x": torch.ones(10)}, tolerance)
 
 
-def test_a_fraction_may_be_off_where_the_case_says_so() -> None:
+def test_a_fraction_within_metric_tolerates_outliers() -> None:
     mostly = torch.ones(10)
     mostly[0] = 5
     assert judge(fraction_case(0.9), {"x": mostly}).passed

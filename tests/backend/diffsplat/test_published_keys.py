@@ -1,12 +1,10 @@
-"""The full-shape networks have exactly the published parameters."""
+"""The full-size networks have exactly the published parameters."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -29,9 +27,7 @@ from splatsmith.engines.diffsplat.gsvae import GSVAE, LatentScale
 from splatsmith.errors import WeightsDamaged
 from splatsmith.nn.checkpoint_loading import load_parameters
 from tests.parity.reference.gsrecon import GSRecon, GSReconConfig
-
-DEFAULT = Path(__file__).resolve().parents[4] / "shared" / "parity"
-KEYS = Path(os.environ.get("SPLATSMITH_PARITY") or DEFAULT) / "keys"
+from tests.parity.select_cases import KEYS
 
 Shapes = dict[str, tuple[int, ...]]
 Config = dict[str, object]
@@ -56,10 +52,6 @@ BUILDERS: dict[str, Callable[[Config, Shapes], nn.Module]] = {
     "gsrecon": lambda _, shapes: GSRecon(GSReconConfig()),
     "elevest": lambda _, shapes: ElevEst(elevest_config(shapes)),
 }
-
-pytestmark = pytest.mark.skipif(
-    not KEYS.is_dir(), reason="no lists of published keys; SPLATSMITH_PARITY names their folder"
-)
 
 
 def read_list(name: str) -> tuple[Config, Shapes]:
