@@ -86,7 +86,7 @@ class TextEncoder:
         Raises:
             WeightsMissing, WeightsDamaged: what the names say.
         """
-        folder = folder or _package_folder()
+        folder = folder or package_folder()
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
@@ -103,7 +103,12 @@ class TextEncoder:
         return EncodedText(hidden[1:-1], F.normalize(hidden.mean(0), dim=0))
 
 
-def _package_folder() -> Path:
+def package_folder() -> Path:
+    """With the package's weights and vocabulary.
+
+    Raises:
+        WeightsMissing: the package is not installed.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise WeightsMissing(

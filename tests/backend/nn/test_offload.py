@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from splatsmith.errors import OutOfMemory
+from splatsmith.errors import OutOfMemory, is_out_of_memory
 from splatsmith.nn.offload import MemoryDemand, Offload, explain_out_of_memory, keeps_networks
 from tests.backend.devices import needs_cuda
 
@@ -48,10 +48,11 @@ def test_a_gpu_too_small_is_refused_with_what_would_fit(
 
 def test_torchs_out_of_memory_error_is_explained() -> None:
     with (
-        pytest.raises(OutOfMemory, match="memory is full. Close"),
+        pytest.raises(OutOfMemory, match="memory is full. Close") as raised,
         explain_out_of_memory(Offload("cuda", stays=False), DEMAND),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")
+    assert is_out_of_memory(raised.value)  # so that the worker unloads the engine
 
 
 def test_on_a_cpu_nothing_is_moved() -> None:

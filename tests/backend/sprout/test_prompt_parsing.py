@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.cloud import SH_C0, GaussianCloud
-from splatsmith.engines.sprout.color_names import NAMED_COLORS, has_dominant_color, recolor
+from splatsmith.engines.sprout.color_names import NAMED_COLORS, dominant_color, recolor
 from splatsmith.engines.sprout.prompt_parsing import ParsedPrompt
 
 from ..gaussians.clouds import shell
@@ -60,7 +60,7 @@ def gray_and_white(white: float) -> GaussianCloud:
 
 @pytest.mark.parametrize("name", NAMED_COLORS)
 def test_a_cloud_can_be_recoloured_to_every_named_colour(name: str) -> None:
-    assert has_dominant_color(recolor(gray_and_white(0.3), name), name)
+    assert dominant_color(recolor(gray_and_white(0.3), name)) == name
 
 
 def test_only_the_dominant_colour_changes() -> None:

@@ -15,7 +15,7 @@ from splatsmith.contract.cards import ConditionKind
 from splatsmith.engines.base import EngineInputs, Generation
 from splatsmith.engines.sprout.card import CARD, WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks, save_networks
-from splatsmith.engines.sprout.color_names import has_dominant_color
+from splatsmith.engines.sprout.color_names import dominant_color
 from splatsmith.engines.sprout.engine import Sprout, load
 from splatsmith.engines.sprout.model import (
     DenoiserInputs,
@@ -160,7 +160,7 @@ def test_refinement_can_be_cancelled(sprout: Sprout) -> None:
 
 def test_an_object_has_the_colour_that_its_prompt_names(sprout: Sprout) -> None:
     for name in ("purple", "green"):
-        assert has_dominant_color(make(sprout, f"a {name} house", steps=4).cloud, name)
+        assert dominant_color(make(sprout, f"a {name} house", steps=4).cloud) == name
 
 
 def test_a_synonym_gives_the_same_asset_as_its_training_noun(sprout: Sprout) -> None:

@@ -37,9 +37,11 @@ _MAX_SHADE = 2.0  # luma relative to the mean of what is recoloured
 _MIN_LUMA = 0.02
 
 
-def has_dominant_color(cloud: GaussianCloud, name: str) -> bool:
-    """Whether `name` classifies most of a cloud, weighted by the Gaussians' visible area."""
-    return _dominant(_distances(_colors(cloud)), _areas(cloud)) == list(NAMED_COLORS).index(name)
+def dominant_color(cloud: GaussianCloud) -> str:
+    """The named colour that is nearest to most of a cloud, by the Gaussians' visible area."""
+    nearest = _distances(_colors(cloud)).argmin(1)
+    areas = np.bincount(nearest, weights=_areas(cloud), minlength=len(NAMED_COLORS))
+    return list(NAMED_COLORS)[areas.argmax()]
 
 
 def recolor(cloud: GaussianCloud, name: str) -> GaussianCloud:
@@ -48,15 +50,14 @@ def recolor(cloud: GaussianCloud, name: str) -> GaussianCloud:
 
     Returned unchanged if that is its dominant colour already. The cloud must not be empty.
     """
-    colors, areas = _colors(cloud), _areas(cloud)
-    distances = _distances(colors)
-    dominant = _dominant(distances, areas)
-    if dominant == list(NAMED_COLORS).index(name):
+    dominant = dominant_color(cloud)
+    if dominant == name:
         return cloud
-    scores = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTMAX_TEMPERATURE)
-    membership = (scores / scores.sum(1, keepdims=True))[:, dominant]
+    colors = _colors(cloud)
+    membership = _membership(colors, dominant)
     luma = colors @ np.asarray(LUMA, np.float32)
-    mean_luma = max(float(np.average(luma, weights=areas * membership + 1e-12)), _MIN_LUMA)
+    weights = _areas(cloud) * membership + 1e-12
+    mean_luma = max(float(np.average(luma, weights=weights)), _MIN_LUMA)
     shade = np.minimum(luma / mean_luma, _MAX_SHADE)
     target = np.clip(np.asarray(NAMED_COLORS[name]) * shade[:, None], 0, 1)
     blend = _MAX_BLEND * np.minimum(membership / np.quantile(membership, _FULL_MEMBERSHIP), 1)
@@ -74,6 +75,13 @@ def _areas(cloud: GaussianCloud) -> Floats:
     return np.sort(cloud.scales, axis=1)[:, 1:].prod(1) * cloud.opacities
 
 
+def _membership(colors: Floats, name: str) -> Floats:
+    """[N], 0..1: softmax over the named colours of the negative distances."""
+    distances = _distances(colors)
+    scores = np.exp((distances.min(1, keepdims=True) - distances) / _SOFTMAX_TEMPERATURE)
+    return (scores / scores.sum(1, keepdims=True))[:, list(NAMED_COLORS).index(name)]
+
+
 def _distances(colors: Floats) -> Floats:
     """[N, 13], in Lab, from colours [N, 3] to NAMED_COLORS."""
     known = _lab(np.array(list(NAMED_COLORS.values()), np.float32))
@@ -84,9 +92,3 @@ def _lab(colors: Floats) -> Floats:
     """CIE Lab [N, 3], lightness weighted, of sRGB colours [N, 3]."""
     lab = cv2.cvtColor(colors[:, None], cv2.COLOR_RGB2Lab)[:, 0]
     return (lab * np.array([_LIGHTNESS_WEIGHT, 1, 1], np.float32)).astype(np.float32)
-
-
-def _dominant(distances: Floats, areas: Floats) -> int:
-    """The index in NAMED_COLORS of the nearest colour with the largest area."""
-    nearest = distances.argmin(1)
-    return int(np.bincount(nearest, weights=areas, minlength=len(NAMED_COLORS)).argmax())
