@@ -1,8 +1,8 @@
-"""Which engines there are. Cards are light; an engine's torch code is imported when it is loaded.
+"""The engines. Cards are light; an engine's torch code is imported when it is loaded.
 
 An engine is a package with two modules: `card`, whose CARD says what it can do, and `engine`, whose
-`load(variant, device) -> Engine` loads its weights. Engines from elsewhere are added by naming
-their packages, separated by commas, in the environment variable SPLATSMITH_ENGINES.
+`load(variant, device) -> Engine` loads its weights. The environment variable SPLATSMITH_ENGINES
+adds further packages, separated by commas.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .base import Engine
 
 BUILT_IN = ("splatsmith.engines.sprout", "splatsmith.engines.diffsplat")
-MORE_VARIABLE = "SPLATSMITH_ENGINES"
+ENGINES_VARIABLE = "SPLATSMITH_ENGINES"
 
 
 def cards() -> list[EngineCard]:
@@ -39,8 +39,8 @@ def card(engine: str) -> EngineCard:
 def checkpoints() -> dict[str, Checkpoint]:
     """All engines' checkpoints that come from a hub, by their ids."""
     variants = (variant for each in cards() for variant in each.variants)
-    found = (checkpoint for variant in variants for checkpoint in variant.checkpoints)
-    return {checkpoint.id: checkpoint for checkpoint in found if not checkpoint.is_bundled}
+    all_of_them = (checkpoint for variant in variants for checkpoint in variant.checkpoints)
+    return {each.id: each for each in all_of_them if not each.is_bundled}
 
 
 def load(engine: str, variant: str, device: str) -> Engine:
@@ -55,8 +55,8 @@ def load(engine: str, variant: str, device: str) -> Engine:
     return module.load(chosen.variant(variant).id, device)
 
 
-def forget() -> None:
-    """Look again for engines when they are asked for next."""
+def clear_cache() -> None:
+    """Read SPLATSMITH_ENGINES and the cards again at the next call."""
     _engines.cache_clear()
 
 
@@ -70,8 +70,8 @@ def _find(engine: str) -> tuple[EngineCard, str]:
 @cache
 def _engines() -> dict[str, tuple[EngineCard, str]]:
     """Card and package of each engine, by its id."""
-    more = [name.strip() for name in os.environ.get(MORE_VARIABLE, "").split(",")]
-    packages = [*BUILT_IN, *filter(None, more)]
+    extra = [name.strip() for name in os.environ.get(ENGINES_VARIABLE, "").split(",")]
+    packages = [*BUILT_IN, *filter(None, extra)]
     return {card.id: (card, package) for package in packages for card in [_read_card(package)]}
 
 
@@ -81,5 +81,5 @@ def _read_card(package: str) -> EngineCard:
     except ModuleNotFoundError as error:
         raise InvalidRequest(
             f"The engine {package} cannot be imported: {error}.",
-            f"Check {MORE_VARIABLE} and that the package is on Python's path.",
+            f"Check {ENGINES_VARIABLE} and that the package is on Python's path.",
         ) from error

@@ -48,7 +48,7 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(registry.MORE_VARIABLE, f"{LATTICE},{MOSAIC}")
-    registry.forget()
+    monkeypatch.setenv(registry.ENGINES_VARIABLE, f"{LATTICE},{MOSAIC}")
+    registry.clear_cache()
     yield CommandLine(capsys)
-    registry.forget()
+    registry.clear_cache()

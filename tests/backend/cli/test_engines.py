@@ -33,8 +33,8 @@ def test_engines_as_json_are_their_cards(run: CommandLine) -> None:
 def test_an_engine_that_cannot_be_imported_is_named(
     run: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(registry.MORE_VARIABLE, "no.such.engine")
-    registry.forget()
+    monkeypatch.setenv(registry.ENGINES_VARIABLE, "no.such.engine")
+    registry.clear_cache()
 
     answer = run("engines")
 

@@ -38,10 +38,10 @@ SMALL = ExtractionOptions(face_budget=500, point_count=700)
 
 @pytest.fixture(autouse=True)
 def lattice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(registry.MORE_VARIABLE, LATTICE)
-    registry.forget()
+    monkeypatch.setenv(registry.ENGINES_VARIABLE, LATTICE)
+    registry.clear_cache()
     yield
-    registry.forget()
+    registry.clear_cache()
 
 
 @pytest.fixture
