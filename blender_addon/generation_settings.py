@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .contract.cards import ConditionKind, ParameterValue
+from .contract.cards import ConditionKind
+from .contract.parameters import ParameterValue
 from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
 from .control_map import Guide
 from .images import Picture, read_picture

@@ -8,8 +8,9 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from .. import api
-from ..contract.cards import Checkpoint, Licence
+from ..contract.cards import Checkpoint
 from ..contract.checkpoints import CheckpointState, CheckpointStatus
+from ..contract.licences import Licence
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest
 from ..link.snapshot import Snapshot

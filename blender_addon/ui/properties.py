@@ -14,7 +14,8 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import api
-from ..contract.cards import ConditionKind, EngineCard, ParameterSpec, ParameterType, ParameterValue
+from ..contract.cards import ConditionKind, EngineCard
+from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .extraction import ExtractionFields
 

@@ -11,15 +11,9 @@ import pytest
 
 import blender_addon
 from blender_addon import api
-from blender_addon.contract.cards import (
-    ConditionKind,
-    EngineCard,
-    MapCamera,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from blender_addon.contract.cards import ConditionKind, EngineCard, MapCamera, Variant
 from blender_addon.contract.cloud import GaussianCloud
+from blender_addon.contract.parameters import ParameterSpec, ParameterType
 from blender_addon.contract.protocol import (
     Closure,
     ExtractionOptions,

@@ -12,13 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..contract.cards import (
-    PICTURE_CONDITIONS,
-    ConditionKind,
-    EngineCard,
-    ParameterSpec,
-    ParameterType,
-)
+from ..contract.cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
+from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
 from ..engines import registry

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from ..contract.cards import Checkpoint, CheckpointFile, Licence
+from ..contract.cards import Checkpoint, CheckpointFile
+from ..contract.licences import Licence
 from ..errors import UnreadablePicture, WeightsMissing
 from ..weights import bundled_file
 

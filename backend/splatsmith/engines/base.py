@@ -10,8 +10,9 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from ..contract.cards import ConditionKind, ParameterValue
+from ..contract.cards import ConditionKind
 from ..contract.cloud import GaussianCloud
+from ..contract.parameters import ParameterValue
 from ..progress import Progress
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..contract.cards import Checkpoint, Licence
+from ..contract.cards import Checkpoint
+from ..contract.licences import Licence
 from ..errors import LicenceNotAccepted
 from ..files import write_json
 from .records import weights_directory

@@ -6,14 +6,9 @@ import json
 
 import pytest
 
-from splatsmith.contract.cards import (
-    ConditionKind,
-    EngineCard,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from splatsmith.contract.cards import ConditionKind, EngineCard, Variant
 from splatsmith.contract.jsonable import from_json, to_json
+from splatsmith.contract.parameters import ParameterSpec, ParameterType
 from splatsmith.contract.problems import InvalidRequest, Problem
 from splatsmith.contract.protocol import (
     Artifact,

@@ -6,13 +6,8 @@ import math
 
 import pytest
 
-from splatsmith.contract.cards import (
-    ConditionKind,
-    EngineCard,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from splatsmith.contract.cards import ConditionKind, EngineCard, Variant
+from splatsmith.contract.parameters import ParameterSpec, ParameterType
 from splatsmith.contract.problems import InvalidRequest, NotFound
 from splatsmith.contract.protocol import GenerateRequest, JobState
 

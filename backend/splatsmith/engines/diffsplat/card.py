@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ...contract.cards import (
-    SEED,
-    ConditionKind,
-    EngineCard,
-    MapCamera,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from ...contract.cards import ConditionKind, EngineCard, MapCamera, Variant
+from ...contract.parameters import SEED, ParameterSpec, ParameterType
 from .base_models import DIFFUSION_SOLVERS, FLOW_SOLVERS
 from .published_checkpoints import (
     ELEVATION_PARAMETER,

@@ -10,10 +10,10 @@ from ...contract.cards import (
     Checkpoint,
     CheckpointFile,
     ConditionKind,
-    Licence,
     Requirement,
     TensorSignature,
 )
+from ...contract.licences import Licence
 
 DIFFSPLAT = "chenguolin/DiffSplat"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from ...contract.cards import (
-    SEED,
-    Checkpoint,
-    CheckpointFile,
-    ConditionKind,
-    EngineCard,
-    Licence,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from ...contract.cards import Checkpoint, CheckpointFile, ConditionKind, EngineCard, Variant
+from ...contract.licences import Licence
+from ...contract.parameters import SEED, ParameterSpec, ParameterType
 
 WEIGHTS = Checkpoint(
     id="sprout",

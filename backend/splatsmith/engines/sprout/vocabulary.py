@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...contract.cards import Checkpoint, CheckpointFile, Licence
+from ...contract.cards import Checkpoint, CheckpointFile
+from ...contract.licences import Licence
 from ...errors import WeightsDamaged
 from .checkpoint import REMEDY
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from splatsmith.contract.cards import (
-    ConditionKind,
-    EngineCard,
-    ParameterSpec,
-    ParameterType,
-    Variant,
-)
+from splatsmith.contract.cards import ConditionKind, EngineCard, Variant
+from splatsmith.contract.parameters import ParameterSpec, ParameterType
 
 MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")

@@ -7,13 +7,12 @@ from splatsmith.contract.cards import (
     CheckpointFile,
     ConditionKind,
     EngineCard,
-    Licence,
-    ParameterSpec,
-    ParameterType,
     Requirement,
     TensorSignature,
     Variant,
 )
+from splatsmith.contract.licences import Licence
+from splatsmith.contract.parameters import ParameterSpec, ParameterType
 
 from .repositories import BASE, TILES, VAULT
 

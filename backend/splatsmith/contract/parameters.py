@@ -1,0 +1,86 @@
+"""Parameters of engines, as data: types, defaults and ranges, checked before a job runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .problems import InvalidRequest
+
+ParameterValue = int | float | bool | str
+
+
+class ParameterType(StrEnum):
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    CHOICE = "choice"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One setting of an engine. `minimum` and `maximum` are inclusive; `unit` is for display."""
+
+    name: str
+    type: ParameterType
+    default: object
+    description: str
+    label: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+
+    def check(self, value: object) -> ParameterValue:
+        """Return `value` in this parameter's type.
+
+        Raises:
+            InvalidRequest: wrong type, not finite, out of range or not among the choices.
+        """
+        match self.type:
+            case ParameterType.INT | ParameterType.FLOAT:
+                return self._check_number(value)
+            case ParameterType.BOOL:
+                if isinstance(value, bool):
+                    return value
+                raise InvalidRequest(f"{self.name} is {value!r}.", "It must be true or false.")
+            case ParameterType.CHOICE | ParameterType.TEXT:
+                return self._check_text(value)
+
+    def _check_number(self, value: object) -> int | float:
+        whole = self.type is ParameterType.INT
+        kind = "a whole number" if whole else "a number"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
+        if not math.isfinite(value) or (whole and value != int(value)):
+            raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        if not low <= value <= high:
+            raise InvalidRequest(
+                f"{self.name} is {value:,.12g}{self.unit and ' ' + self.unit}.",
+                f"It must lie between {low:,.12g} and {high:,.12g}.",
+            )
+        return int(value) if whole else float(value)
+
+    def _check_text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidRequest(f"{self.name} is {value!r}.", "It must be text.")
+        if self.choices and value not in self.choices:
+            raise InvalidRequest(
+                f"{self.name} is {value!r}.", f"It must be one of: {', '.join(self.choices)}."
+            )
+        return value
+
+
+SEED = ParameterSpec(
+    "seed",
+    ParameterType.INT,
+    0,
+    "Another number gives another asset of the same prompt.",
+    "Seed",
+    minimum=0,
+    maximum=2**31 - 1,
+)
