@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -23,8 +23,8 @@ from ..contract.wire import EventPayload, JobEvent
 
 log = logging.getLogger(__name__)
 
-MAX_HISTORY = 500  # events
-MAX_QUEUED = 250  # events that a client may be behind before it is disconnected
+MAX_HISTORY = 4 * 2**20  # characters of the events that are kept
+MAX_QUEUED = 4 * 2**20  # characters that a client may be behind before it is disconnected
 HEARTBEAT_SECONDS = 15.0
 
 
@@ -33,11 +33,10 @@ class Subscription:
 
     def __init__(self, first: list[str], loop: asyncio.AbstractEventLoop) -> None:
         self.has_overflowed = asyncio.Event()
+        self._first = first
         self._loop = loop
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-        for text in first:
-            self._queue.put_nowait(text)
-        self._limit = len(first) + MAX_QUEUED
+        self._queued = 0  # characters
 
     def put(self, text: str | None) -> None:
         """Queue an event, or None for the end of the stream. Callable from any thread."""
@@ -45,27 +44,49 @@ class Subscription:
 
     async def stream(self) -> AsyncIterator[str]:
         """The events as they come, and heartbeats in between."""
+        for text in self._first:
+            yield text
         while (text := await self._next()) is not None:
             yield text
 
     async def _next(self) -> str | None:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
-                return await self._queue.get()
+                text = await self._queue.get()
         except TimeoutError:
             return HEARTBEAT
+        self._queued -= len(text or "")
+        return text
 
     def _put(self, text: str | None) -> None:
-        if self._queue.qsize() < self._limit:
+        self._queued += len(text or "")
+        if self._queued <= MAX_QUEUED:
             self._queue.put_nowait(text)
         else:
             self.has_overflowed.set()
 
 
-@dataclass(frozen=True)
-class _NumberedEvent:
-    number: int
-    payload: EventPayload
+class _History:
+    """The texts of the last events, of MAX_HISTORY characters at most."""
+
+    def __init__(self) -> None:
+        self._texts: deque[str] = deque()
+        self._size = 0
+        self.last = 0  # number of the last event
+
+    def append(self, text: str) -> None:
+        self.last += 1
+        self._texts.append(text)
+        self._size += len(text)
+        while self._size > MAX_HISTORY:
+            self._size -= len(self._texts.popleft())
+
+    def after(self, number: int) -> list[str] | None:
+        """The events after that number; None if they are not all kept, or the number is wrong."""
+        count = self.last - number
+        if not 0 <= count <= len(self._texts):
+            return None
+        return list(self._texts)[len(self._texts) - count :]
 
 
 class EventBus:
@@ -73,8 +94,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._instance = secrets.token_hex(4)
-        self._number = 0
-        self._history: deque[_NumberedEvent] = deque(maxlen=MAX_HISTORY)
+        self._history = _History()
         self._subscriptions: set[Subscription] = set()
         self._lock = threading.Lock()
 
@@ -84,9 +104,10 @@ class EventBus:
 
     def publish(self, payload: EventPayload) -> None:
         with self._lock:
-            self._number += 1
-            self._history.append(_NumberedEvent(self._number, _without_preview(payload)))
-            text = self._encode(_NumberedEvent(self._number, payload))
+            number = self._history.last + 1
+            text = self._encode(number, payload)
+            kept = _without_preview(payload)
+            self._history.append(text if kept is payload else self._encode(number, kept))
             for subscription in self._subscriptions:
                 subscription.put(text)
 
@@ -101,10 +122,10 @@ class EventBus:
         Where these are not all kept it starts with `snapshot()`, the state of everything.
         """
         with self._lock:
-            events = self._events_after(last_event_id)
-            if events is None:
-                events = [_NumberedEvent(self._number, snapshot())]
-            subscription = Subscription([self._encode(event) for event in events], loop)
+            first = self._events_after(last_event_id)
+            if first is None:
+                first = [self._encode(self._history.last, snapshot())]
+            subscription = Subscription(first, loop)
             self._subscriptions.add(subscription)
             return subscription
 
@@ -118,18 +139,14 @@ class EventBus:
             for subscription in self._subscriptions:
                 subscription.put(None)
 
-    def _events_after(self, event_id: str) -> list[_NumberedEvent] | None:
-        """The events since then; None if they are not all kept, or the id is not of this bus."""
+    def _events_after(self, event_id: str) -> list[str] | None:
         instance, _, number = event_id.rpartition("-")
         if instance != self._instance or not number.isdecimal():
             return None
-        oldest = self._number - len(self._history)
-        if not oldest <= int(number) <= self._number:
-            return None
-        return [event for event in self._history if event.number > int(number)]
+        return self._history.after(int(number))
 
-    def _encode(self, event: _NumberedEvent) -> str:
-        return encode_event(f"{self._instance}-{event.number}", event.payload)
+    def _encode(self, number: int, payload: EventPayload) -> str:
+        return encode_event(f"{self._instance}-{number}", payload)
 
 
 class EventStreamResponse(StreamingResponse):

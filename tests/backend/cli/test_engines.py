@@ -65,6 +65,7 @@ def test_the_version_is_told() -> None:
         (["serve", "--listen", "203.0.113.7"], "cannot be listened on"),
         (["serve", "--parent-pid", "999999999"], "no process 999999999"),
         (["serve", "--port", "many"], "--port"),
+        (["serve", "--port", "99999"], "port 99999 does not lie between 0 and 65535"),
         ([], "COMMAND"),
         (["paint"], "paint"),
     ],

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import httpx
 import psutil
 
 import splatsmith
+from splatsmith.contract.event_stream import ServiceEvent, decode_events
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import GenerateRequest, JobState, JobStatus, Product
 from splatsmith.contract.wire import ConnectionInfo
@@ -80,6 +81,15 @@ class RunningService:
     def files_of(self, job_id: str) -> list[Path]:
         return [path for path in (self.data / "jobs" / job_id).rglob("*") if path.is_file()]
 
+    @contextmanager
+    def events(self, last_event_id: str = "") -> Iterator[Iterator[ServiceEvent]]:
+        """The events of a new connection, as they come; heartbeats are left out."""
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        stream = self.http.stream("GET", "/v1/events", headers=headers, timeout=WAIT_TIMEOUT)
+        with stream as response:
+            assert response.status_code == 200
+            yield (event for event in decode_events(response.iter_lines()) if event)
+
     def end(self) -> None:
         self.process.terminate()
         self.process.wait(WAIT_TIMEOUT)
@@ -94,12 +104,15 @@ def lattice(**parameters: object) -> GenerateRequest:
 
 @contextmanager
 def running_service(
-    data: Path, *arguments: str, cwd: Path | None = None
+    data: Path,
+    *arguments: str,
+    cwd: Path | None = None,
+    program: Sequence[str] = ("-m", "splatsmith"),
 ) -> Iterator[RunningService]:
     """A service on `data`, in a process group of its own; terminated and waited for at the end."""
     state_file = data.with_name(f"{data.name}-{time.monotonic_ns()}.json")
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-m", "splatsmith", "serve", "--data-dir", str(data)]
+    command = [sys.executable, "-P", *program, "serve", "--data-dir", str(data)]
     command += ["--state-file", str(state_file), "--device", "cpu", *arguments]
     process = subprocess.Popen(command, env=environment(), cwd=cwd, start_new_session=True)
     try:

@@ -28,6 +28,7 @@ EVERY_ROUTE = [
     ("DELETE", "/v1/jobs/x"),
     ("POST", "/v1/jobs/x/cancel"),
     ("GET", "/v1/jobs/x/artifacts/job.json"),
+    ("GET", "/v1/events"),
     ("GET", "/nowhere"),
 ]
 
@@ -59,10 +60,11 @@ def test_foreign_host_is_refused(service: RunningService, host: str) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
 def test_foreign_origin_is_refused(service: RunningService, origin: str) -> None:
-    response = service.http.get("/v1/health", headers={"Origin": origin})
+    for path in ("/v1/health", "/v1/events"):
+        response = service.http.get(path, headers={"Origin": origin})
 
-    assert problem_of(response).status == 403
-    assert "access-control-allow-origin" not in response.headers
+        assert problem_of(response).status == 403
+        assert "access-control-allow-origin" not in response.headers
 
 
 def test_own_origin_and_host_are_accepted(service: RunningService) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from splatsmith.contract.protocol import (
     JobStatus,
     Product,
 )
+from splatsmith.contract.wire import JobEvent, WeightsEvent
 from splatsmith.service.change_notifier import ChangeNotifier
 from splatsmith.service.job_store import JobStore
 from splatsmith.settings import DATA_VARIABLE
@@ -86,6 +88,21 @@ def test_missing_weights_are_reported_then_downloaded_then_used(mirror: Mirror, 
         assert done.artifacts == ()
         assert states(service)["mosaic-small"] is CheckpointState.PRESENT
         assert service.run(MOSAIC).state is JobState.SUCCEEDED
+
+
+def test_checkpoints_that_arrive_are_events(mirror: Mirror, data: Path) -> None:
+    with running_service(data) as service, service.events() as events:
+        job = submit(service, BOTH)
+        found: list[WeightsEvent] = []
+        for event in events:
+            if isinstance(event.payload, WeightsEvent):
+                found.append(event.payload)
+            if isinstance(event.payload, JobEvent) and event.payload.job.state.is_final:
+                break
+        found += [e.payload for e in islice(events, 1) if isinstance(e.payload, WeightsEvent)]
+
+        assert service.job(job.id).state is JobState.SUCCEEDED
+        assert to_json(found[-1].checkpoints) == service.http.get("/v1/weights").json()
 
 
 def test_licence_is_accepted_once(mirror: Mirror, data: Path) -> None:

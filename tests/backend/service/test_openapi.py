@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from splatsmith import service as service_package
+from splatsmith.contract.problems import SplatsmithError
 from splatsmith.contract.protocol import (
     DownloadRequest,
     ExtractRequest,
@@ -17,6 +19,8 @@ from splatsmith.contract.protocol import (
     JobState,
     JobStatus,
 )
+from splatsmith.contract.wire import EVENT_TYPES
+from splatsmith.service import server  # noqa: F401  its modules define errors
 from tests.backend.service.service_process import RunningService
 
 Document = dict[str, Any]
@@ -61,13 +65,53 @@ def test_document_has_the_routes_of_the_package_docstring(document: Document) ->
     assert described == named
 
 
+def test_guide_has_every_route(document: Document, project: Path) -> None:
+    text = (project / "docs" / "http.md").read_text("utf-8")
+    headings = re.findall(r"^### (GET|POST|DELETE) (\S+)$", text, re.MULTILINE)
+    described = {
+        (method, path.replace("job_id", "id"))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+
+    assert {(method.lower(), path) for method, path in headings} == described
+
+
+def test_guide_has_every_problem_code(project: Path) -> None:
+    text = (project / "docs" / "http.md").read_text("utf-8")
+    table = {
+        code: status for code, status in re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", text, re.M)
+    }
+
+    for kind in error_classes(SplatsmithError):
+        assert table.get(kind.code) == str(kind.status), kind
+
+
+def error_classes(base: type[SplatsmithError]) -> Iterator[type[SplatsmithError]]:
+    yield base
+    for kind in base.__subclasses__():
+        if kind.__module__.startswith("splatsmith."):
+            yield from error_classes(kind)
+
+
+def test_events_are_a_stream_of_the_payload_types(document: Document) -> None:
+    answer = document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]
+
+    schemas = answer["text/event-stream"]["schema"]["contentSchema"]["oneOf"]
+    names = [schema["$ref"].rpartition("/")[2] for schema in schemas]
+    assert names == [kind.__name__ for kind in EVENT_TYPES.values()]
+
+
 def test_every_reference_resolves(document: Document) -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
     assert set(references(document)) <= known
 
 
-@pytest.mark.parametrize("kind", [GenerateRequest, ExtractRequest, DownloadRequest, JobStatus])
+@pytest.mark.parametrize(
+    "kind",
+    [GenerateRequest, ExtractRequest, DownloadRequest, JobStatus, *EVENT_TYPES.values()],
+)
 def test_body_schemas_have_the_fields_of_their_dataclass(document: Document, kind: type) -> None:
     schema = document["components"]["schemas"][kind.__name__]
 

@@ -53,10 +53,10 @@ def scheduler(
 
 
 def lattice_job(monkeypatch: pytest.MonkeyPatch) -> NewJob:
-    monkeypatch.setenv(registry.MORE_VARIABLE, LATTICE)
-    registry.forget()
+    monkeypatch.setenv(registry.ENGINES_VARIABLE, LATTICE)
+    registry.clear_cache()
     request = lattice().completed(registry.card("lattice"))
-    registry.forget()
+    registry.clear_cache()
     members = to_json(request)
     assert isinstance(members, dict)
     return NewJob(JobKind.GENERATE, members, request.title)
