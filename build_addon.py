@@ -125,7 +125,7 @@ def fetch_wheels() -> None:
     wanted = len(re.findall(r"^\S+==", lock.read_text("utf-8"), re.MULTILINE))
     if len(locked_wheels()) < wanted:
         say("Fetching the wheels that Blender's Python lacks")
-        command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+        command = [sys.executable, "-P", "-m", "pip", "download", "--disable-pip-version-check"]
         command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
         if subprocess.run([*command, "-d", str(WHEELS), "-r", str(lock)]).returncode != 0:
             raise Failed("The wheels could not be fetched. Check the connection and try again.")
@@ -186,7 +186,7 @@ def make_other_blenders() -> None:
 
 def runs(python: str) -> bool:
     """Whether `python` is more than a name on the PATH, and can make environments."""
-    asked = subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True)
+    asked = subprocess.run([python, "-P", "-c", "import venv, ensurepip"], capture_output=True)
     return asked.returncode == 0
 
 
@@ -201,7 +201,7 @@ def install_command() -> None:
     python = python_of(BACKEND_ENVIRONMENT)
     if (python.parent / "splatsmith").exists() or (python.parent / "splatsmith.exe").exists():
         return
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    command = [str(python), "-P", "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     command += ["--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
     if subprocess.run(command).returncode != 0:
         raise Failed("The command `splatsmith` could not be installed (see above).")
@@ -217,13 +217,14 @@ def python_of(environment: Path) -> Path:
 def demo(options: argparse.Namespace) -> None:
     """Make the environments and run the add-on's demo in Blender's."""
     dev()
-    command = [str(python_of(BLENDER_ENVIRONMENT)), "-m", "blender_addon.demo"]
+    command = [str(python_of(BLENDER_ENVIRONMENT)), "-P", "-m", "blender_addon.demo"]
     command += ["--out", str(options.out.resolve())]
     if options.prompt:
         command += ["--prompt", options.prompt]
     if options.image:
         command += ["--image", str(options.image.resolve())]
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
+    search = {"PYTHONPATH": str(ROOT)}
+    if subprocess.run(command, cwd=ROOT, env={**os.environ, **search}).returncode != 0:
         raise Failed("The demo did not finish (see above).")
 
 
@@ -275,9 +276,9 @@ def test() -> None:
 def checks() -> dict[str, list[str]]:
     python = str(python_of(BACKEND_ENVIRONMENT))
     return {
-        "ruff check": [python, "-m", "ruff", "check", "."],
-        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
-        "pyright": [python, "-m", "pyright", "--pythonpath", python],
+        "ruff check": [python, "-P", "-m", "ruff", "check", "."],
+        "ruff format": [python, "-P", "-m", "ruff", "format", "--check", "."],
+        "pyright": [python, "-P", "-m", "pyright", "--pythonpath", python],
     }
 
 
@@ -306,7 +307,7 @@ def run_tests(count: Count, python: Path, options: Sequence[str], minutes: int) 
     say(f"\n{shown(python)}: {options[0]}")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [str(python), "-m", "pytest", "-q", f"--junitxml={report}", *options]
+        command = [str(python), "-P", "-m", "pytest", "-q", f"--junitxml={report}", *options]
         try:
             status = subprocess.run(command, cwd=ROOT, timeout=minutes * MINUTES).returncode
         except subprocess.TimeoutExpired:
@@ -321,7 +322,7 @@ def bench(options: argparse.Namespace) -> None:
     for environment in (BACKEND_ENVIRONMENT, BLENDER_ENVIRONMENT):
         paths = [ROOT, BACKEND] if environment is BACKEND_ENVIRONMENT else [ROOT]
         search = {"PYTHONPATH": os.pathsep.join(map(str, paths))}
-        command = [str(python_of(environment)), "-m", "tests.bench", *options.names]
+        command = [str(python_of(environment)), "-P", "-m", "tests.bench", *options.names]
         if subprocess.run(command, cwd=ROOT, env={**os.environ, **search}).returncode != 0:
             raise Failed("A benchmark did not finish (see above).")
 

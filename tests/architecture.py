@@ -279,6 +279,17 @@ def functions(project: Project) -> Iterator[tuple[Module, ast.FunctionDef | ast.
                 yield module, node
 
 
+def started_pythons_ignore_the_working_folder(project: Project) -> Iterator[str]:
+    """`python -m` imports from the working folder first, unless -P or -I keeps it from that."""
+    for module in project.modules.values():
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.List | ast.Tuple):
+                continue
+            words = {each.value for each in node.elts if isinstance(each, ast.Constant)}
+            if "-m" in words and not words & {"-P", "-I"}:
+                yield f"{module.name}:{node.lineno} starts python -m without -P"
+
+
 def modules_are_named_by_what_they_do(project: Project) -> Iterator[str]:
     for name in project.modules:
         if VAGUE_NAMES & set(name.split(".")):
@@ -308,6 +319,7 @@ RULES: tuple[Rule, ...] = (
     files_are_one_idea_long,
     functions_are_short,
     functions_take_few_parameters,
+    started_pythons_ignore_the_working_folder,
     modules_are_named_by_what_they_do,
     only_the_command_line_prints,
 )
