@@ -164,10 +164,11 @@ class JobStore:
             owner = _owner(row)
             if owner is not None and owner != idle and owner.is_alive():
                 continue
-            if row["attempts"] < MAX_ATTEMPTS:
+            attempts = row["attempts"]
+            if isinstance(attempts, int) and attempts < MAX_ATTEMPTS:
                 self.requeue(row["id"])
             else:
-                self.fail(row["id"], _service_died_problem(row["attempts"]))
+                self.fail(row["id"], _service_died_problem(attempts))
 
     def update_progress(self, job_id: str, fraction: float, stage: str) -> None:
         """Set a running job's progress (0..1) and stage."""
@@ -290,7 +291,7 @@ class JobStore:
             return self._database.execute(statement, values or {}).fetchall()
 
 
-def _service_died_problem(attempts: int) -> Problem:
+def _service_died_problem(attempts: object) -> Problem:
     return Problem(
         "service-died",
         "The service stopped",

@@ -118,10 +118,7 @@ class Scheduler:
             try:
                 self._run_next_job()
             except Exception as error:  # noqa: BLE001  whatever it is, the queue must go on
-                log.exception("jobs cannot be run; trying again in %g s", RETRY_PAUSE)
-                self._kill_worker()  # its job's state is unknown
-                self._set_status(problem=to_problem(error))
-                self._stopping.wait(RETRY_PAUSE)
+                self._on_error(error)
         if self._worker:
             self._worker.stop()
         self._set_status(state="stopped")
@@ -142,6 +139,15 @@ class Scheduler:
             self._reap()
         self._wake.wait(IDLE_POLL)
         self._wake.clear()
+
+    def _on_error(self, error: Exception) -> None:
+        """Report an error that is no job's, and pause."""
+        problem = to_problem(error)
+        if problem != self.status.problem:  # log once what lasts
+            log.error("jobs cannot be run: %s", problem.detail, exc_info=error)
+        self._kill_worker()  # its job's state is unknown
+        self._set_status(problem=problem)
+        self._stopping.wait(RETRY_PAUSE)
 
     def _start_worker(self) -> None:
         self._worker = ProcessRunner(self._spec.program, on_message=self._wake.set)
