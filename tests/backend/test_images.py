@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from splatsmith.contract.wire import MAX_PREVIEW_BYTES
 from splatsmith.errors import UnreadablePicture
-from splatsmith.images import MAX_DECODED_SIDE, MAX_SIDE, read_picture
+from splatsmith.images import MAX_DECODED_SIDE, MAX_SIDE, PREVIEW_SIDE, encode_preview, read_picture
 
 RED = (200, 30, 20)
 
@@ -154,3 +155,14 @@ def test_a_picture_of_no_pixels_is_refused() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadablePicture, match=r"There is no picture .*gone\.png"):
         read_picture(tmp_path / "gone.png")
+
+
+def test_preview_is_a_small_jpeg_even_of_noise() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (500, 1000, 3), np.uint8)
+
+    preview = encode_preview(noise)
+
+    assert preview.media_type == "image/jpeg"
+    assert len(preview.content) <= MAX_PREVIEW_BYTES
+    with Image.open(BytesIO(preview.content)) as image:
+        assert image.size == (PREVIEW_SIDE, PREVIEW_SIDE // 2)
