@@ -1,4 +1,4 @@
-"""The texts that a training object may be called by, and how often it is drawn for them."""
+"""Caption variants of an object with their probabilities, and its sampling weight for text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 from training.objects import ObjectRecord
 
-COLOURS = frozenset(
+COLOR_WORDS = frozenset(
     [
         "red",
         "orange",
@@ -26,7 +26,7 @@ COLOURS = frozenset(
         "leather",
     ]
 )
-NO_THINGS = frozenset(
+NON_OBJECT_NOUNS = frozenset(
     [
         "part",
         "detail",
@@ -42,8 +42,8 @@ NO_THINGS = frozenset(
         "light",
     ]
 )
-"""Head nouns in the objects' names that no one would ask for."""
-KINDS = {
+"""Head nouns of object names that name no object."""
+HYPONYMS = {
     "car": "sedan taxi suv hatchback coupe convertible limousine jeep wagon racer",
     "truck": "pickup lorry",
     "boat": "rowboat lifeboat sailboat canoe",
@@ -59,43 +59,48 @@ KINDS = {
     "dog": "bulldog husky",
     "dinosaur": "triceratops stegosaurus velociraptor",
 }
-"""What common speech also calls the things of these head nouns."""
-FREQUENT = 4  # objects that share a head noun before the noun alone names them
-FULL_WEIGHT = 40  # objects of a noun at which its objects are no longer drawn more often
-STRONGEST = 6.0
+"""Common nouns, and head nouns whose objects they also name."""
+MIN_NOUN_COUNT = 4  # objects of a head noun, for the noun alone to be a caption
+FULL_NOUN_COUNT = 40  # objects of a noun above which its objects are not oversampled
+MAX_TEXT_WEIGHT = 6.0
 
 
 def caption_variants(record: ObjectRecord, nouns: Counter[str]) -> dict[str, float]:
-    """Texts and their probabilities: the whole caption, without colours, bare, the noun alone."""
+    """Texts and their probabilities: the caption, without colors, the bare name, nouns alone."""
     noun = head_noun(record.name)
-    plain = _without_colours(record.caption)
-    texts = [(record.caption, 0.4), (plain, 0.25), (record.name, 0.1)]
-    if nouns[noun] >= FREQUENT:
+    colorless = _without_colors(record.caption)
+    texts = [(record.caption, 0.4), (colorless, 0.25), (record.name, 0.1)]
+    if nouns[noun] >= MIN_NOUN_COUNT:
         texts.append((with_article(noun), 0.15))
-        colours = [word for word in record.caption.split() if word in COLOURS]
-        texts += [(with_article(f"{colours[0]} {noun}"), 0.15)] if colours else []
-    texts += [(with_article(kind), 0.15) for kind in kinds(noun)]
+        colors = [word for word in record.caption.split() if word in COLOR_WORDS]
+        texts += [(with_article(f"{colors[0]} {noun}"), 0.15)] if colors else []
+    texts += [(with_article(hypernym), 0.15) for hypernym in hypernyms(noun)]
     for tag in record.tags:
-        if tag != noun and nouns[tag] >= FREQUENT and " " not in tag and tag not in COLOURS:
+        if (
+            tag != noun
+            and nouns[tag] >= MIN_NOUN_COUNT
+            and " " not in tag
+            and tag not in COLOR_WORDS
+        ):
             texts.append((with_article(tag), 0.05))
-    return _normalised(texts)
+    return _normalize(texts)
 
 
-def tinted_text(record: ObjectRecord, nouns: Counter[str], colour: str) -> str | None:
-    """What the object is called in another colour; None where its noun is rare."""
+def recolored_caption(record: ObjectRecord, nouns: Counter[str], color: str) -> str | None:
+    """The object's caption in another color; None where its noun is rare."""
     noun = head_noun(record.name)
-    return with_article(f"{colour} {noun}") if nouns[noun] >= FREQUENT else None
+    return with_article(f"{color} {noun}") if nouns[noun] >= MIN_NOUN_COUNT else None
 
 
-def kinds(noun: str) -> list[str]:
-    """What else a thing of this head noun is: a taxi is a car, a clownfish a fish."""
+def hypernyms(noun: str) -> list[str]:
+    """More general nouns: car of taxi, fish of clownfish."""
     if noun.endswith("fish") and noun != "fish":
         return ["fish"]
-    return [kind for kind, members in KINDS.items() if noun in members.split()]
+    return [hypernym for hypernym, members in HYPONYMS.items() if noun in members.split()]
 
 
 def head_noun(name: str) -> str:
-    """The word that says what it is: the last one, where the name does not end in an addition."""
+    """The last word of a name, before any "with ..."."""
     words = name.split(" with ")[0].split()
     return words[-1] if words else name
 
@@ -106,23 +111,23 @@ def _head_phrase(name: str) -> str:
 
 
 def count_nouns(records: list[ObjectRecord]) -> Counter[str]:
-    """How many objects each head noun, and each noun with the word before it, names."""
+    """Objects per head noun, and per head noun with the word before it."""
     nouns = Counter(head_noun(record.name) for record in records)
     phrases = Counter(_head_phrase(record.name) for record in records)
     return nouns + Counter({phrase: count for phrase, count in phrases.items() if " " in phrase})
 
 
-def text_weight(record: ObjectRecord, nouns: Counter[str]) -> float:
-    """How often an object is drawn for text: more where its noun is common speech but has few
-    objects.
-    """
+def text_sampling_weight(record: ObjectRecord, nouns: Counter[str]) -> float:
+    """Sampling weight for text: larger for common nouns with few objects, 1 to MAX_TEXT_WEIGHT."""
     counts = [nouns[head_noun(record.name)], nouns[_head_phrase(record.name)]]
-    weights = [max(1.0, FULL_WEIGHT / count) ** 0.75 for count in counts if count >= FREQUENT]
-    return min(STRONGEST, max(weights, default=1.0))
+    weights = [
+        max(1.0, FULL_NOUN_COUNT / count) ** 0.75 for count in counts if count >= MIN_NOUN_COUNT
+    ]
+    return min(MAX_TEXT_WEIGHT, max(weights, default=1.0))
 
 
-def _without_colours(caption: str) -> str:
-    words = [word for word in caption.split()[1:] if word not in COLOURS and word != "and"]
+def _without_colors(caption: str) -> str:
+    words = [word for word in caption.split()[1:] if word not in COLOR_WORDS and word != "and"]
     return with_article(" ".join(words))
 
 
@@ -130,7 +135,7 @@ def with_article(phrase: str) -> str:
     return f"{'an' if phrase[:1] in 'aeiou' else 'a'} {phrase}"
 
 
-def _normalised(texts: list[tuple[str, float]]) -> dict[str, float]:
+def _normalize(texts: list[tuple[str, float]]) -> dict[str, float]:
     weights: dict[str, float] = {}
     for text, weight in texts:
         if weight:

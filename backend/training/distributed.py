@@ -1,8 +1,8 @@
-"""Training on any number of GPUs: one process each, gradients averaged, one clock for all.
+"""Data-parallel training: one process per GPU, gradients averaged over all of them.
 
     torchrun --nproc-per-node 4 -m training.sprout.train ...
 
-Without torchrun it is one process, and nothing here costs anything.
+Without torchrun there is one process and every function here is a no-op.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from datetime import timedelta
 import torch
 from torch import Tensor, distributed, nn
 
-PATIENCE = timedelta(minutes=10)  # for a process that is busy with a report
+TIMEOUT = timedelta(minutes=10)  # longer than the main process needs for its reports
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes that train together; this one is `rank` of `size`."""
+class DistributedContext:
+    """This process is `rank` of `size`."""
 
     rank: int
     size: int
     device: torch.device
-    clock: distributed.ProcessGroup | None = None  # over the CPU, to agree on the time
+    cpu_group: distributed.ProcessGroup | None = None  # gloo, for values that are not on the GPU
 
     @classmethod
-    def assemble(cls) -> Team:
-        """Join the processes that torchrun started; every one draws other random numbers."""
+    def initialize(cls) -> DistributedContext:
+        """Join the process group that torchrun set up; torch's seed is the rank."""
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         device = torch.device("cpu")
         if torch.cuda.is_available():
@@ -38,34 +38,32 @@ class Team:
         torch.manual_seed(rank)
         if size == 1:
             return cls(rank, size, device)
-        distributed.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE
-        )
-        clock = distributed.new_group(backend="gloo", timeout=PATIENCE)
-        assert isinstance(clock, distributed.ProcessGroup)
-        return cls(rank, size, device, clock)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+        cpu_group = distributed.new_group(backend="gloo", timeout=TIMEOUT)
+        assert isinstance(cpu_group, distributed.ProcessGroup)
+        return cls(rank, size, device, cpu_group)
 
     @property
-    def leads(self) -> bool:
-        """Whether this process writes files and says how it goes."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and logs."""
         return self.rank == 0
 
-    def agree(self, value: float) -> float:
-        """The first process's value."""
+    def broadcast_value(self, value: float) -> float:
+        """The value that rank 0 passes."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64)
-        distributed.broadcast(shared, 0, group=self.clock)
+        distributed.broadcast(shared, 0, group=self.cpu_group)
         return shared.item()
 
-    def share(self, network: nn.Module) -> None:
-        """Give every process the first one's parameters and buffers."""
+    def broadcast_parameters(self, network: nn.Module) -> None:
+        """Overwrite parameters and buffers with those of rank 0."""
         if self.size > 1:
             for tensor in (*network.parameters(), *network.buffers()):
                 distributed.broadcast(tensor.data, 0)
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Replace every gradient by its mean over the processes, all in one transfer."""
+        """Replace every gradient by its mean over the processes, in one all-reduce."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -76,7 +74,7 @@ class Team:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def part(self) -> None:
-        """Leave the others, at the very end."""
+    def shutdown(self) -> None:
+        """Destroy the process group."""
         if self.size > 1:
             distributed.destroy_process_group()

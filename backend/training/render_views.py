@@ -1,13 +1,13 @@
-"""Draw every object from 32 cameras: colour, alpha, depth and normals at 128 x 128.
+"""Render every object from 32 cameras: color, alpha, depth and normals at 128 x 128.
 
-    python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4] [--invented 8000]
-        [--also OBJECTS] [--also-forms 2]
+    python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4] [--synthetic 8000]
+        [--extra OBJECTS] [--extra-forms 2]
 
-A z-buffer in numba, two-sided, four samples a pixel, no light. 16 views stand on a ring at the
-elevation that the autoencoder sees, 16 more at the same azimuths with a random elevation. Every
-object is drawn in several forms, all but the first stretched at random and every second one
-turned a little. Then come objects that `invented.py` makes of the training objects or of plain
-bodies, and last the objects of a second pack, for pictures alone.
+An unlit, two-sided z-buffer rasterizer in numba with 2 x 2 supersampling. 16 views lie on a ring
+at the autoencoder's elevation, 16 more at the same azimuths and random elevations. Every object is
+rendered in several forms: all but the first are stretched at random, odd ones also rotated. They
+are followed by the objects of synthetic_objects.py and by those of a second pack, both without
+captions.
 """
 
 # ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
@@ -26,80 +26,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
-from training.synthetic_objects import composed, plain, rotation_about_y
+from training.synthetic_objects import assemble_primitives, compose, rotation_about_y
 
 log = logging.getLogger(__name__)
 
-RING = 16
+RING_VIEWS = 16
 RING_ELEVATION = 18.0
 ELEVATIONS = (-10.0, 60.0)  # range of the other views, degrees
-VIEWS = 2 * RING
+VIEWS = 2 * RING_VIEWS
 SIZE = 128
-SAMPLES = 2  # along each side of a pixel
+SUPERSAMPLING = 2  # along each side of a pixel
 DISTANCE = 3.0
 FOV = 40.0  # degrees, whole angle
-EMPTY = np.float32(1e9)
+NO_DEPTH = np.float32(1e9)
 
 
 @dataclass(frozen=True)
 class ViewArrays:
-    """The drawn set, memory-mapped: O objects, 32 views; views 0..15 are the ring.
+    """The rendered data set, memory-mapped: O objects, 32 views; views 0..15 are the ring.
 
-    Stretched forms follow all the originals, form by form, in the same order; then come those
-    without names: the invented ones, and the second pack's, form by form.
+    Rows: all records, form by form; then synthetic objects; then the second pack, form by form.
     """
 
-    rgba: NDArray[np.uint8]  # [O, 32, 128, 128, 4], colour premultiplied by alpha
-    depth: NDArray[np.float16]  # [O, 32, 128, 128], along the camera's axis, 0 = nothing
-    normals: NDArray[np.int8]  # [O, 32, 128, 128, 3], world frame, towards the camera, x 127
+    rgba: NDArray[np.uint8]  # [O, 32, 128, 128, 4], sRGB premultiplied by alpha
+    depth: NDArray[np.float16]  # [O, 32, 128, 128], camera z, 0 = empty
+    normals: NDArray[np.int8]  # [O, 32, 128, 128, 3], world frame, facing the camera, x 127
     elevations: NDArray[np.float32]  # [O, 32], degrees; azimuth of view i is (i % 16) * 22.5
 
 
-def form_of(mesh: Mesh, object_id: str, form: int) -> Mesh:
-    """The mesh with its sides scaled by 0.7 to 1.4 each, inside the unit sphere again; form 0 is
-    the mesh itself. Odd forms are also turned by up to half a step of the ring, so that things
-    are seen from everywhere and not from 16 sides alone.
+def stretched_form(mesh: Mesh, object_id: str, form: int) -> Mesh:
+    """The mesh scaled by 0.7 to 1.4 along each axis and renormalized; form 0 is the mesh itself.
+
+    Odd forms are also rotated about Y by up to half a step of the ring, since views from 16
+    azimuths alone do not generalize to those in between.
     """
     if form == 0:
         return mesh
     generator = np.random.default_rng([form, *object_id.encode()])
     vertices = mesh.vertices * np.exp(generator.uniform(np.log(0.7), np.log(1.4), 3))
-    if is_turned(form):
-        vertices = vertices @ rotation_about_y(generator.uniform(-0.5, 0.5) * 2 * np.pi / RING).T
+    if is_rotated(form):
+        vertices = (
+            vertices @ rotation_about_y(generator.uniform(-0.5, 0.5) * 2 * np.pi / RING_VIEWS).T
+        )
     vertices /= np.linalg.norm(vertices, axis=1).max()
     return replace(mesh, vertices=vertices.astype(np.float32))
 
 
-def is_turned(form: int) -> bool:
+def is_rotated(form: int) -> bool:
     return form % 2 == 1
 
 
-def parts_of_invention(known: list[ObjectRecord], number: int) -> tuple[ObjectRecord, ...]:
-    """Which training objects the invented one of this number is made of: two, or none."""
+def source_objects(training: list[ObjectRecord], number: int) -> tuple[ObjectRecord, ...]:
+    """The two training objects that a synthetic one is composed of; none for odd numbers."""
     if number % 2:
         return ()
     return tuple(
-        known[which] for which in np.random.default_rng(number).integers(len(known), size=2)
+        training[which] for which in np.random.default_rng(number).integers(len(training), size=2)
     )
 
 
-def invent(objects: Path, parts: tuple[ObjectRecord, ...], number: int) -> Mesh:
-    """The invented object of this number: of its parts, or of plain bodies."""
+def make_synthetic(objects: Path, parts: tuple[ObjectRecord, ...], number: int) -> Mesh:
+    """The synthetic object of this number: of `parts`, or of primitives if there are none."""
     generator = np.random.default_rng([1, number])
     if not parts:
-        return plain(generator)
-    return composed([read_mesh(objects, part) for part in parts], generator)
+        return assemble_primitives(generator)
+    return compose([read_mesh(objects, part) for part in parts], generator)
 
 
 def view_elevations(object_id: str) -> NDArray[np.float32]:
-    """[32] degrees; the random half depends on the object's id alone."""
+    """[32] degrees; the random half is seeded by the object's id."""
     generator = np.random.default_rng(list(object_id.encode()))
-    ring = np.full(RING, RING_ELEVATION)
-    return np.concatenate([ring, generator.uniform(*ELEVATIONS, RING)]).astype(np.float32)
+    ring = np.full(RING_VIEWS, RING_ELEVATION)
+    return np.concatenate([ring, generator.uniform(*ELEVATIONS, RING_VIEWS)]).astype(np.float32)
 
 
 def camera_rotation(azimuth: float, elevation: float) -> NDArray[np.float32]:
-    """World-to-camera rotation [3, 3], OpenCV axes; azimuth 0 looks at the front (+Z), degrees."""
+    """World-to-camera rotation [3, 3], OpenCV axes, degrees; azimuth 0 sees the front (+Z)."""
     a, e = np.radians(azimuth), np.radians(elevation)
     backward = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
     right = np.array([np.cos(a), 0.0, -np.sin(a)])
@@ -107,14 +109,14 @@ def camera_rotation(azimuth: float, elevation: float) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True, fastmath=True)
-def _surface(texels, shape, u, v):  # noqa: ANN001, ANN202 - compiled
+def _sample_texture(texels, shape, u, v):  # noqa: ANN001, ANN202 - compiled
     column = min(int((u - np.floor(u)) * shape[2]), shape[2] - 1)
     row = min(int((v - np.floor(v)) * shape[1]), shape[1] - 1)
     return texels[shape[0] + row * shape[2] + column]
 
 
 @numba.njit(cache=True, fastmath=True)
-def _draw(
+def _rasterize(
     camera,
     faces,
     material,
@@ -129,9 +131,7 @@ def _draw(
     color,
     face,
 ):  # noqa: ANN001, ANN202, C901, E501, PLR0913 - one compiled loop
-    """Fill depth [S, S] (EMPTY before), color [S, S, 3] and the number of the nearest face [S,
-    S].
-    """
+    """Fill depth [S, S], initially NO_DEPTH, color [S, S, 3] and nearest face [S, S]."""
     size = depth.shape[0]
     for f in range(faces.shape[0]):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -166,7 +166,7 @@ def _draw(
                 if t >= 0:
                     u = wa * uv[i, 0] + wb * uv[j, 0] + wc * uv[k, 0]
                     v = wa * uv[i, 1] + wb * uv[j, 1] + wc * uv[k, 1]
-                    texel = _surface(texels, shapes[t], u, v)
+                    texel = _sample_texture(texels, shapes[t], u, v)
                     if texel[3] < 128:
                         continue
                     r, g, bl = r * texel[0] / 255, g * texel[1] / 255, bl * texel[2] / 255
@@ -184,17 +184,17 @@ def _draw(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _reduce(depth, color, face, face_normals, rgba, nearest, normals):  # noqa: ANN001, ANN202, C901, PLR0913 - compiled
-    """Average the samples of each pixel; depth takes the nearest, empty pixels get 0."""
-    share = 255 / SAMPLES**2
+def _downsample(depth, color, face, face_normals, rgba, nearest, normals):  # noqa: ANN001, ANN202, C901, PLR0913 - compiled
+    """Average the samples of each pixel; depth is that of the nearest, 0 where empty."""
+    share = 255 / SUPERSAMPLING**2
     for y in range(SIZE):
         for x in range(SIZE):
             total = np.zeros(4, np.float32)
             direction = np.zeros(3, np.float32)
-            near = EMPTY
-            for v in range(y * SAMPLES, (y + 1) * SAMPLES):
-                for u in range(x * SAMPLES, (x + 1) * SAMPLES):
-                    if depth[v, u] < EMPTY:
+            near = NO_DEPTH
+            for v in range(y * SUPERSAMPLING, (y + 1) * SUPERSAMPLING):
+                for u in range(x * SUPERSAMPLING, (x + 1) * SUPERSAMPLING):
+                    if depth[v, u] < NO_DEPTH:
                         total[:3] += color[v, u]
                         total[3] += 1
                         direction += face_normals[face[v, u]]
@@ -204,52 +204,53 @@ def _reduce(depth, color, face, face_normals, rgba, nearest, normals):  # noqa: 
                 rgba[y, x, c] = np.uint8(min(255.0, total[c] * share + 0.5))
             for c in range(3):
                 normals[y, x, c] = np.int8(np.round(direction[c] / length * 127))
-            nearest[y, x] = near if near < EMPTY else 0.0
+            nearest[y, x] = near if near < NO_DEPTH else 0.0
 
 
-def draw_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, NDArray, NDArray]:
+def render_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, NDArray, NDArray]:
     """One view: rgba uint8 [128, 128, 4] premultiplied, depth float16 [128, 128], normals int8
     [128, 128, 3].
     """
-    fine = SIZE * SAMPLES
+    resolution = SIZE * SUPERSAMPLING
     rotation = camera_rotation(azimuth, elevation)
     camera = mesh.vertices @ rotation.T + np.array([0, 0, DISTANCE], np.float32)
-    focal = np.float32(fine / 2 / np.tan(np.radians(FOV / 2)))
-    depth = np.full((fine, fine), EMPTY, np.float32)
-    color, face = np.zeros((fine, fine, 3), np.float32), np.zeros((fine, fine), np.int32)
-    _draw(
+    focal = np.float32(resolution / 2 / np.tan(np.radians(FOV / 2)))
+    depth = np.full((resolution, resolution), NO_DEPTH, np.float32)
+    color, face = (
+        np.zeros((resolution, resolution, 3), np.float32),
+        np.zeros((resolution, resolution), np.int32),
+    )
+    _rasterize(
         camera, mesh.faces, mesh.face_material, mesh.material_rgba, mesh.material_texture,
         mesh.vertex_rgb, mesh.uv, mesh.texels, mesh.texture_shape, focal, depth, color, face,
     )  # fmt: skip
     rgba = np.empty((SIZE, SIZE, 4), np.uint8)
     nearest, normals = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE, 3), np.int8)
-    _reduce(
+    _downsample(
         depth, color, face, _facing_normals(camera[mesh.faces]) @ rotation, rgba, nearest, normals
     )
     return rgba, nearest.astype(np.float16), normals
 
 
 def _facing_normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit normals [F, 3] of triangles [F, 3, 3] in the camera's frame, turned towards the
-    camera.
-    """
+    """Unit normals [F, 3] of triangles [F, 3, 3] in the camera's frame, facing the camera."""
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
     return normal * -np.sign((normal * corners[:, 0]).sum(1, keepdims=True))
 
 
-def draw_object(mesh: Mesh, object_id: str) -> tuple[NDArray, NDArray, NDArray]:
-    """All 32 views of one object, stacked."""
-    azimuths = np.arange(VIEWS) % RING * (360 / RING)
+def render_object(mesh: Mesh, object_id: str) -> tuple[NDArray, NDArray, NDArray]:
+    """RGBA, depth and normals of all 32 views, see `ViewArrays`."""
+    azimuths = np.arange(VIEWS) % RING_VIEWS * (360 / RING_VIEWS)
     views = [
-        draw_view(mesh, a, e) for a, e in zip(azimuths, view_elevations(object_id), strict=True)
+        render_view(mesh, a, e) for a, e in zip(azimuths, view_elevations(object_id), strict=True)
     ]
     rgba, depth, normals = (np.stack(part) for part in zip(*views, strict=True))
     return rgba, depth, normals
 
 
 def open_views(folder: Path, mode: str = "r") -> ViewArrays:
-    """Memory-map the drawn set; mode `r` to read, `r+` to fill."""
+    """Memory-map the rendered data set; mode `r` to read, `r+` to fill."""
     arrays = {
         name: np.load(folder / f"{name}.npy", mmap_mode=mode)
         for name in ViewArrays.__dataclass_fields__
@@ -257,13 +258,14 @@ def open_views(folder: Path, mode: str = "r") -> ViewArrays:
     return ViewArrays(**arrays)
 
 
-def invented_id(number: int) -> str:
+def synthetic_id(number: int) -> str:
+    """Also the seed of the object's elevations, hence the earlier word in it."""
     return f"invented-{number}"
 
 
 @dataclass(frozen=True)
-class Pack:
-    """Objects of a folder, and in how many forms each is drawn; 1 = only as they are."""
+class ObjectPack:
+    """Objects of a folder, and in how many forms each is rendered; 1 = the original alone."""
 
     folder: Path
     records: list[ObjectRecord]
@@ -271,21 +273,21 @@ class Pack:
 
     @property
     def ids(self) -> list[str]:
-        """Of all forms, form by form."""
+        """Of all rows, form by form."""
         return [record.id for record in self.records] * self.forms
 
-    def tasks(self, views: Path, first: int) -> list[_Task]:
-        """What to draw, from slot `first` on."""
-        slots = first + np.arange(len(self.ids)).reshape(self.forms, -1).T
+    def tasks(self, views: Path, first: int) -> list[_ObjectTask]:
+        """Rendering tasks that fill the rows from `first` on."""
+        rows = first + np.arange(len(self.ids)).reshape(self.forms, -1).T
         return [
-            _Task(self.folder, views, record, tuple(row))
-            for record, row in zip(self.records, slots, strict=True)
+            _ObjectTask(self.folder, views, record, tuple(row))
+            for record, row in zip(self.records, rows, strict=True)
         ]
 
 
-def _create(folder: Path, pack: Pack, nameless: list[str]) -> None:
+def _create(folder: Path, pack: ObjectPack, unnamed: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    names = pack.ids + nameless
+    names = pack.ids + unnamed
     shape = (len(names), VIEWS, SIZE, SIZE)
     for name, dtype, channels in (
         ("rgba", np.uint8, (4,)),
@@ -294,66 +296,68 @@ def _create(folder: Path, pack: Pack, nameless: list[str]) -> None:
     ):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape + channels)
     np.save(folder / "elevations.npy", np.stack([view_elevations(name) for name in names]))
-    kept = {"forms": pack.forms, "objects": [asdict(record) for record in pack.records]}
-    (folder / "records.json").write_text(json.dumps(kept), encoding="utf-8")
+    stored = {"forms": pack.forms, "objects": [asdict(record) for record in pack.records]}
+    (folder / "records.json").write_text(json.dumps(stored), encoding="utf-8")
 
 
 def read_records(folder: Path) -> tuple[list[ObjectRecord], int]:
-    """The drawn objects, in the arrays' order, and in how many forms each was drawn."""
-    kept = json.loads((folder / "records.json").read_text(encoding="utf-8"))
-    rows = kept["objects"]
+    """The rendered objects in the arrays' order, and the number of forms."""
+    stored = json.loads((folder / "records.json").read_text(encoding="utf-8"))
+    rows = stored["objects"]
     records = [ObjectRecord(**{**row, "tags": tuple(row["tags"])}) for row in rows]
-    return records, kept["forms"]
+    return records, stored["forms"]
 
 
 @dataclass(frozen=True)
-class _Task:
+class _ObjectTask:
     objects: Path
     folder: Path
     record: ObjectRecord
-    slots: tuple[int, ...]  # where to write each form
+    rows: tuple[int, ...]  # one per form
 
 
 @dataclass(frozen=True)
-class _Invention:
+class _SyntheticTask:
     objects: Path
     folder: Path
     parts: tuple[ObjectRecord, ...]
     number: int
-    slot: int
+    row: int
 
 
-def _fill(task: _Task | _Invention) -> None:
+def _render_task(task: _ObjectTask | _SyntheticTask) -> None:
     arrays = open_views(task.folder, "r+")
-    if isinstance(task, _Invention):
-        mesh = invent(task.objects, task.parts, task.number)
-        drawn = {task.slot: (mesh, invented_id(task.number))}
+    if isinstance(task, _SyntheticTask):
+        mesh = make_synthetic(task.objects, task.parts, task.number)
+        rendered = {task.row: (mesh, synthetic_id(task.number))}
     else:
         mesh, name = read_mesh(task.objects, task.record), task.record.id
-        drawn = {slot: (form_of(mesh, name, form), name) for form, slot in enumerate(task.slots)}
-    for slot, (form, name) in drawn.items():
-        arrays.rgba[slot], arrays.depth[slot], arrays.normals[slot] = draw_object(form, name)
+        rendered = {
+            row: (stretched_form(mesh, name, form), name) for form, row in enumerate(task.rows)
+        }
+    for row, (form, name) in rendered.items():
+        arrays.rgba[row], arrays.depth[row], arrays.normals[row] = render_object(form, name)
 
 
-def render_all(folder: Path, pack: Pack, invented: int, also: Pack) -> None:
-    """Draw everything into `folder` on all cores; objects of `also` have no names."""
-    invented_ids = [invented_id(number) for number in range(invented)]
-    _create(folder, pack, invented_ids + also.ids)
-    known = [record for record in pack.records if record.split == "train"]
+def render_all(folder: Path, pack: ObjectPack, synthetic: int, extra: ObjectPack) -> None:
+    """Render everything into `folder` on all cores; the objects of `extra` get no records."""
+    synthetic_ids = [synthetic_id(number) for number in range(synthetic)]
+    _create(folder, pack, synthetic_ids + extra.ids)
+    training = [record for record in pack.records if record.split == "train"]
     first = len(pack.ids)
-    tasks: list[_Task | _Invention] = [
+    tasks: list[_ObjectTask | _SyntheticTask] = [
         *pack.tasks(folder, 0),
         *(
-            _Invention(pack.folder, folder, parts_of_invention(known, i), i, first + i)
-            for i in range(invented)
+            _SyntheticTask(pack.folder, folder, source_objects(training, i), i, first + i)
+            for i in range(synthetic)
         ),
-        *also.tasks(folder, first + invented),
+        *extra.tasks(folder, first + synthetic),
     ]
-    _fill(tasks[0])  # compile before the workers start
+    _render_task(tasks[0])  # compile before the workers start
     with multiprocessing.Pool() as pool:
-        for done, _ in enumerate(pool.imap_unordered(_fill, tasks[1:], chunksize=4), 2):
+        for done, _ in enumerate(pool.imap_unordered(_render_task, tasks[1:], chunksize=4), 2):
             if done % 500 == 0:
-                log.info("drawn %d of %d objects", done, len(tasks))
+                log.info("rendered %d of %d objects", done, len(tasks))
 
 
 def main() -> None:
@@ -361,17 +365,17 @@ def main() -> None:
     parser.add_argument("objects", type=Path)
     parser.add_argument("views", type=Path)
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--forms", type=int, default=4, help="1 = only as they are")
-    parser.add_argument("--invented", type=int, default=8000)
-    parser.add_argument("--also", type=Path, help="a second pack, for pictures alone")
-    parser.add_argument("--also-forms", type=int, default=2)
+    parser.add_argument("--forms", type=int, default=4, help="1 = the original alone")
+    parser.add_argument("--synthetic", type=int, default=8000)
+    parser.add_argument("--extra", type=Path, help="a second pack, used without its captions")
+    parser.add_argument("--extra-forms", type=int, default=2)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     records = read_index(arguments.objects)[: arguments.limit]
-    pack = Pack(arguments.objects, records, arguments.forms)
-    more = read_index(arguments.also) if arguments.also else []
-    also = Pack(arguments.also, more, arguments.also_forms)
-    render_all(arguments.views, pack, arguments.invented, also)
+    pack = ObjectPack(arguments.objects, records, arguments.forms)
+    more = read_index(arguments.extra) if arguments.extra else []
+    extra = ObjectPack(arguments.extra, more, arguments.extra_forms)
+    render_all(arguments.views, pack, arguments.synthetic, extra)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Differentiable rendering of batches of clouds with gsplat, and the losses on the pictures."""
+"""Differentiable rendering of batches of Gaussians with gsplat, and losses on the images."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training.render_views import DISTANCE, FOV, SIZE
 
-PERCEIVED = 4  # stages of the classifier that pictures are compared by
+PERCEPTUAL_STAGES = 4  # of the classifier, whose feature maps are compared
 
 
 @dataclass(frozen=True)
-class Pictures:
+class RenderedImages:
     """rgb [B, C, 3, 128, 128] premultiplied; alpha and depth [B, C, 128, 128]."""
 
     rgb: Tensor
     alpha: Tensor
     depth: Tensor
 
-    def on(self, background: Tensor) -> Tensor:
+    def composited(self, background: Tensor) -> Tensor:
         """RGB over a background [B, 1, 3, 1, 1]."""
         return self.rgb + (1 - self.alpha[:, :, None]) * background
 
@@ -43,87 +43,83 @@ def view_matrices(azimuth: Tensor, elevation: Tensor) -> Tensor:
     return matrix
 
 
-def render(cloud: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> Pictures:
-    """Draw each of B clouds from its C cameras, azimuth and elevation [B, C] in degrees."""
+def render(cloud: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> RenderedImages:
+    """Each of B clouds from C cameras of its own, azimuth and elevation [B, C] in degrees."""
     focal = SIZE / 2 / math.tan(math.radians(FOV / 2))
     intrinsics = torch.tensor(
         [[focal, 0, SIZE / 2], [0, focal, SIZE / 2], [0, 0, 1]], device=azimuth.device
     )
-    drawn, alpha, _ = rasterization(
+    rendered, alpha, _ = rasterization(
         cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.colors,
         view_matrices(azimuth, elevation), intrinsics.expand(*azimuth.shape, 3, 3).contiguous(),
         SIZE, SIZE, near_plane=0.1, far_plane=10.0, packed=False, render_mode="RGB+ED",
     )  # fmt: skip
-    rgb, depth = drawn.permute(0, 1, 4, 2, 3).split((3, 1), 2)
-    return Pictures(rgb, alpha[..., 0], depth[:, :, 0])
+    rgb, depth = rendered.permute(0, 1, 4, 2, 3).split((3, 1), 2)
+    return RenderedImages(rgb, alpha[..., 0], depth[:, :, 0])
 
 
-def draw_on_white(
+def render_on_white(
     cloud: GaussianBatch, azimuth: Tensor, elevation: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """RGB on white [B, C, 3, 128, 128] and alpha [B, C, 128, 128], as the figures are taken."""
-    drawn = render(cloud, azimuth, elevation)
-    return drawn.on(torch.ones(3, 1, 1, device=azimuth.device)), drawn.alpha
+    """RGB on white [B, C, 3, 128, 128] and alpha [B, C, 128, 128], as metrics take them."""
+    rendered = render(cloud, azimuth, elevation)
+    return rendered.composited(torch.ones(3, 1, 1, device=azimuth.device)), rendered.alpha
 
 
-def over(rgba: Tensor, background: Tensor) -> Tensor:
+def composite(rgba: Tensor, background: Tensor) -> Tensor:
     """RGB of premultiplied views [B, C, 4, H, W] over a background [B, 1, 3, 1, 1]."""
     return rgba[:, :, :3] + (1 - rgba[:, :, 3:]) * background
 
 
-def picture_loss(drawn: Pictures, rgba: Tensor, depth: Tensor, background: Tensor) -> Tensor:
-    """L1 + 2 MSE + half the L1 of gradients, and L1 of alpha, and of depth where it is opaque."""
+def image_loss(rendered: RenderedImages, rgba: Tensor, depth: Tensor, background: Tensor) -> Tensor:
+    """L1 + 2 MSE + 0.5 L1 of image gradients + 0.5 L1 of alpha + 0.1 L1 of depth where opaque."""
     target_alpha = rgba[:, :, 3]
-    target = over(rgba, background)
-    image = drawn.on(background)
+    target = composite(rgba, background)
+    image = rendered.composited(background)
     difference = image - target
     edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
     color = difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges
     opaque = (depth > 0) & (target_alpha > 0.95)
-    far_off = ((drawn.depth - depth).abs() * opaque).sum() / opaque.sum().clamp(min=1)
-    return color + 0.5 * (drawn.alpha - target_alpha).abs().mean() + 0.1 * far_off
+    depth_error = ((rendered.depth - depth).abs() * opaque).sum() / opaque.sum().clamp(min=1)
+    return color + 0.5 * (rendered.alpha - target_alpha).abs().mean() + 0.1 * depth_error
 
 
-def mean_square_loss(drawn: Pictures, rgba: Tensor, background: Tensor) -> Tensor:
-    """For estimates, where the best answer to doubt is the mean: MSE first, some L1, alpha
-    likewise.
-    """
-    target = over(rgba, background)
-    difference = drawn.on(background) - target
-    alpha = drawn.alpha - rgba[:, :, 3]
+def mean_square_loss(rendered: RenderedImages, rgba: Tensor, background: Tensor) -> Tensor:
+    """2 MSE + 0.3 L1 + 0.5 MSE of alpha, for direct estimates: their optimum is the mean."""
+    target = composite(rgba, background)
+    difference = rendered.composited(background) - target
+    alpha = rendered.alpha - rgba[:, :, 3]
     return (
         2 * difference.square().mean() + 0.3 * difference.abs().mean() + 0.5 * alpha.square().mean()
     )
 
 
-def silhouette_loss(drawn: Pictures, rgba: Tensor) -> Tensor:
-    """1 - soft IoU of the alphas, of each picture by itself: thin things count as much as large
-    ones, and half-transparent answers to doubt do not pay.
+def silhouette_loss(rendered: RenderedImages, rgba: Tensor) -> Tensor:
+    """1 - soft IoU of the alphas, averaged over images, so that thin objects weigh as much as
+    large ones. Unlike squared errors it does not favour half-transparent estimates.
     """
-    alpha, target = drawn.alpha, rgba[:, :, 3]
+    alpha, target = rendered.alpha, rgba[:, :, 3]
     common = torch.minimum(alpha, target).sum((2, 3))
     return 1 - (common / torch.maximum(alpha, target).sum((2, 3)).clamp(min=1)).mean()
 
 
 def perceptual_loss(
-    classifier: EfficientNetLite, drawn: Pictures, rgba: Tensor, background: Tensor
+    classifier: EfficientNetLite, rendered: RenderedImages, rgba: Tensor, background: Tensor
 ) -> Tensor:
-    """How different the pictures look to a classifier of photographs: the squared distance of its
-    first maps' unit vectors.
-    """
-    target = over(rgba, background)
+    """Squared distance between the channel-normalized feature maps of a frozen classifier."""
+    target = composite(rgba, background)
     with torch.no_grad():
-        wanted = classifier(target.flatten(0, 1), PERCEIVED)
-    found = classifier(drawn.on(background).clamp(0, 1).flatten(0, 1), PERCEIVED)
+        target_maps = classifier(target.flatten(0, 1), PERCEPTUAL_STAGES)
+    maps = classifier(rendered.composited(background).clamp(0, 1).flatten(0, 1), PERCEPTUAL_STAGES)
     distances = [
         (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(1).mean()
-        for a, b in zip(found, wanted, strict=True)
+        for a, b in zip(maps, target_maps, strict=True)
     ]
     return torch.stack(distances).mean()
 
 
 def random_background(count: int, device: torch.device) -> Tensor:
-    """[B, 1, 3, 1, 1]: white for half, any colour for the others."""
+    """[B, 1, 3, 1, 1]: white for half, a uniform random color for the others."""
     white = torch.rand(count, 1, 1, 1, 1, device=device) < 0.5
     return torch.where(
         white, torch.ones(3, 1, 1, device=device), torch.rand(count, 1, 3, 1, 1, device=device)

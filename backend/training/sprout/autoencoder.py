@@ -1,6 +1,4 @@
-"""First stage: learn latents that a decoder turns into Gaussians which look right from
-everywhere.
-"""
+"""First stage: an autoencoder from four views to latents to Gaussians, trained by rendering."""
 
 # pyright: reportArgumentType=false, reportReturnType=false, reportCallIssue=false
 from __future__ import annotations
@@ -22,46 +20,47 @@ from splatsmith.engines.sprout.model import (
     view_rotation,
 )
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
-from training.distributed import Team
+from training.distributed import DistributedContext
 from training.optimizer import Trainer, compile_blocks
-from training.render_views import RING
-from training.splat_rendering import picture_loss, random_background, render
+from training.render_views import RING_VIEWS
+from training.splat_rendering import image_loss, random_background, render
 from training.sprout.encoder import ViewEncoder
-from training.sprout.validation import picture_condition
-from training.view_dataset import Sample, ViewBank, random_sample, ring_views, take_views
+from training.sprout.validation import picture_inputs
+from training.view_dataset import ViewDataset, ViewSample, gather_views, random_sample, ring_views
 
 log = logging.getLogger(__name__)
 
 BATCH = 32
-RENDERED = 6  # views per object and step
-LATENT_NOISE = 0.3  # at most, so that the decoder forgives small errors
-SCAFFOLD = 0.3  # share of the time in which the splat grids are led by the encoder's own views
-RECOLOURED = 0.3
-LED = 0.4  # share of the time in which an encoder for a given decoder is led by estimates
+VIEWS_PER_OBJECT = 6  # rendered per step
+LATENT_NOISE = 0.3  # largest standard deviation; makes the decoder tolerate small errors
+DIRECT_FRACTION = 0.3  # of the time has a direct loss on the splats' depth and opacity
+RECOLOR_SHARE = 0.3
+ESTIMATE_FRACTION = 0.4  # of the time has a loss to the denoiser's estimates, in train_encoder
 
 
 def train_autoencoder(
-    bank: ViewBank, seconds: float, team: Team, batch: int = BATCH
+    dataset: ViewDataset, seconds: float, context: DistributedContext, batch: int = BATCH
 ) -> tuple[ViewEncoder, SplatDecoder]:
-    """Train both halves for `seconds`; returns the averaged weights, the decoder's latents
-    normalised.
-    """
-    device = bank.rgba.device
+    """Train both for `seconds`; returns the averaged weights, with latent statistics set."""
+    device = dataset.rgba.device
     encoder, decoder = ViewEncoder().to(device), SplatDecoder(SproutConfig()).to(device)
-    trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds, team)
+    trainer = Trainer({encoder: 1e-3, decoder: 1e-3}, seconds, context)
     if device.type == "cuda":
         compile_blocks(encoder)
         compile_blocks(decoder)
-    members = bank.members("train")
+    train_rows = dataset.split_indices("train")
     while trainer.fraction < 1:
         sample = random_sample(
-            bank.copies(members[torch.randint(len(members), (batch,), device=device)]), RECOLOURED
+            dataset.random_forms(
+                train_rows[torch.randint(len(train_rows), (batch,), device=device)]
+            ),
+            RECOLOR_SHARE,
         )
         loss = reconstruction_loss(
-            bank, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / SCAFFOLD)
+            dataset, sample, encoder, decoder, max(0.0, 1 - trainer.fraction / DIRECT_FRACTION)
         )
         trainer.step(loss)
-        if trainer.steps % 200 == 0 and team.leads:
+        if trainer.steps % 200 == 0 and context.is_main:
             log.info(
                 "autoencoder %.0f%% step %d loss %.4f",
                 100 * trainer.fraction,
@@ -69,120 +68,129 @@ def train_autoencoder(
                 loss.item(),
             )
     encoder, decoder = trainer.averaged[encoder], trainer.averaged[decoder]
-    _normalise_latents(bank, encoder, decoder)
-    team.share(decoder)
+    _store_latent_statistics(dataset, encoder, decoder)
+    context.broadcast_parameters(decoder)
     return encoder, decoder
 
 
 def train_encoder(
-    bank: ViewBank,
+    dataset: ViewDataset,
     denoiser: LatentDenoiser,
     decoder: SplatDecoder,
     seconds: float,
-    team: Team,
+    context: DistributedContext,
     batch: int = BATCH,
 ) -> ViewEncoder:
-    """Train an encoder for a decoder that stands still, for `seconds`; at first it is led by what
-    the denoiser estimates from a picture. Returns the averaged weights.
+    """Train an encoder for a frozen decoder for `seconds`; returns the averaged weights.
+
+    At first its latents are also drawn towards the denoiser's estimates from one picture.
     """
-    device = bank.rgba.device
+    device = dataset.rgba.device
     encoder = ViewEncoder().to(device)
-    trainer = Trainer({encoder: 1e-3}, seconds, team)
+    trainer = Trainer({encoder: 1e-3}, seconds, context)
     if device.type == "cuda":
         compile_blocks(encoder)
-    members = bank.members("train")
+    train_rows = dataset.split_indices("train")
     while trainer.fraction < 1:
-        chosen = bank.copies(members[torch.randint(len(members), (batch,), device=device)])
-        sample = random_sample(chosen, RECOLOURED)
-        lead = max(0.0, 1 - trainer.fraction / LED)
-        loss = reconstruction_loss(bank, sample, encoder, decoder)
-        if lead:
-            loss = loss + lead * _distance_to_estimates(bank, sample, encoder, decoder, denoiser)
+        objects = dataset.random_forms(
+            train_rows[torch.randint(len(train_rows), (batch,), device=device)]
+        )
+        sample = random_sample(objects, RECOLOR_SHARE)
+        estimate_weight = max(0.0, 1 - trainer.fraction / ESTIMATE_FRACTION)
+        loss = reconstruction_loss(dataset, sample, encoder, decoder)
+        if estimate_weight:
+            loss = loss + estimate_weight * _estimate_distance(
+                dataset, sample, encoder, decoder, denoiser
+            )
         trainer.step(loss)
-        if trainer.steps % 200 == 0 and team.leads:
+        if trainer.steps % 200 == 0 and context.is_main:
             progress = (100 * trainer.fraction, trainer.steps, loss.item())
             log.info("encoder %.0f%% step %d loss %.4f", *progress)
-    team.share(trainer.averaged[encoder])
+    context.broadcast_parameters(trainer.averaged[encoder])
     return trainer.averaged[encoder]
 
 
-def _distance_to_estimates(
-    bank: ViewBank,
-    sample: Sample,
+def _estimate_distance(
+    dataset: ViewDataset,
+    sample: ViewSample,
     encoder: ViewEncoder,
     decoder: SplatDecoder,
     denoiser: LatentDenoiser,
 ) -> Tensor:
     with torch.autocast(sample.objects.device.type, torch.bfloat16):
         with torch.no_grad():
-            estimates = denoiser.estimate(picture_condition(bank, sample, framed=True))
-        latents = encoder(*ring_views(bank, sample))
-    return (normalised(latents, decoder) - estimates).square().mean()
+            estimates = denoiser.estimate(picture_inputs(dataset, sample, framed=True))
+        latents = encoder(*ring_views(dataset, sample))
+    return (normalize_latents(latents, decoder) - estimates).square().mean()
 
 
-def normalised(latents: Tensor, decoder: SplatDecoder) -> Tensor:
-    """What an encoder makes, per channel as a decoder takes it; one that is still learning takes
-    it as it is.
-    """
+def normalize_latents(latents: Tensor, decoder: SplatDecoder) -> Tensor:
+    """Latents standardized per channel; a decoder without statistics leaves them unchanged."""
     return (latents - decoder.latent_mean) / decoder.latent_std
 
 
 def reconstruction_loss(
-    bank: ViewBank,
-    sample: Sample,
+    dataset: ViewDataset,
+    sample: ViewSample,
     encoder: ViewEncoder,
     decoder: SplatDecoder,
-    scaffold: float = 0.0,
+    direct_weight: float = 0.0,
 ) -> Tensor:
-    """How far the decoded latents of a sample look from it; `scaffold` is the share that the
-    splat grids' distance to the encoder's own views has.
+    """Image loss of encoded, noised and decoded samples from random views, plus
+    `direct_weight` x the direct loss on the encoder's own four views.
     """
     device, count = sample.objects.device, len(sample.objects)
-    rgba, depth = ring_views(bank, sample)
+    rgba, depth = ring_views(dataset, sample)
     with torch.autocast(device.type, torch.bfloat16):
-        latents = normalised(encoder(rgba, depth), decoder)
-        blur = LATENT_NOISE * torch.rand(count, 1, 1, device=device)
-        cloud = decoder(latents + blur * torch.randn_like(latents))
-    place = torch.randint(RING, (count, RENDERED), device=device)
-    target, target_depth, elevation = take_views(
-        bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4
+        latents = normalize_latents(encoder(rgba, depth), decoder)
+        noise_scale = LATENT_NOISE * torch.rand(count, 1, 1, device=device)
+        cloud = decoder(latents + noise_scale * torch.randn_like(latents))
+    azimuth_index = torch.randint(RING_VIEWS, (count, VIEWS_PER_OBJECT), device=device)
+    target, target_depth, elevation = gather_views(
+        dataset, sample, azimuth_index, torch.rand_like(azimuth_index, dtype=torch.float) < 0.4
     )
-    drawn = render(cloud, place * (360 / RING), elevation)
-    loss = picture_loss(drawn, target, target_depth, random_background(count, device))
-    return loss + scaffold * _scaffold_loss(cloud, rgba, depth) if scaffold > 0 else loss
+    rendered = render(cloud, azimuth_index * (360 / RING_VIEWS), elevation)
+    loss = image_loss(rendered, target, target_depth, random_background(count, device))
+    return loss + direct_weight * _direct_loss(cloud, rgba, depth) if direct_weight > 0 else loss
 
 
-def _scaffold_loss(cloud: GaussianBatch, rgba: Tensor, depth: Tensor) -> Tensor:
-    """Opacity and depth of the splat grids against the views they belong to; spares the start a
-    search.
+def _direct_loss(cloud: GaussianBatch, rgba: Tensor, depth: Tensor) -> Tensor:
+    """Opacity and depth of the pixel-aligned splats against their views, without rendering;
+    speeds up the start of training.
     """
     alpha = F.avg_pool2d(rgba[:, :, 3], 2)
-    seen = F.max_pool2d(depth, 2)
+    target_depth = F.max_pool2d(depth, 2)
     opacity = cloud.opacities.unflatten(1, (VIEWS, SPLATS_PER_SIDE, SPLATS_PER_SIDE))
     means = cloud.means.unflatten(1, (VIEWS, SPLATS_PER_SIDE, SPLATS_PER_SIDE))
     forward = torch.stack([view_rotation(90.0 * view, ELEVATION)[2] for view in range(VIEWS)]).to(
         means.device
     )
-    reached = ((means - view_rays()[0].to(means.device)) * forward[:, None, None]).sum(-1)
-    off = ((reached - seen).abs() * (alpha > 0.95)).sum() / (alpha > 0.95).sum().clamp(min=1)
-    return 0.2 * F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), alpha) + 0.5 * off
+    depths = ((means - view_rays()[0].to(means.device)) * forward[:, None, None]).sum(-1)
+    depth_error = ((depths - target_depth).abs() * (alpha > 0.95)).sum() / (
+        alpha > 0.95
+    ).sum().clamp(min=1)
+    return 0.2 * F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), alpha) + 0.5 * depth_error
 
 
 @torch.no_grad()
-def encode(bank: ViewBank, sample: Sample, encoder: ViewEncoder, decoder: SplatDecoder) -> Tensor:
-    """Normalised latents [B, 256, 16] of a sample."""
+def encode(
+    dataset: ViewDataset, sample: ViewSample, encoder: ViewEncoder, decoder: SplatDecoder
+) -> Tensor:
+    """Normalized latents [B, 256, 16] of a sample."""
     with torch.autocast(sample.objects.device.type, torch.bfloat16):
-        latents = encoder(*ring_views(bank, sample))
-    return normalised(latents, decoder)
+        latents = encoder(*ring_views(dataset, sample))
+    return normalize_latents(latents, decoder)
 
 
 @torch.no_grad()
-def _normalise_latents(bank: ViewBank, encoder: ViewEncoder, decoder: SplatDecoder) -> None:
-    """Store the channels' mean and deviation over the training set in the decoder."""
-    members = bank.members("train")
+def _store_latent_statistics(
+    dataset: ViewDataset, encoder: ViewEncoder, decoder: SplatDecoder
+) -> None:
+    """Set the decoder's latent mean and standard deviation from the training set."""
+    train_rows = dataset.split_indices("train")
     parts = [
-        encode(bank, random_sample(bank.copies(part), RECOLOURED), encoder, decoder)
-        for part in members.split(64)
+        encode(dataset, random_sample(dataset.random_forms(part), RECOLOR_SHARE), encoder, decoder)
+        for part in train_rows.split(64)
     ]
     latents = torch.cat(parts).flatten(0, 1)
     decoder.latent_mean.copy_(latents.mean(0))

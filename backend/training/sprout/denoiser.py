@@ -1,10 +1,9 @@
 """Second stage: one network that estimates latents from a picture and samples them from text.
 
-Every step mixes three kinds of samples: pictures at time 1 with zeros for noise (the estimate,
-which
-is also rendered and compared in pixels), pictures at any time, and text alone at any time. The
-decoder
-goes on learning, from true and from estimated latents; the encoder stands still.
+Every step mixes three kinds of samples: pictures at time 1 with zeros in place of noise (the direct
+estimate, which is also rendered and compared with views), pictures at random times, and text alone
+at random times. The decoder is trained along, on encoded and estimated latents; the encoder is
+frozen.
 """
 
 # pyright: reportArgumentType=false, reportReturnType=false, reportCallIssue=false
@@ -19,9 +18,9 @@ from torch import Tensor
 
 from splatsmith.diffusion.rectified_flow import add_noise
 from splatsmith.engines.sprout.model import DenoiserInputs, LatentDenoiser, SplatDecoder
-from training.distributed import Team
+from training.distributed import DistributedContext
 from training.optimizer import Trainer, compile_blocks
-from training.render_views import RING
+from training.render_views import RING_VIEWS
 from training.splat_rendering import (
     mean_square_loss,
     perceptual_loss,
@@ -31,219 +30,231 @@ from training.splat_rendering import (
 )
 from training.sprout.autoencoder import LATENT_NOISE, encode
 from training.sprout.encoder import ViewEncoder
-from training.sprout.recoloring import NAMES, tint_matrices
-from training.sprout.text_dataset import TextBank
+from training.sprout.recoloring import COLOR_NAMES, recolor_matrices
+from training.sprout.text_dataset import TextDataset
 from training.view_dataset import (
-    Sample,
-    ViewBank,
+    ViewDataset,
+    ViewSample,
+    augment_pictures,
+    gather_pictures,
+    gather_views,
     random_sample,
-    take_pictures,
-    take_views,
-    worn_pictures,
 )
 
 log = logging.getLogger(__name__)
 
-RECOLOURED = 0.3
-RAISED, LIT = 0.7, 0.5  # of the pictures: from any elevation; in soft light
-FRAMED = 0.5  # of the pictures come with their frame
-INVENTED = 0.5  # of the objects that are seen in pictures
-RENDERED = 3
-LATENT_SHARE = 0.5
-PIXEL_SHARE = 8.0
-PERCEPTUAL_SHARE = 0.4
-SILHOUETTE_SHARE = 0.6
-TEXT_WITH_PICTURE = 0.4
-MISJUDGED = 3.0  # degrees: people do not know their pictures' elevation; half of them guess
-TEXT_ALONE = 0.88
-TINTED = 0.35  # of the objects drawn for their names get another colour, and its word
-LOOKS = (0.7,)  # when the averaged networks are shown
+RECOLOR_SHARE = 0.3
+OFF_RING_SHARE, SHADED_SHARE = 0.7, 0.5  # of the pictures: random elevation; diffuse light
+FRAME_SHARE = 0.5  # of the pictures are given with their frame
+SYNTHETIC_SHARE = 0.5  # of the objects in pictures
+VIEWS_PER_OBJECT = 3
+LATENT_WEIGHT = 0.5
+PIXEL_WEIGHT = 8.0
+PERCEPTUAL_WEIGHT = 0.4
+SILHOUETTE_WEIGHT = 0.6
+PICTURE_TEXT_SHARE = 0.4
+ELEVATION_ERROR = 3.0  # degrees, standard deviation, for half of the pictures: users guess
+TEXT_SHARE = 0.88
+TEXT_RECOLOR_SHARE = 0.35  # of the objects with text get another color, named in it
+REPORT_FRACTIONS = (0.7,)  # of the training time at which `report` is called
 
 
 @dataclass(frozen=True)
-class Batches:
-    """How many samples of each kind a step has on each GPU."""
+class BatchSizes:
+    """Samples of each kind per step and GPU."""
 
-    estimated: int = 160
-    pictured: int = 32
-    told: int = 112
-    decoded: int = 16  # true latents for the decoder
+    estimates: int = 160
+    noised_pictures: int = 32
+    texts: int = 112
+    encoded: int = 16  # encoded latents for the decoder
 
 
 @dataclass(frozen=True)
-class Students:
-    """The networks of the second stage; the encoder stands still."""
+class SproutNetworks:
+    """The networks of the second stage; the encoder is frozen."""
 
     denoiser: LatentDenoiser
     decoder: SplatDecoder
     encoder: ViewEncoder
 
-    def to(self, device: torch.device) -> Students:
+    def to(self, device: torch.device) -> SproutNetworks:
         encoder = self.encoder.to(device).eval().requires_grad_(False)
-        return Students(self.denoiser.to(device), self.decoder.to(device), encoder)
+        return SproutNetworks(self.denoiser.to(device), self.decoder.to(device), encoder)
 
 
 def train_denoiser(
-    bank: ViewBank,
-    texts: TextBank,
-    students: Students,
+    dataset: ViewDataset,
+    texts: TextDataset,
+    networks: SproutNetworks,
     seconds: float,
-    team: Team,
-    look: Callable[[LatentDenoiser, SplatDecoder, float], None],
+    context: DistributedContext,
+    report: Callable[[LatentDenoiser, SplatDecoder, float], None],
 ) -> tuple[LatentDenoiser, SplatDecoder]:
-    """Train for `seconds`; `look` is shown the averaged networks now and then. Returns them."""
-    device = bank.rgba.device
-    denoiser = students.denoiser.train().requires_grad_(True)
+    """Train for `seconds` and return the averaged networks; `report` gets them at
+    REPORT_FRACTIONS.
+    """
+    device = dataset.rgba.device
+    denoiser = networks.denoiser.train().requires_grad_(True)
     denoiser.feature_extractor.requires_grad_(False)
-    decoder = students.decoder.train().requires_grad_(True)
-    trainer = Trainer({denoiser: 8e-4, decoder: 2.5e-4}, seconds, team)
+    decoder = networks.decoder.train().requires_grad_(True)
+    trainer = Trainer({denoiser: 8e-4, decoder: 2.5e-4}, seconds, context)
     if device.type == "cuda":
         denoiser.feature_extractor.to(device, memory_format=torch.channels_last)
-        for network in (students.encoder, denoiser, decoder):
+        for network in (networks.encoder, denoiser, decoder):
             compile_blocks(network)
-    looks, batches = list(LOOKS), Batches()
+    report_fractions, sizes = list(REPORT_FRACTIONS), BatchSizes()
     while trainer.fraction < 1:
-        losses = _step_losses(bank, texts, students, batches)
+        losses = _step_losses(dataset, texts, networks, sizes)
         trainer.step(sum(losses.values(), torch.zeros((), device=device)))
-        if trainer.steps % 100 == 0 and team.leads:
-            said = " ".join(f"{name} {loss.item():.4f}" for name, loss in losses.items())
-            log.info("denoiser %.0f%% step %d %s", 100 * trainer.fraction, trainer.steps, said)
-        if looks and looks[0] < trainer.fraction:
-            looks.pop(0)
-            look(trainer.averaged[denoiser], trainer.averaged[decoder], trainer.fraction)
+        if trainer.steps % 100 == 0 and context.is_main:
+            line = " ".join(f"{name} {loss.item():.4f}" for name, loss in losses.items())
+            log.info("denoiser %.0f%% step %d %s", 100 * trainer.fraction, trainer.steps, line)
+        if report_fractions and report_fractions[0] < trainer.fraction:
+            report_fractions.pop(0)
+            report(trainer.averaged[denoiser], trainer.averaged[decoder], trainer.fraction)
     return trainer.averaged[denoiser], trainer.averaged[decoder]
 
 
 def _step_losses(
-    bank: ViewBank, texts: TextBank, students: Students, batches: Batches
+    dataset: ViewDataset, texts: TextDataset, networks: SproutNetworks, sizes: BatchSizes
 ) -> dict[str, Tensor]:
-    members = bank.members("train")
-    count = batches.estimated + batches.pictured
-    chosen = members[torch.randint(len(members), (count,), device=members.device)]
-    objects = bank.with_invented(bank.copies(chosen), INVENTED)
-    sample = random_sample(objects, RECOLOURED)
-    latents = encode(bank, sample, students.encoder, students.decoder)
-    estimate, losses = _picture_losses(bank, texts, students, sample, latents, batches.estimated)
-    shown = torch.cat([estimate, _blurred(latents[-batches.decoded :])])
-    seen = torch.cat(
-        [torch.arange(batches.estimated), torch.arange(count - batches.decoded, count)]
-    )
-    shown_sample = _part(sample, seen.to(members.device))
-    losses |= _drawn_losses(bank, shown_sample, students, shown)
-    losses["text"] = _text_loss(bank, texts, students, members, batches.told)
+    train_rows = dataset.split_indices("train")
+    count = sizes.estimates + sizes.noised_pictures
+    chosen = train_rows[torch.randint(len(train_rows), (count,), device=train_rows.device)]
+    objects = dataset.mix_in_synthetic(dataset.random_forms(chosen), SYNTHETIC_SHARE)
+    sample = random_sample(objects, RECOLOR_SHARE)
+    latents = encode(dataset, sample, networks.encoder, networks.decoder)
+    estimate, losses = _picture_losses(dataset, texts, networks, sample, latents, sizes.estimates)
+    decoded_latents = torch.cat([estimate, _add_latent_noise(latents[-sizes.encoded :])])
+    rows = torch.cat([torch.arange(sizes.estimates), torch.arange(count - sizes.encoded, count)])
+    decoded_sample = _select_rows(sample, rows.to(train_rows.device))
+    losses |= _render_losses(dataset, decoded_sample, networks, decoded_latents)
+    losses["text"] = _text_loss(dataset, texts, networks, train_rows, sizes.texts)
     return losses
 
 
 def _picture_losses(
-    bank: ViewBank,
-    texts: TextBank,
-    students: Students,
-    sample: Sample,
+    dataset: ViewDataset,
+    texts: TextDataset,
+    networks: SproutNetworks,
+    sample: ViewSample,
     latents: Tensor,
-    estimated: int,
+    estimates: int,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The first `estimated` samples from nothing, the others from noised latents."""
+    """Direct estimates of the first `estimates` samples, flow matching on the others."""
     device, count = latents.device, len(latents)
-    raised, lit = (torch.rand(count, device=device) < share for share in (RAISED, LIT))
-    picture, elevation = take_pictures(bank, sample, raised, lit)
-    misjudged = MISJUDGED * torch.randn(count, device=device)
-    elevation = elevation + misjudged * (torch.rand(count, device=device) < 0.5)
-    words, mask = texts.draw(sample.objects % len(bank.records), TEXT_WITH_PICTURE)
-    nameless = (sample.recolour != torch.eye(3, device=device)).flatten(1).any(1)
-    nameless |= bank.is_invented(sample.objects)
+    off_ring, shaded = (
+        torch.rand(count, device=device) < share for share in (OFF_RING_SHARE, SHADED_SHARE)
+    )
+    pictures, elevation = gather_pictures(dataset, sample, off_ring, shaded)
+    elevation_error = ELEVATION_ERROR * torch.randn(count, device=device)
+    elevation = elevation + elevation_error * (torch.rand(count, device=device) < 0.5)
+    tokens, mask = texts.sample(sample.objects % len(dataset.records), PICTURE_TEXT_SHARE)
+    without_text = (sample.color_matrix != torch.eye(3, device=device)).flatten(1).any(1)
+    without_text |= dataset.is_synthetic(sample.objects)
     time = random_times(count, device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
-    time[:estimated], noisy[:estimated] = 1, 0
-    framed = worn_pictures(picture)
-    told = torch.rand(count, 1, device=device) < FRAMED
-    frame = torch.where(told, framed.frames, torch.nan)
-    condition = DenoiserInputs(words, mask & ~nameless[:, None], framed.pictures, elevation, frame)
+    time[:estimates], noisy[:estimates] = 1, 0
+    framed = augment_pictures(pictures)
+    has_frame = torch.rand(count, 1, device=device) < FRAME_SHARE
+    frame = torch.where(has_frame, framed.frames, torch.nan)
+    condition = DenoiserInputs(
+        tokens, mask & ~without_text[:, None], framed.pictures, elevation, frame
+    )
     with torch.autocast(device.type, torch.bfloat16):
-        predicted = students.denoiser(noisy, time, condition)
+        predicted = networks.denoiser(noisy, time, condition)
     error = (predicted - latents).square().mean((1, 2))
-    refined = (error[estimated:] * _velocity_weight(time[estimated:])).mean()
-    return predicted[:estimated], {
-        "estimate": LATENT_SHARE * error[:estimated].mean(),
-        "picture": refined * (count - estimated) / count,
+    flow = (error[estimates:] * _velocity_weight(time[estimates:])).mean()
+    return predicted[:estimates], {
+        "estimate": LATENT_WEIGHT * error[:estimates].mean(),
+        "picture": flow * (count - estimates) / count,
     }
 
 
 def _text_loss(
-    bank: ViewBank, texts: TextBank, students: Students, members: Tensor, count: int
+    dataset: ViewDataset,
+    texts: TextDataset,
+    networks: SproutNetworks,
+    train_rows: Tensor,
+    count: int,
 ) -> Tensor:
-    """Objects as they face, drawn by their names' weights; some without text, for guidance."""
-    objects = members[torch.multinomial(texts.weights[members], count, replacement=True)]
-    sample, colour = _named_sample(bank, texts, objects)
-    latents = encode(bank, sample, students.encoder, students.decoder)
+    """Flow matching on objects sampled by their text weights; text is dropped from some, for
+    classifier-free guidance.
+    """
+    objects = train_rows[torch.multinomial(texts.weights[train_rows], count, replacement=True)]
+    sample, color = _text_sample(dataset, texts, objects)
+    latents = encode(dataset, sample, networks.encoder, networks.decoder)
     time = random_times(count, latents.device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
-    condition = DenoiserInputs(*texts.draw(objects, TEXT_ALONE, colour))
+    condition = DenoiserInputs(*texts.sample(objects, TEXT_SHARE, color))
     with torch.autocast(latents.device.type, torch.bfloat16):
-        predicted = students.denoiser(noisy, time, condition)
+        predicted = networks.denoiser(noisy, time, condition)
     return ((predicted - latents).square().mean((1, 2)) * _velocity_weight(time)).mean()
 
 
-def _named_sample(bank: ViewBank, texts: TextBank, objects: Tensor) -> tuple[Sample, Tensor]:
-    """Objects as they face or mirrored, some tinted; and which colour each took, -1 = its own."""
+def _text_sample(
+    dataset: ViewDataset, texts: TextDataset, objects: Tensor
+) -> tuple[ViewSample, Tensor]:
+    """Unrotated objects, half of them mirrored, some recolored; and the index of the new color
+    [B], -1 = unchanged.
+    """
     count, device = len(objects), objects.device
-    copies = bank.straight_copies(objects)
-    colour = torch.randint(len(NAMES), (count,), device=device)
-    recolour, possible = tint_matrices(bank.colours[copies], colour)
-    tinted = possible & (texts.tinted[objects, 0] >= 0)
-    tinted &= torch.rand(count, device=device) < TINTED
+    rows = dataset.random_unrotated_forms(objects)
+    color = torch.randint(len(COLOR_NAMES), (count,), device=device)
+    color_matrix, possible = recolor_matrices(dataset.mean_colors[rows], color)
+    recolored = possible & (texts.recolored[objects, 0] >= 0)
+    recolored &= torch.rand(count, device=device) < TEXT_RECOLOR_SHARE
     unchanged = torch.eye(3, device=device)
-    sample = Sample(
-        copies,
+    sample = ViewSample(
+        rows,
         torch.zeros_like(objects),
         torch.rand(count, device=device) < 0.5,
-        torch.where(tinted[:, None, None], recolour, unchanged),
+        torch.where(recolored[:, None, None], color_matrix, unchanged),
     )
-    return sample, torch.where(tinted, colour, -1)
+    return sample, torch.where(recolored, color, -1)
 
 
-def _drawn_losses(
-    bank: ViewBank, sample: Sample, students: Students, latents: Tensor
+def _render_losses(
+    dataset: ViewDataset, sample: ViewSample, networks: SproutNetworks, latents: Tensor
 ) -> dict[str, Tensor]:
-    """Decoded latents drawn from a few sides, against the true views."""
+    """Losses of decoded latents, rendered from random views, against the data set's views."""
     device, count = latents.device, len(latents)
     with torch.autocast(device.type, torch.bfloat16):
-        cloud = students.decoder(latents)
-    place = torch.randint(RING, (count, RENDERED), device=device)
-    target, _, elevation = take_views(
-        bank, sample, place, torch.rand_like(place, dtype=torch.float) < 0.4
+        cloud = networks.decoder(latents)
+    azimuth_index = torch.randint(RING_VIEWS, (count, VIEWS_PER_OBJECT), device=device)
+    target, _, elevation = gather_views(
+        dataset, sample, azimuth_index, torch.rand_like(azimuth_index, dtype=torch.float) < 0.4
     )
-    drawn = render(cloud, place * (360 / RING), elevation)
+    rendered = render(cloud, azimuth_index * (360 / RING_VIEWS), elevation)
     background = random_background(count, device)
     with torch.autocast(device.type, torch.bfloat16):
-        perceived = perceptual_loss(students.denoiser.feature_extractor, drawn, target, background)
+        perceptual = perceptual_loss(
+            networks.denoiser.feature_extractor, rendered, target, background
+        )
     return {
-        "pixels": PIXEL_SHARE * mean_square_loss(drawn, target, background),
-        "perceived": PERCEPTUAL_SHARE * perceived,
-        "silhouettes": SILHOUETTE_SHARE * silhouette_loss(drawn, target),
+        "pixels": PIXEL_WEIGHT * mean_square_loss(rendered, target, background),
+        "perceptual": PERCEPTUAL_WEIGHT * perceptual,
+        "silhouettes": SILHOUETTE_WEIGHT * silhouette_loss(rendered, target),
     }
 
 
 def random_times(count: int, device: torch.device) -> Tensor:
-    """Logit-normal times, rather noisy than clean: the tokens of one object say much about each
-    other.
-    """
+    """Logit-normal times [B], shifted towards noise: the tokens of an object are correlated."""
     return (0.5 + 1.1 * torch.randn(count, device=device)).sigmoid()
 
 
 def _velocity_weight(time: Tensor) -> Tensor:
-    """Turns the error of the clean estimate into that of the velocity, held back near the clean
-    end.
-    """
+    """Weight [B] that turns the error of the clean sample into that of the velocity, clamped."""
     return 1 / time.clamp(min=0.25).square()
 
 
-def _blurred(latents: Tensor) -> Tensor:
+def _add_latent_noise(latents: Tensor) -> Tensor:
     return latents + LATENT_NOISE * torch.rand(
         len(latents), 1, 1, device=latents.device
     ) * torch.randn_like(latents)
 
 
-def _part(sample: Sample, rows: Tensor) -> Sample:
-    return Sample(
-        sample.objects[rows], sample.turn[rows], sample.mirrored[rows], sample.recolour[rows]
+def _select_rows(sample: ViewSample, rows: Tensor) -> ViewSample:
+    return ViewSample(
+        sample.objects[rows], sample.front[rows], sample.mirrored[rows], sample.color_matrix[rows]
     )

@@ -1,4 +1,4 @@
-"""The encoder of the Gaussian autoencoder. It makes the latents to train on and does not ship."""
+"""The encoder of the Gaussian autoencoder, used in training alone; it is not shipped."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ PATCH = 16
 
 
 class ViewEncoder(nn.Module):
-    """Four ring views to latents [B, 256, 16]; every token has zero mean and unit variance over
-    its channels.
-    """
+    """Four ring views to latents [B, 256, 16]; each token is layer-normalized over its channels."""
 
     def __init__(self, width: int = 384, blocks: int = 5) -> None:
         super().__init__()
-        self.enter = nn.Linear(INPUTS * PATCH * PATCH, width)
-        self.places = nn.Parameter(0.02 * torch.randn(TOKENS, width))
+        self.patch_embedding = nn.Linear(INPUTS * PATCH * PATCH, width)
+        self.position_embedding = nn.Parameter(0.02 * torch.randn(TOKENS, width))
         self.blocks = nn.ModuleList(Block(width, width // 64) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
-        self.leave = nn.Linear(width, CHANNELS)
+        self.head = nn.Linear(width, CHANNELS)
 
     def forward(self, rgba: Tensor, depth: Tensor) -> Tensor:
-        """rgba [B, 4, 4, 128, 128] premultiplied 0..1; depth [B, 4, 128, 128], 0 = nothing."""
+        """rgba [B, 4, 4, 128, 128] premultiplied 0..1; depth [B, 4, 128, 128], 0 = empty."""
         near = torch.where(depth > 0, DISTANCE - depth, torch.zeros_like(depth))
         x = torch.cat([rgba, near[:, :, None]], 2)
         x = x.unflatten(-1, (GRID, PATCH)).unflatten(3, (GRID, PATCH))
         x = (
-            self.enter(x.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(x), VIEWS * GRID * GRID, -1))
-            + self.places
+            self.patch_embedding(
+                x.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(x), VIEWS * GRID * GRID, -1)
+            )
+            + self.position_embedding
         )
         for block in self.blocks:
             x = block(x)
-        return F.layer_norm(self.leave(self.norm(x)).float(), (CHANNELS,))
+        return F.layer_norm(self.head(self.norm(x)).float(), (CHANNELS,))

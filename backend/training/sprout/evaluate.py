@@ -28,21 +28,26 @@ from splatsmith.engines.sprout.refinement import TargetView, place_by_frame, ref
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.gaussians.rasterize import rasterize
-from training.image_metrics import KnownSides, Task, measure_looking_up, measure_pictures
+from training.image_metrics import (
+    NearestTrainingView,
+    SingleViewTask,
+    measure_nearest_objects,
+    measure_reconstructions,
+)
 from training.judge_networks import PerceptualDistance
 from training.objects import ObjectRecord, read_index
-from training.orbit_views import PICTURES
+from training.orbit_views import METRIC_ORBIT
 from training.render_views import DISTANCE, FOV, SIZE
 from training.sprout.text_metrics import (
-    Painter,
-    Recogniser,
+    ObjectRecognizer,
+    PromptRenderer,
     as_cloud,
-    asked_nouns,
-    share_of_colours,
-    share_of_nouns,
-    share_of_synonyms,
+    color_accuracy,
+    most_common_nouns,
+    noun_accuracy,
+    synonym_accuracy,
 )
-from training.sprout.validation import Draw
+from training.sprout.validation import RenderFunction
 from training.sprout.validation_grids import STEPS
 
 DEFAULT = (0.25, 10)  # the engine's detail, and its steps of refinement
@@ -51,7 +56,7 @@ Networks = tuple[LatentDenoiser, SplatDecoder]
 
 
 @dataclass(frozen=True)
-class PictureMaker:
+class EngineReconstruction:
     """Pictures to clouds, as the engine makes them with these settings."""
 
     networks: Networks
@@ -95,7 +100,9 @@ def _views(condition: DenoiserInputs) -> list[TargetView]:
     return [TargetView(*each) for each in zip(pictures, elevations.tolist(), every, strict=True)]
 
 
-def draw_on_cpu(clouds: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> tuple[Tensor, Tensor]:
+def render_on_cpu(
+    clouds: GaussianBatch, azimuth: Tensor, elevation: Tensor
+) -> tuple[Tensor, Tensor]:
     """RGB on white [B, C, 3, 128, 128] and alpha, by the rasteriser that users see."""
     colors, alphas = [], []
     for index in range(len(clouds.means)):
@@ -108,25 +115,33 @@ def draw_on_cpu(clouds: GaussianBatch, azimuth: Tensor, elevation: Tensor) -> tu
     return torch.stack(colors), torch.stack(alphas)
 
 
-def drawing(device: str) -> Draw:
+def renderer_for(device: str) -> RenderFunction:
     """The rasteriser that users see, or on a GPU the one that training sees."""
     if device == "cpu":
-        return draw_on_cpu
-    from training.splat_rendering import draw_on_white  # noqa: PLC0415 - needs gsplat's kernels
+        return render_on_cpu
+    from training.splat_rendering import render_on_white  # noqa: PLC0415 - needs gsplat's kernels
 
-    return draw_on_white
+    return render_on_white
 
 
 def report_pictures(
-    objects: Path, records: list[ObjectRecord], task: Task, networks: Networks, device: str
+    objects: Path,
+    records: list[ObjectRecord],
+    task: SingleViewTask,
+    networks: Networks,
+    device: str,
 ) -> None:
     """Print the baseline's figures, and the model's for each detail."""
     distance = PerceptualDistance(device)
-    known = KnownSides.of(objects, [record for record in records if record.split == "train"])
-    print(f"nearest training object: {measure_looking_up(task, known, distance)}", flush=True)
+    known = NearestTrainingView.of(
+        objects, [record for record in records if record.split == "train"]
+    )
+    print(f"nearest training object: {measure_nearest_objects(task, known, distance)}", flush=True)
     for framed, (detail, refinement) in itertools.product((False, True), DETAILS):
-        make = PictureMaker(networks, detail, refinement)
-        figures = measure_pictures(task, make, drawing(device), distance, device, framed=framed)
+        make = EngineReconstruction(networks, detail, refinement)
+        figures = measure_reconstructions(
+            task, make, renderer_for(device), distance, device, framed=framed
+        )
         kept = ", framing kept" if framed else ""
         print(f"detail {detail}, refinement {refinement}{kept}: {figures}", flush=True)
 
@@ -136,13 +151,13 @@ def report_texts(
 ) -> None:
     """Print how often nouns, colours and synonyms come out as asked."""
     known = [record for record in records if record.split == "train"]
-    painter = Painter(networks, drawing(device), device)
-    recogniser = Recogniser(objects, known, device)
-    nouns = asked_nouns(known)
+    renderer = PromptRenderer(networks, renderer_for(device), device)
+    recognizer = ObjectRecognizer(objects, known, device)
+    nouns = most_common_nouns(known)
     questions: dict[str, Callable[[], dict[str, float]]] = {
-        f"{len(nouns)} nouns": lambda: share_of_nouns(painter, recogniser, nouns),
-        "colours": lambda: share_of_colours(painter),
-        "synonyms": lambda: share_of_synonyms(painter, recogniser),
+        f"{len(nouns)} nouns": lambda: noun_accuracy(renderer, recognizer, nouns),
+        "colours": lambda: color_accuracy(renderer),
+        "synonyms": lambda: synonym_accuracy(renderer, recognizer),
     }
     for title, asked in questions.items():
         shares = asked()
@@ -165,8 +180,8 @@ def main() -> None:
     records = read_index(arguments.objects)
     shown = [record for record in records if record.split == arguments.split][: arguments.limit]
     if arguments.only != "texts":
-        print(f"{len(shown)} objects, one picture of each, {PICTURES}:")
-        task = Task.of(arguments.objects, shown)
+        print(f"{len(shown)} objects, one picture of each, {METRIC_ORBIT}:")
+        task = SingleViewTask.of(arguments.objects, shown)
         report_pictures(arguments.objects, records, task, networks, device)
     if arguments.only != "pictures":
         report_texts(arguments.objects, records, networks, device)

@@ -21,13 +21,13 @@ from torch import Tensor
 
 from splatsmith.engines.sprout.card import WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER, read_networks
-from training.image_metrics import KnownSides, Task, made_views
+from training.image_metrics import NearestTrainingView, SingleViewTask, render_reconstructions
 from training.objects import ObjectRecord, read_index
-from training.orbit_views import LOOKS, as_images, draw_circle
-from training.sprout.evaluate import DEFAULT, Networks, PictureMaker, draw_on_cpu
-from training.sprout.text_dataset import PROMPTS
-from training.sprout.text_metrics import Painter, Recogniser
-from training.sprout.validation import compare
+from training.orbit_views import RETRIEVAL_ORBIT, as_images, render_orbits
+from training.sprout.evaluate import DEFAULT, EngineReconstruction, Networks, render_on_cpu
+from training.sprout.text_dataset import VALIDATION_PROMPTS
+from training.sprout.text_metrics import ObjectRecognizer, PromptRenderer
+from training.sprout.validation import psnr_and_iou
 from training.view_dataset import on_white
 
 SHOWN = 3  # neighbours, and unseen sides
@@ -38,24 +38,28 @@ SIDES = torch.tensor([1, 5, 8])  # of the eleven: 60, 180 and 270 degrees from t
 
 def neighbours(objects: Path, known: list[ObjectRecord], networks: Networks) -> Tensor:
     """[3, H, W]: prompts' assets, each with the training objects that look most like it."""
-    looks, _ = Painter(networks, draw_on_cpu, "cpu").looks(list(PROMPTS), 0)
+    looks, _ = PromptRenderer(networks, render_on_cpu, "cpu").looks(list(VALIDATION_PROMPTS), 0)
     cells = []
-    for look, found in zip(looks, Recogniser(objects, known, "cpu").nearest(looks), strict=True):
-        drawn = draw_circle(objects, found[:SHOWN], LOOKS)[:, 0]
+    for look, found in zip(
+        looks, ObjectRecognizer(objects, known, "cpu").nearest(looks), strict=True
+    ):
+        drawn = render_orbits(objects, found[:SHOWN], RETRIEVAL_ORBIT)[:, 0]
         cells.append(_row([look[0], *on_white(as_images(drawn))]))
     return _grid(cells, COLUMNS)
 
 
 def failures(objects: Path, records: list[ObjectRecord], networks: Networks) -> Tensor:
     """[3, H, W]: the validation objects of which the engine makes least."""
-    task = Task.of(objects, [record for record in records if record.split == "val"])
-    make = PictureMaker(networks, *DEFAULT)
+    task = SingleViewTask.of(objects, [record for record in records if record.split == "val"])
+    make = EngineReconstruction(networks, *DEFAULT)
     images, overlaps = [], []
     for rows in task.parts():
-        image, alpha = made_views(task, rows, make, draw_on_cpu, "cpu", framed=False)
+        image, alpha = render_reconstructions(task, rows, make, render_on_cpu, "cpu", framed=False)
         images.append(image)
-        overlaps.append(compare(image, alpha, task.unseen(rows))[1].mean(1))
-    known = KnownSides.of(objects, [record for record in records if record.split == "train"])
+        overlaps.append(psnr_and_iou(image, alpha, task.unseen(rows))[1].mean(1))
+    known = NearestTrainingView.of(
+        objects, [record for record in records if record.split == "train"]
+    )
     made, cells = torch.cat(images), []
     for index in torch.cat(overlaps).argsort()[:WORST].tolist():
         rows = slice(index, index + 1)

@@ -1,8 +1,8 @@
-"""Embed every caption variant once, ahead of training; draw texts for objects during training.
+"""Embed every caption variant ahead of training; sample texts of objects during training.
 
     python -m training.sprout.text_dataset OBJECTS TEXTS.npz
 
-Tokens are kept as int8 with a scale each, which is within half a percent of the original.
+Tokens are stored as int8 with a scale each (relative error below half a percent).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch import Tensor
 from splatsmith.conditioning.text_encoder import EncodedText, TextEncoder
 from splatsmith.engines.sprout.model import TEXT_TOKENS
 from splatsmith.engines.sprout.prompt_tokens import pack_text
-from training.captions import caption_variants, count_nouns, text_weight, tinted_text
+from training.captions import caption_variants, count_nouns, recolored_caption, text_sampling_weight
 from training.objects import ObjectRecord, read_index
-from training.sprout.recoloring import NAMES
+from training.sprout.recoloring import COLOR_NAMES
 
-PROMPTS = (
+VALIDATION_PROMPTS = (
     "a wooden chair",
     "a wooden table",
     "a bed",
@@ -45,32 +45,34 @@ PROMPTS = (
     "a wooden door",
     "a wooden crate",
 )
-"""Looked at after training."""
+"""Rendered after training."""
 
 
 @dataclass(frozen=True)
-class TextBank:
-    """All texts on the device, and which of them name which object."""
+class TextDataset:
+    """All embedded texts on the device, and which of them name which object."""
 
     tokens: Tensor  # [U, 17, 384] float16
     mask: Tensor  # [U, 17]
     variants: Tensor  # [O, V] rows of `tokens`
-    chances: Tensor  # [O, V]
-    weights: Tensor  # [O], how often an object is drawn for its text
-    tinted: Tensor  # [O, colours] rows of `tokens` for the object in that colour, -1 = none
+    probabilities: Tensor  # [O, V]
+    weights: Tensor  # [O] sampling weights, see captions.text_sampling_weight
+    recolored: Tensor  # [O, colors] rows of `tokens` that name that color, -1 = none
     rows: dict[str, int]
 
-    def draw(
-        self, objects: Tensor, keep: float, colour: Tensor | None = None
+    def sample(
+        self, objects: Tensor, keep_probability: float, color: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """A random text of each object: tokens [B, 17, 384] and mask; dropped with chance 1 -
-        keep. Where `colour` [B] is not -1, the text names that colour.
+        """A random text of each object: tokens [B, 17, 384] and mask [B, 17].
+
+        The mask is cleared with probability 1 - keep_probability. Where `color` [B] is not -1, the
+        text names that color.
         """
-        choice = torch.multinomial(self.chances[objects], 1)
-        rows = self.variants[objects].gather(1, choice)[:, 0]
-        if colour is not None:
-            rows = torch.where(colour < 0, rows, self.tinted[objects, colour])
-        kept = torch.rand(len(objects), 1, device=objects.device) < keep
+        column = torch.multinomial(self.probabilities[objects], 1)
+        rows = self.variants[objects].gather(1, column)[:, 0]
+        if color is not None:
+            rows = torch.where(color < 0, rows, self.recolored[objects, color])
+        kept = torch.rand(len(objects), 1, device=objects.device) < keep_probability
         return self.tokens[rows].float(), self.mask[rows] & kept
 
 
@@ -90,7 +92,7 @@ def embed(texts: list[str], file: Path) -> None:
     )
 
 
-def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextBank:
+def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextDataset:
     with np.load(file) as arrays:
         texts: list[str] = json.loads(str(arrays["texts"]))
         hidden = torch.from_numpy(arrays["tokens"]).half() * torch.from_numpy(arrays["scales"])
@@ -101,28 +103,30 @@ def load_texts(file: Path, records: list[ObjectRecord], device: str) -> TextBank
         ]
     packed = [pack_text(text) for text in encoded]
     rows = {text: row for row, text in enumerate(texts)}
-    variants, chances = _variant_table(records, rows)
+    variants, probabilities = _variant_table(records, rows)
     nouns = count_nouns(records)
-    weights = torch.tensor([text_weight(record, nouns) for record in records])
+    weights = torch.tensor([text_sampling_weight(record, nouns) for record in records])
     tokens, mask = (torch.stack(part) for part in zip(*packed, strict=True))
-    named = [[tinted_text(record, nouns, colour) for colour in NAMES] for record in records]
-    tinted = torch.tensor([[rows.get(text or "", -1) for text in texts] for texts in named])
-    parts = (tokens, mask, variants, chances, weights, tinted)
-    return TextBank(*(part.to(device) for part in parts), rows=rows)
+    captions = [
+        [recolored_caption(record, nouns, color) for color in COLOR_NAMES] for record in records
+    ]
+    recolored = torch.tensor([[rows.get(text or "", -1) for text in texts] for texts in captions])
+    parts = (tokens, mask, variants, probabilities, weights, recolored)
+    return TextDataset(*(part.to(device) for part in parts), rows=rows)
 
 
 def _variant_table(records: list[ObjectRecord], rows: dict[str, int]) -> tuple[Tensor, Tensor]:
     nouns = count_nouns(records)
-    named = [caption_variants(record, nouns) for record in records]
-    width = max(map(len, named))
-    variants, chances = (
+    captions = [caption_variants(record, nouns) for record in records]
+    width = max(map(len, captions))
+    variants, probabilities = (
         torch.zeros(len(records), width, dtype=torch.long),
         torch.zeros(len(records), width),
     )
-    for index, texts in enumerate(named):
+    for index, texts in enumerate(captions):
         variants[index, : len(texts)] = torch.tensor([rows[text] for text in texts])
-        chances[index, : len(texts)] = torch.tensor(list(texts.values()))
-    return variants, chances
+        probabilities[index, : len(texts)] = torch.tensor(list(texts.values()))
+    return variants, probabilities
 
 
 def main() -> None:
@@ -132,9 +136,13 @@ def main() -> None:
     arguments = parser.parse_args()
     records = read_index(arguments.objects)
     nouns = count_nouns(records)
-    unique = {text for record in records for text in caption_variants(record, nouns)} | set(PROMPTS)
-    tinted = {tinted_text(record, nouns, colour) for record in records for colour in NAMES}
-    embed(sorted(unique | {text for text in tinted if text}), arguments.texts)
+    unique = {text for record in records for text in caption_variants(record, nouns)} | set(
+        VALIDATION_PROMPTS
+    )
+    recolored = {
+        recolored_caption(record, nouns, color) for record in records for color in COLOR_NAMES
+    }
+    embed(sorted(unique | {text for text in recolored if text}), arguments.texts)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from splatsmith.engines.sprout.vocabulary import NOUNS as VOCABULARY
 from splatsmith.engines.sprout.vocabulary import Vocabulary
 from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.weights import bundled_file
-from training.captions import NO_THINGS, head_noun, kinds, with_article
-from training.judge_networks import LookFeatures
+from training.captions import NON_OBJECT_NOUNS, head_noun, hypernyms, with_article
+from training.judge_networks import ImageFeatures
 from training.objects import ObjectRecord
-from training.orbit_views import LOOKS, as_images, draw_circle
-from training.sprout.recoloring import NAMES
-from training.sprout.validation import Draw
-from training.sprout.validation_grids import texts_to_latents
+from training.orbit_views import RETRIEVAL_ORBIT, as_images, render_orbits
+from training.sprout.recoloring import COLOR_NAMES
+from training.sprout.validation import RenderFunction
+from training.sprout.validation_grids import sample_latents
 from training.view_dataset import on_white
 
 NOUNS = 60
@@ -61,11 +61,11 @@ SYNONYMS = {
 
 
 @dataclass(frozen=True)
-class Painter:
+class PromptRenderer:
     """The networks, how their clouds are drawn, and where."""
 
     networks: tuple[LatentDenoiser, SplatDecoder]
-    draw: Draw
+    render: RenderFunction
     device: str
 
     @torch.inference_mode()
@@ -78,12 +78,14 @@ class Painter:
         images, alphas = [], []
         for start in range(0, len(prompts), 16):
             told = words[start : start + 16], mask[start : start + 16]
-            latents = texts_to_latents(self.networks[0], told, [seed] * len(told[0]))
-            azimuth = torch.tensor(LOOKS.azimuths, device=self.device).expand(len(latents), -1)
-            elevation = torch.full_like(azimuth, LOOKS.elevation)
+            latents = sample_latents(self.networks[0], told, [seed] * len(told[0]))
+            azimuth = torch.tensor(RETRIEVAL_ORBIT.azimuths, device=self.device).expand(
+                len(latents), -1
+            )
+            elevation = torch.full_like(azimuth, RETRIEVAL_ORBIT.elevation)
             asked = [wording.color for wording in wordings[start : start + 16]]
             clouds = in_colors(self.networks[1](latents), asked)
-            image, alpha = self.draw(clouds, azimuth, elevation)
+            image, alpha = self.render(clouds, azimuth, elevation)
             images.append(image.cpu().clamp(0, 1))
             alphas.append(alpha.cpu())
         return torch.cat(images), torch.cat(alphas)
@@ -105,20 +107,20 @@ def as_cloud(clouds: GaussianBatch, index: int) -> GaussianCloud:
     return to_cloud(one, -1)
 
 
-def asked_nouns(records: list[ObjectRecord]) -> list[str]:
+def most_common_nouns(records: list[ObjectRecord]) -> list[str]:
     """The commonest nouns of things."""
     counts = Counter(head_noun(record.name) for record in records)
     names = [noun for noun, count in counts.most_common() if count >= KNOWN_BY]
-    return [noun for noun in names if noun not in NO_THINGS][:NOUNS]
+    return [noun for noun in names if noun not in NON_OBJECT_NOUNS][:NOUNS]
 
 
-class Recogniser:
+class ObjectRecognizer:
     """Tells what a look shows by the training objects that look most like it."""
 
     def __init__(self, objects: Path, records: list[ObjectRecord], device: str) -> None:
         self._records = records
-        self._features = LookFeatures(device)
-        drawn = draw_circle(objects, records, LOOKS)
+        self._features = ImageFeatures(device)
+        drawn = render_orbits(objects, records, RETRIEVAL_ORBIT)
         parts = [self._features(on_white(as_images(part))) for part in drawn.split(64)]
         self._known = torch.cat(parts)
 
@@ -139,34 +141,36 @@ class Recogniser:
 
 def names_of(record: ObjectRecord) -> set[str]:
     """The words of its name, and what else such a thing is called: a couch is a sofa."""
-    return {*record.name.split(), *kinds(head_noun(record.name))}
+    return {*record.name.split(), *hypernyms(head_noun(record.name))}
 
 
-def share_of_nouns(painter: Painter, recogniser: Recogniser, nouns: list[str]) -> dict[str, float]:
+def noun_accuracy(
+    renderer: PromptRenderer, recognizer: ObjectRecognizer, nouns: list[str]
+) -> dict[str, float]:
     """Of each noun's samples, the share in which it is recognised."""
     found = Counter[str]()
     for seed in range(SEEDS):
-        looks, _ = painter.looks([with_article(noun) for noun in nouns], seed)
-        shown = recogniser.shows(looks, nouns)
+        looks, _ = renderer.looks([with_article(noun) for noun in nouns], seed)
+        shown = recognizer.shows(looks, nouns)
         found.update(noun for noun, right in zip(nouns, shown, strict=True) if right)
     return {noun: found[noun] / SEEDS for noun in nouns}
 
 
-def share_of_synonyms(painter: Painter, recogniser: Recogniser) -> dict[str, float]:
+def synonym_accuracy(renderer: PromptRenderer, recognizer: ObjectRecognizer) -> dict[str, float]:
     found = Counter[str]()
     for seed in range(SEEDS):
-        looks, _ = painter.looks(list(SYNONYMS), seed)
-        shown = recogniser.shows(looks, list(SYNONYMS.values()))
+        looks, _ = renderer.looks(list(SYNONYMS), seed)
+        shown = recognizer.shows(looks, list(SYNONYMS.values()))
         found.update(prompt for prompt, right in zip(SYNONYMS, shown, strict=True) if right)
     return {prompt: found[prompt] / SEEDS for prompt in SYNONYMS}
 
 
-def share_of_colours(painter: Painter) -> dict[str, float]:
+def color_accuracy(renderer: PromptRenderer) -> dict[str, float]:
     """Of the samples asked for in each colour, the share that shows it: as one of the two colours
     that name most of its pixels.
     """
     asked = [(colour, f"a {colour} {noun}") for colour in COLOURS for noun in COLOURED]
-    looks, alphas = painter.looks([prompt for _, prompt in asked], 0)
+    looks, alphas = renderer.looks([prompt for _, prompt in asked], 0)
     found = Counter[str]()
     for (colour, _), image, alpha in zip(asked, looks, alphas, strict=True):
         found[colour] += colour in _main_colours(image, alpha)
@@ -182,5 +186,5 @@ def _main_colours(image: Tensor, alpha: Tensor) -> list[str]:
     anchors = torch.from_numpy(rgb2lab(torch.tensor(list(NAMED_COLORS.values())).numpy())) * scale
     lab = torch.from_numpy(rgb2lab(pixels.numpy())) * scale
     named = torch.cdist(lab.float(), anchors.float()).argmin(1)
-    counts = torch.bincount(named, minlength=len(NAMES))
-    return [NAMES[index] for index in counts.topk(2).indices]
+    counts = torch.bincount(named, minlength=len(COLOR_NAMES))
+    return [COLOR_NAMES[index] for index in counts.topk(2).indices]

@@ -1,12 +1,12 @@
-"""The whole training, once views are drawn and texts embedded.
+"""Both training stages, from rendered views and embedded texts.
 
     torchrun --nproc-per-node GPUS -m training.sprout.train VIEWS TEXTS.npz OUT
         [--autoencoder-seconds 180] [--denoiser-seconds 1000] [--resume WEIGHTS]
 
-Writes OUT/sprout.safetensors (half precision, averaged weights), contact sheets and figures.txt,
-now and then in the second stage and at its end. OUT/autoencoder.pt, if it exists, is taken up.
---resume goes on from shipped weights; the first stage then makes an encoder for their decoder, or
-takes up OUT/encoder.pt.
+Writes OUT/sprout.safetensors (quantized averaged weights), image grids and metrics.txt during the
+second stage and at its end. An existing OUT/autoencoder.pt replaces the first stage. --resume
+continues from shipped weights; the first stage then trains an encoder for their decoder, unless
+OUT/encoder.pt exists.
 """
 
 from __future__ import annotations
@@ -22,121 +22,130 @@ from torch import nn
 
 from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder, SproutConfig
-from training.distributed import Team
-from training.judge_networks import photo_classifier
-from training.splat_rendering import draw_on_white
+from training.distributed import DistributedContext
+from training.judge_networks import load_efficientnet
+from training.splat_rendering import render_on_white
 from training.sprout.autoencoder import encode, train_autoencoder, train_encoder
-from training.sprout.denoiser import Students, train_denoiser
+from training.sprout.denoiser import SproutNetworks, train_denoiser
 from training.sprout.encoder import ViewEncoder
-from training.sprout.text_dataset import TextBank, load_texts
+from training.sprout.text_dataset import TextDataset, load_texts
 from training.sprout.validation import (
-    Figures,
-    compare,
-    front_samples,
+    ValidationMetrics,
     measure_estimates,
-    measure_looking_up,
+    measure_nearest_objects,
+    psnr_and_iou,
     unseen_views,
+    validation_samples,
 )
-from training.sprout.validation_grids import GUIDANCE, estimate_sheet, prompt_sheet
-from training.view_dataset import ViewBank, load_views
+from training.sprout.validation_grids import GUIDANCE, save_estimate_grid, save_prompt_grid
+from training.view_dataset import ViewDataset, load_views
 
 log = logging.getLogger(__name__)
 
 
-def first_stage(bank: ViewBank, out: Path, seconds: float, team: Team) -> Students:
-    """The autoencoder, and a denoiser that knows nothing yet."""
+def train_first_stage(
+    dataset: ViewDataset, out: Path, seconds: float, context: DistributedContext
+) -> SproutNetworks:
+    """A trained or saved autoencoder, and an untrained denoiser."""
 
     def train() -> dict[str, nn.Module]:
-        encoder, decoder = train_autoencoder(bank, seconds, team)
+        encoder, decoder = train_autoencoder(dataset, seconds, context)
         return {"encoder": encoder, "decoder": decoder}
 
-    config = SproutConfig()
-    encoder, decoder, denoiser = ViewEncoder(), SplatDecoder(config), LatentDenoiser(config)
-    _trained({"encoder": encoder, "decoder": decoder}, out / "autoencoder.pt", train, team)
-    denoiser.feature_extractor = photo_classifier()
-    return Students(denoiser, decoder, encoder)
+    encoder, decoder, denoiser = (
+        ViewEncoder(),
+        SplatDecoder(SproutConfig()),
+        LatentDenoiser(SproutConfig()),
+    )
+    _load_or_train({"encoder": encoder, "decoder": decoder}, out / "autoencoder.pt", train, context)
+    denoiser.feature_extractor = load_efficientnet()
+    return SproutNetworks(denoiser, decoder, encoder)
 
 
-def taken_up(weights: Path, bank: ViewBank, out: Path, seconds: float, team: Team) -> Students:
-    """The networks of shipped weights, and an encoder for them, which does not ship."""
+def resume_networks(
+    weights: Path, dataset: ViewDataset, out: Path, seconds: float, context: DistributedContext
+) -> SproutNetworks:
+    """The networks of shipped weights, and a trained or saved encoder for their decoder."""
     denoiser, decoder = read_networks(weights)
-    denoiser.to(team.device)
-    decoder.to(team.device)
+    denoiser.to(context.device)
+    decoder.to(context.device)
 
     def train() -> dict[str, nn.Module]:
-        return {"encoder": train_encoder(bank, denoiser, decoder, seconds, team)}
+        return {"encoder": train_encoder(dataset, denoiser, decoder, seconds, context)}
 
     encoder = ViewEncoder()
-    _trained({"encoder": encoder}, out / "encoder.pt", train, team)
-    return Students(denoiser, decoder, encoder)
+    _load_or_train({"encoder": encoder}, out / "encoder.pt", train, context)
+    return SproutNetworks(denoiser, decoder, encoder)
 
 
-def _trained(
+def _load_or_train(
     networks: dict[str, nn.Module],
     file: Path,
     train: Callable[[], dict[str, nn.Module]],
-    team: Team,
+    context: DistributedContext,
 ) -> None:
-    """Fill `networks` from `file`, which `train` makes where it is missing."""
-    if not team.agree(file.exists()):
+    """Load `networks` from `file`; where it is missing, `train` them and save it first."""
+    if not context.broadcast_value(file.exists()):
         trained = train()
-        if team.leads:
+        if context.is_main:
             torch.save({name: network.state_dict() for name, network in trained.items()}, file)
-        team.agree(0)  # the file is there
+        context.broadcast_value(0)  # a barrier: the file is written
     state = torch.load(file, weights_only=True, map_location="cpu")
     for name, network in networks.items():
         network.load_state_dict(state[name])
 
 
 @torch.inference_mode()
-def measure_autoencoder(bank: ViewBank, encoder: ViewEncoder, decoder: SplatDecoder) -> Figures:
-    """What the latents can hold: validation objects through encoder and decoder."""
+def measure_autoencoder(
+    dataset: ViewDataset, encoder: ViewEncoder, decoder: SplatDecoder
+) -> ValidationMetrics:
+    """Reconstruction of validation objects by encoder and decoder: the bound of the latents."""
     rows = []
-    for objects in bank.members("val").split(16):
-        sample = front_samples(objects)
-        target, azimuth, elevation = unseen_views(bank, sample)
-        cloud = decoder(encode(bank, sample, encoder, decoder))
-        rows.append(torch.stack(compare(*draw_on_white(cloud, azimuth, elevation), target)))
+    for objects in dataset.split_indices("val").split(16):
+        sample = validation_samples(objects)
+        target, azimuth, elevation = unseen_views(dataset, sample)
+        cloud = decoder(encode(dataset, sample, encoder, decoder))
+        rows.append(torch.stack(psnr_and_iou(*render_on_white(cloud, azimuth, elevation), target)))
     psnr, iou = torch.cat(rows, 1).mean((1, 2)).tolist()
-    return Figures(psnr, iou)
+    return ValidationMetrics(psnr, iou)
 
 
-class Report:
-    """Saves weights, sheets and figures into `out` when shown the networks."""
+class TrainingReport:
+    """Saves weights, image grids and metrics into `out` when called with the networks."""
 
-    def __init__(self, bank: ViewBank, texts: TextBank, out: Path) -> None:
-        self._bank, self._texts, self._out = bank, texts, out
+    def __init__(self, dataset: ViewDataset, texts: TextDataset, out: Path) -> None:
+        self._dataset, self._texts, self._out = dataset, texts, out
         out.mkdir(parents=True, exist_ok=True)
-        self._start = time.monotonic()
+        self._started = time.monotonic()
 
-    def say(self, line: str) -> None:
+    def write(self, line: str) -> None:
         log.info(line)
-        with (self._out / "figures.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{time.monotonic() - self._start:.0f} s: {line}\n")
+        with (self._out / "metrics.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{time.monotonic() - self._started:.0f} s: {line}\n")
 
     def __call__(self, denoiser: LatentDenoiser, decoder: SplatDecoder, fraction: float) -> None:
         networks = (denoiser, decoder)
         save_networks(denoiser, decoder, self._out / "sprout.safetensors")
-        validation = self._bank.members("val")
-        known = self._bank.members("train")[:160]
+        validation = self._dataset.split_indices("val")
+        training = self._dataset.split_indices("train")[:160]
         for framed in (False, True):
-            unseen, seen = (
-                measure_estimates(self._bank, some, networks, draw_on_white, framed=framed)
-                for some in (validation, known)
+            val, train = (
+                measure_estimates(self._dataset, rows, networks, render_on_white, framed=framed)
+                for rows in (validation, training)
             )
-            frames = "frames told" if framed else "frames not told"
-            self.say(f"{fraction:.0%}, {frames}: val {unseen}; training objects {seen}")
-        sheet = f"{round(100 * fraction):03d}"
-        estimate_sheet(
-            self._bank,
+            frames = "with frames" if framed else "without frames"
+            self.write(f"{fraction:.0%}, {frames}: val {val}; train {train}")
+        percent = f"{round(100 * fraction):03d}"
+        save_estimate_grid(
+            self._dataset,
             validation[::7][:20],
             networks,
-            draw_on_white,
-            self._out / f"estimates-{sheet}.png",
+            render_on_white,
+            self._out / f"estimates-{percent}.png",
         )
         for guidance in (1.5, GUIDANCE):
-            file = self._out / f"prompts-{guidance}-{sheet}.png"
-            prompt_sheet(self._texts, networks, draw_on_white, guidance, file)
+            file = self._out / f"prompts-{guidance}-{percent}.png"
+            save_prompt_grid(self._texts, networks, render_on_white, guidance, file)
 
 
 def main() -> None:
@@ -146,31 +155,35 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--autoencoder-seconds", type=float, default=180)
     parser.add_argument("--denoiser-seconds", type=float, default=1000)
-    parser.add_argument("--resume", type=Path, help="weights to go on from")
+    parser.add_argument("--resume", type=Path, help="weights to continue from")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_float32_matmul_precision("high")
-    team = Team.assemble()
-    bank = load_views(arguments.views, str(team.device))
-    texts = load_texts(arguments.texts, bank.records, str(team.device))
-    report = Report(bank, texts, arguments.out)
-    first = (bank, arguments.out, arguments.autoencoder_seconds, team)
-    students = taken_up(arguments.resume, *first) if arguments.resume else first_stage(*first)
-    students = students.to(team.device)
-    if team.leads:
-        report.say(f"autoencoder {measure_autoencoder(bank, students.encoder, students.decoder)}")
-        report.say(f"looking up {measure_looking_up(bank, bank.members('val'))}")
-    trained = train_denoiser(
-        bank,
-        texts,
-        students,
-        arguments.denoiser_seconds,
-        team,
-        report if team.leads else lambda *_: None,
+    context = DistributedContext.initialize()
+    dataset = load_views(arguments.views, str(context.device))
+    texts = load_texts(arguments.texts, dataset.records, str(context.device))
+    report = TrainingReport(dataset, texts, arguments.out)
+    stage = (dataset, arguments.out, arguments.autoencoder_seconds, context)
+    networks = (
+        resume_networks(arguments.resume, *stage) if arguments.resume else train_first_stage(*stage)
     )
-    if team.leads:
+    networks = networks.to(context.device)
+    if context.is_main:
+        autoencoder = measure_autoencoder(dataset, networks.encoder, networks.decoder)
+        nearest = measure_nearest_objects(dataset, dataset.split_indices("val"))
+        report.write(f"autoencoder {autoencoder}")
+        report.write(f"nearest training object {nearest}")
+    trained = train_denoiser(
+        dataset,
+        texts,
+        networks,
+        arguments.denoiser_seconds,
+        context,
+        report if context.is_main else lambda *_: None,
+    )
+    if context.is_main:
         report(*trained, 1.0)
-    team.part()
+    context.shutdown()
 
 
 if __name__ == "__main__":

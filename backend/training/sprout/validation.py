@@ -12,17 +12,17 @@ from torch.nn import functional as F
 
 from splatsmith.engines.sprout.model import DenoiserInputs, SplatDecoder
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
-from training.render_views import RING, VIEWS
+from training.render_views import RING_VIEWS, VIEWS
 from training.view_dataset import (
-    Sample,
-    ViewBank,
+    ViewDataset,
+    ViewSample,
+    gather_pictures,
+    gather_views,
+    identity_sample,
     on_white,
-    plain_sample,
-    take_pictures,
-    take_views,
 )
 
-Draw = Callable[[GaussianBatch, Tensor, Tensor], tuple[Tensor, Tensor]]
+RenderFunction = Callable[[GaussianBatch, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Clouds and cameras (azimuth, elevation [B, C]) to RGB on white [B, C, 3, 128, 128] and alpha."""
 
 
@@ -43,33 +43,35 @@ class Figures:
         return f"PSNR {self.psnr:.2f} dB, IoU {self.iou:.3f}"
 
 
-def front_samples(objects: Tensor) -> Sample:
+def validation_samples(objects: Tensor) -> ViewSample:
     """Each object from one azimuth that its number decides; all come up equally often."""
-    return plain_sample(objects, objects * 5 % RING)
+    return identity_sample(objects, objects * 5 % RING_VIEWS)
 
 
-def unseen_views(bank: ViewBank, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+def unseen_views(dataset: ViewDataset, sample: ViewSample) -> tuple[Tensor, Tensor, Tensor]:
     """RGBA [B, 31, 4, 128, 128], azimuths and elevations [B, 31] of all but the picture."""
     view = torch.arange(1, VIEWS, device=sample.objects.device).expand(len(sample.objects), -1)
-    rgba, _, elevation = take_views(bank, sample, view % RING, view >= RING)
-    return rgba, (view % RING) * (360 / RING), elevation
+    rgba, _, elevation = gather_views(dataset, sample, view % RING_VIEWS, view >= RING_VIEWS)
+    return rgba, (view % RING_VIEWS) * (360 / RING_VIEWS), elevation
 
 
-def wordless(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def empty_text(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.zeros(count, 17, 384, device=device), torch.zeros(
         count, 17, dtype=torch.bool, device=device
     )
 
 
-def picture_condition(bank: ViewBank, sample: Sample, *, framed: bool = False) -> DenoiserInputs:
+def picture_inputs(
+    dataset: ViewDataset, sample: ViewSample, *, framed: bool = False
+) -> DenoiserInputs:
     """An unlit picture from the ring's elevation, and no text; with its frame if `framed`."""
     no = torch.zeros_like(sample.mirrored)
-    picture, elevation = take_pictures(bank, sample, no, no)
-    told = wordless(len(no), no.device)
+    picture, elevation = gather_pictures(dataset, sample, no, no)
+    told = empty_text(len(no), no.device)
     return DenoiserInputs(*told, picture.pictures, elevation, picture.frames if framed else None)
 
 
-def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def psnr_and_iou(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """PSNR and IoU [B, C] of RGB on white and alpha against premultiplied RGBA."""
     error = (image.clamp(0, 1) - on_white(target)).square().mean((2, 3, 4))
     psnr = -10 * error.clamp(min=1e-6).log10()
@@ -80,10 +82,10 @@ def compare(image: Tensor, alpha: Tensor, target: Tensor) -> tuple[Tensor, Tenso
 
 @torch.inference_mode()
 def measure_estimates(
-    bank: ViewBank,
+    dataset: ViewDataset,
     split: Tensor,
     networks: tuple[Estimator, SplatDecoder],
-    draw: Draw,
+    render: RenderFunction,
     *,
     framed: bool = False,
 ) -> Figures:
@@ -91,40 +93,42 @@ def measure_estimates(
     estimator, decoder = networks
     rows = []
     for objects in split.split(16):
-        sample = front_samples(objects)
-        target, azimuth, elevation = unseen_views(bank, sample)
-        cloud = decoder(estimator.estimate(picture_condition(bank, sample, framed=framed)))
-        rows.append(torch.stack(compare(*draw(cloud, azimuth, elevation), target)))
+        sample = validation_samples(objects)
+        target, azimuth, elevation = unseen_views(dataset, sample)
+        cloud = decoder(estimator.estimate(picture_inputs(dataset, sample, framed=framed)))
+        rows.append(torch.stack(psnr_and_iou(*render(cloud, azimuth, elevation), target)))
     return _figures(rows)
 
 
 @torch.inference_mode()
-def measure_looking_up(bank: ViewBank, split: Tensor) -> Figures:
+def measure_nearest_objects(dataset: ViewDataset, split: Tensor) -> Figures:
     """The baseline, over the ring's views: the training object whose framed picture is nearest."""
-    shown, pictures = _training_pictures(bank)
+    shown, pictures = _training_pictures(dataset)
     rows = []
     for objects in split.split(16):
-        sample = front_samples(objects)
-        wanted = _thumbnails(bank, sample)
+        sample = validation_samples(objects)
+        wanted = _thumbnails(dataset, sample)
         nearest = torch.cdist(wanted, pictures).argmin(1)
-        found = plain_sample(shown[nearest, 0], shown[nearest, 1])
-        target, _, _ = unseen_views(bank, sample)
-        place = torch.arange(1, RING, device=objects.device).expand(len(objects), -1)
-        rgba, _, _ = take_views(bank, found, place, torch.zeros_like(place))
-        rows.append(torch.stack(compare(on_white(rgba), rgba[:, :, 3], target[:, : RING - 1])))
+        found = identity_sample(shown[nearest, 0], shown[nearest, 1])
+        target, _, _ = unseen_views(dataset, sample)
+        place = torch.arange(1, RING_VIEWS, device=objects.device).expand(len(objects), -1)
+        rgba, _, _ = gather_views(dataset, found, place, torch.zeros_like(place))
+        rows.append(
+            torch.stack(psnr_and_iou(on_white(rgba), rgba[:, :, 3], target[:, : RING_VIEWS - 1]))
+        )
     return _figures(rows)
 
 
-def _training_pictures(bank: ViewBank) -> tuple[Tensor, Tensor]:
-    members = bank.members("train")
-    pairs = torch.cartesian_prod(members, torch.arange(RING, device=members.device))
-    samples = (plain_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
-    return pairs, torch.cat([_thumbnails(bank, sample) for sample in samples])
+def _training_pictures(dataset: ViewDataset) -> tuple[Tensor, Tensor]:
+    members = dataset.split_indices("train")
+    pairs = torch.cartesian_prod(members, torch.arange(RING_VIEWS, device=members.device))
+    samples = (identity_sample(part[:, 0], part[:, 1]) for part in pairs.split(256))
+    return pairs, torch.cat([_thumbnails(dataset, sample) for sample in samples])
 
 
-def _thumbnails(bank: ViewBank, sample: Sample) -> Tensor:
+def _thumbnails(dataset: ViewDataset, sample: ViewSample) -> Tensor:
     no = torch.zeros_like(sample.mirrored)
-    return thumbnail(take_pictures(bank, sample, no, no)[0].pictures)
+    return thumbnail(gather_pictures(dataset, sample, no, no)[0].pictures)
 
 
 def thumbnail(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Two processes that train together, over the CPU."""
+"""Data-parallel training over two CPU processes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+from training.distributed import DistributedContext
+
 MEMBER = """
 import json, sys
 import torch
-from training.distributed import Team
+from training.distributed import DistributedContext
 
-team = Team.assemble()
+context = DistributedContext.initialize()
 network = torch.nn.Linear(2, 1)
-team.share(network)
+context.broadcast_parameters(network)
 start = network.weight.detach().clone()
-(network(torch.ones(1, 2)).sum() * (team.rank + 1)).backward()
-team.average_gradients(network.parameters())
-drawn = torch.rand(1).item()
-told = [start.tolist(), network.weight.grad.tolist(), team.agree(float(team.rank + 5)), drawn]
-json.dump(told, open(sys.argv[1], "w"))
-team.part()
+(network(torch.ones(1, 2)).sum() * (context.rank + 1)).backward()
+context.average_gradients(network.parameters())
+value = context.broadcast_value(float(context.rank + 5))
+random = torch.rand(1).item()
+results = [start.tolist(), network.weight.grad.tolist(), value, random]
+json.dump(results, open(sys.argv[1], "w"))
+context.shutdown()
 """
 
 
-def test_processes_start_alike_average_gradients_and_agree(tmp_path: Path, project: Path) -> None:
+def test_processes_share_weights_gradients_and_values(tmp_path: Path, project: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -44,4 +47,10 @@ def test_processes_start_alike_average_gradients_and_agree(tmp_path: Path, proje
     assert first[:3] == second[:3]
     assert first[1] == [[1.5, 1.5]]
     assert first[2] == 5.0
-    assert first[3] != second[3]  # each draws other random numbers
+    assert first[3] != second[3]  # seeded by rank
+
+
+def test_one_process_needs_no_process_group() -> None:
+    context = DistributedContext.initialize()
+    assert context.is_main
+    assert context.broadcast_value(0.25) == 0.25

@@ -1,4 +1,4 @@
-"""Invented objects are whole meshes in the unit sphere, the same each time."""
+"""Synthetic objects are valid, reproducible meshes in the unit sphere."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from training.objects import Mesh
-from training.render_views import draw_view, form_of, is_turned
-from training.synthetic_objects import composed, joined, normalised, plain
+from training.render_views import is_rotated, render_view, stretched_form
+from training.synthetic_objects import assemble_primitives, compose, concatenate, normalized
 
 
 def box(color: tuple[float, float, float], shades: list[int] | None = None) -> Mesh:
-    """A box; `shades` are the gray levels of a texture in place of the colour."""
+    """A box; `shades` are the gray levels of a texture instead of the color."""
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     faces = [face for a, b, c, d in sides for face in ((a, b, c), (a, c, d))]
@@ -33,7 +33,7 @@ def box(color: tuple[float, float, float], shades: list[int] | None = None) -> M
     )
 
 
-def check(mesh: Mesh) -> None:
+def check_mesh(mesh: Mesh) -> None:
     assert np.isfinite(mesh.vertices).all()
     assert np.linalg.norm(mesh.vertices, axis=1).max() == pytest.approx(1, abs=1e-4)
     assert len(mesh.faces)
@@ -45,26 +45,26 @@ def check(mesh: Mesh) -> None:
 
 
 @pytest.mark.parametrize("number", range(40))
-def test_invented_objects_are_whole(number: int) -> None:
+def test_synthetic_objects_are_valid_and_reproducible(number: int) -> None:
     parts = [box((1, 0, 0)), box((1, 1, 1), [40, 200])]
-    for made in (plain, lambda random: composed(parts, random)):
-        first, again = (made(np.random.default_rng(number)) for _ in range(2))
-        check(first)
+    for make in (assemble_primitives, lambda rng: compose(parts, rng)):
+        first, again = (make(np.random.default_rng(number)) for _ in range(2))
+        check_mesh(first)
         for field in fields(Mesh):
             assert np.array_equal(getattr(first, field.name), getattr(again, field.name))
 
 
-def test_joined_objects_keep_their_own_colours() -> None:
+def test_concatenated_objects_keep_their_colors() -> None:
     low, high = box((0, 0, 1)), box((1, 1, 1), [100])
     high.vertices[:, 1] += 1.5
-    color, _, _ = draw_view(normalised(joined([low, high])), 0, 0)
+    color, _, _ = render_view(normalized(concatenate([low, high])), 0, 0)
     seen = {tuple(int(c) for c in color[row, 64]) for row in (45, 83)}
     assert seen == {(100, 100, 100, 255), (0, 0, 255, 255)}
 
 
-def test_every_second_form_is_turned_a_little() -> None:
+def test_odd_forms_are_rotated() -> None:
     upright = box((1, 0, 0))
     for form in range(5):
-        vertices = form_of(upright, "box", form).vertices
+        vertices = stretched_form(upright, "box", form).vertices
         aligned = all(len(np.unique(vertices[:, axis].round(4))) == 2 for axis in range(3))
-        assert aligned != is_turned(form)
+        assert aligned != is_rotated(form)

@@ -1,4 +1,4 @@
-"""Which words stand for known nouns, by a WordNet of a dozen meanings in its own format."""
+"""Synonyms of known nouns, from a WordNet of a dozen synsets in its own file format."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from training.captions import HYPONYMS
 from training.objects import ObjectRecord
 from training.sprout import synonyms
 from training.wordnet import ANIMAL, ARTIFACT, BODY, FOOD, NATURE, PERSON, PLANT, WordNet
 
-# Of each meaning: its sort, its words, what it is a kind of.
-MEANINGS = {
+# Of each synset: lexicographer file, lemmas, hypernyms.
+SYNSETS = {
     "00000001": (ARTIFACT, "artifact", ""),
     "00000010": (ARTIFACT, "vehicle", "00000001"),
     "00000011": (ARTIFACT, "car auto automobile", "00000010"),
@@ -39,18 +40,18 @@ SENSES = {
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> WordNet:
+def wordnet(tmp_path: Path) -> WordNet:
     data = ["  1 a licence, indented"]
     senses = dict(SENSES)
-    for key, (sort, names, above) in MEANINGS.items():
-        each = names.split()
-        pointers = f"@ {above} n 0000" if above else ""
+    for key, (file, lemmas, hypernyms) in SYNSETS.items():
+        words = lemmas.split()
+        pointers = f"@ {hypernyms} n 0000" if hypernyms else ""
         data.append(
-            f"{key} {sort:02} n {len(each):02x} {' '.join(f'{name} 0' for name in each)} "
-            f"{len(above.split()):03} {pointers} | a gloss"
+            f"{key} {file:02} n {len(words):02x} {' '.join(f'{word} 0' for word in words)} "
+            f"{len(hypernyms.split()):03} {pointers} | a gloss"
         )
-        for name in each:
-            senses.setdefault(name.lower(), key)
+        for word in words:
+            senses.setdefault(word.lower(), key)
     (tmp_path / "data.noun").write_text("\n".join(data) + "\n", encoding="utf-8")
     lines = []
     for word, keys in senses.items():
@@ -64,38 +65,38 @@ def record(name: str, category: str) -> ObjectRecord:
     return ObjectRecord("", "", name, "", (), category, "", "", "", "")
 
 
-def stand_ins(words: WordNet, **categories: str) -> dict[str, str]:
+def found_synonyms(wordnet: WordNet, **categories: str) -> dict[str, str]:
     records = [record(name.replace("_", " "), category) for name, category in categories.items()]
     nouns = {each.name.split()[-1] for each in records}
-    found = synonyms.stand_ins(nouns, records, words)
-    by_hand = {word for members in synonyms.KINDS.values() for word in members.split()}
-    return {word: noun for word, noun in found.items() if word not in by_hand}
+    found = synonyms.find_synonyms(nouns, records, wordnet)
+    manual = {word for members in HYPONYMS.values() for word in members.split()}
+    return {word: noun for word, noun in found.items() if word not in manual}
 
 
-def test_words_of_the_same_meaning_and_kinds_stand_for_a_noun(words: WordNet) -> None:
-    assert stand_ins(words, car="vehicle") == {"auto": "car", "automobile": "car"}
-    assert stand_ins(words, dog="animal") == {"poodle": "dog"}  # single words alone
+def test_synonyms_and_hyponyms_map_to_the_noun(wordnet: WordNet) -> None:
+    assert found_synonyms(wordnet, car="vehicle") == {"auto": "car", "automobile": "car"}
+    assert found_synonyms(wordnet, dog="animal") == {"poodle": "dog"}  # single words only
 
 
-def test_the_objects_tell_which_meaning_a_noun_has(words: WordNet) -> None:
-    assert stand_ins(words, chest="container") == {"coffer": "chest"}
+def test_category_of_the_objects_disambiguates_a_noun(wordnet: WordNet) -> None:
+    assert found_synonyms(wordnet, chest="container") == {"coffer": "chest"}
 
 
-def test_a_noun_in_the_name_of_another_thing_tells_nothing(words: WordNet) -> None:
-    assert stand_ins(words, hot_dog="food", dog="animal") == {"poodle": "dog"}
+def test_objects_of_another_name_do_not_disambiguate_a_noun(wordnet: WordNet) -> None:
+    assert found_synonyms(wordnet, hot_dog="food", dog="animal") == {"poodle": "dog"}
 
 
-def test_words_that_may_be_something_else_stand_for_nothing(words: WordNet) -> None:
-    found = stand_ins(words, vehicle="vehicle", tree="plant")
+def test_ambiguous_words_are_left_out(wordnet: WordNet) -> None:
+    found = found_synonyms(wordnet, vehicle="vehicle", tree="plant")
     assert "crane" not in found
     assert "pear" not in found
     assert found["automobile"] == "vehicle"
 
 
-def test_nobody_is_taken_for_somebody_else(words: WordNet) -> None:
-    assert stand_ins(words, man="character") == {}
+def test_people_have_no_synonyms(wordnet: WordNet) -> None:
+    assert found_synonyms(wordnet, man="character") == {}
 
 
-def test_captions_come_first(words: WordNet) -> None:
-    found = synonyms.stand_ins({"sofa"}, [record("sofa", "furniture")], words)
+def test_hyponyms_of_captions_take_precedence(wordnet: WordNet) -> None:
+    found = synonyms.find_synonyms({"sofa"}, [record("sofa", "furniture")], wordnet)
     assert found["settee"] == "sofa"
