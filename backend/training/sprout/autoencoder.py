@@ -119,7 +119,7 @@ def _estimate_distance(
 ) -> Tensor:
     with torch.autocast(sample.objects.device.type, torch.bfloat16):
         with torch.no_grad():
-            estimates = denoiser.estimate(picture_inputs(dataset, sample, framed=True))
+            estimates = denoiser.estimate(picture_inputs(dataset, sample, with_frames=True))
         latents = encoder(*ring_views(dataset, sample))
     return (normalize_latents(latents, decoder) - estimates).square().mean()
 

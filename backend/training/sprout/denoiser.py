@@ -158,11 +158,11 @@ def _picture_losses(
     framed = augment_pictures(pictures)
     has_frame = torch.rand(count, 1, device=device) < FRAME_SHARE
     frame = torch.where(has_frame, framed.frames, torch.nan)
-    condition = DenoiserInputs(
+    inputs = DenoiserInputs(
         tokens, mask & ~without_text[:, None], framed.pictures, elevation, frame
     )
     with torch.autocast(device.type, torch.bfloat16):
-        predicted = networks.denoiser(noisy, time, condition)
+        predicted = networks.denoiser(noisy, time, inputs)
     error = (predicted - latents).square().mean((1, 2))
     flow = (error[estimates:] * _velocity_weight(time[estimates:])).mean()
     return predicted[:estimates], {
@@ -186,9 +186,9 @@ def _text_loss(
     latents = encode(dataset, sample, networks.encoder, networks.decoder)
     time = random_times(count, latents.device)
     noisy = add_noise(latents, torch.randn_like(latents), time)
-    condition = DenoiserInputs(*texts.sample(objects, TEXT_SHARE, color))
+    inputs = DenoiserInputs(*texts.sample(objects, TEXT_SHARE, color))
     with torch.autocast(latents.device.type, torch.bfloat16):
-        predicted = networks.denoiser(noisy, time, condition)
+        predicted = networks.denoiser(noisy, time, inputs)
     return ((predicted - latents).square().mean((1, 2)) * _velocity_weight(time)).mean()
 
 

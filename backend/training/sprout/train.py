@@ -15,6 +15,7 @@ import argparse
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from torch import nn
 from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder, SproutConfig
 from training.distributed import DistributedContext
+from training.image_metrics import psnr_and_iou
 from training.judge_networks import load_efficientnet
 from training.splat_rendering import render_on_white
 from training.sprout.autoencoder import encode, train_autoencoder, train_encoder
@@ -33,7 +35,6 @@ from training.sprout.validation import (
     ValidationMetrics,
     measure_estimates,
     measure_nearest_objects,
-    psnr_and_iou,
     unseen_views,
     validation_samples,
 )
@@ -100,14 +101,14 @@ def measure_autoencoder(
     dataset: ViewDataset, encoder: ViewEncoder, decoder: SplatDecoder
 ) -> ValidationMetrics:
     """Reconstruction of validation objects by encoder and decoder: the bound of the latents."""
-    rows = []
+    metrics = []
     for objects in dataset.split_indices("val").split(16):
         sample = validation_samples(objects)
         target, azimuth, elevation = unseen_views(dataset, sample)
         cloud = decoder(encode(dataset, sample, encoder, decoder))
-        rows.append(torch.stack(psnr_and_iou(*render_on_white(cloud, azimuth, elevation), target)))
-    psnr, iou = torch.cat(rows, 1).mean((1, 2)).tolist()
-    return ValidationMetrics(psnr, iou)
+        image, alpha = render_on_white(cloud, azimuth, elevation)
+        metrics.append(torch.stack(psnr_and_iou(image, alpha, target)))
+    return ValidationMetrics.mean(metrics)
 
 
 class TrainingReport:
@@ -128,12 +129,12 @@ class TrainingReport:
         save_networks(denoiser, decoder, self._out / "sprout.safetensors")
         validation = self._dataset.split_indices("val")
         training = self._dataset.split_indices("train")[:160]
-        for framed in (False, True):
+        for with_frames in (False, True):
+            measure = partial(measure_estimates, self._dataset, with_frames=with_frames)
             val, train = (
-                measure_estimates(self._dataset, rows, networks, render_on_white, framed=framed)
-                for rows in (validation, training)
+                measure(rows, networks, render_on_white) for rows in (validation, training)
             )
-            frames = "with frames" if framed else "without frames"
+            frames = "with frames" if with_frames else "without frames"
             self.write(f"{fraction:.0%}, {frames}: val {val}; train {train}")
         percent = f"{round(100 * fraction):03d}"
         save_estimate_grid(
