@@ -45,12 +45,12 @@ NOT_SHIPPED = {
     "backend/locks/dev.txt",
     *(f"backend/locks/blender{suffix}.txt" for suffix in ("", "-4.2", "-4.5")),
 }
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 MINUTES = 60
 
 
-class Failed(Exception):
-    """Raised when a step cannot be done; the message says why and what to do."""
+class BuildError(Exception):
+    """Raised when a step fails; the message says why and what to do."""
 
 
 # The extension
@@ -60,7 +60,7 @@ def build(target: Path = DIST) -> Path:
     """Write the extension's zip into `target`; the same sources give the same bytes.
 
     Raises:
-        Failed: a wheel cannot be had, or Blender refuses the zip.
+        BuildError: a wheel cannot be fetched, or Blender refuses the zip.
     """
     fetch_wheels()
     manifest = tomllib.loads(MANIFEST.read_text("utf-8"))
@@ -68,20 +68,20 @@ def build(target: Path = DIST) -> Path:
     archive = target / f"{manifest['id']}-{manifest['version']}.zip"
     part = archive.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        for name, data in sorted(contents()):
-            entry = zipfile.ZipInfo(name, ZIP_TIME)
+        for name, data in sorted(zip_entries()):
+            entry = zipfile.ZipInfo(name, ZIP_TIMESTAMP)
             entry.create_system = 3  # Unix, wherever it is built
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             file.writestr(entry, data)
     part.replace(archive)
     validate(archive)
-    say(f"{shown(archive)}: {archive.stat().st_size / 2**20:.1f} MiB, {digest(archive)}")
+    log(f"{relative(archive)}: {archive.stat().st_size / 2**20:.1f} MiB, {sha256(archive)}")
     return archive
 
 
-def contents() -> Iterator[tuple[str, bytes]]:
-    """Every file of the extension: its name in the zip, and its bytes."""
+def zip_entries() -> Iterator[tuple[str, bytes]]:
+    """Name in the zip and bytes of every file."""
     places = [(ADDON, ""), (BACKEND / "splatsmith", "backend/splatsmith/")]
     places += [(BACKEND / "locks", "backend/locks/")]
     for folder, prefix in places:
@@ -95,11 +95,11 @@ def contents() -> Iterator[tuple[str, bytes]]:
 
 
 def shipped_manifest(wheels: Sequence[str]) -> bytes:
-    """The manifest with the wheels that the zip brings; a checkout's names none."""
+    """The manifest with the zip's wheels filled in; a checkout's lists none."""
     text = MANIFEST.read_text("utf-8")
     filled = re.sub(r"^wheels = \[\]$", f"wheels = {json.dumps(wheels)}", text, flags=re.MULTILINE)
     if tomllib.loads(filled).get("wheels") != wheels:
-        raise Failed("blender_manifest.toml has no line `wheels = []` to fill. Add it.")
+        raise BuildError("blender_manifest.toml has no line `wheels = []` to fill. Add it.")
     return filled.encode()
 
 
@@ -110,42 +110,47 @@ def is_shipped(path: Path) -> bool:
 
 
 def locked_wheels() -> list[Path]:
-    """The wheels in wheels/ whose bytes the lock knows."""
+    """The wheels in wheels/ whose hash is in the lock."""
     hashes = set(re.findall(r"sha256:([0-9a-f]{64})", (WHEELS / "lock.txt").read_text("utf-8")))
-    return [wheel for wheel in sorted(WHEELS.glob("*.whl")) if digest(wheel) in hashes]
+    return [wheel for wheel in sorted(WHEELS.glob("*.whl")) if sha256(wheel) in hashes]
 
 
 def fetch_wheels() -> None:
-    """Download what the lock names and is not there yet.
+    """Download the locked wheels that are missing.
 
     Raises:
-        Failed: the package index cannot be reached, or gives other bytes.
+        BuildError: the package index cannot be reached, or a hash differs.
     """
     lock = WHEELS / "lock.txt"
     wanted = len(re.findall(r"^\S+==", lock.read_text("utf-8"), re.MULTILINE))
     if len(locked_wheels()) < wanted:
-        say("Fetching the wheels that Blender's Python lacks")
+        log("Fetching the wheels that Blender's Python lacks")
         command = [sys.executable, "-P", "-m", "pip", "download", "--disable-pip-version-check"]
         command += ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
         if subprocess.run([*command, "-d", str(WHEELS), "-r", str(lock)]).returncode != 0:
-            raise Failed("The wheels could not be fetched. Check the connection and try again.")
+            raise BuildError("The wheels could not be fetched. Check the connection and try again.")
 
 
 def validate(archive: Path) -> None:
-    """Have Blender's own validator read the zip, where a Blender module is at hand."""
+    """Run Blender's own validator on the zip, if its environment exists."""
     tool = "bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
     tools = [*BLENDER_ENVIRONMENT.glob(f"lib/python*/site-packages/{tool}")]
     tools += BLENDER_ENVIRONMENT.glob(f"Lib/site-packages/{tool}")
     if not tools:
-        say("Not validated: `python build_addon.py dev` brings Blender's validator.")
+        log("Not validated: `python build_addon.py dev` brings Blender's validator.")
         return
-    command = [str(python_of(BLENDER_ENVIRONMENT)), str(tools[0]), "validate", str(archive)]
+    command = [
+        str(environment_python(BLENDER_ENVIRONMENT)),
+        str(tools[0]),
+        "validate",
+        str(archive),
+    ]
     checked = subprocess.run(command, text=True, capture_output=True)
     if checked.returncode != 0:
-        raise Failed(f"Blender refuses {shown(archive)}:\n{checked.stdout}{checked.stderr}")
+        raise BuildError(f"Blender refuses {relative(archive)}:\n{checked.stdout}{checked.stderr}")
 
 
-def digest(path: Path) -> str:
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -153,14 +158,14 @@ def digest(path: Path) -> str:
 
 
 def dev() -> None:
-    """Make both environments; done in a moment when they are up to date.
+    """Make both environments, unless they are up to date.
 
     Raises:
-        Failed: this Python does not fit, or an environment cannot be made.
+        BuildError: this Python has no Blender module, or an environment cannot be made.
     """
     if sys.version_info[:2] not in PYTHONS:
         wanted = " or ".join(".".join(map(str, version)) for version in PYTHONS)
-        raise Failed(
+        raise BuildError(
             f"This is Python {sys.version_info[0]}.{sys.version_info[1]}; Blender's module "
             f"exists for {wanted}. Run build_addon.py with one of those."
         )
@@ -173,7 +178,7 @@ def make_other_blenders() -> None:
     """Make the environments of the other Blenders that this machine's Pythons can run.
 
     Raises:
-        Failed: an environment cannot be made.
+        BuildError: an environment cannot be made.
     """
     if sys.version_info[:2] != (3, 11):
         return
@@ -186,28 +191,28 @@ def make_other_blenders() -> None:
 
 def runs(python: str) -> bool:
     """Whether `python` is more than a name on the PATH, and can make environments."""
-    asked = subprocess.run([python, "-P", "-c", "import venv, ensurepip"], capture_output=True)
-    return asked.returncode == 0
+    probe = subprocess.run([python, "-P", "-c", "import venv, ensurepip"], capture_output=True)
+    return probe.returncode == 0
 
 
 def make_environment(folder: Path, *locks: str, python: str = sys.executable) -> None:
     command = [python, str(BACKEND / "locks" / "install.py"), str(folder), *locks]
     if subprocess.run(command).returncode != 0:
-        raise Failed(f"The environment {shown(folder)} was not made (see above).")
+        raise BuildError(f"The environment {relative(folder)} was not made (see above).")
 
 
 def install_command() -> None:
-    """Put the command `splatsmith`, which runs this checkout's backend, into its environment."""
-    python = python_of(BACKEND_ENVIRONMENT)
+    """Install this checkout editable, which makes the command `splatsmith`."""
+    python = environment_python(BACKEND_ENVIRONMENT)
     if (python.parent / "splatsmith").exists() or (python.parent / "splatsmith.exe").exists():
         return
     command = [str(python), "-P", "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     command += ["--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
     if subprocess.run(command).returncode != 0:
-        raise Failed("The command `splatsmith` could not be installed (see above).")
+        raise BuildError("The command `splatsmith` could not be installed (see above).")
 
 
-def python_of(environment: Path) -> Path:
+def environment_python(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
@@ -217,7 +222,7 @@ def python_of(environment: Path) -> Path:
 def demo(options: argparse.Namespace) -> None:
     """Make the environments and run the add-on's demo in Blender's."""
     dev()
-    command = [str(python_of(BLENDER_ENVIRONMENT)), "-P", "-m", "blender_addon.demo"]
+    command = [str(environment_python(BLENDER_ENVIRONMENT)), "-P", "-m", "blender_addon.demo"]
     command += ["--out", str(options.out.resolve())]
     if options.prompt:
         command += ["--prompt", options.prompt]
@@ -225,26 +230,26 @@ def demo(options: argparse.Namespace) -> None:
         command += ["--image", str(options.image.resolve())]
     search = {"PYTHONPATH": str(ROOT)}
     if subprocess.run(command, cwd=ROOT, env={**os.environ, **search}).returncode != 0:
-        raise Failed("The demo did not finish (see above).")
+        raise BuildError("The demo did not finish (see above).")
 
 
 @dataclass
-class Count:
-    """How many tests did what, over all runs."""
+class TestResults:
+    """Results of tests, summed over all runs."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
 
     def add(self, report: Path, status: int) -> None:
-        """Count a run's report; a run that ended badly without saying so counts as failed."""
+        """Add a run's report; a run that fails without a failed test counts as one."""
         suites = ElementTree.parse(report).getroot().iter("testsuite") if report.exists() else ()
         failed = passed = 0
         for suite in suites:
             tests, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
-            broken = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
-            failed += broken
-            passed += tests - skipped - broken
+            failed_tests = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
+            failed += failed_tests
+            passed += tests - skipped - failed_tests
             self.skipped += skipped
         self.passed += passed
         self.failed += max(failed, int(status != 0))
@@ -258,23 +263,23 @@ def test() -> None:
     """Run the linters and every test, each in the environment it belongs to.
 
     Raises:
-        Failed: something did not pass.
+        BuildError: something did not pass.
     """
     dev()
     make_other_blenders()
-    unclean = [name for name, command in checks().items() if run_check(name, command) != 0]
-    count = Count()
+    failed_checks = [name for name, command in checks().items() if run_linter(name, command) != 0]
+    results = TestResults()
     for python, options, minutes in test_runs():
-        run_tests(count, python, options, minutes)
-    if unclean:
-        say(f"\nNot clean: {', '.join(unclean)}")
-    say(f"\n{count}")
-    if count.failed or not count.passed or unclean:
-        raise Failed("Not everything passed.")
+        run_tests(results, python, options, minutes)
+    if failed_checks:
+        log(f"\nNot clean: {', '.join(failed_checks)}")
+    log(f"\n{results}")
+    if results.failed or not results.passed or failed_checks:
+        raise BuildError("Not everything passed.")
 
 
 def checks() -> dict[str, list[str]]:
-    python = str(python_of(BACKEND_ENVIRONMENT))
+    python = str(environment_python(BACKEND_ENVIRONMENT))
     return {
         "ruff check": [python, "-P", "-m", "ruff", "check", "."],
         "ruff format": [python, "-P", "-m", "ruff", "format", "--check", "."],
@@ -282,60 +287,60 @@ def checks() -> dict[str, list[str]]:
     }
 
 
-def run_check(name: str, command: Sequence[str]) -> int:
-    say(f"\n{name}")
+def run_linter(name: str, command: Sequence[str]) -> int:
+    log(f"\n{name}")
     return subprocess.run(command, cwd=ROOT).returncode
 
 
 def test_runs() -> Iterator[tuple[Path, list[str], int]]:
-    """Which Python runs which tests, and for how many minutes at most."""
-    backend, blenders = python_of(BACKEND_ENVIRONMENT), blender_environments()
+    """Python, pytest arguments and time limit in minutes of each run."""
+    backend, blenders = environment_python(BACKEND_ENVIRONMENT), blender_environments()
     backend_tests = ["tests/test_architecture.py", "tests/backend", "tests/parity", "tests/package"]
     yield backend, backend_tests, 30
     # The add-on must not find the backend's packages by accident.
     addon = ["tests/addon", "-o", "pythonpath=."]
     for number, blender in enumerate(blenders):
-        yield python_of(blender), [*addon, *(["-m", "not once"] if number else [])], 15
+        yield environment_python(blender), [*addon, *(["-m", "not once"] if number else [])], 15
 
 
 def blender_environments() -> list[Path]:
-    """The environments with a Blender that are there, the usual one first."""
+    """The existing environments with a Blender module, the default one first."""
     return sorted(ROOT.glob(f"{BLENDER_ENVIRONMENT.name}*"))
 
 
-def run_tests(count: Count, python: Path, options: Sequence[str], minutes: int) -> None:
-    say(f"\n{shown(python)}: {options[0]}")
+def run_tests(results: TestResults, python: Path, options: Sequence[str], minutes: int) -> None:
+    log(f"\n{relative(python)}: {options[0]}")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [str(python), "-P", "-m", "pytest", "-q", f"--junitxml={report}", *options]
         try:
             status = subprocess.run(command, cwd=ROOT, timeout=minutes * MINUTES).returncode
         except subprocess.TimeoutExpired:
-            say(f"Stopped after {minutes} minutes.")
+            log(f"Stopped after {minutes} minutes.")
             status = 1
-        count.add(report, status)
+        results.add(report, status)
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Print the figures of tests/bench, each in the environment it belongs to."""
+    """Run tests/bench in both environments."""
     dev()
     for environment in (BACKEND_ENVIRONMENT, BLENDER_ENVIRONMENT):
         paths = [ROOT, BACKEND] if environment is BACKEND_ENVIRONMENT else [ROOT]
         search = {"PYTHONPATH": os.pathsep.join(map(str, paths))}
-        command = [str(python_of(environment)), "-P", "-m", "tests.bench", *options.names]
+        command = [str(environment_python(environment)), "-P", "-m", "tests.bench", *options.names]
         if subprocess.run(command, cwd=ROOT, env={**os.environ, **search}).returncode != 0:
-            raise Failed("A benchmark did not finish (see above).")
+            raise BuildError("A benchmark did not finish (see above).")
 
 
 # The command line
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     print(line, flush=True)
 
 
-def shown(path: Path) -> str:
-    """A path as a person would name it from the project's folder."""
+def relative(path: Path) -> str:
+    """The path relative to the project's folder, if it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
@@ -368,11 +373,11 @@ def main() -> int:
                 bench(options)
             case "dev":
                 dev()
-                say(f"Ready: {shown(BACKEND_ENVIRONMENT)}, {shown(BLENDER_ENVIRONMENT)}")
+                log(f"Ready: {relative(BACKEND_ENVIRONMENT)}, {relative(BLENDER_ENVIRONMENT)}")
             case _:
                 build()
-    except Failed as failure:
-        print(failure, file=sys.stderr)
+    except BuildError as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -4,7 +4,7 @@ python install.py FOLDER [NAME ...]
 
 NAME: a lock of this folder without ".txt"; "backend", which is the default, is the backend's
 lock for this machine. Run again, it does nothing as long as the locks have not changed. Lines
-"[12/98] package" on the standard output tell the progress.
+"[12/98] package" on the standard output are its progress.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 LOCKS = Path(__file__).resolve().parent
-BACKEND = {
+BACKEND_LOCKS = {
     ("linux", "x86_64"): ("linux-x86_64-cpu", "linux-x86_64-cuda"),
     ("win32", "amd64"): ("windows-x86_64",),
     ("darwin", "arm64"): ("macos-arm64",),
 }
 # "Collecting name==1.0 (from -r ...)", or "Processing /folder/name-1.0-py3-none-any.whl (...)"
 PACKAGE = re.compile(r"(?:Collecting|Processing) (?:\S*[/\\])?([\w.-]+?)(?:==|-)(\d[^\s-]*)")
-STAMP = "installed-locks.txt"
+STAMP_FILE = "installed-locks.txt"
 ATTEMPTS = 3
 SECONDS_BETWEEN_ATTEMPTS = 5
 
 
-class InstallFailed(Exception):
+class InstallError(Exception):
     """Raised when an environment cannot be made; the message says why and what to do."""
 
 
@@ -46,52 +46,56 @@ def python_of(environment: Path) -> Path:
 
 
 def install(environment: Path, names: Sequence[str]) -> None:
-    """Make `environment` what the locks called `names` say, unless it is that already.
+    """Make `environment` from the locks called `names`, unless it is up to date.
 
     Raises:
-        InstallFailed: an environment cannot be made here, or the packages cannot be had.
+        InstallError: no environment can be made here, or packages cannot be installed.
     """
-    choices = [candidates(name) for name in names]
-    stamp = environment / STAMP
+    candidates = [candidate_locks(name) for name in names]
+    stamp = environment / STAMP_FILE
     if stamp.is_file():
-        if stamp.read_text("utf-8") in map(fingerprint, itertools.product(*choices)):
+        if stamp.read_text("utf-8") in map(fingerprint, itertools.product(*candidates)):
             return
         shutil.rmtree(environment)
-    say(f"Making the environment {environment}")
+    log(f"Making the environment {environment}")
     make_environment(environment)
     python = python_of(environment)
-    locks = [chosen(choice, python) for choice in choices]
+    locks = [choose_lock(candidates, python) for candidates in candidates]
     install_packages(python, locks)
     stamp.write_text(fingerprint(locks), encoding="utf-8")
 
 
-def candidates(name: str) -> list[Path]:
-    """The locks that `name` may stand for on this machine, the preferred one first.
+def candidate_locks(name: str) -> list[Path]:
+    """The locks that `name` may mean on this machine: one, or the CPU's and CUDA's.
 
     Raises:
-        InstallFailed: no lock covers this machine.
+        InstallError: no lock covers this machine.
     """
     if name != "backend":
         return [LOCKS / f"{name}.txt"]
     machine = (sys.platform, platform.machine().lower())
-    if machine not in BACKEND:
-        raise InstallFailed(
+    if machine not in BACKEND_LOCKS:
+        raise InstallError(
             f"There is no lock for {' '.join(machine)}: PyTorch is not published for it. "
             "Use a backend on another machine."
         )
-    return [LOCKS / f"{each}.txt" for each in BACKEND[machine]]
+    return [LOCKS / f"{each}.txt" for each in BACKEND_LOCKS[machine]]
 
 
-def chosen(choice: Sequence[Path], python: Path) -> Path:
-    """The CUDA lock of two where there is a GPU for it, or no CPU build to be had."""
-    if len(choice) == 1:
-        return choice[0]
+def choose_lock(candidates: Sequence[Path], python: Path) -> Path:
+    """The CUDA lock of two if there is a GPU, or if pip's index has no CPU build."""
+    if len(candidates) == 1:
+        return candidates[0]
     has_gpu = shutil.which("nvidia-smi") is not None
-    return choice[1] if has_gpu or not index_offers_cpu_build(choice[0], python) else choice[0]
+    return (
+        candidates[1]
+        if has_gpu or not index_offers_cpu_build(candidates[0], python)
+        else candidates[0]
+    )
 
 
 def index_offers_cpu_build(lock: Path, python: Path) -> bool:
-    """Whether pip, as it is set up here, would install PyTorch's CPU build.
+    """Whether pip, as configured here, would install PyTorch's CPU build.
 
     PyTorch's own index, or a folder of its wheels, carries one for Linux; the Python Package
     Index carries the CUDA build alone, which works without a GPU too but is far larger.
@@ -101,38 +105,38 @@ def index_offers_cpu_build(lock: Path, python: Path) -> bool:
     command = [str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--no-input", "--ignore-installed"]
     command += ["--report", "-", pinned[0]]
-    asked = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    if asked.returncode != 0:
+    dry_run = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if dry_run.returncode != 0:
         return False
-    return json.loads(asked.stdout)["install"][0]["metadata"]["version"].endswith("+cpu")
+    return json.loads(dry_run.stdout)["install"][0]["metadata"]["version"].endswith("+cpu")
 
 
 def fingerprint(locks: Iterable[Path]) -> str:
-    """What an environment's stamp says: the Python version and the locks it was made from."""
+    """Contents of the stamp file: the Python version and the locks' digests."""
     lines = [f"Python {sys.version_info.major}.{sys.version_info.minor}"]
     for lock in locks:
-        # Text, so that a checkout with Windows line ends counts as the same lock.
+        # Text, so that Windows line endings do not change the digest.
         digest = hashlib.sha256(lock.read_text("utf-8").encode()).hexdigest()
         lines.append(f"{lock.name} {digest}")
     return "\n".join(lines)
 
 
 def make_environment(environment: Path) -> None:
-    """Make an empty environment; one that an interrupted run left, or a user made, is kept."""
+    """Make an empty environment, unless one exists (a user's, or from an interrupted run)."""
     if python_of(environment).exists():
         return
     command = [sys.executable, "-m", "venv", str(environment)]
-    made = subprocess.run(command, text=True, capture_output=True)
-    if made.returncode != 0:
-        raise InstallFailed(
-            f"Python could not make an environment: {last_lines(made.stdout + made.stderr)}\n"
+    created = subprocess.run(command, text=True, capture_output=True)
+    if created.returncode != 0:
+        raise InstallError(
+            f"Python could not make an environment: {last_lines(created.stdout + created.stderr)}\n"
             "Install Python's venv module (python3-venv on Debian and Ubuntu) and try again."
         )
 
 
 def install_packages(python: Path, locks: Sequence[Path]) -> None:
-    # A lock is complete, so nothing is resolved; every file is checked against its hash. That a
-    # package's weights are used on a newer Python than it knows of is no harm.
+    # A lock is complete, so nothing is resolved; every file is checked against its hash. Packages
+    # that hold data alone may declare older Pythons than they work with.
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--progress-bar", "off", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
     command += ["--ignore-requires-python"]
@@ -145,16 +149,16 @@ def install_packages(python: Path, locks: Sequence[Path]) -> None:
         if run_pip(command, total, output) == 0:
             return
         if attempt < ATTEMPTS:
-            say(f"pip failed; trying again ({attempt + 1} of {ATTEMPTS})")
+            log(f"pip failed; trying again ({attempt + 1} of {ATTEMPTS})")
             time.sleep(SECONDS_BETWEEN_ATTEMPTS)
-    raise InstallFailed(
+    raise InstallError(
         f"The packages could not be installed: {last_lines(''.join(output))}\n"
         "Check the connection to the package index and the free disk space, then try again."
     )
 
 
 def run_pip(command: Sequence[str], total: int, output: list[str]) -> int:
-    """Run pip, tell its progress, collect its `output`, and return its exit status."""
+    """Run pip, print its progress, collect its `output`, and return its exit status."""
     with subprocess.Popen(
         command,
         text=True,
@@ -164,24 +168,24 @@ def run_pip(command: Sequence[str], total: int, output: list[str]) -> int:
         stderr=subprocess.STDOUT,
     ) as pip:
         assert pip.stdout is not None
-        for line in progress_lines(collected(pip.stdout, output), total):
-            say(line)
+        for line in progress_lines(record_lines(pip.stdout, output), total):
+            log(line)
     return pip.returncode
 
 
-def collected(lines: Iterator[str], output: list[str]) -> Iterator[str]:
+def record_lines(lines: Iterator[str], output: list[str]) -> Iterator[str]:
     for line in lines:
         output.append(line)
         yield line
 
 
 def progress_lines(lines: Iterator[str], total: int) -> Iterator[str]:
-    """What to tell of pip's output: each package as its turn comes, then the last long step."""
+    """Progress lines from pip's output: one per package, then one for the installation."""
     done = 0
     for line in lines:
-        if taken := PACKAGE.match(line):
+        if package := PACKAGE.match(line):
             done += 1
-            yield f"[{min(done, total)}/{total}] {taken[1]} {taken[2]}"
+            yield f"[{min(done, total)}/{total}] {package[1]} {package[2]}"
         elif line.startswith("Installing collected packages"):
             yield f"[{total}/{total}] unpacking"
 
@@ -192,7 +196,7 @@ def last_lines(output: str) -> str:
     return " ".join((errors or lines)[-2:])
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     print(line, flush=True)
 
 
@@ -203,8 +207,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         install(options.folder, options.name)
-    except InstallFailed as failure:
-        print(failure, file=sys.stderr)
+    except InstallError as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -34,7 +34,7 @@ def compile_lock(requirements: list[str], *options: str) -> str:
     command += ["--no-annotate", "--generate-hashes", "--python-version", "3.11", *options]
     # torch's wheels for macOS start at version 14.
     environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}
-    done = subprocess.run(
+    completed = subprocess.run(
         command,
         input="\n".join(requirements),
         text=True,
@@ -42,15 +42,17 @@ def compile_lock(requirements: list[str], *options: str) -> str:
         check=True,
         stdout=subprocess.PIPE,
     )
-    return done.stdout
+    return completed.stdout
 
 
-def members(groups: dict[str, list[str | dict[str, str]]], name: str) -> list[str]:
+def group_requirements(groups: dict[str, list[str | dict[str, str]]], name: str) -> list[str]:
     """A dependency group's requirements, those of the groups it includes among them."""
-    found: list[str] = []
+    requirements: list[str] = []
     for each in groups[name]:
-        found += [each] if isinstance(each, str) else members(groups, each["include-group"])
-    return found
+        requirements += (
+            [each] if isinstance(each, str) else group_requirements(groups, each["include-group"])
+        )
+    return requirements
 
 
 def entries(lock: str) -> list[str]:
@@ -70,17 +72,17 @@ def cpu_lock(cuda: str, torch_hashes: list[str]) -> str:
     return "".join(kept)
 
 
-def beside(locks: Iterable[str], lock: str) -> str:
-    """The entries of `lock` for packages that no other of the `locks` pins."""
-    pinned = {package(entry) for other in locks for entry in entries(other)}
-    return "".join(entry for entry in entries(lock) if package(entry) not in pinned)
+def without_pinned(locks: Iterable[str], lock: str) -> str:
+    """The entries of `lock` for packages that none of the `locks` pins."""
+    pinned = {package_name(entry) for other in locks for entry in entries(other)}
+    return "".join(entry for entry in entries(lock) if package_name(entry) not in pinned)
 
 
-def package(entry: str) -> str:
+def package_name(entry: str) -> str:
     return entry.split("==")[0]
 
 
-def known_cpu_hashes(path: Path) -> list[str]:
+def locked_torch_hashes(path: Path) -> list[str]:
     torch = next(entry for entry in entries(path.read_text("utf-8")) if entry.startswith("torch=="))
     return re.findall(r"sha256:[0-9a-f]{64}", torch)
 
@@ -96,12 +98,14 @@ def main() -> None:
         name: compile_lock(backend, "--python-platform", platform)
         for name, platform in PLATFORMS.items()
     }
-    locks["dev"] = beside(locks.values(), compile_lock(groups["dev"] + backend, "--universal"))
+    locks["dev"] = without_pinned(
+        locks.values(), compile_lock(groups["dev"] + backend, "--universal")
+    )
     for name in (group for group in groups if group.startswith("blender")):
-        locks[name] = compile_lock(members(groups, name), "--universal")
+        locks[name] = compile_lock(group_requirements(groups, name), "--universal")
     cpu = HERE / "linux-x86_64-cpu.txt"
     hashes = [f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels]
-    locks[cpu.stem] = cpu_lock(locks["linux-x86_64-cuda"], hashes or known_cpu_hashes(cpu))
+    locks[cpu.stem] = cpu_lock(locks["linux-x86_64-cuda"], hashes or locked_torch_hashes(cpu))
     for name, text in locks.items():
         (HERE / f"{name}.txt").write_text(text, encoding="utf-8")
         sys.stdout.write(f"{name}: {len(entries(text))} packages\n")

@@ -1,4 +1,4 @@
-"""Run by test_extension.py in Blender's Python: install the zip, make an asset, tell of it.
+"""Run by test_extension.py in Blender's Python: install the zip, generate an asset, print a report.
 
 python job_in_blender.py ZIP ENVIRONMENT PRODUCT [PRODUCT ...]
 """
@@ -47,14 +47,14 @@ def main(archive: str, environment: str, *products: str) -> None:
     api = importlib.import_module(f"{MODULE}.api")
     api.configure(replace(api.default_settings(), environment=Path(environment)))
     try:
-        told = make_asset(api, products)
+        report = make_asset(api, products)
         bundled = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
-        told["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
+        report["bundled"] = sorted(path.name for path in bundled.rglob("plyfile*"))
     finally:
         # An add-on that is still registered when the module ends may hang it.
         bpy.ops.preferences.addon_disable(module=MODULE)
-    told["foreign"] = sorted({"torch", "fastapi", "splatsmith"} & set(sys.modules))
-    sys.stdout.write("\n" + json.dumps(told) + "\n")
+    report["foreign"] = sorted({"torch", "fastapi", "splatsmith"} & set(sys.modules))
+    sys.stdout.write("\n" + json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":

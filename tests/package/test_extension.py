@@ -1,4 +1,4 @@
-"""The zip installed as an extension: a job from prompt to scene, in every Blender at hand."""
+"""The zip installed as an extension: a job from prompt to scene, in every installed Blender."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def test_job_runs_through_the_installed_extension(
 ) -> None:
     # Each installation compiles extraction anew, which takes minutes: in one Blender only.
     products = ("mesh", "points", "splats") if blender == BLENDERS[0] else ("splats",)
-    told = run_job(blender, archive, tmp_path, products)
-    assert tuple(sorted(told["objects"])) == products
-    assert all("Jürgens" in name for name in told["objects"].values())
-    assert {"position", "scale", "rotation", "radiance:base"} <= set(told["attributes"])
-    assert told["splats"] > 100
-    assert (told["faces"] > 100) == ("mesh" in products)
-    assert (told["prompt"], told["seed"]) == ("a wooden chair", 1)
-    assert told["bundled"] and told["foreign"] == []
-    assert left_behind(tmp_path) == []
+    report = run_job(blender, archive, tmp_path, products)
+    assert tuple(sorted(report["objects"])) == products
+    assert all("Jürgens" in name for name in report["objects"].values())
+    assert {"position", "scale", "rotation", "radiance:base"} <= set(report["attributes"])
+    assert report["splats"] > 100
+    assert (report["faces"] > 100) == ("mesh" in products)
+    assert (report["prompt"], report["seed"]) == ("a wooden chair", 1)
+    assert report["bundled"] and report["foreign"] == []
+    assert remaining_processes(tmp_path) == []
 
 
 def run_job(blender: Path, archive: Path, home: Path, products: tuple[str, ...]) -> dict[str, Any]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["BLENDER_USER_RESOURCES"] = str(home / "Blender's own folder")
-    python = build_addon.python_of(blender)
+    python = build_addon.environment_python(blender)
     command = [python, "-I", SCRIPT, archive, build_addon.BACKEND_ENVIRONMENT, *products]
-    done = subprocess.run(
+    completed = subprocess.run(
         [str(part) for part in command],
         cwd=home,
         env=environment,
@@ -56,12 +56,12 @@ def run_job(blender: Path, archive: Path, home: Path, products: tuple[str, ...])
         capture_output=True,
         timeout=SECONDS,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return json.loads(completed.stdout.strip().splitlines()[-1])
 
 
-def left_behind(home: Path) -> list[str]:
-    """Processes that still work for a Blender whose folder is `home`."""
+def remaining_processes(home: Path) -> list[str]:
+    """Command lines of processes that still refer to a Blender's folder `home`."""
     lines = (
         " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
     )

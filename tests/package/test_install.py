@@ -1,4 +1,4 @@
-"""Environments made by backend/locks/install.py: real ones, from a package made here."""
+"""Environments that backend/locks/install.py makes, from a lock and a wheel made here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TAGS = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, project: Path) -> Path:
+def locks(tmp_path: Path, project: Path) -> Path:
     """A copy of the installer with a lock `pebble` and the wheel that it pins."""
     folder = tmp_path / "locks"
     folder.mkdir()
@@ -39,42 +39,38 @@ def write_lock(folder: Path, digest: str) -> None:
     (folder / "pebble.txt").write_text(lock, encoding="utf-8")
 
 
-def run_install(shelf: Path, environment: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(shelf / "install.py"), str(environment), "pebble"]
-    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(shelf)}
+def run_install(locks: Path, environment: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(locks / "install.py"), str(environment), "pebble"]
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(locks)}
     return subprocess.run(command, text=True, capture_output=True, env={**os.environ, **offline})
 
 
-def test_environment_holds_what_the_lock_pins(shelf: Path, tmp_path: Path) -> None:
+def test_environment_holds_what_the_lock_pins(locks: Path, tmp_path: Path) -> None:
     environment = tmp_path / "made here ü"
-    done = run_install(shelf, environment)
-    assert done.returncode == 0, done.stderr
-    assert "[1/1] pebble 1.0" in done.stdout
+    result = run_install(locks, environment)
+    assert result.returncode == 0, result.stderr
+    assert "[1/1] pebble 1.0" in result.stdout
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     assert subprocess.run([str(python), "-c", "import pebble"]).returncode == 0
 
 
-def test_second_run_does_nothing_and_a_changed_lock_makes_it_anew(
-    shelf: Path, tmp_path: Path
-) -> None:
+def test_only_a_changed_lock_makes_the_environment_anew(locks: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
-    run_install(shelf, environment)
+    run_install(locks, environment)
     trace = environment / "trace"
     trace.touch()
-    assert run_install(shelf, environment).stdout == ""
-    with (shelf / "pebble.txt").open("a", encoding="utf-8") as lock:
+    assert run_install(locks, environment).stdout == ""
+    with (locks / "pebble.txt").open("a", encoding="utf-8") as lock:
         lock.write("# changed\n")
-    assert run_install(shelf, environment).returncode == 0
+    assert run_install(locks, environment).returncode == 0
     assert not trace.exists()
 
 
-def test_file_with_other_bytes_is_refused_and_the_environment_stays_unfinished(
-    shelf: Path, tmp_path: Path
-) -> None:
-    write_lock(shelf, "0" * 64)
+def test_wheel_with_another_hash_is_refused(locks: Path, tmp_path: Path) -> None:
+    write_lock(locks, "0" * 64)
     environment = tmp_path / "environment"
     for _ in range(2):
-        done = run_install(shelf, environment)
-        assert done.returncode == 1
-        assert "could not be installed" in done.stderr
-        assert "try again" in done.stderr
+        result = run_install(locks, environment)
+        assert result.returncode == 1
+        assert "could not be installed" in result.stderr
+        assert "try again" in result.stderr

