@@ -174,25 +174,51 @@ def dev() -> None:
     install_command()
 
 
-def make_other_blenders() -> None:
+def make_other_blenders() -> list[str]:
     """Make the environments of the other Blenders that this machine's Pythons can run.
+
+    Returns:
+        Which Blenders cannot be tested here, and why.
 
     Raises:
         BuildError: an environment cannot be made.
     """
     if sys.version_info[:2] != (3, 11):
-        return
+        return ["Blender 4.2, 4.5 and 5.0: they need Python 3.11, and this is a newer one."]
     for version in OLDER_BLENDERS:
         make_environment(Path(f"{BLENDER_ENVIRONMENT}-{version}"), f"blender-{version}")
-    newer = shutil.which("python3.13")
-    if newer and runs(newer):
-        make_environment(Path(f"{BLENDER_ENVIRONMENT}-5.2"), "blender", python=newer)
+    python = find_python("3.13")
+    if python is None:
+        places = "on the PATH, by uv and among pyenv's versions"
+        return [f"Blender 5.2: it needs Python 3.13, and none was found {places}."]
+    make_environment(Path(f"{BLENDER_ENVIRONMENT}-5.2"), "blender", python=python)
+    return []
 
 
-def runs(python: str) -> bool:
-    """Whether `python` is more than a name on the PATH, and can make environments."""
-    probe = subprocess.run([python, "-P", "-c", "import venv, ensurepip"], capture_output=True)
-    return probe.returncode == 0
+def find_python(version: str) -> str | None:
+    """A Python "3.X" with venv: the first that works on the PATH, by uv, or of pyenv."""
+    return next((each for each in installed_pythons(version) if works(each, version)), None)
+
+
+def installed_pythons(version: str) -> Iterator[str]:
+    """Interpreters that may be a Python `version`; pyenv's shims on the PATH may not run."""
+    if on_path := shutil.which(f"python{version}"):
+        yield on_path
+    if uv := shutil.which("uv"):
+        command = [uv, "python", "find", "--system", "--no-project", version]
+        yield from subprocess.run(command, text=True, capture_output=True).stdout.splitlines()
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(pyenv.glob(f"versions/{version}*/bin/python{version}")))
+
+
+def works(python: str, version: str) -> bool:
+    """Whether `python` runs, is of this version, and can make environments."""
+    script = "import sys, venv, ensurepip; print(*sys.version_info[:2], sep='.')"
+    try:
+        probe = subprocess.run([python, "-P", "-c", script], text=True, capture_output=True)
+    except OSError:
+        return False
+    return probe.returncode == 0 and probe.stdout.strip() == version
 
 
 def make_environment(folder: Path, *locks: str, python: str = sys.executable) -> None:
@@ -266,13 +292,15 @@ def test() -> None:
         BuildError: something did not pass.
     """
     dev()
-    make_other_blenders()
+    untested = make_other_blenders()
     failed_checks = [name for name, command in checks().items() if run_linter(name, command) != 0]
     results = TestResults()
     for python, options, minutes in test_runs():
         run_tests(results, python, options, minutes)
     if failed_checks:
         log(f"\nNot clean: {', '.join(failed_checks)}")
+    for blenders in untested:
+        log(f"\nNot tested: {blenders}")
     log(f"\n{results}")
     if results.failed or not results.passed or failed_checks:
         raise BuildError("Not everything passed.")
