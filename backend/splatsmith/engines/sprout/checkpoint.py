@@ -1,7 +1,7 @@
 """Sprout's weights file: both networks' parameters, with the network's name before each.
 
-Large matrices are int8 with a half-precision scale for each row, all else is half precision. That
-is half the size; `backend/training/README.md` says what it costs.
+Large matrices are bytes with a half-precision scale for each row, all else is half precision. That
+is half the size; `backend/training/sprout/HISTORY.md` says what it costs.
 """
 
 from __future__ import annotations
