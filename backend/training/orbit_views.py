@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.mesh_rasterizer import SIZE, render_view
 from training.objects import ObjectRecord, read_mesh
-from training.render_views import SIZE, render_view
 
 
 @dataclass(frozen=True)

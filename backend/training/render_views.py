@@ -3,14 +3,12 @@
     python -m training.render_views OBJECTS VIEWS [--limit N] [--forms 4] [--synthetic 8000]
         [--extra OBJECTS] [--extra-forms 2]
 
-An unlit, two-sided z-buffer rasterizer in numba with 2 x 2 supersampling. 16 views lie on a ring
-at the autoencoder's elevation, 16 more at the same azimuths and random elevations. Every object is
-rendered in several forms: all but the first are stretched at random, odd ones also rotated. They
-are followed by the objects of synthetic_objects.py and by those of a second pack, both without
-captions.
+16 views lie on a ring at the autoencoder's elevation, 16 more at the same azimuths and random
+elevations; mesh_rasterizer.py draws them, without light. Every object is rendered in several forms:
+all but the first are stretched at random, odd ones also rotated. The objects of
+synthetic_objects.py and those of a second pack follow, both without captions.
 """
 
-# ruff: noqa: ANN001, ANN202 - compiled by numba, which infers the types
 # pyright: reportArgumentType=false
 from __future__ import annotations
 
@@ -21,10 +19,10 @@ import multiprocessing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.mesh_rasterizer import SIZE, render_view
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
 from training.synthetic_objects import assemble_primitives, compose, rotation_about_y
 
@@ -34,11 +32,6 @@ RING_VIEWS = 16
 RING_ELEVATION = 18.0
 ELEVATIONS = (-10.0, 60.0)  # range of the other views, degrees
 VIEWS = 2 * RING_VIEWS
-SIZE = 128
-SUPERSAMPLING = 2  # along each side of a pixel
-DISTANCE = 3.0
-FOV = 40.0  # degrees, whole angle
-NO_DEPTH = np.float32(1e9)
 
 
 @dataclass(frozen=True)
@@ -98,145 +91,6 @@ def view_elevations(object_id: str) -> NDArray[np.float32]:
     generator = np.random.default_rng(list(object_id.encode()))
     ring = np.full(RING_VIEWS, RING_ELEVATION)
     return np.concatenate([ring, generator.uniform(*ELEVATIONS, RING_VIEWS)]).astype(np.float32)
-
-
-def camera_rotation(azimuth: float, elevation: float) -> NDArray[np.float32]:
-    """World-to-camera rotation [3, 3], OpenCV axes, degrees; azimuth 0 sees the front (+Z)."""
-    a, e = np.radians(azimuth), np.radians(elevation)
-    backward = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
-    right = np.array([np.cos(a), 0.0, -np.sin(a)])
-    return np.stack([right, np.cross(right, backward), -backward]).astype(np.float32)
-
-
-@numba.njit(cache=True, fastmath=True)
-def _sample_texture(texels, shape, u, v):  # noqa: ANN001, ANN202 - compiled
-    column = min(int((u - np.floor(u)) * shape[2]), shape[2] - 1)
-    row = min(int((v - np.floor(v)) * shape[1]), shape[1] - 1)
-    return texels[shape[0] + row * shape[2] + column]
-
-
-@numba.njit(cache=True, fastmath=True)
-def _rasterize(
-    camera,
-    faces,
-    material,
-    rgba,
-    texture,
-    vertex_rgb,
-    uv,
-    texels,
-    shapes,
-    focal,
-    depth,
-    color,
-    face,
-):  # noqa: ANN001, ANN202, C901, E501, PLR0913 - one compiled loop
-    """Fill depth [S, S], initially NO_DEPTH, color [S, S, 3] and nearest face [S, S]."""
-    size = depth.shape[0]
-    for f in range(faces.shape[0]):
-        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        a, b, c = camera[i], camera[j], camera[k]
-        xa, ya = focal * a[0] / a[2] + size / 2, focal * a[1] / a[2] + size / 2
-        xb, yb = focal * b[0] / b[2] + size / 2, focal * b[1] / b[2] + size / 2
-        xc, yc = focal * c[0] / c[2] + size / 2, focal * c[1] / c[2] + size / 2
-        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if abs(area) < 1e-9:
-            continue
-        m = material[f]
-        t = texture[m]
-        for y in range(
-            max(0, int(np.ceil(min(ya, yb, yc) - 0.5))),
-            min(size - 1, int(max(ya, yb, yc) - 0.5)) + 1,
-        ):
-            for x in range(
-                max(0, int(np.ceil(min(xa, xb, xc) - 0.5))),
-                min(size - 1, int(max(xa, xb, xc) - 0.5)) + 1,
-            ):
-                px, py = x + 0.5, y + 0.5
-                wb = ((px - xa) * (yc - ya) - (xc - xa) * (py - ya)) / area
-                wc = ((xb - xa) * (py - ya) - (px - xa) * (yb - ya)) / area
-                wa = 1 - wb - wc
-                if wa < 0 or wb < 0 or wc < 0:
-                    continue
-                z = 1 / (wa / a[2] + wb / b[2] + wc / c[2])
-                if z >= depth[y, x]:
-                    continue
-                wa, wb, wc = wa * z / a[2], wb * z / b[2], wc * z / c[2]
-                r, g, bl = rgba[m, 0], rgba[m, 1], rgba[m, 2]
-                if t >= 0:
-                    u = wa * uv[i, 0] + wb * uv[j, 0] + wc * uv[k, 0]
-                    v = wa * uv[i, 1] + wb * uv[j, 1] + wc * uv[k, 1]
-                    texel = _sample_texture(texels, shapes[t], u, v)
-                    if texel[3] < 128:
-                        continue
-                    r, g, bl = r * texel[0] / 255, g * texel[1] / 255, bl * texel[2] / 255
-                depth[y, x] = z
-                color[y, x, 0] = r * (
-                    wa * vertex_rgb[i, 0] + wb * vertex_rgb[j, 0] + wc * vertex_rgb[k, 0]
-                )
-                color[y, x, 1] = g * (
-                    wa * vertex_rgb[i, 1] + wb * vertex_rgb[j, 1] + wc * vertex_rgb[k, 1]
-                )
-                color[y, x, 2] = bl * (
-                    wa * vertex_rgb[i, 2] + wb * vertex_rgb[j, 2] + wc * vertex_rgb[k, 2]
-                )
-                face[y, x] = f
-
-
-@numba.njit(cache=True, fastmath=True)
-def _downsample(depth, color, face, face_normals, rgba, nearest, normals):  # noqa: ANN001, ANN202, C901, PLR0913 - compiled
-    """Average the samples of each pixel; depth is that of the nearest, 0 where empty."""
-    share = 255 / SUPERSAMPLING**2
-    for y in range(SIZE):
-        for x in range(SIZE):
-            total = np.zeros(4, np.float32)
-            direction = np.zeros(3, np.float32)
-            near = NO_DEPTH
-            for v in range(y * SUPERSAMPLING, (y + 1) * SUPERSAMPLING):
-                for u in range(x * SUPERSAMPLING, (x + 1) * SUPERSAMPLING):
-                    if depth[v, u] < NO_DEPTH:
-                        total[:3] += color[v, u]
-                        total[3] += 1
-                        direction += face_normals[face[v, u]]
-                        near = min(near, depth[v, u])
-            length = np.sqrt((direction * direction).sum()) + 1e-6
-            for c in range(4):
-                rgba[y, x, c] = np.uint8(min(255.0, total[c] * share + 0.5))
-            for c in range(3):
-                normals[y, x, c] = np.int8(np.round(direction[c] / length * 127))
-            nearest[y, x] = near if near < NO_DEPTH else 0.0
-
-
-def render_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, NDArray, NDArray]:
-    """One view: rgba uint8 [128, 128, 4] premultiplied, depth float16 [128, 128], normals int8
-    [128, 128, 3].
-    """
-    resolution = SIZE * SUPERSAMPLING
-    rotation = camera_rotation(azimuth, elevation)
-    camera = mesh.vertices @ rotation.T + np.array([0, 0, DISTANCE], np.float32)
-    focal = np.float32(resolution / 2 / np.tan(np.radians(FOV / 2)))
-    depth = np.full((resolution, resolution), NO_DEPTH, np.float32)
-    color, face = (
-        np.zeros((resolution, resolution, 3), np.float32),
-        np.zeros((resolution, resolution), np.int32),
-    )
-    _rasterize(
-        camera, mesh.faces, mesh.face_material, mesh.material_rgba, mesh.material_texture,
-        mesh.vertex_rgb, mesh.uv, mesh.texels, mesh.texture_shape, focal, depth, color, face,
-    )  # fmt: skip
-    rgba = np.empty((SIZE, SIZE, 4), np.uint8)
-    nearest, normals = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE, 3), np.int8)
-    _downsample(
-        depth, color, face, _facing_normals(camera[mesh.faces]) @ rotation, rgba, nearest, normals
-    )
-    return rgba, nearest.astype(np.float16), normals
-
-
-def _facing_normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit normals [F, 3] of triangles [F, 3, 3] in the camera's frame, facing the camera."""
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    return normal * -np.sign((normal * corners[:, 0]).sum(1, keepdims=True))
 
 
 def render_object(mesh: Mesh, object_id: str) -> tuple[NDArray, NDArray, NDArray]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.nn.efficientnet import EfficientNetLite
-from training.render_views import DISTANCE, FOV, SIZE
+from training.mesh_rasterizer import DISTANCE, FOV, SIZE
 
 PERCEPTUAL_STAGES = 4  # of the classifier, whose feature maps are compared
 

@@ -20,15 +20,6 @@ TEXTURE_SIZE = 64  # texels along each side
 MAX_COLORS = 4  # of one object
 DEFORM_CHANCE, TEXTURE_CHANCE, MUTED_CHANCE = 0.4, 0.5, 0.5
 Y_AXIS = 1
-BODIES = {  # and their shares
-    "box": 0.3,
-    "prism": 0.2,
-    "cone": 0.1,
-    "ball": 0.1,
-    "ring": 0.05,
-    "capsule": 0.05,
-    "turned": 0.2,
-}
 
 
 def normalized(mesh: Mesh) -> Mesh:

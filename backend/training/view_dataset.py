@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.mesh_rasterizer import SIZE
 from training.objects import ObjectRecord
-from training.render_views import RING_VIEWS, SIZE, is_rotated, open_views, read_records
+from training.render_views import RING_VIEWS, is_rotated, open_views, read_records
 
 ORIGINAL_SHARE = 0.15  # of the objects keep their original form
 FILL = 0.85  # share of the framed picture's side that the object's longer side takes

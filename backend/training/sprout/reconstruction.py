@@ -16,8 +16,8 @@ from splatsmith.gaussians.gaussian_batch import GaussianBatch, to_cloud
 from splatsmith.gaussians.rasterize import rasterize
 from training.image_metrics import InputPictures, RenderFunction
 from training.mesh_rasterizer import DISTANCE, FOV, SIZE
-from training.sprout.validation import Networks, empty_text
-from training.sprout.validation_grids import STEPS
+from training.sprout.validation import empty_text
+from training.sprout.validation_grids import STEPS, Networks
 
 DEFAULT_SETTINGS = (0.25, 10)  # the engine's detail and refinement steps
 

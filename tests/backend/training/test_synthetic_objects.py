@@ -7,8 +7,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from training.mesh_rasterizer import render_view
 from training.objects import Mesh
-from training.render_views import is_rotated, render_view, stretched_form
+from training.render_views import is_rotated, stretched_form
 from training.synthetic_objects import assemble_primitives, compose, concatenate, normalized
 
 
