@@ -47,7 +47,7 @@ def test_entries_carry_neither_time_nor_user(archive: Path) -> None:
         "scene/splats.py",
         "ui/panels.py",
         "backend/splatsmith/contract/cloud.py",
-        "backend/splatsmith/worker.py",
+        "backend/splatsmith/worker/__main__.py",
         "backend/splatsmith/engines/sprout/card.py",
         "backend/locks/install.py",
         "backend/locks/linux-x86_64-cpu.txt",
