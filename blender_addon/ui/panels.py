@@ -88,7 +88,7 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
             layout.prop(group, "variant")
         if settings.guide_kinds():
             _draw_guide(layout, settings)
-        for spec in card.parameters:
+        for spec in card.variant(group.variant).parameters:
             row = layout.row(align=True)
             row.prop(group, PREFIX + spec.name)
             if spec.name == "seed":

@@ -148,7 +148,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         return api.Recipe(
             engine=self.engine,
             variant=group.variant if group else "",
-            parameters=_parameters(group, _engine_groups[self.engine][0]) if group else {},
+            parameters=_parameters(group, engine_card(self)) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
             turntables=tuple(t for t in Turntable if t.value in self.turntables),
@@ -253,7 +253,8 @@ def show_engines(cards: Sequence[EngineCard]) -> None:
 
 
 def _add_engine(card: EngineCard) -> None:
-    properties = {PREFIX + spec.name: _property_of(spec) for spec in card.parameters}
+    specs = {spec.name: spec for each in reversed(card.variants) for spec in each.parameters}
+    properties = {PREFIX + name: _property_of(spec) for name, spec in specs.items()}
     variants = [(v.id, v.title, "") for v in card.variants]
     properties["variant"] = EnumProperty(name="Variant", items=variants)
     name = f"SplatsmithEngine_{_number(card.id):08x}"
@@ -303,7 +304,8 @@ def _whole_range(spec: ParameterSpec) -> dict[str, int]:
 
 
 def _parameters(group: bpy.types.PropertyGroup, card: EngineCard) -> dict[str, ParameterValue]:
-    return {spec.name: getattr(group, PREFIX + spec.name) for spec in card.parameters}
+    specs = card.variant(group.variant).parameters
+    return {spec.name: getattr(group, PREFIX + spec.name) for spec in specs}
 
 
 def register() -> None:

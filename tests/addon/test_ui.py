@@ -29,19 +29,16 @@ from blender_addon.ui.properties import engine_group, show_engines
 
 PATIENCE = 240.0
 RUNNING = Snapshot(BackendState.RUNNING)
-CARD = EngineCard(
-    id="anvil",
-    title="Anvil",
-    description="For tests.",
-    variants=tuple(Variant(v, v.title(), (ConditionKind.TEXT,)) for v in ("light", "heavy")),
-    parameters=(
-        ParameterSpec("seed", ParameterType.INT, 7, "A seed.", minimum=0, maximum=2**32 - 1),
-        ParameterSpec("name", ParameterType.TEXT, "no", "Called like a member of the group."),
-        ParameterSpec("tilt", ParameterType.FLOAT, 20.0, "How far.", "", -30, 60, (), "degrees"),
-        ParameterSpec("hollow", ParameterType.BOOL, True, "Leave the inside out."),
-        ParameterSpec("mood", ParameterType.CHOICE, "calm", "How.", choices=("wild", "calm")),
-    ),
+PARAMETERS = (
+    ParameterSpec("seed", ParameterType.INT, 7, "A seed.", minimum=0, maximum=2**32 - 1),
+    ParameterSpec("name", ParameterType.TEXT, "no", "Called like a member of the group."),
+    ParameterSpec("tilt", ParameterType.FLOAT, 20.0, "How far.", "", -30, 60, (), "degrees"),
+    ParameterSpec("hollow", ParameterType.BOOL, True, "Leave the inside out."),
+    ParameterSpec("mood", ParameterType.CHOICE, "calm", "How.", choices=("wild", "calm")),
 )
+LIGHT = Variant("light", "Light", (ConditionKind.TEXT,), parameters=PARAMETERS)
+HEAVY = Variant("heavy", "Heavy", (ConditionKind.TEXT,), parameters=PARAMETERS)
+CARD = EngineCard("anvil", "Anvil", "For tests.", (LIGHT, HEAVY))
 
 
 @pytest.fixture
@@ -75,8 +72,8 @@ def test_parameters_begin_with_the_cards_defaults(
 ) -> None:
     recipe = settings_with_anvil.recipe()
     assert recipe.engine == "anvil" and recipe.variant == "light"
-    assert recipe.parameters == {spec.name: spec.default for spec in CARD.parameters}
-    assert CARD.check_parameters(recipe.parameters) == recipe.parameters
+    assert recipe.parameters == {spec.name: spec.default for spec in PARAMETERS}
+    assert CARD.check_parameters(LIGHT, recipe.parameters) == recipe.parameters
 
 
 def test_parameters_keep_the_cards_limits(settings_with_anvil: bpy.types.PropertyGroup) -> None:
@@ -91,7 +88,7 @@ def test_parameters_keep_the_cards_limits(settings_with_anvil: bpy.types.Propert
 def test_changed_card_changes_the_properties(
     settings_with_anvil: bpy.types.PropertyGroup,
 ) -> None:
-    smaller = EngineCard("anvil", "Anvil", "Changed.", CARD.variants, CARD.parameters[:1])
+    smaller = EngineCard("anvil", "Anvil", "Changed.", (replace(LIGHT, parameters=PARAMETERS[:1]),))
     show_engines([smaller])
     assert set(settings_with_anvil.recipe().parameters) == {"seed"}
 
@@ -255,14 +252,19 @@ def test_timer_is_not_left_in_the_background(registered: None) -> None:
 @pytest.fixture
 def guided(registered: None) -> bpy.types.PropertyGroup:
     """The panel's settings with an engine that takes maps, and a prompt."""
+    elevation = (ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),)
     card = replace(
         CARD,
         id="guided",
         variants=(
-            Variant("plain", "Plain", (ConditionKind.TEXT,)),
-            Variant("led", "Led", (ConditionKind.TEXT, ConditionKind.DEPTH, ConditionKind.CANNY)),
+            Variant("plain", "Plain", (ConditionKind.TEXT,), parameters=elevation),
+            Variant(
+                "led",
+                "Led",
+                (ConditionKind.TEXT, ConditionKind.DEPTH, ConditionKind.CANNY),
+                parameters=elevation,
+            ),
         ),
-        parameters=(ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),),
         map_camera=MapCamera(2.0, 50.0),
     )
     show_engines([card])

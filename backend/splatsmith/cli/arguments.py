@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..contract.cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
+from ..contract.cards import PICTURE_CONDITIONS, ConditionKind, EngineCard, Variant
 from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
@@ -43,10 +43,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         InvalidRequest: an argument is unknown, missing or malformed.
         NotFound: there is no such engine.
     """
-    first = Parser(add_help=False, allow_abbrev=False)
-    first.add_argument("--engine", default=DEFAULT_ENGINE)
-    card = registry.card(first.parse_known_args(arguments)[0].engine)
-    options = _parser(card).parse_args(arguments)
+    card, variant = _chosen_engine(arguments)
+    options = _parser(card, variant).parse_args(arguments)
     options.parameters = {
         name.removeprefix(PARAMETER): value
         for name, value in vars(options).items()
@@ -55,7 +53,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parser(card: EngineCard) -> Parser:
+def _chosen_engine(arguments: Sequence[str]) -> tuple[EngineCard, Variant]:
+    """What --engine and --variant name; they decide which other options there are."""
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--engine", default=DEFAULT_ENGINE)
+    first.add_argument("--variant", default="")
+    options, _ = first.parse_known_args(arguments)
+    card = registry.card(options.engine)
+    return card, card.variant(options.variant)
+
+
+def _parser(card: EngineCard, variant: Variant) -> Parser:
     parser = Parser(
         prog="splatsmith",
         description="Turns a prompt or a picture into 3D Gaussian splats, a mesh and points.",
@@ -64,8 +72,8 @@ def _parser(card: EngineCard) -> Parser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
-    _add_generate(commands, card)
-    _add_batch(commands, card)
+    _add_generate(commands, card, variant)
+    _add_batch(commands, card, variant)
     _add_extract(commands)
     _add_engines(commands)
     add_weights(commands)
@@ -99,7 +107,9 @@ def _add_serve(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_common(command)
 
 
-def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard) -> None:
+def _add_generate(
+    commands: argparse._SubParsersAction[Parser], card: EngineCard, variant: Variant
+) -> None:
     command = commands.add_parser("generate", help="make one asset")
     command.set_defaults(run=run_generate, log_level=logging.WARNING)
     command.add_argument("--prompt", default="", metavar="TEXT")
@@ -115,10 +125,12 @@ def _add_generate(commands: argparse._SubParsersAction[Parser], card: EngineCard
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for its files (default: its name)"
     )
-    _add_generation_options(command, card)
+    _add_generation_options(command, card, variant)
 
 
-def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -> None:
+def _add_batch(
+    commands: argparse._SubParsersAction[Parser], card: EngineCard, variant: Variant
+) -> None:
     command = commands.add_parser("batch", help="make many assets, one folder each")
     command.set_defaults(run=run_batch, log_level=logging.WARNING)
     command.add_argument(
@@ -134,7 +146,7 @@ def _add_batch(commands: argparse._SubParsersAction[Parser], card: EngineCard) -
         metavar="DIR",
         help="folder for the assets' folders (default: out)",
     )
-    _add_generation_options(command, card)
+    _add_generation_options(command, card, variant)
 
 
 def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -162,7 +174,7 @@ def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
 
 
-def _add_generation_options(command: Parser, card: EngineCard) -> None:
+def _add_generation_options(command: Parser, card: EngineCard, variant: Variant) -> None:
     """Options of the commands that generate."""
     command.add_argument("--engine", default=DEFAULT_ENGINE, help="see `splatsmith engines`")
     command.add_argument("--variant", default="", help="default: the engine's first")
@@ -177,8 +189,8 @@ def _add_generation_options(command: Parser, card: EngineCard) -> None:
     )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_common(command)
-    group = command.add_argument_group(f"parameters of {card.title}")
-    for spec in card.parameters:
+    group = command.add_argument_group(f"parameters of {card.title} ({variant.title})")
+    for spec in variant.parameters:
         group.add_argument(
             f"--{spec.name.replace('_', '-')}",
             dest=PARAMETER + spec.name,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from ..contract.cards import EngineCard
 from ..contract.jsonable import to_json
+from ..contract.parameters import ParameterSpec
 from ..engines import registry
 from .console import ConsoleOutput
 
@@ -19,12 +21,13 @@ def run_engines(options: argparse.Namespace, console: ConsoleOutput) -> int:
         return 0
     for card in registry.cards():
         console.print_result(f"{card.id}: {card.title} ({card.quality})\n{card.description}\n")
-        console.print_result(_variants(card))
-        console.print_result(_parameters(card))
+        console.print_result(_variant_table(card))
+        for parameters, variants in _variants_by_parameters(card).items():
+            console.print_result(_parameter_table(parameters, variants))
     return 0
 
 
-def _variants(card: EngineCard) -> Table:
+def _variant_table(card: EngineCard) -> Table:
     table = Table("variant", "title", "takes", "weights", "memory", box=None)
     for variant in card.variants:
         size = sum(checkpoint.size_bytes for checkpoint in variant.checkpoints)
@@ -36,9 +39,17 @@ def _variants(card: EngineCard) -> Table:
     return table
 
 
-def _parameters(card: EngineCard) -> Table:
-    table = Table("parameter", "default", "range", "what it does", box=None)
-    for spec in card.parameters:
+def _variants_by_parameters(card: EngineCard) -> dict[tuple[ParameterSpec, ...], list[str]]:
+    found: dict[tuple[ParameterSpec, ...], list[str]] = {}
+    for variant in card.variants:
+        found.setdefault(variant.parameters, []).append(variant.id)
+    return found
+
+
+def _parameter_table(parameters: Sequence[ParameterSpec], variants: Sequence[str]) -> Table:
+    title = f"parameter of {', '.join(variants)}"
+    table = Table(title, "default", "range", "what it does", box=None)
+    for spec in parameters:
         limits = "" if spec.minimum is None else f"{spec.minimum:g} to {spec.maximum:g}"
         table.add_row(
             spec.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
-from ..contract.cards import Checkpoint, ConditionKind, Variant
+from ..contract.cards import Checkpoint, ConditionKind, EngineCard, Variant
 from ..contract.checkpoints import CheckpointState
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound, SplatsmithError
@@ -160,16 +160,15 @@ def _checkpoints_named(name: str, given: Iterable[ConditionKind] | None) -> list
         )
     card = cards[engine]
     variants = [card.variant(variant)] if variant else card.variants
-    parameters = card.check_parameters({})
-    return [c for v in variants for c in _required(v, given, parameters)]
+    return [c for v in variants for c in _required(card, v, given)]
 
 
 def _required(
-    variant: Variant, given: Iterable[ConditionKind] | None, parameters: dict
+    card: EngineCard, variant: Variant, given: Iterable[ConditionKind] | None
 ) -> tuple[Checkpoint, ...]:
     if given is None:
         return variant.checkpoints
-    return variant.required_checkpoints(frozenset(given), parameters)
+    return variant.required_checkpoints(frozenset(given), card.check_parameters(variant, {}))
 
 
 def _all_recorded() -> list[Checkpoint]:

@@ -119,6 +119,7 @@ class Variant:
     mutually_exclusive: tuple[ConditionKind, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
+    parameters: tuple[ParameterSpec, ...] = ()
 
     def required_checkpoints(
         self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
@@ -146,7 +147,6 @@ class EngineCard:
     title: str
     description: str
     variants: tuple[Variant, ...]
-    parameters: tuple[ParameterSpec, ...] = ()
     quality: str = ""
     map_camera: MapCamera | None = None
 
@@ -158,12 +158,18 @@ class EngineCard:
         known = ", ".join(v.id for v in self.variants)
         raise NotFound(f"{self.title} has no variant {name!r}.", f"It has: {known}.")
 
-    def check_parameters(self, given: Mapping[str, object]) -> dict[str, ParameterValue]:
-        """All parameters of the engine: those `given`, checked, and the others' defaults."""
-        specs = {spec.name: spec for spec in self.parameters}
+    def check_parameters(
+        self, variant: Variant, given: Mapping[str, object]
+    ) -> dict[str, ParameterValue]:
+        """All parameters of the variant: those `given`, checked, and the others' defaults.
+
+        Raises:
+            InvalidRequest: one is unknown, of the wrong type or out of range.
+        """
+        specs = {spec.name: spec for spec in variant.parameters}
         if unknown := sorted(set(given) - set(specs)):
             raise InvalidRequest(
-                f"{self.title} has no parameter {unknown[0]!r}.",
+                f"{self.title} ({variant.title}) has no parameter {unknown[0]!r}.",
                 f"It knows: {', '.join(specs)}.",
             )
         return {name: spec.check(given.get(name, spec.default)) for name, spec in specs.items()}

@@ -75,6 +75,9 @@ class ParameterSpec:
         return value
 
 
+# Parameters that several engines have. Each variant sets its own defaults and ranges with
+# `dataclasses.replace`, and says what is particular about it in the description.
+
 SEED = ParameterSpec(
     "seed",
     ParameterType.INT,
@@ -83,4 +86,60 @@ SEED = ParameterSpec(
     "Seed",
     minimum=0,
     maximum=2**31 - 1,
+)
+STEPS = ParameterSpec(
+    "steps",
+    ParameterType.INT,
+    30,
+    "Sampling steps.",
+    "Steps",
+    minimum=1,
+    maximum=1000,
+)
+GUIDANCE = ParameterSpec(
+    "guidance",
+    ParameterType.FLOAT,
+    5.0,
+    "How strictly the condition is followed.",
+    "Guidance",
+    minimum=1.0,
+    maximum=30.0,
+)
+NEGATIVE_PROMPT = ParameterSpec(
+    "negative_prompt", ParameterType.TEXT, "", "What is not wanted.", "Negative Prompt"
+)
+ELEVATION = ParameterSpec(
+    "elevation",
+    ParameterType.FLOAT,
+    10.0,
+    "How far above the object's middle the picture was taken from.",
+    "Elevation",
+    minimum=-90.0,
+    maximum=90.0,
+    unit="degrees",
+)
+OPACITY_THRESHOLD = ParameterSpec(
+    "opacity_threshold",
+    ParameterType.FLOAT,
+    0.0,
+    "Gaussians of this opacity or less are left out.",
+    "Opacity Threshold",
+    minimum=0.0,
+    maximum=1.0,
+)
+PRECISION = ParameterSpec(
+    "precision",
+    ParameterType.CHOICE,
+    "auto",
+    "Of the networks' arithmetic: auto takes bfloat16 on a GPU that has it.",
+    "Precision",
+    choices=("auto", "float32", "float16", "bfloat16"),  # see nn.precision
+)
+MEMORY = ParameterSpec(
+    "memory",
+    ParameterType.CHOICE,
+    "auto",
+    "Fast keeps all networks on the GPU; small only the one at work.",
+    "Memory",
+    choices=("auto", "fast", "small"),  # see nn.offload
 )

@@ -149,7 +149,7 @@ class GenerateRequest:
         return replace(
             self,
             variant=variant.id,
-            parameters=dict(card.check_parameters(self.parameters)),
+            parameters=dict(card.check_parameters(variant, self.parameters)),
         )
 
 

@@ -131,11 +131,12 @@ def _prepare(
     if ConditionKind.IMAGE in images:
         images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
     progress.step(1, 1)
+    card = registry.card(request.engine)
     return EngineInputs(
         prompt=request.prompt.strip(),
         variant=request.variant,
         pictures=images,
-        parameters=registry.card(request.engine).check_parameters(request.parameters),
+        parameters=card.check_parameters(card.variant(request.variant), request.parameters),
     )
 
 

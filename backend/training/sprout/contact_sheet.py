@@ -49,7 +49,8 @@ def render_cells(sprout: Sprout, argument: str) -> list[PreviewImage]:
 def _turntable(
     sprout: Sprout, prompt: str, pictures: dict[ConditionKind, NDArray[np.uint8]]
 ) -> Iterator[PreviewImage]:
-    inputs = EngineInputs(prompt, "base", pictures, CARD.check_parameters({"seed": 0}))
+    parameters = CARD.check_parameters(CARD.variant("base"), {"seed": 0})
+    inputs = EngineInputs(prompt, "base", pictures, parameters)
     generation = sprout.generate(inputs, silent())
     scene = PreviewScene(generation.cloud, generation.camera, "cpu")
     return render_turntable(scene, TurntableSpec(TURNTABLE_VIEWS, CELL_SIZE))

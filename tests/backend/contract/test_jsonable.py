@@ -42,8 +42,14 @@ CARD = EngineCard(
     "e",
     "E",
     "An engine.",
-    (Variant("v", "V", (ConditionKind.TEXT,)),),
-    (ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0),),
+    (
+        Variant(
+            "v",
+            "V",
+            (ConditionKind.TEXT,),
+            parameters=(ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0),),
+        ),
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -11,23 +12,34 @@ from splatsmith.contract.parameters import ParameterSpec, ParameterType
 from splatsmith.contract.problems import InvalidRequest, NotFound
 from splatsmith.contract.protocol import GenerateRequest, JobState
 
+SEED = ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0, maximum=2**32 - 1)
+PLAIN_PARAMETERS = (
+    SEED,
+    ParameterSpec(
+        "elevation", ParameterType.FLOAT, 15.0, "Height.", minimum=-90, maximum=90, unit="deg"
+    ),
+    ParameterSpec("solver", ParameterType.CHOICE, "ddim", "How.", choices=("ddim", "euler")),
+    ParameterSpec("sharp", ParameterType.BOOL, False, "Keep edges."),
+)
+EDGED_PARAMETERS = (replace(SEED, default=5, maximum=9),)
 CARD = EngineCard(
     id="anvil",
     title="Anvil",
     description="Shapes things.",
     variants=(
-        Variant("plain", "Plain", (ConditionKind.TEXT, ConditionKind.IMAGE)),
         Variant(
-            "edged", "Edged", (ConditionKind.TEXT, ConditionKind.CANNY), (ConditionKind.CANNY,)
+            "plain",
+            "Plain",
+            (ConditionKind.TEXT, ConditionKind.IMAGE),
+            parameters=PLAIN_PARAMETERS,
         ),
-    ),
-    parameters=(
-        ParameterSpec("seed", ParameterType.INT, 0, "Which one.", minimum=0, maximum=2**32 - 1),
-        ParameterSpec(
-            "elevation", ParameterType.FLOAT, 15.0, "Height.", minimum=-90, maximum=90, unit="deg"
+        Variant(
+            "edged",
+            "Edged",
+            (ConditionKind.TEXT, ConditionKind.CANNY),
+            (ConditionKind.CANNY,),
+            parameters=EDGED_PARAMETERS,
         ),
-        ParameterSpec("solver", ParameterType.CHOICE, "ddim", "How.", choices=("ddim", "euler")),
-        ParameterSpec("sharp", ParameterType.BOOL, False, "Keep edges."),
     ),
 )
 
@@ -36,6 +48,15 @@ def test_defaults_are_filled_in() -> None:
     request = GenerateRequest(prompt="a chair", parameters={"seed": 3}).completed(CARD)
     assert request.variant == "plain"
     assert request.parameters == {"seed": 3, "elevation": 15.0, "solver": "ddim", "sharp": False}
+
+
+def test_each_variant_has_parameters_defaults_and_ranges_of_its_own() -> None:
+    edged = GenerateRequest(pictures={ConditionKind.CANNY: "i"}, variant="edged")
+    assert edged.completed(CARD).parameters == {"seed": 5}
+    with pytest.raises(InvalidRequest, match="seed is 10. It must lie between 0 and 9"):
+        replace(edged, parameters={"seed": 10}).completed(CARD)
+    with pytest.raises(InvalidRequest, match=r"Anvil \(Edged\) has no parameter 'sharp'"):
+        replace(edged, parameters={"sharp": True}).completed(CARD)
 
 
 def test_a_completed_request_stays_as_it_is() -> None:

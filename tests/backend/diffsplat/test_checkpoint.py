@@ -36,7 +36,9 @@ def copies(repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def generate(variant: str) -> None:
-    inputs = EngineInputs("a box", variant, {}, CARD.check_parameters({"steps": 1}))
+    inputs = EngineInputs(
+        "a box", variant, {}, CARD.check_parameters(CARD.variant(variant), {"steps": 1})
+    )
     load(variant, "cpu").generate(inputs, silent())
 
 

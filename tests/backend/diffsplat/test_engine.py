@@ -43,7 +43,7 @@ def make(
     pictures: Mapping[ConditionKind, Picture] | None = None,
     **parameters: object,
 ) -> Generation:
-    complete = CARD.check_parameters({"steps": 2, **parameters})
+    complete = CARD.check_parameters(CARD.variant(""), {"steps": 2, **parameters})
     inputs = EngineInputs(prompt, "", pictures or {}, complete)
     return engine.generate(inputs, progress or silent())
 
@@ -187,7 +187,7 @@ def test_a_scheduler_of_another_variant_is_refused(engines: Engines) -> None:
 
 def test_an_elevation_beyond_the_zenith_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="95 degrees"):
-        CARD.check_parameters({"elevation": 95})
+        CARD.check_parameters(CARD.variant("sd15"), {"elevation": 95})
 
 
 def test_a_picture_without_an_object_is_refused(engines: Engines) -> None:

@@ -44,7 +44,7 @@ def make(
     pictures: Mapping[ConditionKind, NDArray[np.uint8]] = (
         {} if cutout is None else {ConditionKind.IMAGE: cutout}
     )
-    complete = CARD.check_parameters({"steps": 2, **parameters})
+    complete = CARD.check_parameters(CARD.variant("base"), {"steps": 2, **parameters})
     return sprout.generate(EngineInputs(prompt, "base", pictures, complete), progress or silent())
 
 

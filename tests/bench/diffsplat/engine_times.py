@@ -53,7 +53,7 @@ def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
     base_model = BASE_MODELS[variant]
     write_base_model(repositories, base_model, sizes)
     write_elevest(repositories, sizes.elevest)
-    parameters = CARD.check_parameters({"estimate_elevation": True})
+    parameters = CARD.check_parameters(CARD.variant(variant), {"estimate_elevation": True})
     needed: set[Checkpoint] = set()
     for kind in (ConditionKind.TEXT, ConditionKind.IMAGE, *base_model.control_nets):
         given = frozenset({ConditionKind.TEXT, kind})
@@ -137,7 +137,7 @@ def _run(
 ) -> float:
     """Seconds of one job, to the cloud in the host's memory."""
     given = {"seed": number, "precision": dtype, "memory": "fast", **parameters}
-    complete = CARD.check_parameters(given)
+    complete = CARD.check_parameters(CARD.variant(""), given)
     inputs = EngineInputs(
         f"chair number {number}", "", parameters=complete, pictures=pictures or {}
     )

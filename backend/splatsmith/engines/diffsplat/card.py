@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from ...contract.cards import ConditionKind, EngineCard, MapCamera, Variant
-from ...contract.parameters import SEED, ParameterSpec, ParameterType
+from ...contract.parameters import (
+    MEMORY,
+    NEGATIVE_PROMPT,
+    OPACITY_THRESHOLD,
+    PRECISION,
+    SEED,
+    ParameterSpec,
+    ParameterType,
+)
 from .base_models import DIFFUSION_SOLVERS, FLOW_SOLVERS
 from .published_checkpoints import (
     ELEVATION_PARAMETER,
@@ -22,8 +30,6 @@ FOV = math.degrees(2 * math.atan(0.5 / FOCAL))
 
 OWN = "default"  # the variant's own choice
 SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")  # see nn.precision
-MEMORY_MODES = ("auto", "fast", "small")  # see nn.offload
 PREPARATIONS = ("fine", "published")
 
 TEXT_AND_IMAGE = (ConditionKind.TEXT, ConditionKind.IMAGE)
@@ -31,9 +37,7 @@ MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 
 SAMPLING = (
     SEED,
-    ParameterSpec(
-        "negative_prompt", ParameterType.TEXT, "", "What is not wanted.", "Negative Prompt"
-    ),
+    NEGATIVE_PROMPT,
     ParameterSpec(
         "steps",
         ParameterType.INT,
@@ -131,15 +135,7 @@ VIEWING = (
         "With a map: let the network guess what the map shows, with a short or no prompt.",
         "Guess from Map",
     ),
-    ParameterSpec(
-        "opacity_threshold",
-        ParameterType.FLOAT,
-        0.0,
-        "Gaussians of this opacity or less are left out.",
-        "Opacity Threshold",
-        minimum=0.0,
-        maximum=1.0,
-    ),
+    OPACITY_THRESHOLD,
 )
 COMPUTING = (
     ParameterSpec(
@@ -149,23 +145,10 @@ COMPUTING = (
         "SD3.5: read the prompt with T5 as well. Long prompts are understood better; 9.5 GB more.",
         "Use T5",
     ),
-    ParameterSpec(
-        "precision",
-        ParameterType.CHOICE,
-        PRECISIONS[0],
-        "Of the networks' arithmetic: auto takes bfloat16 on a GPU that has it.",
-        "Precision",
-        choices=PRECISIONS,
-    ),
-    ParameterSpec(
-        "memory",
-        ParameterType.CHOICE,
-        MEMORY_MODES[0],
-        "Fast keeps all networks on the GPU; small only the one at work.",
-        "Memory",
-        choices=MEMORY_MODES,
-    ),
+    PRECISION,
+    MEMORY,
 )
+PARAMETERS = (*SAMPLING, *VIEWING, *COMPUTING)
 
 CARD = EngineCard(
     id="diffsplat",
@@ -184,6 +167,7 @@ CARD = EngineCard(
                 "float16": 2_000_000_000,
                 "float32": 3_900_000_000,
             },
+            parameters=PARAMETERS,
         ),
         Variant(
             "pixart-sigma",
@@ -191,6 +175,7 @@ CARD = EngineCard(
             TEXT_AND_IMAGE,
             checkpoints=PIXART_CHECKPOINTS,
             memory_bytes={"bfloat16": 9_700_000_000},
+            parameters=PARAMETERS,
         ),
         Variant(
             "sd35-medium",
@@ -198,8 +183,8 @@ CARD = EngineCard(
             TEXT_AND_IMAGE,
             checkpoints=SD35_CHECKPOINTS,
             memory_bytes={"bfloat16": 4_700_000_000},
+            parameters=PARAMETERS,
         ),
     ),
-    parameters=(*SAMPLING, *VIEWING, *COMPUTING),
     map_camera=MapCamera(DISTANCE, FOV),
 )

@@ -8,24 +8,37 @@ from splatsmith.contract.parameters import ParameterSpec, ParameterType
 MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")
 
+PARAMETERS = (
+    ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),
+    ParameterSpec("steps", ParameterType.INT, 3, "How many.", minimum=1, maximum=10_000),
+    ParameterSpec(
+        "pause", ParameterType.FLOAT, 0.0, "A step's time.", minimum=0, maximum=60, unit="s"
+    ),
+    ParameterSpec("hollow", ParameterType.BOOL, False, "Leave the inside out."),
+    ParameterSpec("previews", ParameterType.BOOL, False, "Show what there is so far."),
+    ParameterSpec("fault", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAULTS),
+)
+
 CARD = EngineCard(
     id="lattice",
     title="Lattice",
     description="A cube of coloured Gaussians.",
     quality="test",
     variants=(
-        Variant("cube", "Cube", (ConditionKind.TEXT, ConditionKind.IMAGE)),
-        Variant("picture", "Picture", (ConditionKind.IMAGE,), (ConditionKind.IMAGE,)),
-        Variant("led", "Led", (ConditionKind.TEXT, *MAPS), (ConditionKind.TEXT,)),
-    ),
-    parameters=(
-        ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),
-        ParameterSpec("steps", ParameterType.INT, 3, "How many.", minimum=1, maximum=10_000),
-        ParameterSpec(
-            "pause", ParameterType.FLOAT, 0.0, "A step's time.", minimum=0, maximum=60, unit="s"
+        Variant("cube", "Cube", (ConditionKind.TEXT, ConditionKind.IMAGE), parameters=PARAMETERS),
+        Variant(
+            "picture",
+            "Picture",
+            (ConditionKind.IMAGE,),
+            (ConditionKind.IMAGE,),
+            parameters=PARAMETERS,
         ),
-        ParameterSpec("hollow", ParameterType.BOOL, False, "Leave the inside out."),
-        ParameterSpec("previews", ParameterType.BOOL, False, "Show what there is so far."),
-        ParameterSpec("fault", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAULTS),
+        Variant(
+            "led",
+            "Led",
+            (ConditionKind.TEXT, *MAPS),
+            (ConditionKind.TEXT,),
+            parameters=PARAMETERS,
+        ),
     ),
 )

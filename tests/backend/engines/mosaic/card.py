@@ -66,15 +66,16 @@ LOCKED = Checkpoint(
 )
 BOTH = (ConditionKind.TEXT, ConditionKind.IMAGE)
 
+PARAMETERS = (
+    ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=9),
+)
+
 CARD = EngineCard(
     id="mosaic",
     title="Mosaic",
     description="Lays tiles.",
     variants=(
-        Variant("small", "Small", BOTH, checkpoints=(WORDS, SMALL, LOCKED)),
-        Variant("large", "Large", BOTH, checkpoints=(WORDS, LARGE, LOCKED)),
-    ),
-    parameters=(
-        ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=9),
+        Variant("small", "Small", BOTH, checkpoints=(WORDS, SMALL, LOCKED), parameters=PARAMETERS),
+        Variant("large", "Large", BOTH, checkpoints=(WORDS, LARGE, LOCKED), parameters=PARAMETERS),
     ),
 )
