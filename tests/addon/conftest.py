@@ -17,7 +17,7 @@ from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.link.snapshot import LinkSettings
 
 PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
-ENGINES = "tests.backend.engines.lattice,tests.backend.engines.mosaic"
+ENGINES = ",".join(f"tests.backend.engines.{name}" for name in ("lattice", "mosaic", "menagerie"))
 
 
 @pytest.fixture(scope="session")

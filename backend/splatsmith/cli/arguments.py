@@ -121,6 +121,13 @@ def _add_generate(
         command.add_argument(
             f"--{role}", type=Path, metavar="FILE", help=f"{meaning} the engine, if it takes one"
         )
+    command.add_argument(
+        "--class",
+        dest="class_label",
+        default="",
+        metavar="NAME",
+        help="a class by its name or number, if the engine takes one",
+    )
     command.add_argument("--name", default="", help="what to call the asset")
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for its files (default: its name)"

@@ -20,6 +20,4 @@ def run_batch(options: argparse.Namespace, console: ConsoleOutput) -> int:
 
 
 def _prepare(item: BatchItem, options: argparse.Namespace) -> GenerationJob:
-    request = request_of(options, item.prompt, item.name)
-    request.parameters.update(item.parameters)
-    return prepare_generation(request, item.pictures)
+    return prepare_generation(request_of(options, item), item.pictures)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..contract.artifacts import JOB_RECORD
 from ..contract.batches import file_name
-from ..contract.jsonable import to_json
-from ..contract.problems import Problem, SplatsmithError
+from ..contract.jsonable import from_json, to_json
+from ..contract.problems import InvalidRequest, Problem, SplatsmithError
 from ..errors import to_user_error
 from ..files import write_json
 from ..worker.artifacts import read_notes
@@ -86,9 +86,10 @@ def _is_complete(folder: Path, job: LocalJob) -> bool:
     """Whether the folder holds the results of this very request."""
     try:
         record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        # Decoded, because an older record lacks members that the request has by default.
+        return from_json(type(job.request), record["request"]) == job.request
+    except (FileNotFoundError, ValueError, KeyError, InvalidRequest):
         return False
-    return record.get("request") == to_json(job.request)
 
 
 def _status_line(title: str, result: BatchResult) -> str:

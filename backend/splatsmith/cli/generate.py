@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..contract.batches import file_name
+from ..contract.batches import BatchItem, file_name
 from ..contract.cards import PICTURE_CONDITIONS, ConditionKind
 from ..contract.jsonable import to_json
 from ..contract.protocol import Artifact, GenerateRequest
@@ -17,10 +17,10 @@ from .product_options import extraction_options
 
 def run_generate(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Make the asset and list its files."""
-    request = request_of(options, options.prompt, options.name or _stem(options.image))
-    job = prepare_generation(request, given_pictures(options))
-    folder: Path = options.out or Path(file_name(request.title))
-    with console.progress(request.title) as report:
+    job = prepare_generation(request_of(options, _item_of(options)), _given_pictures(options))
+    title = job.request.title
+    folder: Path = options.out or Path(file_name(title))
+    with console.progress(title) as report:
         artifacts = LocalRunner(options.device).run(job, folder, report)
     if options.json:
         console.print_json({"folder": str(folder), "artifacts": to_json(artifacts)})
@@ -29,21 +29,30 @@ def run_generate(options: argparse.Namespace, console: ConsoleOutput) -> int:
     return 0
 
 
-def request_of(options: argparse.Namespace, prompt: str, name: str) -> GenerateRequest:
-    """The request of these options; its parameters are not checked yet."""
+def request_of(options: argparse.Namespace, item: BatchItem) -> GenerateRequest:
+    """The request for one item, still without its pictures and unchecked.
+
+    The item's own parameters come before those of the options.
+    """
     return GenerateRequest(
-        prompt=prompt,
+        prompt=item.prompt,
         engine=options.engine,
         variant=options.variant,
-        parameters=dict(options.parameters),
+        parameters={**options.parameters, **item.parameters},
         products=tuple(options.products),
         extraction=extraction_options(options),
-        name=name,
+        name=item.name,
         turntables=tuple(options.turntables),
+        class_label=item.class_label,
     )
 
 
-def given_pictures(options: argparse.Namespace) -> dict[ConditionKind, Path]:
+def _item_of(options: argparse.Namespace) -> BatchItem:
+    name = options.name or (options.image.stem if options.image else "")
+    return BatchItem(name, options.prompt, class_label=options.class_label)
+
+
+def _given_pictures(options: argparse.Namespace) -> dict[ConditionKind, Path]:
     """The pictures and maps that were given, by their roles."""
     given = {role: getattr(options, role) for role in sorted(PICTURE_CONDITIONS)}
     return {role: path for role, path in given.items() if path}
@@ -53,7 +62,3 @@ def artifact_lines(folder: Path, artifacts: tuple[Artifact, ...]) -> str:
     """The artifacts with their sizes, a line each."""
     lines = (f"{folder / a.name}  {a.size_bytes / 1e6:.2f} MB" for a in artifacts)
     return "\n".join(lines)
-
-
-def _stem(image: Path | None) -> str:
-    return image.stem if image else ""

@@ -1,8 +1,8 @@
-"""What a batch is made of: a file of prompts, a table, or a folder of pictures.
+"""Sources of a batch: a file of prompts, a table, or a folder of pictures.
 
 prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
-table.csv     a header of: prompt, image, depth, normal, canny, name, and any of the engine's
-              parameters; pictures by their paths, from the table's folder on
+table.csv     a header of: prompt, class, image, depth, normal, canny, name, and any of the
+              engine's parameters; pictures by their paths, relative to the table's folder
 pictures/     every picture in the folder, in the order of their names
 """
 
@@ -20,21 +20,23 @@ from .problems import InvalidRequest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MAX_FILE_NAME = 60
-MAX_CALLED = 120  # characters of a prompt that name its asset; the prompt itself may be longer
+MAX_PROMPT_IN_NAME = 120  # characters of a prompt that become the asset's name
 PICTURE_COLUMNS = tuple(role for role in ConditionKind if role in PICTURE_CONDITIONS)
 
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One asset to make. `name` is never empty and differs from all others of its batch.
+    """One asset to make. In a batch, `name` is never empty and differs from all others.
 
     pictures: the files of the picture and of the maps, by role.
+    class_label: a class's name or number.
     """
 
     name: str
     prompt: str = ""
     pictures: dict[ConditionKind, Path] = field(default_factory=dict[ConditionKind, Path])
     parameters: dict[str, object] = field(default_factory=dict[str, object])
+    class_label: str = ""
 
 
 def read_batch(source: Path) -> list[BatchItem]:
@@ -44,11 +46,11 @@ def read_batch(source: Path) -> list[BatchItem]:
         InvalidRequest: there is no such file, it is no text, or it holds nothing to make.
     """
     if source.is_dir():
-        items = _pictures(source)
+        items = _read_folder(source)
     elif source.suffix.lower() == ".csv":
-        items = _table(source)
+        items = _read_table(source)
     else:
-        items = _prompts(source)
+        items = _read_prompts(source)
     if not items:
         raise InvalidRequest(
             f"{source} holds nothing to make.",
@@ -77,27 +79,27 @@ def distinct_names(names: Iterable[str]) -> list[str]:
     return distinct
 
 
-def _pictures(folder: Path) -> list[BatchItem]:
+def _read_folder(folder: Path) -> list[BatchItem]:
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     return [BatchItem(name=path.stem, pictures={ConditionKind.IMAGE: path}) for path in paths]
 
 
-def _prompts(source: Path) -> list[BatchItem]:
-    lines = [line.strip() for line in _text(source).splitlines()]
-    return [BatchItem(_called(line), line) for line in lines if line and line[0] != "#"]
+def _read_prompts(source: Path) -> list[BatchItem]:
+    lines = [line.strip() for line in _read_text(source).splitlines()]
+    return [BatchItem(_name_from(line), line) for line in lines if line and line[0] != "#"]
 
 
-def _table(source: Path) -> list[BatchItem]:
-    rows = csv.DictReader(_text(source).splitlines())
-    if not {"prompt", *PICTURE_COLUMNS} & set(rows.fieldnames or ()):
+def _read_table(source: Path) -> list[BatchItem]:
+    rows = csv.DictReader(_read_text(source).splitlines())
+    if not {"prompt", "class", *PICTURE_COLUMNS} & set(rows.fieldnames or ()):
         raise InvalidRequest(
             f"{source} has neither a column 'prompt' nor a column 'image'.",
             "Begin it with a header line, such as: prompt,image,name,seed",
         )
-    return [_row(source, number, {**row}) for number, row in enumerate(rows, start=2)]
+    return [_read_row(source, number, {**row}) for number, row in enumerate(rows, start=2)]
 
 
-def _row(source: Path, number: int, row: Mapping[str | None, str | None]) -> BatchItem:
+def _read_row(source: Path, number: int, row: Mapping[str | None, str | None]) -> BatchItem:
     # csv keeps surplus cells under the key None, and None where cells are missing.
     if None in row or None in row.values():
         raise InvalidRequest(
@@ -105,23 +107,24 @@ def _row(source: Path, number: int, row: Mapping[str | None, str | None]) -> Bat
             'Put text with a comma in it between "quotes".',
         )
     cells = {(key or "").strip(): (value or "").strip() for key, value in row.items()}
-    prompt, name = cells.pop("prompt", ""), cells.pop("name", "")
+    prompt, name, label = (cells.pop(column, "") for column in ("prompt", "name", "class"))
     given = {role: cells.pop(role, "") for role in PICTURE_COLUMNS}
     pictures = {role: source.parent / path for role, path in given.items() if path}
     stems = [path.stem for path in pictures.values()]
     return BatchItem(
-        name=name or _called(prompt) or next(iter(stems), f"line {number}"),
+        name=name or _name_from(prompt) or label or next(iter(stems), f"line {number}"),
         prompt=prompt,
         pictures=pictures,
-        parameters={key: _value(cell) for key, cell in cells.items() if cell},
+        parameters={key: _parse_cell(cell) for key, cell in cells.items() if cell},
+        class_label=label,
     )
 
 
-def _called(prompt: str) -> str:
-    return prompt[:MAX_CALLED].rstrip()
+def _name_from(prompt: str) -> str:
+    return prompt[:MAX_PROMPT_IN_NAME].rstrip()
 
 
-def _value(cell: str) -> object:
+def _parse_cell(cell: str) -> object:
     """A number or truth value where the cell is one; the engine's card checks it later."""
     try:
         value = json.loads(cell.lower())
@@ -130,7 +133,7 @@ def _value(cell: str) -> object:
     return value if isinstance(value, (int, float)) else cell
 
 
-def _text(source: Path) -> str:
+def _read_text(source: Path) -> str:
     try:
         return source.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

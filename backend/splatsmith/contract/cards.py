@@ -12,7 +12,7 @@ from .problems import InvalidRequest, NotFound
 
 
 class ConditionKind(StrEnum):
-    """What an engine may be told. All but TEXT and CLASS are pictures."""
+    """What an asset is generated from. All but TEXT and CLASS are pictures."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -25,6 +25,16 @@ class ConditionKind(StrEnum):
 PICTURE_CONDITIONS = frozenset(
     {ConditionKind.IMAGE, ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY}
 )
+CONDITION_NAMES = {
+    ConditionKind.TEXT: "prompt",
+    ConditionKind.IMAGE: "picture",
+    ConditionKind.CLASS: "class",
+    ConditionKind.DEPTH: "depth map",
+    ConditionKind.NORMAL: "normal map",
+    ConditionKind.CANNY: "picture of edges (canny)",
+}
+# Any of these may be all that an asset is generated from.
+SUFFICIENT_CONDITIONS = (ConditionKind.TEXT, ConditionKind.CLASS, ConditionKind.IMAGE)
 
 
 @dataclass(frozen=True)
@@ -106,8 +116,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Variant:
-    """A form of an engine with weights of its own. `required` conditions must all be given.
+    """A form of an engine with weights and parameters of its own.
 
+    required: conditions that must all be given.
     mutually_exclusive: conditions of which one at most may be given.
     memory_bytes: by a dtype's name, the least of a device's memory that a job was seen to do with.
     """
@@ -125,7 +136,20 @@ class Variant:
         self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
     ) -> tuple[Checkpoint, ...]:
         """The checkpoints that a request with these conditions and parameters uses."""
-        return tuple(c for c in self.checkpoints if c.requirement.applies(given, parameters))
+        read = self.conditions_read(given)
+        return tuple(c for c in self.checkpoints if c.requirement.applies(read, parameters))
+
+    @property
+    def finds_class_by_prompt(self) -> bool:
+        """Whether a prompt stands for the class label that is nearest to it."""
+        takes = self.conditions
+        return ConditionKind.CLASS in takes and ConditionKind.TEXT not in takes
+
+    def conditions_read(self, given: frozenset[ConditionKind]) -> frozenset[ConditionKind]:
+        """What the engine reads of `given`: a prompt may stand for a class."""
+        if self.finds_class_by_prompt and ConditionKind.TEXT in given:
+            return given - {ConditionKind.TEXT} | {ConditionKind.CLASS}
+        return given
 
 
 @dataclass(frozen=True)
@@ -141,7 +165,11 @@ class MapCamera:
 
 @dataclass(frozen=True)
 class EngineCard:
-    """An engine's name and abilities."""
+    """An engine's name and abilities.
+
+    quality: a word for the user, such as "preview".
+    class_labels: the classes of variants that take one, all different, in the network's order.
+    """
 
     id: str
     title: str
@@ -149,6 +177,7 @@ class EngineCard:
     variants: tuple[Variant, ...]
     quality: str = ""
     map_camera: MapCamera | None = None
+    class_labels: tuple[str, ...] = ()
 
     def variant(self, name: str) -> Variant:
         """The variant called `name`; the first one if `name` is empty."""
@@ -175,22 +204,43 @@ class EngineCard:
         return {name: spec.check(given.get(name, spec.default)) for name, spec in specs.items()}
 
     def check_conditions(self, variant: Variant, given: frozenset[ConditionKind]) -> None:
-        """Refuse what the variant does not take, what does not go together, and no condition."""
-        if surplus := sorted(given - set(variant.conditions)):
+        """Refuse what the variant does not take, what does not go together, and what is missing.
+
+        Raises:
+            InvalidRequest: with what to give instead.
+        """
+        name = f"{self.title} ({variant.title})"
+        if variant.finds_class_by_prompt and {ConditionKind.TEXT, ConditionKind.CLASS} <= given:
             raise InvalidRequest(
-                f"{self.title} ({variant.title}) takes no {surplus[0]}.",
-                f"It takes: {', '.join(variant.conditions)}.",
+                f"{name} takes a class or a prompt that finds one, not both.", "Give one of them."
+            )
+        read = variant.conditions_read(given)
+        if surplus := sorted(read - set(variant.conditions)):
+            raise InvalidRequest(
+                f"{name} takes no {surplus[0]}.", f"It takes: {', '.join(variant.conditions)}."
             )
         if not given:
+            raise _nothing_given(variant)
+        if missing := [each for each in variant.required if each not in read]:
             raise InvalidRequest(
-                "There is neither a prompt nor a picture.", "Type a prompt or choose a picture."
+                f"{name} needs a {CONDITION_NAMES[missing[0]]}.", "Add it and try again."
             )
-        if missing := sorted(set(variant.required) - given):
+        if len(both := [each for each in variant.mutually_exclusive if each in read]) > 1:
             raise InvalidRequest(
-                f"{self.title} ({variant.title}) needs {missing[0]}.", "Add it and try again."
+                f"{name} takes {both[0]} or {both[1]}, not both.", "Give one of them."
             )
-        if len(both := [each for each in variant.mutually_exclusive if each in given]) > 1:
-            raise InvalidRequest(
-                f"{self.title} ({variant.title}) takes {both[0]} or {both[1]}, not both.",
-                "Give one of them.",
-            )
+
+
+def _nothing_given(variant: Variant) -> InvalidRequest:
+    """What to give where nothing is: what is required, or any that suffices."""
+    takes = set(variant.conditions)
+    if variant.finds_class_by_prompt:
+        takes.add(ConditionKind.TEXT)
+    wanted = variant.required or tuple(each for each in SUFFICIENT_CONDITIONS if each in takes)
+    names = [CONDITION_NAMES[each] for each in wanted]
+    first, *others = names
+    detail = f"neither a {first} nor a {' nor a '.join(others)}" if others else f"no {first}"
+    verbs = ["type" if each is ConditionKind.TEXT else "choose" for each in wanted]
+    steps = [f"{verb} a {name}" for verb, name in zip(verbs, names, strict=True)]
+    remedy = (" and " if variant.required else " or ").join(steps)
+    return InvalidRequest(f"There is {detail}.", f"{remedy[0].upper()}{remedy[1:]}.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
+from .class_labels import find_class_label
 from .problems import InvalidRequest, NotFound, Problem
 
 PROTOCOL_VERSION = 1
@@ -102,7 +103,10 @@ class ExtractionOptions:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """A prompt, pictures by role (ids from POST /v1/images), or both, for one engine."""
+    """A prompt, pictures by role (ids from POST /v1/images), a class, for one engine.
+
+    class_label: one of the engine's class labels, or its number.
+    """
 
     prompt: str = ""
     pictures: dict[ConditionKind, str] = field(default_factory=dict[ConditionKind, str])
@@ -113,16 +117,18 @@ class GenerateRequest:
     extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
     name: str = ""
     turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
+    class_label: str = ""
 
     @property
     def conditions(self) -> frozenset[ConditionKind]:
         text = {ConditionKind.TEXT} if self.prompt.strip() else set[ConditionKind]()
-        return frozenset(text | set(self.pictures))
+        label = {ConditionKind.CLASS} if self.class_label.strip() else set[ConditionKind]()
+        return frozenset(text | label | set(self.pictures))
 
     @property
     def title(self) -> str:
-        """What a person calls the asset: its name, else its prompt, else its engine's."""
-        return self.name.strip() or self.prompt.strip() or "Asset"
+        """What the asset is called: its name, else its prompt, else its class."""
+        return self.name.strip() or self.prompt.strip() or self.class_label.strip() or "Asset"
 
     def completed(self, card: EngineCard) -> GenerateRequest:
         """This request with every default filled in, checked against the engine's card.
@@ -135,11 +141,12 @@ class GenerateRequest:
                 f"The prompt has {len(self.prompt):,} characters.",
                 f"Shorten it to {MAX_PROMPT_CHARACTERS:,} at most.",
             )
-        if len(self.name) > MAX_NAME_CHARACTERS:
-            raise InvalidRequest(
-                f"The name has {len(self.name)} characters.",
-                f"Shorten it to {MAX_NAME_CHARACTERS} at most.",
-            )
+        for what, text in (("name", self.name), ("class", self.class_label)):
+            if len(text) > MAX_NAME_CHARACTERS:
+                raise InvalidRequest(
+                    f"The {what} has {len(text)} characters.",
+                    f"Shorten it to {MAX_NAME_CHARACTERS} at most.",
+                )
         if odd := sorted(set(self.pictures) - PICTURE_CONDITIONS):
             raise InvalidRequest(f"{odd[0]!r} is not a picture's role.", "Use 'image'.")
         if not self.products:
@@ -149,8 +156,13 @@ class GenerateRequest:
         return replace(
             self,
             variant=variant.id,
+            class_label=self._completed_label(card),
             parameters=dict(card.check_parameters(variant, self.parameters)),
         )
+
+    def _completed_label(self, card: EngineCard) -> str:
+        label = self.class_label.strip()
+        return find_class_label(card.class_labels, label) if label else ""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,14 @@ class EngineInputs:
     pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE arrives with its
         background removed (alpha 0) but neither centred nor resized: framing is the engine's.
     parameters: complete and checked against the engine's card; `seed` is always among them.
+    class_label: one of the card's, for variants that take a class.
     """
 
     prompt: str
     variant: str
     pictures: Mapping[ConditionKind, NDArray[np.uint8]] = field(default_factory=dict)
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    class_label: str = ""
 
 
 @dataclass(frozen=True)

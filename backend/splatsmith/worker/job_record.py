@@ -23,13 +23,15 @@ def describe_generation(
     card: EngineCard,
     generation: Generation,
     seconds: Mapping[str, float],
+    class_label: str,
 ) -> dict[str, object]:
-    """The record of a generated asset."""
+    """The record of a generated asset. `class_label`: the class that the engine was given."""
     variant = card.variant(request.variant)
     return {
         "request": to_json(request),
         "engine": card.id,
         "variant": variant.id,
+        **({"class_label": class_label} if class_label else {}),
         "checkpoints": _checkpoints(variant, request),
         "conditioning_camera": to_json(generation.camera),
         "gaussians": len(generation.cloud),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import trimesh
 
+from ..conditioning.class_labels import nearest_class_label
 from ..conditioning.matting import remove_background
 from ..contract import artifacts
-from ..contract.cards import ConditionKind
+from ..contract.cards import ConditionKind, EngineCard, Variant
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
 from ..contract.points import write_points
 from ..contract.protocol import (
@@ -72,6 +73,8 @@ def generate(
     with timings.measure("generate"):
         part = progress.part("Generating", PICTURE_SHARE, ENGINE_SHARE)
         generation = engine.generate(inputs, part)
+        notes = (*_class_notes(request, inputs), *generation.notes)
+        generation = replace(generation, notes=notes)
     _write_products(
         generation.cloud,
         generation.surface,
@@ -83,7 +86,10 @@ def generate(
         scene = PreviewScene(generation.cloud, generation.camera, engine_cache.device)
         write_previews(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
-    write_record(folder, describe_generation(request, card, generation, timings.seconds))
+    write_record(
+        folder,
+        describe_generation(request, card, generation, timings.seconds, inputs.class_label),
+    )
     return generation
 
 
@@ -132,12 +138,27 @@ def _prepare(
         images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
     progress.step(1, 1)
     card = registry.card(request.engine)
+    variant = card.variant(request.variant)
     return EngineInputs(
         prompt=request.prompt.strip(),
         variant=request.variant,
         pictures=images,
-        parameters=card.check_parameters(card.variant(request.variant), request.parameters),
+        parameters=card.check_parameters(variant, request.parameters),
+        class_label=_class_label(request, card, variant),
     )
+
+
+def _class_label(request: GenerateRequest, card: EngineCard, variant: Variant) -> str:
+    """The request's class, or the one nearest to its prompt."""
+    if request.class_label or not (variant.finds_class_by_prompt and request.prompt.strip()):
+        return request.class_label
+    return nearest_class_label(request.prompt.strip(), card.class_labels)
+
+
+def _class_notes(request: GenerateRequest, inputs: EngineInputs) -> list[str]:
+    if inputs.class_label == request.class_label:
+        return []
+    return [f"The prompt stands for the class {inputs.class_label!r}, the nearest one to it."]
 
 
 def _write_products(

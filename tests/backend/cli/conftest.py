@@ -11,7 +11,7 @@ import pytest
 
 from splatsmith.cli import main
 from splatsmith.engines import registry
-from tests.backend.service.service_process import LATTICE, MOSAIC
+from tests.backend.service.service_process import TEST_ENGINES
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(registry.ENGINES_VARIABLE, f"{LATTICE},{MOSAIC}")
+    monkeypatch.setenv(registry.ENGINES_VARIABLE, TEST_ENGINES)
     registry.clear_cache()
     yield CommandLine(capsys)
     registry.clear_cache()

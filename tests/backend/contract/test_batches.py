@@ -46,6 +46,15 @@ def test_a_table_has_maps(tmp_path: Path) -> None:
     assert (nameless.name, nameless.pictures) == ("n", maps)
 
 
+def test_a_table_has_classes(tmp_path: Path) -> None:
+    named, numbered = read_batch(
+        written(tmp_path, "t.csv", "class,name,seed\nred fox,Reynard,1\n7,,\n")
+    )
+
+    assert named == BatchItem("Reynard", parameters={"seed": 1}, class_label="red fox")
+    assert numbered == BatchItem("7", class_label="7")
+
+
 def test_a_long_prompt_gives_a_name_that_a_request_may_have(tmp_path: Path) -> None:
     words = "a wooden chair " * 100
     for name, text in (("p.txt", f"{words}\n{words}\n"), ("t.csv", f"prompt\n{words}\n")):

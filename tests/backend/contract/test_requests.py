@@ -92,7 +92,7 @@ def test_a_wrong_parameter_is_explained(parameters: dict[str, object], complaint
         (GenerateRequest(prompt="x" * 200_001), "200,001 characters"),
         (GenerateRequest(prompt="x", name="n" * 201), "name has 201 characters"),
         (GenerateRequest(prompt="x", pictures={ConditionKind.DEPTH: "i"}), "takes no depth"),
-        (GenerateRequest(prompt="x", variant="edged"), "needs canny"),
+        (GenerateRequest(prompt="x", variant="edged"), "needs a picture of edges"),
         (GenerateRequest(pictures={ConditionKind.TEXT: "i"}), "'text'.* not a picture's role"),
     ],
 )

@@ -28,6 +28,8 @@ BACKEND = Path(splatsmith.__file__).parents[1]
 ROOT = Path(__file__).parents[3]
 LATTICE = "tests.backend.engines.lattice"
 MOSAIC = "tests.backend.engines.mosaic"
+MENAGERIE = "tests.backend.engines.menagerie"
+TEST_ENGINES = ",".join((LATTICE, MOSAIC, MENAGERIE))
 WAIT_TIMEOUT = 240.0  # seconds: a first compilation of extraction takes two minutes
 POLL = 0.02
 
@@ -35,7 +37,7 @@ POLL = 0.02
 def environment() -> dict[str, str]:
     """The environment variables of a backend with the test engines."""
     path = os.pathsep.join(map(str, (BACKEND, ROOT)))
-    return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": f"{LATTICE},{MOSAIC}"}
+    return {**os.environ, "PYTHONPATH": path, "SPLATSMITH_ENGINES": TEST_ENGINES}
 
 
 @dataclass

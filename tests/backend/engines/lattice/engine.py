@@ -30,7 +30,7 @@ class Lattice:
             time.sleep(float(pause))
         words = len(inputs.prompt.split())
         notes = (f"The prompt was cut after word {MOST_WORDS}.",) if words > MOST_WORDS else ()
-        cube = _cube(int(seed), bool(hollow))
+        cube = make_cube(int(seed), bool(hollow))
         return Generation(cube, ConditioningCamera(15, 3, 40), notes=notes)
 
 
@@ -56,7 +56,7 @@ def _misbehave(fault: str) -> None:
             os.write(1, b"not a message\n")
 
 
-def _cube(seed: int, hollow: bool) -> GaussianCloud:
+def make_cube(seed: int, hollow: bool) -> GaussianCloud:
     line = np.linspace(-0.5, 0.5, SIDE, dtype=np.float32)
     means = np.stack(np.meshgrid(line, line, line), -1).reshape(-1, 3)
     if hollow:
