@@ -63,6 +63,7 @@ class SPLATSMITH_OT_download(Attempt, bpy.types.Operator):
         for each in wanted:
             column.label(text=f"{each.title}, {_size(each, now)}")
             column.label(text=f"{each.repository}, {each.licence.name}", icon="BLANK1")
+            column.label(text=each.licence.summary, icon="BLANK1")
         pending = open_licences(wanted, now)
         for licence in pending:
             self.layout.operator("wm.url_open", text=f"Read: {licence.name}").url = licence.url

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ..contract.cards import EngineCard
 from ..contract.jsonable import to_json
+from ..contract.licences import commercial_use_of
 from ..contract.parameters import ParameterSpec
 from ..engines import registry
 from .console import ConsoleOutput
@@ -22,21 +23,29 @@ def run_engines(options: argparse.Namespace, console: ConsoleOutput) -> int:
     for card in registry.cards():
         console.print_result(f"{card.id}: {card.title} ({card.quality})\n{card.description}\n")
         console.print_result(_variant_table(card))
+        console.print_result(_licence_lines(card))
         for parameters, variants in _variants_by_parameters(card).items():
             console.print_result(_parameter_table(parameters, variants))
     return 0
 
 
 def _variant_table(card: EngineCard) -> Table:
-    table = Table("variant", "title", "takes", "weights", "memory", box=None)
+    table = Table("variant", "title", "takes", "weights", "memory", "commercial use", box=None)
     for variant in card.variants:
         size = sum(checkpoint.size_bytes for checkpoint in variant.checkpoints)
-        licences = ", ".join(sorted({c.licence.name for c in variant.checkpoints}))
+        licences = ", ".join(sorted(each.name for each in variant.licences))
         weights = f"{size / 1e6:,.0f} MB {licences}" if size else "none"
         least = min(variant.memory_bytes.values(), default=0)
         memory = f"{least / 1e9:.1f} GB" if least else ""
-        table.add_row(variant.id, variant.title, ", ".join(variant.conditions), weights, memory)
+        takes, use = ", ".join(variant.conditions), commercial_use_of(variant.licences)
+        table.add_row(variant.id, variant.title, takes, weights, memory, use)
     return table
+
+
+def _licence_lines(card: EngineCard) -> str:
+    """Each licence of the engine's checkpoints, with what it says of commercial use."""
+    licences = dict.fromkeys(each for variant in card.variants for each in variant.licences)
+    return "".join(f"{each.name}: {each.summary} {each.url}".rstrip() + "\n" for each in licences)
 
 
 def _variants_by_parameters(card: EngineCard) -> dict[tuple[ParameterSpec, ...], list[str]]:

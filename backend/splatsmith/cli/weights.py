@@ -63,12 +63,13 @@ def run_list(options: argparse.Namespace, console: ConsoleOutput) -> int:
         console.print_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
         return DONE
     name = Column("checkpoint", no_wrap=True)  # never wrapped: users copy it
-    table = Table(name, "what it is", "GB", "state", "licence", box=None)
+    table = Table(name, "what it is", "GB", "state", "licence", "commercial use", box=None)
     for each in known:
         status = status_of(each)
         size = f"{status.size_bytes / GIGABYTE:.2f}"
         terms = f"{each.licence.name}{', gated' if each.gated else ''}"
-        table.add_row(each.id, each.title, size, _state(each), terms)
+        use = each.licence.commercial_use
+        table.add_row(each.id, each.title, size, _state(each), terms, use)
     console.print_result(table)
     return DONE
 

@@ -140,6 +140,11 @@ class Variant:
         return tuple(c for c in self.checkpoints if c.requirement.applies(read, parameters))
 
     @property
+    def licences(self) -> tuple[Licence, ...]:
+        """Those of all checkpoints, each once."""
+        return tuple(dict.fromkeys(checkpoint.licence for checkpoint in self.checkpoints))
+
+    @property
     def finds_class_by_prompt(self) -> bool:
         """Whether a prompt stands for the class label that is nearest to it."""
         takes = self.conditions

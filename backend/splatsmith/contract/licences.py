@@ -1,14 +1,52 @@
-"""Licences of checkpoints."""
+"""Licences of checkpoints, and whether they allow commercial use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CommercialUse(StrEnum):
+    """Of a checkpoint and of what is generated with it."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+    UNKNOWN = "unknown"  # no licence says so
 
 
 @dataclass(frozen=True)
 class Licence:
-    """The terms of a checkpoint; those with `must_accept` are agreed to once, before a download."""
+    """The terms of a checkpoint; those with `must_accept` are agreed to once, before a download.
+
+    commercial_terms: what commercial use is subject to, as a sentence, if anything.
+    """
 
     name: str
     url: str = ""
     must_accept: bool = False
+    commercial_use: CommercialUse = CommercialUse.UNKNOWN
+    commercial_terms: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What the licence says of commercial use, as a sentence."""
+        return " ".join(
+            filter(None, (COMMERCIAL_SENTENCES[self.commercial_use], self.commercial_terms))
+        )
+
+
+COMMERCIAL_SENTENCES = {
+    CommercialUse.ALLOWED: "Commercial use is allowed.",
+    CommercialUse.FORBIDDEN: "Commercial use is forbidden.",
+    CommercialUse.UNKNOWN: "Whether commercial use is allowed is not known.",
+}
+
+
+def commercial_use_of(licences: Iterable[Licence]) -> CommercialUse:
+    """What all of these together allow: forbidden by one is forbidden; unknown comes next."""
+    uses = {licence.commercial_use for licence in licences}
+    for use in (CommercialUse.FORBIDDEN, CommercialUse.UNKNOWN):
+        if use in uses:
+            return use
+    return CommercialUse.ALLOWED

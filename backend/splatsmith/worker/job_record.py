@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ..contract.artifacts import JOB_RECORD
-from ..contract.cards import EngineCard, Variant
+from ..contract.cards import Checkpoint, EngineCard
 from ..contract.jsonable import to_json
 from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
 from ..engines.base import Generation
@@ -27,12 +27,14 @@ def describe_generation(
 ) -> dict[str, object]:
     """The record of a generated asset. `class_label`: the class that the engine was given."""
     variant = card.variant(request.variant)
+    checkpoints = variant.required_checkpoints(request.conditions, request.parameters)
     return {
         "request": to_json(request),
         "engine": card.id,
         "variant": variant.id,
         **({"class_label": class_label} if class_label else {}),
-        "checkpoints": _checkpoints(variant, request),
+        "checkpoints": {each.id: fingerprints(each) for each in checkpoints},
+        "licences": {each.id: _licence(each) for each in checkpoints},
         "conditioning_camera": to_json(generation.camera),
         "gaussians": len(generation.cloud),
         "notes": list(generation.notes),
@@ -56,9 +58,14 @@ def write_record(folder: Path, record: Mapping[str, object]) -> None:
     (folder / JOB_RECORD).write_text(text + "\n", encoding="utf-8")
 
 
-def _checkpoints(variant: Variant, request: GenerateRequest) -> dict[str, dict[str, str]]:
-    used = variant.required_checkpoints(request.conditions, request.parameters)
-    return {checkpoint.id: fingerprints(checkpoint) for checkpoint in used}
+def _licence(checkpoint: Checkpoint) -> dict[str, str]:
+    licence = checkpoint.licence
+    return {
+        "name": licence.name,
+        "url": licence.url,
+        "commercial_use": licence.commercial_use.value,
+        "commercial_terms": licence.commercial_terms,
+    }
 
 
 def _versions() -> dict[str, str]:

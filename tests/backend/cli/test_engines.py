@@ -24,6 +24,15 @@ def test_engines_are_listed_with_their_parameters(run: CommandLine) -> None:
         assert word in answer.out
 
 
+def test_engines_are_listed_with_what_their_licences_allow(run: CommandLine) -> None:
+    out = " ".join(run("engines").out.split())
+
+    assert "commercial use" in out
+    assert "MIT: Commercial use is allowed." in out
+    assert "Commercial use is allowed. From 1,000,000 US dollars of yearly revenue on" in out
+    assert "Mosaic Licence: Commercial use is forbidden. https://example.org/mosaic" in out
+
+
 def test_engines_as_json_are_their_cards(run: CommandLine) -> None:
     cards = from_json(tuple[EngineCard, ...], run("engines", "--json").json)  # type: ignore[arg-type]
 

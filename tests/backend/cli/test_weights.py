@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -48,7 +49,7 @@ def test_every_checkpoint_is_listed_with_size_state_and_licence(run: CommandLine
     answer = run("weights", "list")
 
     assert answer.code == 0
-    for word in ("mosaic-small", "absent", "Mosaic Licence", "MIT, gated"):
+    for word in ("mosaic-small", "absent", "Mosaic Licence", "MIT, gated", "forbidden"):
         assert word in answer.out
 
 
@@ -82,6 +83,11 @@ def test_a_variant_is_fetched_for_what_it_is_told(run: CommandLine) -> None:
     ]
     made = run("generate", "--engine", "mosaic", "--prompt", "a", "--products", "splats")
     assert made.code == 0, made.err
+    record = json.loads(Path("a/job.json").read_text(encoding="utf-8"))
+    assert {name: each["commercial_use"] for name, each in record["licences"].items()} == {
+        "mosaic-words": "allowed",
+        "mosaic-small": "forbidden",
+    }
 
 
 @pytest.mark.parametrize(

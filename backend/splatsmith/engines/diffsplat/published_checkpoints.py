@@ -13,7 +13,7 @@ from ...contract.cards import (
     Requirement,
     TensorSignature,
 )
-from ...contract.licences import Licence
+from ...contract.licences import CommercialUse, Licence
 
 DIFFSPLAT = "chenguolin/DiffSplat"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -23,21 +23,32 @@ SD35_MEDIUM = "stabilityai/stable-diffusion-3.5-medium"
 T5_PARAMETER = "t5"
 ELEVATION_PARAMETER = "estimate_elevation"
 
-MIT = Licence("MIT", "https://github.com/chenguolin/DiffSplat/blob/main/LICENSE")
+MIT = Licence(
+    "MIT",
+    "https://github.com/chenguolin/DiffSplat/blob/main/LICENSE",
+    commercial_use=CommercialUse.ALLOWED,
+)
+USE_RESTRICTIONS = "The uses that its Attachment A names are forbidden to all."
 OPENRAIL_M = Licence(
     "CreativeML Open RAIL-M",
     "https://github.com/CompVis/stable-diffusion/blob/main/LICENSE",
     must_accept=True,
+    commercial_use=CommercialUse.ALLOWED,
+    commercial_terms=USE_RESTRICTIONS,
 )
 OPENRAIL_PLUS_PLUS_M = Licence(
     "CreativeML Open RAIL++-M",
     "https://github.com/Stability-AI/generative-models/blob/main/model_licenses/LICENSE-SDXL1.0",
     must_accept=True,
+    commercial_use=CommercialUse.ALLOWED,
+    commercial_terms=USE_RESTRICTIONS,
 )
 STABILITY_COMMUNITY = Licence(
     "Stability AI Community License",
     "https://stability.ai/community-license-agreement",
     must_accept=True,
+    commercial_use=CommercialUse.ALLOWED,
+    commercial_terms="From 1,000,000 US dollars of yearly revenue on, it needs another licence.",
 )
 
 TEXT_ONLY = Requirement(without=(ConditionKind.IMAGE,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...contract.cards import Checkpoint, CheckpointFile, ConditionKind, EngineCard, Variant
-from ...contract.licences import Licence
+from ...contract.licences import CommercialUse, Licence
 from ...contract.parameters import ELEVATION, GUIDANCE, SEED, STEPS, ParameterSpec, ParameterType
 
 WEIGHTS = Checkpoint(
@@ -20,7 +20,8 @@ WEIGHTS = Checkpoint(
     ),
     licence=Licence(
         "CC0-1.0 and CC-BY-3.0 training objects, Apache-2.0 picture features; see ATTRIBUTION.md "
-        "beside the weights"
+        "beside the weights",
+        commercial_use=CommercialUse.ALLOWED,
     ),
 )
 

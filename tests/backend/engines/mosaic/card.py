@@ -11,13 +11,18 @@ from splatsmith.contract.cards import (
     TensorSignature,
     Variant,
 )
-from splatsmith.contract.licences import Licence
+from splatsmith.contract.licences import CommercialUse, Licence
 from splatsmith.contract.parameters import ParameterSpec, ParameterType
 
 from .repositories import BASE, TILES, VAULT
 
-FREE = Licence("MIT", "https://example.org/mit")
-ASKED = Licence("Mosaic Licence", "https://example.org/mosaic", must_accept=True)
+FREE = Licence("MIT", "https://example.org/mit", commercial_use=CommercialUse.ALLOWED)
+ASKED = Licence(
+    "Mosaic Licence",
+    "https://example.org/mosaic",
+    must_accept=True,
+    commercial_use=CommercialUse.FORBIDDEN,
+)
 
 
 def tiles(size: str, width: int) -> Checkpoint:
