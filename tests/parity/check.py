@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "backend")) if path not in sys.path]
 
 from tests.parity.case import Case, Registry, read_case  # noqa: E402
-from tests.parity.comparison import Verdict, judge  # noqa: E402
+from tests.parity.comparison import Comparison, compare  # noqa: E402
 
 SYSTEMS = ("diffsplat",)  # each has a module here with its CHECKS
 WITHOUT_ENGINE = ("diffusiongs", "ivid", "ln3diff", "zero1tog")  # cases that nothing checks yet
@@ -31,14 +31,14 @@ WITHOUT_ENGINE = ("diffusiongs", "ivid", "ln3diff", "zero1tog")  # cases that no
 @dataclass(frozen=True)
 class Result:
     case: Case
-    verdict: Verdict | None  # None: nothing is registered for the case's part
+    comparison: Comparison | None  # None: nothing is registered for the case's part
 
     def __str__(self) -> str:
-        if self.verdict is None:
+        if self.comparison is None:
             return f"{self.case.name:<58} {'':>9}  {'':>8}  no check"
-        word = "ok" if self.verdict.passed else "FAIL"
-        numbers = f"{self.verdict.error:9.2e}  {self.verdict.tolerance:8.1e}"
-        return f"{self.case.name:<58} {numbers}  {word} {self.verdict.fault}".rstrip()
+        word = "ok" if self.comparison.passed else "FAIL"
+        numbers = f"{self.comparison.error:9.2e}  {self.comparison.tolerance:8.1e}"
+        return f"{self.case.name:<58} {numbers}  {word} {self.comparison.reason}".rstrip()
 
 
 def case_files(paths: Sequence[Path]) -> list[Path]:
@@ -57,7 +57,7 @@ def check_case(path: Path) -> Result:
     if check is None:
         return Result(case, None)
     with torch.inference_mode():
-        return Result(case, judge(case, check(case)))
+        return Result(case, compare(case, check(case)))
 
 
 def check_all(paths: Sequence[Path]) -> Iterator[Result]:
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     for result in check_all(options.paths):
         sys.stdout.write(f"{result}\n")
         sys.stdout.flush()
-        bad += not result.verdict.passed if result.verdict else options.strict
+        bad += not result.comparison.passed if result.comparison else options.strict
     return 1 if bad else 0
 
 

@@ -11,7 +11,7 @@ import torch
 
 from tests.parity.case import Case, read_case
 from tests.parity.check import SYSTEMS, WITHOUT_ENGINE, case_files, check_case, main
-from tests.parity.comparison import judge, ply_error
+from tests.parity.comparison import compare, ply_error
 
 FULL_SET_VARIABLE = "SPLATSMITH_PARITY"  # names a folder with more cases than the repository's
 SMALL_SET = Path(__file__).with_name("cases")
@@ -27,8 +27,8 @@ def recorded_cases() -> list[Path]:
 @pytest.mark.parametrize("path", recorded_cases(), ids=lambda path: path.name)
 def test_a_recorded_case_is_reproduced(path: Path) -> None:
     result = check_case(path)
-    assert result.verdict is not None, f"no check for {result.case.name}"
-    assert result.verdict.passed, str(result)
+    assert result.comparison is not None, f"no check for {result.case.name}"
+    assert result.comparison.passed, str(result)
 
 
 def test_the_repository_has_cases_for_every_system_and_every_network() -> None:
@@ -83,9 +83,9 @@ def test_a_part_without_a_check_fails_only_with_strict(tmp_path: Path) -> None:
 
 def test_a_missing_output_fails(tmp_path: Path) -> None:
     case = read_case(camera_case(tmp_path))
-    verdict = judge(case, {})
-    assert not verdict.passed
-    assert "c2w" in verdict.fault
+    comparison = compare(case, {})
+    assert not comparison.passed
+    assert "c2w" in comparison.reason
 
 
 def fraction_case(share: float) -> Case:
@@ -96,8 +96,8 @@ def fraction_case(share: float) -> Case:
 def test_a_fraction_within_metric_tolerates_outliers() -> None:
     mostly = torch.ones(10)
     mostly[0] = 5
-    assert judge(fraction_case(0.9), {"x": mostly}).passed
-    assert not judge(fraction_case(0.95), {"x": mostly}).passed
+    assert compare(fraction_case(0.9), {"x": mostly}).passed
+    assert not compare(fraction_case(0.95), {"x": mostly}).passed
 
 
 def ply(values: list[float], count: int | None = None) -> torch.Tensor:

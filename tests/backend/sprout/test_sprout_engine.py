@@ -34,7 +34,7 @@ def sprout() -> Sprout:
     return load("base", "cpu")
 
 
-def make(
+def generate(
     sprout: Sprout,
     prompt: str = "",
     cutout: NDArray[np.uint8] | None = None,
@@ -55,48 +55,48 @@ def red_square() -> NDArray[np.uint8]:
 
 
 def test_text_becomes_a_cloud_inside_the_asset_frame(sprout: Sprout) -> None:
-    cloud = make(sprout, "a wooden chair").cloud
+    cloud = generate(sprout, "a wooden chair").cloud
     assert len(cloud) > 200
     assert np.abs(cloud.means).max() < 2
     assert np.allclose(np.linalg.norm(cloud.quats, axis=1), 1, atol=1e-4)
 
 
 def test_the_seed_determines_the_result(sprout: Sprout) -> None:
-    first, repeated, other = (make(sprout, "a tree", seed=seed).cloud for seed in (1, 1, 2))
+    first, repeated, other = (generate(sprout, "a tree", seed=seed).cloud for seed in (1, 1, 2))
     assert np.array_equal(first.means, repeated.means)
     assert not np.array_equal(first.opacities, other.opacities)
 
 
 def test_a_picture_determines_colour_and_camera(sprout: Sprout) -> None:
-    made = make(sprout, cutout=red_square(), detail=0.0, elevation=30.0)
+    generation = generate(sprout, cutout=red_square(), detail=0.0, elevation=30.0)
     red, green, blue = np.average(
-        0.5 + 0.28209479 * made.cloud.sh0, axis=0, weights=made.cloud.opacities
+        0.5 + 0.28209479 * generation.cloud.sh0, axis=0, weights=generation.cloud.opacities
     )
     assert red > green + 0.2
     assert red > blue + 0.2
-    assert made.camera.elevation == 30.0
+    assert generation.camera.elevation == 30.0
 
 
 def test_text_and_a_picture_combine(sprout: Sprout) -> None:
-    assert len(make(sprout, "a red box", red_square()).cloud) > 100
+    assert len(generate(sprout, "a red box", red_square()).cloud) > 100
 
 
 def test_a_transparent_picture_is_refused(sprout: Sprout) -> None:
     with pytest.raises(UnreadablePicture):
-        make(sprout, cutout=np.zeros((8, 8, 4), np.uint8))
+        generate(sprout, cutout=np.zeros((8, 8, 4), np.uint8))
 
 
 def test_cancel_stops_between_steps(sprout: Sprout) -> None:
     fractions: list[float] = []
     progress = Progress(lambda fraction, _: fractions.append(fraction), lambda: len(fractions) >= 2)
     with pytest.raises(Cancelled):
-        make(sprout, "a house", progress=progress, steps=50)
+        generate(sprout, "a house", progress=progress, steps=50)
     assert len(fractions) == 2
 
 
 def test_progress_ends_at_one(sprout: Sprout) -> None:
     fractions: list[float] = []
-    make(
+    generate(
         sprout,
         "a house",
         progress=replace(silent(), report=lambda fraction, _: fractions.append(fraction)),
@@ -132,11 +132,11 @@ def two_colors() -> NDArray[np.uint8]:
     return picture
 
 
-def psnr(made: Generation, cutout: NDArray[np.uint8]) -> float:
+def psnr(generation: Generation, cutout: NDArray[np.uint8]) -> float:
     """Of the conditioning camera's view, framed as the picture is; dB."""
-    camera = made.camera
+    camera = generation.camera
     cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 256)
-    rendered = rasterize(made.cloud, cameras, background=(0, 0, 0))
+    rendered = rasterize(generation.cloud, cameras, background=(0, 0, 0))
     straight = rendered.colors[0] / np.maximum(rendered.alphas[0, ..., None], 1e-3)
     rgba = np.concatenate([straight, rendered.alphas[0, ..., None]], axis=2).clip(0, 1)
     ours, theirs = (
@@ -146,7 +146,9 @@ def psnr(made: Generation, cutout: NDArray[np.uint8]) -> float:
 
 
 def test_refinement_raises_the_psnr_of_the_front(sprout: Sprout) -> None:
-    unrefined, refined = (make(sprout, cutout=two_colors(), refinement=steps) for steps in (0, 8))
+    unrefined, refined = (
+        generate(sprout, cutout=two_colors(), refinement=steps) for steps in (0, 8)
+    )
     assert psnr(refined, two_colors()) > psnr(unrefined, two_colors()) + 2
 
 
@@ -154,28 +156,28 @@ def test_refinement_can_be_cancelled(sprout: Sprout) -> None:
     fractions: list[float] = []
     progress = Progress(lambda fraction, _: fractions.append(fraction), lambda: len(fractions) >= 6)
     with pytest.raises(Cancelled):
-        make(sprout, cutout=red_square(), progress=progress, refinement=50)
+        generate(sprout, cutout=red_square(), progress=progress, refinement=50)
     assert len(fractions) == 6
 
 
 def test_an_object_has_the_colour_that_its_prompt_names(sprout: Sprout) -> None:
     for name in ("purple", "green"):
-        assert dominant_color(make(sprout, f"a {name} house", steps=4).cloud) == name
+        assert dominant_color(generate(sprout, f"a {name} house", steps=4).cloud) == name
 
 
 def test_a_synonym_gives_the_same_asset_as_its_training_noun(sprout: Sprout) -> None:
     car, automobile, van = (
-        make(sprout, f"a {name}").cloud for name in ("car", "automobile", "van")
+        generate(sprout, f"a {name}").cloud for name in ("car", "automobile", "van")
     )
     assert np.array_equal(car.means, automobile.means)
     assert not np.array_equal(car.opacities, van.opacities)
 
 
-def conditioning_alpha(made: Generation) -> NDArray[np.float32]:
+def conditioning_alpha(generation: Generation) -> NDArray[np.float32]:
     """Alpha [128, 128] from the camera that keep_framing assumes."""
-    camera = made.camera
+    camera = generation.camera
     cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 128)
-    return rasterize(made.cloud, cameras).alphas[0]
+    return rasterize(generation.cloud, cameras).alphas[0]
 
 
 @pytest.mark.parametrize("refinement", [0, 4])
@@ -186,7 +188,7 @@ def test_keep_framing_keeps_position_and_size(sprout: Sprout, refinement: int) -
     mask = picture[..., 3] > 0
     overlaps = []
     for keep_framing in (False, True):
-        rendered = conditioning_alpha(make(sprout, keep_framing=keep_framing, **given)) > 0.5
+        rendered = conditioning_alpha(generate(sprout, keep_framing=keep_framing, **given)) > 0.5
         overlaps.append((rendered & mask).sum() / (rendered | mask).sum())
     assert overlaps[1] > 0.85
     assert overlaps[1] > overlaps[0] + 0.3
