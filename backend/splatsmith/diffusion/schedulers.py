@@ -25,13 +25,13 @@ Scheduler = (
 
 @dataclass(frozen=True)
 class Solver:
-    """A scheduler set to a number of steps, with its tables on the CPU.
+    """A scheduler set to a number of steps, or to the last of them, with its tables on the CPU.
 
     Tables on the CPU and noise drawn beforehand avoid synchronising with the GPU between steps.
     """
 
     scheduler: Scheduler
-    timesteps: Tensor  # [steps], as the network takes them
+    timesteps: Tensor  # [steps to go], as the network takes them
     is_stochastic: bool  # whether every step takes a noise sample
     eta: float = 1.0  # of DDIM: 0 deterministic .. 1 as ancestral sampling
 
@@ -39,6 +39,12 @@ class Solver:
     def initial_sigma(self) -> float:
         """The factor of the initial unit noise."""
         return float(getattr(self.scheduler, "init_noise_sigma", 1.0))
+
+    def add_noise(self, clean: Tensor, noise: Tensor) -> Tensor:
+        """Latents at the first timestep, from clean ones and unit noise."""
+        if isinstance(self.scheduler, FlowMatchEulerDiscreteScheduler):
+            return self.scheduler.scale_noise(clean, self.timesteps[:1], noise)
+        return self.scheduler.add_noise(clean, noise, self.timesteps[:1])  # pyright: ignore[reportArgumentType]
 
     def scale_input(self, latents: Tensor, step: int) -> Tensor:
         """The network's input at `step`."""
@@ -69,22 +75,30 @@ class Solver:
 
 
 def make_solver(
-    name: str, config: Config, prediction_type: str, steps: int, eta: float = 1.0
+    name: str,
+    config: Config,
+    prediction_type: str,
+    steps: int,
+    eta: float = 1.0,
+    strength: float = 1.0,
 ) -> Solver:
     """The solver called `name` for a base model.
 
     Args:
         config: the base model's scheduler configuration.
         prediction_type: of the network: "epsilon", "v_prediction" or "flow".
+        steps: from pure noise.
         eta: of "ddim", 0..1.
+        strength: 0..1, the share of the steps that are taken, the last ones; at least one.
     """
     make = _flow_scheduler if prediction_type == "flow" else _diffusion_scheduler
     scheduler = make(name, config, prediction_type)
     scheduler.set_timesteps(steps, device="cpu")
+    skipped = min(steps - int(steps * strength), steps - 1)
     if not isinstance(scheduler, DDIMScheduler):
-        scheduler.set_begin_index(0)
+        scheduler.set_begin_index(skipped)
     is_stochastic = name == "sde-dpmsolver++" or (name == "ddim" and eta > 0)
-    return Solver(scheduler, torch.as_tensor(scheduler.timesteps), is_stochastic, eta)
+    return Solver(scheduler, torch.as_tensor(scheduler.timesteps)[skipped:], is_stochastic, eta)
 
 
 def _diffusion_scheduler(name: str, config: Config, prediction_type: str) -> Scheduler:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...diffusion.schedulers import Solver
-from ...nn.cuda_graphs import GraphInputs
+from ...nn.cuda_graphs import Denoiser, GraphInputs
 from .denoisers import MultiViewControlNet, MultiViewDenoiser, Residuals, TextEmbeddings
 
 
@@ -98,11 +98,12 @@ class GuidedDenoiser(nn.Module):
 
 
 def sample(
-    denoise: Callable[[Tensor, Tensor, DenoiserInputs], Tensor],
+    denoise: Denoiser[DenoiserInputs],
     inputs: DenoiserInputs,
     solver: Solver,
     noise: Tensor,
     on_step: Callable[[int], None],
+    start: Tensor | None = None,
 ) -> Tensor:
     """Solve from noise to latents [V, C, h, w].
 
@@ -110,9 +111,13 @@ def sample(
         noise: [1 + draws, V, C, h, w], unit variance: the initial noise, then a draw for every
             step if the solver is stochastic.
         on_step: called with 1, 2, ...
+        start: [V, C, h, w] clean latents to add the initial noise to; None = pure noise.
     """
     timesteps = solver.timesteps.to(noise.device)
-    latents = noise[0] * solver.initial_sigma
+    if start is None:
+        latents = noise[0] * solver.initial_sigma
+    else:
+        latents = solver.add_noise(start, noise[0])
     for step in range(len(timesteps)):
         predicted = denoise(solver.scale_input(latents, step), timesteps[step], inputs)
         draw = noise[step + 1] if solver.is_stochastic else noise[0]
