@@ -64,11 +64,11 @@ class CheckpointFile:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Which requests use a checkpoint: all, unless something is said here.
+    """Requests that use a checkpoint: those that meet everything that is said here.
 
-    given: needed with any of these conditions alone.
-    without: not needed with any of these.
-    parameter: needed only if the engine's parameter of that name has this `value`.
+    given: any of these conditions is given.
+    without: none of these is given.
+    parameter: the variant's parameter of that name has this `value`.
     """
 
     given: tuple[ConditionKind, ...] = ()
@@ -93,6 +93,7 @@ class Checkpoint:
     repository: "owner/name" on the hub; empty if the files travel with the package.
     revision: a commit, tag or branch; of a branch, the commit is recorded at the download.
     gated: the hub asks for a token of a user who was granted access there.
+    requirements: of the requests that use it, which meet any of them; none = all requests.
     """
 
     id: str
@@ -102,7 +103,15 @@ class Checkpoint:
     repository: str = ""
     revision: str = "main"
     gated: bool = False
-    requirement: Requirement = Requirement()
+    requirements: tuple[Requirement, ...] = ()
+
+    def is_required(
+        self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
+    ) -> bool:
+        """Whether a request with these conditions and (complete) parameters uses it."""
+        if not self.requirements:
+            return True
+        return any(each.applies(given, parameters) for each in self.requirements)
 
     @property
     def size_bytes(self) -> int:
@@ -137,7 +146,7 @@ class Variant:
     ) -> tuple[Checkpoint, ...]:
         """The checkpoints that a request with these conditions and parameters uses."""
         read = self.conditions_read(given)
-        return tuple(c for c in self.checkpoints if c.requirement.applies(read, parameters))
+        return tuple(c for c in self.checkpoints if c.is_required(read, parameters))
 
     @property
     def licences(self) -> tuple[Licence, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from splatsmith.contract.cards import ConditionKind
+from splatsmith.contract.cards import ConditionKind, Variant
 from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import GenerateRequest, Product
 from splatsmith.engines.base import EngineInputs, Generation
-from splatsmith.engines.diffsplat.base_models import BASE_MODELS
-from splatsmith.engines.diffsplat.card import CARD, MAPS
+from splatsmith.engines.diffsplat.card import (
+    CARD,
+    DIFFUSION_SOLVERS,
+    FLOW_SOLVERS,
+    MAPS,
+    Settings,
+)
 from splatsmith.engines.diffsplat.engine import DiffSplat, load
 from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
@@ -28,24 +34,32 @@ VARIANTS = [variant.id for variant in CARD.variants]
 PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents
 
 Picture = NDArray[np.uint8]
-Engines = Mapping[str, DiffSplat]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    variant: Variant
+    engine: DiffSplat
+
+
+Engines = Mapping[str, Loaded]
 
 
 @pytest.fixture(scope="module")
 def engines(checkpoints: Path) -> Engines:
-    return {variant: load(variant, "cpu") for variant in VARIANTS}
+    return {variant.id: Loaded(variant, load(variant.id, "cpu")) for variant in CARD.variants}
 
 
-def make(
-    engine: DiffSplat,
+def generate(
+    loaded: Loaded,
     prompt: str = "",
     progress: Progress | None = None,
     pictures: Mapping[ConditionKind, Picture] | None = None,
     **parameters: object,
 ) -> Generation:
-    complete = CARD.check_parameters(CARD.variant(""), {"steps": 2, **parameters})
-    inputs = EngineInputs(prompt, "", pictures or {}, complete)
-    return engine.generate(inputs, progress or silent())
+    complete = CARD.check_parameters(loaded.variant, {"steps": 2, **parameters})
+    inputs = EngineInputs(prompt, loaded.variant.id, pictures or {}, complete)
+    return loaded.engine.generate(inputs, progress or silent())
 
 
 def red_square() -> Picture:
@@ -66,40 +80,41 @@ def same(first: GaussianCloud, second: GaussianCloud) -> bool:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_text_becomes_a_cloud_of_four_views(engines: Engines, variant: str) -> None:
-    made = make(engines[variant], "a red chair")
-    assert 0.9 * 4 * PIXELS < len(made.cloud) <= 4 * PIXELS
-    assert np.isfinite(made.cloud.means).all()
-    assert np.allclose(np.linalg.norm(made.cloud.quats, axis=1), 1, atol=1e-4)
-    assert 0.0005 <= made.cloud.scales.min() <= made.cloud.scales.max() <= 0.02 + 1e-6
-    assert (made.camera.elevation, made.camera.distance) == (10.0, 1.4)
-    assert made.notes == ()
+    generation = generate(engines[variant], "a red chair")
+    assert 0.9 * 4 * PIXELS < len(generation.cloud) <= 4 * PIXELS
+    assert np.isfinite(generation.cloud.means).all()
+    assert np.allclose(np.linalg.norm(generation.cloud.quats, axis=1), 1, atol=1e-4)
+    assert 0.0005 <= generation.cloud.scales.min() <= generation.cloud.scales.max() <= 0.02 + 1e-6
+    assert (generation.camera.elevation, generation.camera.distance) == (10.0, 1.4)
+    assert generation.notes == ()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prompt_picture_and_seed_change_the_result(engines: Engines, variant: str) -> None:
     engine, picture = engines[variant], {ConditionKind.IMAGE: red_square()}
-    both = make(engine, "a box", pictures=picture).cloud
-    assert same(both, make(engine, "a box", pictures=picture).cloud)
-    assert not same(both, make(engine, "a ball", pictures=picture).cloud)
-    assert not same(both, make(engine, "a box", pictures=picture, seed=1).cloud)
+    both = generate(engine, "a box", pictures=picture).cloud
+    assert same(both, generate(engine, "a box", pictures=picture).cloud)
+    assert not same(both, generate(engine, "a ball", pictures=picture).cloud)
+    assert not same(both, generate(engine, "a box", pictures=picture, seed=1).cloud)
     other = red_square()
     other[10:40, 50:80, :3] = (0, 200, 0)
-    assert not same(both, make(engine, "a box", pictures={ConditionKind.IMAGE: other}).cloud)
-    assert not same(both, make(engine, "a box").cloud)
+    assert not same(both, generate(engine, "a box", pictures={ConditionKind.IMAGE: other}).cloud)
+    assert not same(both, generate(engine, "a box").cloud)
 
 
 @pytest.mark.parametrize(
     ("variant", "scheduler"),
-    [("sd15", name) for name in ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")]
-    + [("sd35-medium", name) for name in ("flow", "dpmsolver++", "sde-dpmsolver++")],
+    [("sd15", name) for name in DIFFUSION_SOLVERS]
+    + [("sd35-medium", name) for name in FLOW_SOLVERS],
 )
 def test_every_scheduler_gives_a_different_result(
     engines: Engines, variant: str, scheduler: str
 ) -> None:
     engine = engines[variant]
-    own = make(engine, "a box", steps=3).cloud
-    chosen = make(engine, "a box", steps=3, scheduler=scheduler).cloud
-    assert same(own, chosen) == (scheduler == BASE_MODELS[variant].solvers[0])
+    default = generate(engine, "a box", steps=3).cloud
+    chosen = generate(engine, "a box", steps=3, scheduler=scheduler).cloud
+    published = {"sd15": "sde-dpmsolver++", "sd35-medium": "flow"}
+    assert same(default, chosen) == (scheduler == published[variant])
 
 
 @pytest.mark.parametrize(
@@ -115,49 +130,51 @@ def test_every_scheduler_gives_a_different_result(
     ],
 )
 def test_every_option_changes_the_result(engines: Engines, change: dict[str, Any]) -> None:
-    plain = make(engines["sd15"], "a box").cloud
-    assert not same(plain, make(engines["sd15"], "a box", **change).cloud)
+    plain = generate(engines["sd15"], "a box").cloud
+    assert not same(plain, generate(engines["sd15"], "a box", **change).cloud)
 
 
 def test_t5_changes_the_result(engines: Engines) -> None:
-    plain = make(engines["sd35-medium"], "a box").cloud
-    assert not same(plain, make(engines["sd35-medium"], "a box", t5=True).cloud)
+    plain = generate(engines["sd35-medium"], "a box").cloud
+    assert not same(plain, generate(engines["sd35-medium"], "a box", t5=True).cloud)
 
 
 @pytest.mark.parametrize("kind", MAPS)
 def test_control_maps_change_the_result(engines: Engines, kind: ConditionKind) -> None:
     engine, given = engines["sd15"], {kind: red_square()}
-    controlled = make(engine, "a box", pictures=given).cloud
-    assert not same(controlled, make(engine, "a box").cloud)
-    assert not same(controlled, make(engine, "a box", pictures=given, control_strength=0.3).cloud)
-    assert not same(controlled, make(engine, "a box", pictures=given, guess=True).cloud)
+    controlled = generate(engine, "a box", pictures=given).cloud
+    assert not same(controlled, generate(engine, "a box").cloud)
+    assert not same(
+        controlled, generate(engine, "a box", pictures=given, control_strength=0.3).cloud
+    )
+    assert not same(controlled, generate(engine, "a box", pictures=given, guess=True).cloud)
 
 
 def test_a_map_of_strength_zero_has_no_effect(engines: Engines) -> None:
     given = {ConditionKind.DEPTH: grey_ramp()}
-    controlled = make(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
-    assert same(controlled, make(engines["sd15"], "a box").cloud)
+    controlled = generate(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
+    assert same(controlled, generate(engines["sd15"], "a box").cloud)
 
 
 def test_the_elevation_of_a_picture_can_be_estimated(engines: Engines) -> None:
-    made = make(
+    generation = generate(
         engines["sd15"], pictures={ConditionKind.IMAGE: red_square()}, estimate_elevation=True
     )
-    assert -10 <= made.camera.elevation <= 40
-    assert made.camera.elevation != 10.0
+    assert -10 <= generation.camera.elevation <= 40
+    assert generation.camera.elevation != 10.0
 
 
 def test_gaussians_below_the_opacity_threshold_are_dropped(
     engines: Engines,
 ) -> None:
-    cloud = make(engines["sd15"], "a box", opacity_threshold=0.5).cloud
+    cloud = generate(engines["sd15"], "a box", opacity_threshold=0.5).cloud
     assert 0 < len(cloud) < 4 * PIXELS
     assert cloud.opacities.min() > 0.5
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_long_prompt_is_cut_with_a_note(engines: Engines, variant: str) -> None:
-    (note,) = make(engines[variant], "a chair " * 2_000).notes
+    (note,) = generate(engines[variant], "a chair " * 2_000).notes
     assert "cut after" in note
     assert "chair" in note
 
@@ -173,7 +190,7 @@ def test_maps_and_pictures_are_mutually_exclusive(one: ConditionKind, other: Con
 
 def test_eta_changes_the_noise_of_ddim(engines: Engines) -> None:
     full, half, none = (
-        make(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta).cloud
+        generate(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta).cloud
         for eta in (1.0, 0.5, 0.0)
     )
     assert not same(full, half)
@@ -181,8 +198,29 @@ def test_eta_changes_the_noise_of_ddim(engines: Engines) -> None:
 
 
 def test_a_scheduler_of_another_variant_is_refused(engines: Engines) -> None:
-    with pytest.raises(InvalidRequest, match="ddim"):
-        make(engines["sd35-medium"], "a box", scheduler="ddim")
+    with pytest.raises(InvalidRequest, match="scheduler is 'ddim'"):
+        generate(engines["sd35-medium"], "a box", scheduler="ddim")
+
+
+def test_each_variant_has_its_own_parameters() -> None:
+    names = {each.id: {spec.name for spec in each.parameters} for each in CARD.variants}
+    assert names["sd15"] - names["pixart-sigma"] == {"control_strength", "guess"}
+    assert names["sd15"] - names["sd35-medium"] == {"control_strength", "guess", "eta"}
+    assert names["sd35-medium"] - names["pixart-sigma"] == {"t5"}
+    for variant in CARD.variants:
+        Settings(**CARD.check_parameters(variant, {}))  # pyright: ignore[reportArgumentType]
+
+
+def test_the_guidance_of_pictures_is_a_parameter_of_its_own(engines: Engines) -> None:
+    engine, pictures = engines["sd15"], {ConditionKind.IMAGE: red_square()}
+    plain = generate(engine, "a box", pictures=pictures).cloud
+    assert same(plain, generate(engine, "a box", pictures=pictures, guidance=3.0).cloud)
+    assert not same(plain, generate(engine, "a box", pictures=pictures, image_guidance=3.0).cloud)
+
+
+def test_every_variant_states_its_memory() -> None:
+    for variant in CARD.variants:
+        assert 10**9 < variant.memory_bytes["bfloat16"] < 10**10, variant.id
 
 
 def test_an_elevation_beyond_the_zenith_is_refused() -> None:
@@ -193,26 +231,26 @@ def test_an_elevation_beyond_the_zenith_is_refused() -> None:
 def test_a_picture_without_an_object_is_refused(engines: Engines) -> None:
     empty = np.zeros((64, 64, 4), np.uint8)
     with pytest.raises(UnreadablePicture):
-        make(engines["sd15"], pictures={ConditionKind.IMAGE: empty})
+        generate(engines["sd15"], pictures={ConditionKind.IMAGE: empty})
 
 
 def test_a_picture_can_be_prepared_as_published(engines: Engines) -> None:
     given = {ConditionKind.IMAGE: red_square()}
-    fine = make(engines["sd15"], pictures=given).cloud
-    assert not same(fine, make(engines["sd15"], pictures=given, preparation="published").cloud)
+    fine = generate(engines["sd15"], pictures=given).cloud
+    assert not same(fine, generate(engines["sd15"], pictures=given, preparation="published").cloud)
 
 
 def test_cancel_stops_between_steps(engines: Engines) -> None:
     fractions: list[float] = []
     progress = Progress(lambda at, _stage: fractions.append(at), lambda: len(fractions) >= 4)
     with pytest.raises(Cancelled):
-        make(engines["sd15"], "a box", progress, steps=50)
+        generate(engines["sd15"], "a box", progress, steps=50)
     assert len(fractions) == 4
 
 
 def test_progress_rises_to_one(engines: Engines) -> None:
     fractions: list[float] = []
-    make(engines["sd15"], "a box", Progress(lambda at, _: fractions.append(at), lambda: False))
+    generate(engines["sd15"], "a box", Progress(lambda at, _: fractions.append(at), lambda: False))
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
 
@@ -230,6 +268,8 @@ def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     out.mkdir()
     engine_cache = EngineCache("cpu")
-    made = pipeline.generate(request, {ConditionKind.IMAGE: picture}, out, engine_cache, silent())
-    assert len(read_cloud(out / "splats.ply")) == len(made.cloud)
+    generation = pipeline.generate(
+        request, {ConditionKind.IMAGE: picture}, out, engine_cache, silent()
+    )
+    assert len(read_cloud(out / "splats.ply")) == len(generation.cloud)
     assert (out / "turntable.webp").is_file()

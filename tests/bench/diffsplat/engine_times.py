@@ -20,7 +20,7 @@ from splatsmith.contract.cards import Checkpoint, ConditionKind
 from splatsmith.engines.base import EngineInputs
 from splatsmith.engines.diffsplat.base_models import BASE_MODELS
 from splatsmith.engines.diffsplat.card import CARD
-from splatsmith.engines.diffsplat.engine import DiffSplat, load
+from splatsmith.engines.diffsplat.engine import load
 from splatsmith.progress import silent
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffsplat.conftest import install
@@ -65,15 +65,51 @@ def write_checkpoints(variant: str, repositories: Path, sizes: Sizes) -> None:
         torch.cuda.reset_peak_memory_stats()  # without making the weights
 
 
+class _Engine:
+    """An engine whose jobs are timed, all networks on the GPU unless a parameter says otherwise."""
+
+    def __init__(self, variant: str, dtype: str, device: str) -> None:
+        self._variant = CARD.variant(variant)
+        self._dtype = dtype
+        self._engine = load(variant, device)
+
+    def run(
+        self,
+        number: int,
+        pictures: Mapping[ConditionKind, NDArray[np.uint8]] | None = None,
+        **parameters: object,
+    ) -> float:
+        """Seconds of one job, to the cloud in the host's memory."""
+        given = {"seed": number, "precision": self._dtype, "memory": "fast", **parameters}
+        complete = CARD.check_parameters(self._variant, given)
+        prompt = f"chair number {number}"
+        inputs = EngineInputs(prompt, self._variant.id, pictures or {}, complete)
+        start = time.perf_counter()
+        self._engine.generate(inputs, silent())
+        return time.perf_counter() - start
+
+    def median(self) -> float:
+        """Of jobs with different prompts, after a warm-up."""
+        self.run(100)
+        return statistics.median(self.run(1 + repeat) for repeat in range(REPEATS))
+
+    def disable_graphs(self) -> None:
+        """No CUDA graphs, no channels last."""
+        cached = self._engine._guided  # noqa: SLF001
+        assert cached is not None
+        guided = cached[0].to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+        self._engine._guided = guided, guided  # noqa: SLF001
+
+
 def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:
     name = f"{variant} {dtype}"
-    engine = load(variant, device)
-    yield Figure(f"{name}, weights on disk to first splats", _run(engine, dtype, 0), "s")
+    engine = _Engine(variant, dtype, device)
+    yield Figure(f"{name}, weights on disk to first splats", engine.run(0), "s")
     yield from _peak(f"{name}, all networks kept", device)
-    warm = _median(engine, dtype)
+    warm = engine.median()
     yield Figure(f"{name}, text to splats, warm", warm, "s", TARGETS[variant])
-    _disable_graphs(engine)
-    plain = _median(engine, dtype)
+    engine.disable_graphs()
+    plain = engine.median()
     yield Figure(f"{name}, plain eager loop, warm", plain, "s")
     yield Figure(f"{name}, times faster than the plain loop", plain / warm, "x")
     del engine
@@ -82,7 +118,7 @@ def _measure_dtype(variant: str, device: str, dtype: str) -> Iterator[Figure]:
 
 def _measure_pictures(variant: str, device: str, dtype: str) -> Iterator[Figure]:
     """With a picture or a map, all networks on the GPU."""
-    engine = load(variant, device)
+    engine = _Engine(variant, dtype, device)
     cases: list[tuple[str, ConditionKind, dict[str, Any]]] = [
         ("text and a picture", ConditionKind.IMAGE, {}),
         ("its elevation estimated", ConditionKind.IMAGE, {"estimate_elevation": True}),
@@ -91,10 +127,8 @@ def _measure_pictures(variant: str, device: str, dtype: str) -> Iterator[Figure]
     cases += [(f"text and a map ({kind.value})", kind, {}) for kind in kinds]
     for name, condition, parameters in cases:
         pictures = {condition: _ball()}
-        _run(engine, dtype, 100, pictures, **parameters)
-        times = [
-            _run(engine, dtype, 1 + repeat, pictures, **parameters) for repeat in range(REPEATS)
-        ]
+        engine.run(100, pictures, **parameters)
+        times = [engine.run(1 + repeat, pictures, **parameters) for repeat in range(REPEATS)]
         yield Figure(f"{variant} {dtype}, {name}, warm", statistics.median(times), "s")
 
 
@@ -111,47 +145,13 @@ def _measure_offload(name: str, variant: str, device: str, dtype: str) -> Iterat
         return
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    engine = load(variant, device)
-    _run(engine, dtype, 0, memory="small")
-    yield Figure(
-        f"{name}, one network at a time, warm", _run(engine, dtype, 1, memory="small"), "s"
-    )
+    engine = _Engine(variant, dtype, device)
+    engine.run(0, memory="small")
+    yield Figure(f"{name}, one network at a time, warm", engine.run(1, memory="small"), "s")
     yield from _peak(f"{name}, one network at a time", device, PEAKS.get(variant))
     del engine
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-
-
-def _median(engine: DiffSplat, dtype: str) -> float:
-    """Of jobs with different prompts, after a warm-up."""
-    _run(engine, dtype, 100)
-    return statistics.median(_run(engine, dtype, 1 + repeat) for repeat in range(REPEATS))
-
-
-def _run(
-    engine: DiffSplat,
-    dtype: str,
-    number: int,
-    pictures: Mapping[ConditionKind, NDArray[np.uint8]] | None = None,
-    **parameters: object,
-) -> float:
-    """Seconds of one job, to the cloud in the host's memory."""
-    given = {"seed": number, "precision": dtype, "memory": "fast", **parameters}
-    complete = CARD.check_parameters(CARD.variant(""), given)
-    inputs = EngineInputs(
-        f"chair number {number}", "", parameters=complete, pictures=pictures or {}
-    )
-    start = time.perf_counter()
-    engine.generate(inputs, silent())
-    return time.perf_counter() - start
-
-
-def _disable_graphs(engine: DiffSplat) -> None:
-    """No CUDA graphs, no channels last."""
-    cached = engine._guided  # noqa: SLF001
-    assert cached is not None
-    guided = cached[0].to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
-    engine._guided = guided, guided  # noqa: SLF001
 
 
 def _peak(name: str, device: str, target: float | None = None) -> Iterator[Figure]:

@@ -37,9 +37,7 @@ class BaseModel:
 
     network: "unet", "pixart" or "sd3", see denoisers.
     prediction_types: of the denoisers from text and from a picture.
-    solvers: those that fit the prediction type, the published default first.
     latent_scale: factor and shift of the GSVAE's latents.
-    steps, guidance, image_guidance: the published defaults.
     """
 
     id: str
@@ -50,20 +48,13 @@ class BaseModel:
     image_encoder: Checkpoint
     text_encoders: tuple[TextEncoderSpec, ...]
     prediction_types: tuple[str, str]
-    solvers: tuple[str, ...]
     latent_scale: tuple[float, float]
-    steps: int
-    guidance: float
-    image_guidance: float = 2.0
     control_nets: Mapping[ConditionKind, Checkpoint] = field(default_factory=dict)
 
     def denoiser(self, has_picture: bool) -> Checkpoint:
         """The denoiser for text alone, or the one that takes a picture as well."""
         return self.image_denoiser if has_picture else self.text_denoiser
 
-
-DIFFUSION_SOLVERS = ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")
-FLOW_SOLVERS = ("flow", "dpmsolver++", "sde-dpmsolver++")
 
 SD15 = BaseModel(
     id="sd15",
@@ -74,10 +65,7 @@ SD15 = BaseModel(
     image_encoder=published.SD15_VAE,
     text_encoders=(TextEncoderSpec("clip", published.SD15_TEXT_ENCODER, variant="fp16"),),
     prediction_types=("epsilon", "v_prediction"),
-    solvers=DIFFUSION_SOLVERS,
     latent_scale=(0.18215, 0.0),
-    steps=20,
-    guidance=7.5,
     control_nets=published.SD15_CONTROL_NETS,
 )
 PIXART_SIGMA = BaseModel(
@@ -89,10 +77,7 @@ PIXART_SIGMA = BaseModel(
     image_encoder=published.PIXART_VAE,
     text_encoders=(TextEncoderSpec("masked t5", published.PIXART_TEXT_ENCODER, length=300),),
     prediction_types=("epsilon", "v_prediction"),
-    solvers=DIFFUSION_SOLVERS,
     latent_scale=(0.13025, 0.0),
-    steps=20,
-    guidance=4.5,
 )
 SD35_MEDIUM = BaseModel(
     id="sd35-medium",
@@ -107,9 +92,6 @@ SD35_MEDIUM = BaseModel(
         TextEncoderSpec("t5", published.SD35_T5, "text_encoder_3", "tokenizer_3", 256),
     ),
     prediction_types=("flow", "flow"),
-    solvers=FLOW_SOLVERS,
     latent_scale=(1.5305, 0.0609),
-    steps=28,
-    guidance=5.0,
 )
 BASE_MODELS = {model.id: model for model in (SD15, PIXART_SIGMA, SD35_MEDIUM)}

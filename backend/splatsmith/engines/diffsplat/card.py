@@ -1,21 +1,25 @@
-"""DiffSplat's card, and the cameras that its networks were trained with."""
+"""DiffSplat's card: its variants with their parameters, and the cameras of its networks."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from ...contract.cards import ConditionKind, EngineCard, MapCamera, Variant
 from ...contract.parameters import (
+    ELEVATION,
+    GUIDANCE,
     MEMORY,
     NEGATIVE_PROMPT,
     OPACITY_THRESHOLD,
     PRECISION,
     SEED,
+    STEPS,
     ParameterSpec,
     ParameterType,
 )
-from .base_models import DIFFUSION_SOLVERS, FLOW_SOLVERS
 from .published_checkpoints import (
+    BLOB_PARAMETER,
     ELEVATION_PARAMETER,
     PIXART_CHECKPOINTS,
     SD15_CHECKPOINTS,
@@ -28,35 +32,80 @@ DISTANCE = 1.4
 FOCAL = 1422.222 / 1024  # of the image's side
 FOV = math.degrees(2 * math.atan(0.5 / FOCAL))
 
-OWN = "default"  # the variant's own choice
-SOLVERS = tuple(dict.fromkeys((OWN, *DIFFUSION_SOLVERS, *FLOW_SOLVERS)))
-PREPARATIONS = ("fine", "published")
-
 TEXT_AND_IMAGE = (ConditionKind.TEXT, ConditionKind.IMAGE)
 MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
 
-SAMPLING = (
-    SEED,
-    NEGATIVE_PROMPT,
-    ParameterSpec(
-        "steps",
-        ParameterType.INT,
-        0,
-        "Sampling steps; 0 takes the variant's own number, 20 or 28.",
-        "Steps",
-        minimum=0,
-        maximum=200,
-    ),
-    ParameterSpec(
-        "guidance",
-        ParameterType.FLOAT,
-        0.0,
-        "How strictly the prompt is followed; 1 not more than it must be. 0 takes the variant's "
-        "own: 7.5, 4.5 or 5 for text, 2 with a picture.",
-        "Guidance",
-        minimum=0.0,
-        maximum=30.0,
-    ),
+DIFFUSION_SOLVERS = ("sde-dpmsolver++", "dpmsolver++", "ddim", "edm")  # see diffusion.schedulers
+FLOW_SOLVERS = ("flow", "dpmsolver++", "sde-dpmsolver++")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A request's parameters, by the names of their specs; defaults where not all variants have
+    one.
+    """
+
+    seed: int
+    negative_prompt: str
+    steps: int
+    guidance: float
+    image_guidance: float
+    triangle: bool
+    least_guidance: float
+    scheduler: str
+    blob: bool
+    blob_size: float
+    blob_strength: float
+    blob_background: float
+    elevation: float
+    estimate_elevation: bool
+    preparation: str
+    opacity_threshold: float
+    precision: str
+    memory: str
+    eta: float = 1.0
+    control_strength: float = 1.0
+    guess: bool = False
+    t5: bool = False
+
+    def guidance_of(self, has_picture: bool) -> float:
+        """The guidance of a request with or without a picture."""
+        return self.image_guidance if has_picture else self.guidance
+
+
+def _scheduler(solvers: tuple[str, ...]) -> ParameterSpec:
+    return ParameterSpec(
+        "scheduler",
+        ParameterType.CHOICE,
+        solvers[0],
+        "The solver of the diffusion equations.",
+        "Scheduler",
+        choices=solvers,
+    )
+
+
+ETA = ParameterSpec(
+    "eta",
+    ParameterType.FLOAT,
+    1.0,
+    "With ddim: how much noise every step adds, from none to as much as in training.",
+    "DDIM Noise",
+    minimum=0.0,
+    maximum=1.0,
+)
+TEXT_GUIDANCE = replace(
+    GUIDANCE,
+    description="Without a picture: how strictly the prompt is followed; 1 for no guidance.",
+)
+IMAGE_GUIDANCE = replace(
+    GUIDANCE,
+    name="image_guidance",
+    default=2.0,
+    description="With a picture: how strictly it and the prompt are followed; 1 for no guidance. "
+    "Above 3 colours burn.",
+    label="Picture Guidance",
+)
+TRIANGLE = (
     ParameterSpec(
         "triangle",
         ParameterType.BOOL,
@@ -73,36 +122,49 @@ SAMPLING = (
         minimum=0.0,
         maximum=30.0,
     ),
+)
+BLOB = (
     ParameterSpec(
-        "scheduler",
-        ParameterType.CHOICE,
-        OWN,
-        "The solver of the diffusion equations. SD3.5 takes flow and both dpmsolver++, the others "
-        "all but flow.",
-        "Scheduler",
-        choices=SOLVERS,
+        BLOB_PARAMETER,
+        ParameterType.BOOL,
+        False,
+        "Start from a noisy dark blob on white in every view, not from pure noise: it favours an "
+        "object in the middle of a white background.",
+        "Start from Blob",
     ),
     ParameterSpec(
-        "eta",
+        "blob_size",
         ParameterType.FLOAT,
-        1.0,
-        "With ddim: how much noise every step adds, from none to as much as in training.",
-        "DDIM Noise",
+        0.1,
+        "With Start from Blob: its standard deviation, as a part of a view's width.",
+        "Blob Size",
+        minimum=0.01,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "blob_strength",
+        ParameterType.FLOAT,
+        0.98,
+        "With Start from Blob: how much noise it gets; so many of the steps are taken.",
+        "Blob Noise",
+        minimum=0.1,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "blob_background",
+        ParameterType.FLOAT,
+        0.0,
+        "With Start from Blob: how dark the background is.",
+        "Blob Background",
         minimum=0.0,
         maximum=1.0,
     ),
 )
-VIEWING = (
-    ParameterSpec(
-        "elevation",
-        ParameterType.FLOAT,
-        10.0,
-        "How far above the object's middle the views, and a picture, are taken from. Learned from "
-        "-10 to 40.",
-        "Elevation",
-        minimum=-90.0,
-        maximum=90.0,
-        unit="degrees",
+VIEWS = (
+    replace(
+        ELEVATION,
+        description="How far above the object's middle the views, and a picture, are taken from. "
+        "Learned from -10 to 40.",
     ),
     ParameterSpec(
         ELEVATION_PARAMETER,
@@ -114,11 +176,13 @@ VIEWING = (
     ParameterSpec(
         "preparation",
         ParameterType.CHOICE,
-        PREPARATIONS[0],
+        "fine",
         "How a picture is prepared: with nothing lost, or as the published program did.",
         "Picture Preparation",
-        choices=PREPARATIONS,
+        choices=("fine", "published"),
     ),
+)
+CONTROL = (
     ParameterSpec(
         "control_strength",
         ParameterType.FLOAT,
@@ -135,20 +199,37 @@ VIEWING = (
         "With a map: let the network guess what the map shows, with a short or no prompt.",
         "Guess from Map",
     ),
-    OPACITY_THRESHOLD,
 )
-COMPUTING = (
-    ParameterSpec(
-        T5_PARAMETER,
-        ParameterType.BOOL,
-        False,
-        "SD3.5: read the prompt with T5 as well. Long prompts are understood better; 9.5 GB more.",
-        "Use T5",
-    ),
-    PRECISION,
-    MEMORY,
+T5 = ParameterSpec(
+    T5_PARAMETER,
+    ParameterType.BOOL,
+    False,
+    "Read the prompt with T5 as well. Long prompts are understood better; 9.5 GB more.",
+    "Use T5",
 )
-PARAMETERS = (*SAMPLING, *VIEWING, *COMPUTING)
+
+
+def _parameters(
+    steps: int, guidance: float, solvers: tuple[str, ...], *extra: ParameterSpec
+) -> tuple[ParameterSpec, ...]:
+    """Of a variant, with these defaults."""
+    return (
+        SEED,
+        NEGATIVE_PROMPT,
+        replace(STEPS, default=steps, maximum=200),
+        replace(TEXT_GUIDANCE, default=guidance),
+        IMAGE_GUIDANCE,
+        *TRIANGLE,
+        _scheduler(solvers),
+        *([ETA] if "ddim" in solvers else []),
+        *BLOB,
+        *VIEWS,
+        *extra,
+        OPACITY_THRESHOLD,
+        PRECISION,
+        MEMORY,
+    )
+
 
 CARD = EngineCard(
     id="diffsplat",
@@ -167,7 +248,7 @@ CARD = EngineCard(
                 "float16": 2_000_000_000,
                 "float32": 3_900_000_000,
             },
-            parameters=PARAMETERS,
+            parameters=_parameters(20, 7.5, DIFFUSION_SOLVERS, *CONTROL),
         ),
         Variant(
             "pixart-sigma",
@@ -175,7 +256,7 @@ CARD = EngineCard(
             TEXT_AND_IMAGE,
             checkpoints=PIXART_CHECKPOINTS,
             memory_bytes={"bfloat16": 9_700_000_000},
-            parameters=PARAMETERS,
+            parameters=_parameters(20, 4.5, DIFFUSION_SOLVERS),
         ),
         Variant(
             "sd35-medium",
@@ -183,7 +264,7 @@ CARD = EngineCard(
             TEXT_AND_IMAGE,
             checkpoints=SD35_CHECKPOINTS,
             memory_bytes={"bfloat16": 4_700_000_000},
-            parameters=PARAMETERS,
+            parameters=_parameters(28, 5.0, FLOW_SOLVERS, T5),
         ),
     ),
     map_camera=MapCamera(DISTANCE, FOV),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -12,7 +10,7 @@ from ...contract.cloud import GaussianCloud
 from ...diffusion.schedulers import Solver, make_solver
 from ...gaussians.gaussian_batch import to_cloud
 from ...memory import check_memory
-from ...nn.cuda_graphs import GraphedDenoiser
+from ...nn.cuda_graphs import Denoiser, GraphedDenoiser
 from ...nn.offload import MemoryDemand, choose_offload, explain_out_of_memory
 from ...nn.precision import choose_precision
 from ...progress import Progress
@@ -20,16 +18,18 @@ from ...weights import require
 from ..base import ConditioningCamera, EngineInputs, Generation
 from .base_models import BASE_MODELS, BaseModel
 from .cameras import camera_to_world, intrinsics
-from .card import CARD, DISTANCE, FOV
+from .card import CARD, DISTANCE, FOV, Settings
 from .denoisers import MultiViewUNet
 from .gsvae import to_gaussians
-from .image_conditions import build_denoiser_inputs, map_kind, prepare_image_condition
+from .image_conditions import (
+    build_denoiser_inputs,
+    initial_latents,
+    map_kind,
+    prepare_image_condition,
+)
 from .networks import VIEWS, Networks, memory_bytes_of
 from .sampling import DenoiserInputs, GuidedDenoiser, noise_draws, sample
-from .settings import Settings, read_settings
 from .text_conditions import TextCondition, encode_prompts
-
-Denoiser = Callable[[Tensor, Tensor, DenoiserInputs], Tensor]
 
 
 class DiffSplat:
@@ -39,7 +39,7 @@ class DiffSplat:
         self._base_model = base_model
         self._device = device
         self._networks: Networks | None = None
-        self._guided: tuple[GuidedDenoiser, Denoiser] | None = None
+        self._guided: tuple[GuidedDenoiser, Denoiser[DenoiserInputs]] | None = None
         self._text: TextCondition | None = None
 
     @torch.inference_mode()
@@ -50,7 +50,7 @@ class DiffSplat:
             InvalidRequest, UnreadablePicture: the inputs are incompatible or unusable.
             WeightsMissing, WeightsDamaged, OutOfMemory: what the names say.
         """
-        settings = read_settings(inputs, self._base_model)
+        settings = Settings(**inputs.parameters)  # pyright: ignore[reportArgumentType]
         demand = self._memory_demand(inputs, settings)
         networks = self._networks_for(settings, demand)
         with explain_out_of_memory(networks.offload, demand):
@@ -59,22 +59,26 @@ class DiffSplat:
     def _generate(
         self, inputs: EngineInputs, settings: Settings, networks: Networks, progress: Progress
     ) -> Generation:
-        steps = settings.steps + 2
-        progress.step(0, steps)
-        text = self._encode_text(inputs.prompt, settings, networks)
-        progress.step(1, steps)
+        has_picture = ConditionKind.IMAGE in inputs.pictures
+        solver = self._solver(settings, networks, has_picture)
+        total = len(solver.timesteps) + 2
+        progress.step(0, total)
+        is_guided = settings.guidance_of(has_picture) > 1
+        text = self._encode_text(inputs.prompt, settings, networks, is_guided)
+        progress.step(1, total)
         guided, denoiser = self._guided_denoiser(inputs, networks)
         size = guided.denoiser.latent_size
         image = prepare_image_condition(inputs, settings, networks, size)
         conditioning = build_denoiser_inputs(text.embeddings, image, settings, size)
-        solver = self._solver(settings, networks, has_picture=image.picture is not None)
-        noise = self._noise(settings.seed, noise_draws(solver), networks, size)
+        noise, start = self._start(settings, solver, networks, size)
+
+        def on_step(done: int) -> None:
+            progress.step(1 + done, total)
+
         with networks.offload.on_device(guided):
-            latents = sample(
-                denoiser, conditioning, solver, noise, lambda done: progress.step(1 + done, steps)
-            )
+            latents = sample(denoiser, conditioning, solver, noise, on_step, start)
         cloud = self._decode(latents, image.elevation, settings.opacity_threshold, networks)
-        progress.step(steps, steps)
+        progress.step(total, total)
         camera = ConditioningCamera(image.elevation, DISTANCE, FOV)
         return Generation(cloud, camera, notes=text.notes)
 
@@ -103,9 +107,11 @@ class DiffSplat:
             self._networks = networks = Networks(self._base_model, dtype, offload)
         return networks
 
-    def _encode_text(self, prompt: str, settings: Settings, networks: Networks) -> TextCondition:
+    def _encode_text(
+        self, prompt: str, settings: Settings, networks: Networks, is_guided: bool
+    ) -> TextCondition:
         """The last result is cached: a batch may use one prompt with many seeds."""
-        prompts = (settings.negative_prompt, prompt)[settings.guidance <= 1 :]
+        prompts = (settings.negative_prompt, prompt) if is_guided else (prompt,)
         cached = self._text
         if cached is None or (cached.prompts, cached.t5) != (prompts, settings.t5):
             cached = encode_prompts(prompts, settings.t5, self._base_model, networks)
@@ -114,7 +120,7 @@ class DiffSplat:
 
     def _guided_denoiser(
         self, inputs: EngineInputs, networks: Networks
-    ) -> tuple[GuidedDenoiser, Denoiser]:
+    ) -> tuple[GuidedDenoiser, Denoiser[DenoiserInputs]]:
         """The guided denoiser, and the same as CUDA graphs where it stays on the GPU."""
         denoiser = networks.denoiser(ConditionKind.IMAGE in inputs.pictures)
         kind, control_net = map_kind(inputs), None
@@ -129,16 +135,27 @@ class DiffSplat:
 
     def _solver(self, settings: Settings, networks: Networks, has_picture: bool) -> Solver:
         prediction_type = self._base_model.prediction_types[has_picture]
-        config = networks.scheduler_config()
         return make_solver(
-            settings.scheduler, config, prediction_type, settings.steps, settings.eta
+            settings.scheduler,
+            networks.scheduler_config(),
+            prediction_type,
+            settings.steps,
+            settings.eta,
+            settings.blob_strength if settings.blob else 1.0,
         )
 
-    def _noise(self, seed: int, draws: int, networks: Networks, size: int) -> Tensor:
-        """[draws, V, C, h, w], drawn on the CPU: a seed gives the same on every device."""
-        channels = networks.gsvae().latent_channels
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randn(draws, VIEWS, channels, size, size, generator=generator).to(self._device)
+    def _start(
+        self, settings: Settings, solver: Solver, networks: Networks, size: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Noise and clean latents for `sample`; drawn on the CPU, so that a seed gives the same on
+        every device.
+        """
+        shape = (VIEWS, networks.gsvae().latent_channels, size, size)
+        generator = torch.Generator().manual_seed(settings.seed)
+        noise = torch.randn(noise_draws(solver), *shape, generator=generator)
+        start_noise = torch.randn(shape, generator=generator)
+        start = initial_latents(settings, networks, size, start_noise.to(self._device))
+        return noise.to(self._device), start
 
     def _decode(
         self, latents: Tensor, elevation: float, threshold: float, networks: Networks

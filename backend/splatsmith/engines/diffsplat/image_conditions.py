@@ -11,12 +11,11 @@ from torch import Tensor
 from ...contract.cards import ConditionKind
 from ..base import EngineInputs
 from .cameras import camera_to_world, intrinsics, plucker_rays, resize_rays
-from .card import MAPS
+from .card import MAPS, Settings
 from .denoisers import TextEmbeddings
-from .image_preparation import control_views, prepare_map, prepare_picture
+from .image_preparation import control_views, gaussian_blob, prepare_map, prepare_picture
 from .networks import VIEWS, Networks
 from .sampling import DenoiserInputs, guidance_weights
-from .settings import Settings
 
 PIXELS_PER_LATENT = 8  # along a side, of splat images and pictures
 
@@ -75,6 +74,38 @@ def encode_image(encoder: AutoencoderKL, picture: Tensor) -> Tensor:
     return posterior.mode() * encoder.config["scaling_factor"]
 
 
+def initial_latents(
+    settings: Settings, networks: Networks, size: int, noise: Tensor
+) -> Tensor | None:
+    """[V, C, h, w] of side `size` to start sampling from; None for pure noise.
+
+    Args:
+        noise: as in `encode_blob`.
+
+    Raises:
+        WeightsMissing, WeightsDamaged: what the names say.
+    """
+    if not settings.blob:
+        return None
+    pixels = size * PIXELS_PER_LATENT
+    blob = gaussian_blob(pixels, settings.blob_size, settings.blob_background).to(noise.device)
+    encoder = networks.image_encoder()
+    with networks.offload.on_device(encoder):
+        return encode_blob(encoder, blob, noise)
+
+
+def encode_blob(encoder: AutoencoderKL, blob: Tensor, noise: Tensor) -> Tensor:
+    """[1, 3, H, W] in 0..1 to latents [V, C, h, w]: a sample of the posterior for each view.
+
+    Args:
+        noise: [V, C, h, w], unit variance.
+    """
+    posterior = encoder.encode(2 * blob - 1, return_dict=False)[0]
+    sample = posterior.mean + posterior.std * noise
+    shift = encoder.config["shift_factor"] or 0.0
+    return (sample - shift) * encoder.config["scaling_factor"]
+
+
 def build_denoiser_inputs(
     text: TextEmbeddings, image: ImageCondition, settings: Settings, size: int
 ) -> DenoiserInputs:
@@ -84,13 +115,14 @@ def build_denoiser_inputs(
     if image.picture is not None:  # taken by the front camera
         rays = torch.cat([rays[:1], rays])
     control = None if image.control is None else control_views(image.control, VIEWS)
+    guidance = settings.guidance_of(has_picture=image.picture is not None)
     minimum = settings.least_guidance if settings.triangle else None
     inputs = DenoiserInputs(
         text.tokens,
         rays,
         text.mask,
         text.pooled,
-        guidance_weights(settings.guidance, VIEWS, minimum),
+        guidance_weights(guidance, VIEWS, minimum),
         image.picture,
         None if control is None else control.to(text.tokens.dtype),
         torch.tensor(settings.control_strength),

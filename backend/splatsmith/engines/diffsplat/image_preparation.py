@@ -126,6 +126,21 @@ def composite_on_white(rgba: NDArray[np.uint8], size: int) -> Tensor:
     )
 
 
+def gaussian_blob(size: int, std: float, background: float) -> Tensor:
+    """A dark Gaussian blob in the middle of white, RGB [1, 3, size, size], 0..1 (Instant3D, Li et
+    al. 2023, A.5).
+
+    Args:
+        std: standard deviation, as a fraction of the side.
+        background: darkness of the background, 0 (white) .. 1.
+    """
+    fine = 2 * size  # rendered at twice the size and averaged, as in the published program
+    offset = torch.arange(fine) - fine // 2
+    profile = torch.exp(-offset.square() / (2 * (std * fine) ** 2))
+    darkness = (profile[:, None] * profile + background).clamp(0, 1)
+    return 1 - F.avg_pool2d(darkness[None, None], 2).expand(1, 3, -1, -1)
+
+
 def control_views(control: Tensor, views: int) -> Tensor:
     """The front view's map [1, 3, H, W] for all views [V, 3, H, W]: the others are white."""
     return torch.cat([control, torch.ones_like(control).repeat(views - 1, 1, 1, 1)])

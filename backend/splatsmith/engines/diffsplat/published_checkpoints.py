@@ -22,6 +22,7 @@ SD35_MEDIUM = "stabilityai/stable-diffusion-3.5-medium"
 
 T5_PARAMETER = "t5"
 ELEVATION_PARAMETER = "estimate_elevation"
+BLOB_PARAMETER = "blob"
 
 MIT = Licence(
     "MIT",
@@ -53,6 +54,7 @@ STABILITY_COMMUNITY = Licence(
 
 TEXT_ONLY = Requirement(without=(ConditionKind.IMAGE,))
 WITH_IMAGE = Requirement(given=(ConditionKind.IMAGE,))
+WITH_BLOB = Requirement(parameter=BLOB_PARAMETER)
 
 CONFIG_SIZE = 2_000  # bytes of a config.json, about
 CLIP_TOKENIZER_SIZE = 1_600_000
@@ -91,7 +93,7 @@ def _control_net(condition: ConditionKind) -> Checkpoint:
         ),
         licence=OPENRAIL_M,
         repository=DIFFSPLAT,
-        requirement=Requirement(given=(condition,)),
+        requirements=(Requirement(given=(condition,)),),
     )
 
 
@@ -137,7 +139,7 @@ SD15_TEXT = Checkpoint(
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    requirement=TEXT_ONLY,
+    requirements=(TEXT_ONLY,),
 )
 SD15_IMAGE = Checkpoint(
     id="diffsplat-sd15-image",
@@ -150,7 +152,7 @@ SD15_IMAGE = Checkpoint(
     ),
     licence=OPENRAIL_M,
     repository=DIFFSPLAT,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE,),
 )
 SD15_CONTROL_NETS = {
     condition: _control_net(condition)
@@ -181,7 +183,7 @@ SD15_VAE = Checkpoint(
     files=_vae_files(4, 335_000_000),
     licence=OPENRAIL_M,
     repository=SD15,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE, WITH_BLOB),
 )
 
 PIXART_TEXT = Checkpoint(
@@ -195,7 +197,7 @@ PIXART_TEXT = Checkpoint(
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    requirement=TEXT_ONLY,
+    requirements=(TEXT_ONLY,),
 )
 PIXART_IMAGE = Checkpoint(
     id="diffsplat-pixart-sigma-image",
@@ -208,7 +210,7 @@ PIXART_IMAGE = Checkpoint(
     ),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=DIFFSPLAT,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE,),
 )
 PIXART_GSVAE = _gsvae("sdxl", "gsvae_gobj265k_sdxl_fp16", "*", 4)
 PIXART_TEXT_ENCODER = Checkpoint(
@@ -233,7 +235,7 @@ PIXART_VAE = Checkpoint(
     files=_vae_files(4, 335_000_000),
     licence=OPENRAIL_PLUS_PLUS_M,
     repository=PIXART_SIGMA,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE, WITH_BLOB),
 )
 
 SD35_TEXT = Checkpoint(
@@ -247,7 +249,7 @@ SD35_TEXT = Checkpoint(
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    requirement=TEXT_ONLY,
+    requirements=(TEXT_ONLY,),
 )
 SD35_IMAGE = Checkpoint(
     id="diffsplat-sd35-medium-image",
@@ -260,7 +262,7 @@ SD35_IMAGE = Checkpoint(
     ),
     licence=STABILITY_COMMUNITY,
     repository=DIFFSPLAT,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE,),
 )
 SD35_GSVAE = _gsvae("sd3", "gsvae_gobj265k_sd3", "039030", 16)
 SD35_CLIP = Checkpoint(
@@ -307,7 +309,7 @@ SD35_T5 = Checkpoint(
     licence=STABILITY_COMMUNITY,
     repository=SD35_MEDIUM,
     gated=True,
-    requirement=Requirement(parameter=T5_PARAMETER),
+    requirements=(Requirement(parameter=T5_PARAMETER),),
 )
 SD35_VAE = Checkpoint(
     id="sd35-medium-vae",
@@ -316,7 +318,7 @@ SD35_VAE = Checkpoint(
     licence=STABILITY_COMMUNITY,
     repository=SD35_MEDIUM,
     gated=True,
-    requirement=WITH_IMAGE,
+    requirements=(WITH_IMAGE, WITH_BLOB),
 )
 
 ELEVEST = Checkpoint(
@@ -331,7 +333,7 @@ ELEVEST = Checkpoint(
     ),
     licence=MIT,
     repository=DIFFSPLAT,
-    requirement=Requirement(given=(ConditionKind.IMAGE,), parameter=ELEVATION_PARAMETER),
+    requirements=(Requirement(given=(ConditionKind.IMAGE,), parameter=ELEVATION_PARAMETER),),
 )
 
 SD15_CHECKPOINTS = (

@@ -67,7 +67,7 @@ LOCKED = Checkpoint(
     licence=FREE,
     repository=VAULT,
     gated=True,
-    requirement=Requirement(given=(ConditionKind.IMAGE,)),
+    requirements=(Requirement(given=(ConditionKind.IMAGE,)),),
 )
 BOTH = (ConditionKind.TEXT, ConditionKind.IMAGE)
 
