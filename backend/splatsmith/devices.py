@@ -35,7 +35,7 @@ def device_title(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
-def use_all_core_count() -> None:
+def use_all_cores() -> None:
     """Set torch's thread count to the cores in this process's affinity mask."""
     torch.set_num_threads(_core_count())
 
