@@ -118,7 +118,7 @@ class ProcessRunner:
         for line in lines:
             try:
                 message = decode(line)
-            except (ValueError, KeyError, InvalidRequest):
+            except (ValueError, KeyError, TypeError, InvalidRequest):
                 log.exception("worker %d: not a message; killing it", self.pid)
                 self._process.kill()  # it has died already if the line is cut off
                 break
