@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Generator[Path, None, None]:
     """Yield a new name beside `path` to write to; at the end it replaces `path`.
 
     After an exception the new file is removed and `path` is as before. Two processes may write

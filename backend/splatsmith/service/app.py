@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from .. import __version__
 from ..contract.cards import EngineCard
@@ -24,7 +24,6 @@ from ..settings import MAX_JSON_BYTES
 from ..weights import status_of
 from .artifacts import DataDirectory
 from .event_publisher import EventPublisher
-from .events import EventStreamResponse
 from .job_requests import new_job
 from .job_store import JobStore
 from .openapi import EVENT_STREAM, JOB_BODY, PROBLEM_RESPONSE, file_body, install_openapi
@@ -216,7 +215,7 @@ def _artifact_routes(context: ServiceContext) -> APIRouter:
 def _event_routes(context: ServiceContext) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/events", response_class=EventStreamResponse, responses={200: EVENT_STREAM})
+    @routes.get("/events", response_class=StreamingResponse, responses={200: EVENT_STREAM})
     async def get_events(last_event_id: Annotated[str, Header()] = "") -> Response:
         """Jobs, weights and health as they change: server-sent events.
 
