@@ -118,6 +118,7 @@ def _load_theirs() -> Encode:
     import torch  # noqa: PLC0415
     from tokenizers import Tokenizer  # noqa: PLC0415
     from transformers.models.bert.modeling_bert import BertModel  # noqa: PLC0415
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error  # noqa: PLC0415
 
     from splatsmith.conditioning.text_encoder import MAX_TOKENS, package_folder  # noqa: PLC0415
 
@@ -125,6 +126,8 @@ def _load_theirs() -> Encode:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
+    disable_progress_bar()
+    set_verbosity_error()
     model = BertModel.from_pretrained(folder, add_pooling_layer=False, local_files_only=True)
     model.eval()
 

@@ -44,7 +44,7 @@ def upload(service: RunningService, image: Image.Image) -> str:
 
 def drawing() -> Image.Image:
     image = Image.new("RGB", (96, 96), "white")
-    ImageDraw.Draw(image).rectangle((24, 24, 72, 72), load_parameters="red")
+    ImageDraw.Draw(image).rectangle((24, 24, 72, 72), fill="red")
     return image
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorSignature, Variant
 from splatsmith.engines.diffsplat.published_checkpoints import (
+    BLOB_PARAMETER,
     DIFFSPLAT,
     ELEVATION_PARAMETER,
     OPENRAIL_M,
@@ -30,7 +31,7 @@ from splatsmith.weights.licences import accept
 from tests.backend.weights.mirror import Mirror
 
 TEXT, IMAGE = frozenset({ConditionKind.TEXT}), frozenset({ConditionKind.IMAGE})
-PLAIN = {T5_PARAMETER: False, ELEVATION_PARAMETER: False}
+DEFAULTS = {T5_PARAMETER: False, ELEVATION_PARAMETER: False, BLOB_PARAMETER: False}
 ALL = {c.id: c for c in (*SD15_CHECKPOINTS, *PIXART_CHECKPOINTS, *SD35_CHECKPOINTS)}.values()
 
 
@@ -38,7 +39,7 @@ def needed(
     checkpoints: tuple[Checkpoint, ...], given: frozenset[ConditionKind], **more: bool
 ) -> str:
     variant = Variant("any", "Any", tuple(ConditionKind), checkpoints=checkpoints)
-    return " ".join(sorted(c.id for c in variant.required_checkpoints(given, {**PLAIN, **more})))
+    return " ".join(sorted(c.id for c in variant.required_checkpoints(given, {**DEFAULTS, **more})))
 
 
 def test_text_alone_needs_no_image_encoder() -> None:
@@ -51,6 +52,11 @@ def test_a_picture_changes_the_denoiser() -> None:
     with_both = needed(SD15_CHECKPOINTS, TEXT | IMAGE)
     assert with_both == needed(SD15_CHECKPOINTS, IMAGE)
     assert with_both == ("diffsplat-gsvae-sd diffsplat-sd15-image sd15-text-encoder sd15-vae")
+
+
+def test_a_blob_needs_the_image_encoder_too() -> None:
+    with_blob = needed(SD15_CHECKPOINTS, TEXT, **{BLOB_PARAMETER: True})
+    assert with_blob == "diffsplat-gsvae-sd diffsplat-sd15-text sd15-text-encoder sd15-vae"
 
 
 def test_what_is_optional_is_needed_when_it_is_chosen() -> None:
