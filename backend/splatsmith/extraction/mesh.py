@@ -9,12 +9,12 @@ import trimesh
 from ..contract.cloud import GaussianCloud
 from ..contract.protocol import ExtractionOptions
 from ..progress import Progress
-from .surface.reconstruction import reconstruct
+from .surface.reconstruction import reconstruct_surface
 from .texture.color_field import ColorField
-from .texture.coloring import Coloring
+from .texture.gaussian_colors import GaussianColors
 from .texture.gaussian_grid import GaussianGrid
 from .texture.painting import paint
-from .views.rendered_views import Subject, Views
+from .views.rendered_views import NormalizedCloud, RenderedViews
 
 
 def extract_mesh(
@@ -26,11 +26,11 @@ def extract_mesh(
         InvalidRequest: the cloud shows nothing, or no surface.
         Cancelled: between two steps.
     """
-    subject = Subject.of(cloud)
+    subject = NormalizedCloud.of(cloud)
     # What is known of colours takes one core: it is collected while others draw and unwrap.
     with ThreadPoolExecutor(1) as beside:
         grid = beside.submit(GaussianGrid.of, subject.cloud)
-        surface, views = reconstruct(subject, options, progress.part("", 0, 0.6), device)
+        surface, views = reconstruct_surface(subject, options, progress.part("", 0, 0.6), device)
         field = beside.submit(lambda: ColorField.on(grid.result(), subject.cloud, surface))
         coloring = beside.submit(lambda: _coloring(field.result(), views, device))
         mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
@@ -40,10 +40,10 @@ def extract_mesh(
     return mesh
 
 
-def _coloring(field: ColorField, views: Views, device: str) -> Coloring:
+def _coloring(field: ColorField, views: RenderedViews, device: str) -> GaussianColors:
     """The sources of colours, asked on the device."""
     if device == "cpu":
-        return Coloring(field, views)
-    from .texture.coloring_cuda import ColoringOnGpu  # torch takes seconds to import
+        return GaussianColors(field, views)
+    from .texture.gaussian_colors_cuda import GaussianColorsCuda  # torch takes seconds to import
 
-    return ColoringOnGpu.on(device, field, views)
+    return GaussianColorsCuda.on(device, field, views)

@@ -20,11 +20,11 @@ from ..contract.protocol import ExtractionOptions
 from ..gaussians.numba_jit import Floats
 from ..memory import check_memory
 from ..progress import Progress
-from .sampling.poisson_disk import choose_spaced
-from .sampling.surface_gaussians import Skin
-from .views.interior_cameras import Inside, look_from_inside
-from .views.rendered_views import Subject, Views, all_around, draw_views
-from .views.visibility import Pictures, are_seen, pictures_of
+from .sampling.poisson_disk import poisson_disk_sample
+from .sampling.surface_gaussians import SurfaceGaussians
+from .views.interior_cameras import InteriorViews, render_interior
+from .views.rendered_views import NormalizedCloud, RenderedViews, fibonacci_cameras, render_views
+from .views.visibility import ViewArrays, are_visible, view_arrays
 
 _VIEWS, _VIEW_SIZE = 16, 192
 _REACH = 1.0  # standard deviations around a Gaussian's centre that candidates fall in
@@ -51,15 +51,15 @@ def extract_points(
     drawing, scattering, choosing, coloring = (
         progress.part(progress.stage, start, end) for start, end in pairwise(_SPANS)
     )
-    subject = Subject.of(cloud)
-    pictures = pictures_of(_look(subject, device, drawing))
-    skin = Skin.of(subject.cloud, pictures)
+    subject = NormalizedCloud.of(cloud)
+    pictures = view_arrays(_look(subject, device, drawing))
+    skin = SurfaceGaussians.of(subject.cloud, pictures)
     if not len(skin.cloud):
         raise InvalidRequest(
             "No surface was found in this cloud.", "It may be too faint, or too thin to be seen."
         )
     places, owners = _scatter(skin, count, pictures, scattering)
-    chosen = choose_spaced(places, skin.normals[owners], count, choosing)
+    chosen = poisson_disk_sample(places, skin.normals[owners], count, choosing)
     places, owners = places[chosen], owners[chosen]
     return PointCloud(
         positions=places * np.float32(subject.sphere.radius) + subject.sphere.center,
@@ -68,14 +68,14 @@ def extract_points(
     )
 
 
-def _look(subject: Subject, device: str, progress: Progress) -> Views:
+def _look(subject: NormalizedCloud, device: str, progress: Progress) -> RenderedViews:
     """Pictures from all around, or from within a scene."""
     first, second = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
-    outer = draw_views(subject, all_around(_VIEWS, _VIEW_SIZE), device, first)
-    inside = Inside(subject.cloud, outer)
+    outer = render_views(subject, fibonacci_cameras(_VIEWS, _VIEW_SIZE), device, first)
+    inside = InteriorViews(subject.cloud, outer)
     if not inside.is_scene:
         return outer
-    return look_from_inside(subject, inside.places, _VIEW_SIZE, device, second)
+    return render_interior(subject, inside.places, _VIEW_SIZE, device, second)
 
 
 def _candidates(count: int) -> int:
@@ -83,7 +83,7 @@ def _candidates(count: int) -> int:
 
 
 def _scatter(
-    skin: Skin, count: int, pictures: Pictures, progress: Progress
+    skin: SurfaceGaussians, count: int, pictures: ViewArrays, progress: Progress
 ) -> tuple[Floats, NDArray[np.int32]]:
     """Candidates [M, 3] for `count` points, and the Gaussians [M] that they lie on.
 
@@ -95,7 +95,7 @@ def _scatter(
     for part, chosen in _shares(skin.weights, total, random):
         progress.step(part.start, total)
         disc = _disc(len(chosen), random)
-        disc[~are_seen(skin.places(chosen, disc), pictures)] = 0
+        disc[~are_visible(skin.places(chosen, disc), pictures)] = 0
         places[part], owners[part] = skin.places(chosen, disc), chosen
     progress.step(total, total)
     return places, owners

@@ -13,7 +13,10 @@ from trimesh.visual.material import PBRMaterial
 
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
-from tests.bench.extraction.measures import (
+from tests.bench.extraction.ground_truth import all_around, seen_from_outside
+from tests.bench.extraction.mesh_colors import painted
+from tests.bench.extraction.mesh_rendering import draw_mesh
+from tests.bench.extraction.metrics import (
     diagonal,
     inside_out,
     is_watertight,
@@ -22,10 +25,7 @@ from tests.bench.extraction.measures import (
     unpainted,
     uv_overlap,
 )
-from tests.bench.extraction.mesh_pictures import draw_mesh
-from tests.bench.extraction.painting import painted
-from tests.bench.extraction.sampling import evenly_spread, flat_gaussians, scattered
-from tests.bench.extraction.truth import all_around, seen_from_outside
+from tests.bench.extraction.surface_sampling import evenly_spread, flat_gaussians, scattered
 from training.objects import Mesh
 
 CAMERAS = all_around(4, 64)

@@ -22,13 +22,13 @@ from pathlib import Path
 from splatsmith.contract.cloud import write_cloud
 from splatsmith.contract.protocol import Closure
 
-from .generated import PROMPTS, generated_models
-from .measures import is_watertight
-from .methods import OURS, Method, extract, methods
+from .contact_sheets import write_sheet
+from .engine_clouds import PROMPTS, generated_models
+from .ground_truth import choose, truth_of
+from .mesh_methods import OURS, Method, extract, methods
+from .metrics import is_watertight
 from .scores import FAILED, Model, score
-from .sheets import write_sheet
 from .summary import HEADER, Scores, row, summary
-from .truth import choose, truth_of
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.rasterize import rasterize
 from training.objects import Mesh
 
-from . import measures
-from .mesh_pictures import MeshPictures, draw_mesh
-from .methods import Attempt
-from .painting import painted
-from .sampling import scattered
-from .truth import Truth, all_around
+from . import metrics
+from .ground_truth import Truth, all_around
+from .mesh_colors import painted
+from .mesh_methods import Attempt
+from .mesh_rendering import MeshPictures, draw_mesh
+from .surface_sampling import scattered
 
 VIEWS, SIZE, SAMPLES = 12, 256, 3
 REACH = 0.01  # of the bounding box's diagonal
@@ -101,11 +101,11 @@ def score(attempt: Attempt, model: Model) -> tuple[Score, MeshPictures]:
     has_texture = mesh.texture_shape[0, 1] > 1
     scored = Score(
         shape=_shape(mesh, model.truth) if model.truth else None,
-        psnr=measures.psnr(pictures.colors, model.pictures),
-        inside_out=measures.inside_out(pictures),
-        unpainted=measures.unpainted(mesh, pictures, model.cloud),
-        uv_overlap=measures.uv_overlap(mesh) if has_texture else None,
-        watertight=measures.is_watertight(attempt.mesh),
+        psnr=metrics.psnr(pictures.colors, model.pictures),
+        inside_out=metrics.inside_out(pictures),
+        unpainted=metrics.unpainted(mesh, pictures, model.cloud),
+        uv_overlap=metrics.uv_overlap(mesh) if has_texture else None,
+        watertight=metrics.is_watertight(attempt.mesh),
         faces=len(mesh.faces),
         seconds=attempt.cost.seconds,
         peak_bytes=attempt.cost.peak,
@@ -115,6 +115,6 @@ def score(attempt: Attempt, model: Model) -> tuple[Score, MeshPictures]:
 
 def _shape(mesh: Mesh, truth: Truth) -> Shape:
     found = scattered(mesh, _POINTS, np.random.default_rng(0)).of(mesh, mesh.vertices)
-    whole = measures.likeness(found, truth.points, REACH * truth.diagonal)
+    whole = metrics.likeness(found, truth.points, REACH * truth.diagonal)
     outside = whole.wanting(truth.seen)
     return Shape(outside.precision, outside.recall, outside.f_score, whole.f_score)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..figure import Figure
-from . import measuring
+from . import profiled_process
 
 SIZES = (16_384, 65_536, 262_144)
 TARGET_SECONDS = {16_384: 5.0, 262_144: 20.0}
@@ -24,15 +24,17 @@ def figures(sizes: Sequence[int] = SIZES) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for count in sizes:
             cloud, mesh = Path(folder) / "cloud.ply", Path(folder) / "mesh.glb"
-            measuring.run("shapes", [str(count), str(cloud)])
-            measuring.run("extracting", [str(cloud), str(mesh), "--resolution", "64"])  # compiles
+            profiled_process.run("synthetic_clouds", [str(count), str(cloud)])
+            profiled_process.run(
+                "timed_extraction", [str(cloud), str(mesh), "--resolution", "64"]
+            )  # compiles
             yield from _on("cpu", count, cloud, mesh)
             if _has_cuda():
                 yield from _on("cuda", count, cloud, mesh)
 
 
 def _on(device: str, count: int, cloud: Path, mesh: Path) -> Iterator[Figure]:
-    cost = measuring.run("extracting", [str(cloud), str(mesh), "--device", device])
+    cost = profiled_process.run("timed_extraction", [str(cloud), str(mesh), "--device", device])
     targets = TARGET_SECONDS if device == "cpu" else TARGET_SECONDS_CUDA
     name = f"{count:,} Gaussians, {device}"
     yield Figure(f"{name}: 50k faces, 2k texture", cost.seconds, "s", targets.get(count))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .methods import OURS
+from .mesh_methods import OURS
 from .scores import Score
 
 Scores = dict[str, dict[str, Score]]  # by way, then by the model's name

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
-from ..simplify.adjacency import (
+from ..surface.adjacency import (
     Doubles,
     Indices,
     area_vectors,
     face_neighbors,
-    grouped_sums,
-    members_of,
-    smoothed,
-    unit,
+    group_members,
+    group_sums,
+    normalized,
+    smooth_face_vectors,
 )
 from ..surface.triangle_surface import Surface
 
@@ -61,27 +61,27 @@ class FaceGraph:
         areas = np.linalg.norm(vectors, axis=1)
         smooth = vectors
         for _ in range(_SMOOTHING):
-            smooth = smoothed(smooth, neighbors)
-        smooth = unit(smooth)
-        normals = np.where(areas[:, None] > 0, unit(vectors), smooth)
+            smooth = smooth_face_vectors(smooth, neighbors)
+        smooth = normalized(smooth)
+        normals = np.where(areas[:, None] > 0, normalized(vectors), smooth)
         corners = surface.vertices[surface.faces]
         edges = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
         return FaceGraph(neighbors, corners.mean(axis=1), normals, smooth, areas, edges)
 
 
-def cut_into_charts(graph: FaceGraph) -> Indices:
+def segment_charts(graph: FaceGraph) -> Indices:
     """The chart [F] of every face, numbered from 0, as few as the cone allows."""
     chart = _grow_patches(graph)
     chart = _join(graph, chart, _CHART_CONE, 1.0)
     for _ in range(_BORDER_ROUNDS):
-        _straighten(graph.neighbors, graph.normals, chart, chart_axes(graph, chart))
+        _straighten(graph.neighbors, graph.normals, chart, chart_normals(graph, chart))
     chart = _join(graph, chart, _CHART_CONE, 1.0)
     return _join(graph, chart, np.float32(-1), _CRUMB)
 
 
-def chart_axes(graph: FaceGraph, chart: Indices) -> Floats:
+def chart_normals(graph: FaceGraph, chart: Indices) -> Floats:
     """The mean normals [C, 3] of charts, by area."""
-    return unit(grouped_sums(chart, graph.areas[:, None] * graph.normals, int(chart.max()) + 1))
+    return normalized(group_sums(chart, graph.areas[:, None] * graph.normals, int(chart.max()) + 1))
 
 
 def _grow_patches(graph: FaceGraph) -> Indices:
@@ -99,7 +99,7 @@ def _grow_patches(graph: FaceGraph) -> Indices:
             (chart, distance),
         )
         count += len(seeds)
-    return renumbered(chart)
+    return renumber(chart)
 
 
 def _spread_seeds(graph: FaceGraph, left: NDArray[np.intp], cell: np.float32) -> Integers:
@@ -168,13 +168,13 @@ def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> I
     Of a pair one must have less than `crumb` of the whole area, and the smoothed normals of its
     union must lie within `cone`, a cosine.
     """
-    chart = renumbered(chart)
+    chart = renumber(chart)
     borders = _Borders.of(graph, chart)
     while True:
         small = borders.areas <= crumb * borders.areas.sum()
         open_to = small[borders.pairs].any(axis=1)
         pairs, shared = borders.pairs[open_to], borders.shared[open_to]
-        members = members_of(chart, len(borders.areas))
+        members = group_members(chart, len(borders.areas))
         vectors = borders.vectors.astype(np.float32)
         widths = _union_widths(pairs, vectors, members, (graph.normals, graph.smooth), cone)
         large = borders.areas[pairs].sum(axis=1) > _LARGEST * borders.areas.sum()
@@ -184,11 +184,11 @@ def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> I
         if not allowed.size:
             return chart
         ranked = pairs[allowed[np.argsort(costs[allowed], kind="stable")]]
-        names = renumbered(_matched(ranked, len(borders.areas)))
+        names = renumber(_matched(ranked, len(borders.areas)))
         chart, borders = names[chart], borders.joined(names)
 
 
-def renumbered(chart: Indices) -> Indices:
+def renumber(chart: Indices) -> Indices:
     return np.unique(chart, return_inverse=True)[1].astype(np.int32)
 
 
@@ -217,7 +217,7 @@ class _Borders:
         ends = np.stack([here[lower], there[lower]], axis=1)
         pairs, shared = _merged(ends, length[lower], count)
         return _Borders(
-            grouped_sums(chart, graph.areas[:, None] * graph.normals, count),
+            group_sums(chart, graph.areas[:, None] * graph.normals, count),
             _sums(chart, graph.areas, count),
             _sums(here[outer], length[outer], count),
             pairs,
@@ -232,7 +232,7 @@ class _Borders:
         pairs, shared = _merged(ends[~inner], self.shared[~inner], count)
         gone = _sums(ends[inner, 0], self.shared[inner], count)
         return _Borders(
-            grouped_sums(names, self.vectors, count),
+            group_sums(names, self.vectors, count),
             _sums(names, self.areas, count),
             _sums(names, self.outlines, count) - 2 * gone,
             pairs,

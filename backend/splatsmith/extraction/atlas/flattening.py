@@ -6,20 +6,20 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
-from ..simplify.adjacency import Indices, join_corners, leader_of, unit
+from ..surface.adjacency import Indices, find_root, normalized, union_corners
 
 _ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
 
 
-def plane_axes(normals: Floats) -> Floats:
+def tangent_axes(normals: Floats) -> Floats:
     """Two unit vectors [C, 2, 3] across each of `normals` [C, 3], right-handed with it."""
     least = np.eye(3, dtype=np.float32)[np.abs(normals).argmin(axis=1)]
-    right = unit(np.cross(least, normals))
+    right = normalized(np.cross(least, normals))
     return np.stack([right, np.cross(normals, right)], axis=1)
 
 
 @jit(parallel=True)
-def narrow_frames(points: Floats, starts: Integers) -> Floats:
+def minimal_rectangles(points: Floats, starts: Integers) -> Floats:
     """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up.
 
     Those of chart c are points[starts[c]:starts[c + 1]].
@@ -63,7 +63,7 @@ def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
 
 
 @jit()
-def connected(neighbors: Indices, chart: Indices) -> Indices:
+def split_disconnected(neighbors: Indices, chart: Indices) -> Indices:
     """The same charts [F], each piece of one with a number of its own, from 0."""
     out = np.full(len(chart), -1, np.int32)
     count = 0
@@ -82,7 +82,7 @@ def connected(neighbors: Indices, chart: Indices) -> Indices:
 
 
 @jit()
-def points_of(
+def chart_points(
     faces: Indices, neighbors: Indices, chart: Indices, order: Indices
 ) -> tuple[Indices, Integers, Indices]:
     """The points of charts: one a vertex, or more where parts of a chart hang together by it alone.
@@ -98,14 +98,14 @@ def points_of(
         for corner in range(3):
             beyond = neighbors[face, corner]
             if beyond >= 0 and chart[beyond] == chart[face]:
-                join_corners(leader, faces, face, corner, beyond)
+                union_corners(leader, faces, face, corner, beyond)
     numbers = np.full(faces.size, -1, np.int32)
     corners = np.empty(faces.shape, np.int32)
     source, of_chart = np.empty(faces.size, np.int64), np.empty(faces.size, np.int32)
     count = 0
     for i in range(len(order)):
         for corner in range(3):
-            first = leader_of(leader, 3 * order[i] + corner)
+            first = find_root(leader, 3 * order[i] + corner)
             if numbers[first] < 0:
                 numbers[first] = count
                 source[count], of_chart[count] = faces[order[i], corner], chart[order[i]]
@@ -115,7 +115,7 @@ def points_of(
 
 
 @jit()
-def divide(neighbors: Indices, chart: Indices, pairs: Integers) -> None:
+def split_charts(neighbors: Indices, chart: Indices, pairs: Integers) -> None:
     """Split every chart between two of its faces [C, 2]: each takes what is nearer to it.
 
     The parts get new numbers, the old one is no longer used; charts whose pair is -1 stay, and so

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, jit
-from ..simplify.adjacency import Doubles, Indices
+from ..surface.adjacency import Doubles, Indices
 
 Mask = NDArray[np.uint8]  # [rows, columns]
 # taken, next taken and next free column, all [rows, columns]; the widest free run of every row
-Sheet = tuple[Mask, Indices, Indices, Indices]
+OccupancyGrid = tuple[Mask, Indices, Indices, Indices]
 
 
 @jit()
-def empty_sheet(height: int, width: int) -> Sheet:
+def empty_grid(height: int, width: int) -> OccupancyGrid:
     taken = np.zeros((height, width), np.uint8)
     next_taken = np.full((height, width), width, np.int32)
     next_free = np.empty((height, width), np.int32)
@@ -27,7 +27,7 @@ def empty_sheet(height: int, width: int) -> Sheet:
 
 
 @jit()
-def covered_cells(points: Floats, faces: Indices, scale: float) -> Mask:
+def rasterize_chart(points: Floats, faces: Indices, scale: float) -> Mask:
     """The cells that triangles [F, 3] of `scale` times `points` touch at all."""
     width, height = 1, 1
     for corner in faces.reshape(-1):
@@ -111,7 +111,7 @@ def runs(mask: Mask) -> Integers:
 
 @jit()
 def first_fit(
-    sheet: Sheet, shape: Integers, size: tuple[int, int], between: tuple[int, int]
+    sheet: OccupancyGrid, shape: Integers, size: tuple[int, int], between: tuple[int, int]
 ) -> tuple[int, int]:
     """The lowest, then leftmost free corner of a shape of runs, its rows within `between`.
 
@@ -141,7 +141,7 @@ def first_fit(
 
 
 @jit()
-def occupy(sheet: Sheet, shape: Integers, x: int, y: int) -> None:
+def occupy(sheet: OccupancyGrid, shape: Integers, x: int, y: int) -> None:
     """Take the cells of a shape of runs whose corner lies at (x, y)."""
     taken, next_taken, next_free, widest = sheet
     width = taken.shape[1]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
-from ..simplify.adjacency import Indices
+from ..surface.adjacency import Indices
 
 _ROUNDS = 8
 _EXACT = np.float32(1e-6)  # of a chart's extent: turning and scaling may move places by less
@@ -23,7 +23,9 @@ Mask = NDArray[np.bool_]
 
 
 @jit(parallel=True)
-def untangle(points: Floats, faces: Indices, rims: Mask, starts: Indices, most: float) -> Integers:
+def remove_overlaps(
+    points: Floats, faces: Indices, rims: Mask, starts: Indices, most: float
+) -> Integers:
     """Move points [M, 2], each by about `most` at most, until no chart lies over itself.
 
     Args:

@@ -13,20 +13,20 @@ import numpy as np
 
 from ...contract.problems import InvalidRequest
 from ...gaussians.numba_jit import Floats, Integers, jit
-from ..simplify.adjacency import Doubles, Indices
+from ..surface.adjacency import Doubles, Indices
 from .occupancy import (
     Mask,
-    Sheet,
-    covered_cells,
+    OccupancyGrid,
     dilated,
-    empty_sheet,
+    empty_grid,
     first_fit,
     occupy,
+    rasterize_chart,
     runs,
     turned,
 )
 
-CELLS = 512  # a side of the sheet
+GRID_SIZE = 512  # a side of the sheet
 _GAPS = (1, 0)  # cells between charts: fewer only where there are too many charts
 _FILLING = 0.65  # of the sheet, by the charts: where the search for the scale begins
 _STEPS = np.array([0.95, 0.97, 0.985, 1.0, 1.015])  # of a scale, tried side by side
@@ -54,7 +54,7 @@ class FlatCharts:
         return max(float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() / 2), 1e-30)
 
 
-def pack(charts: FlatCharts) -> Floats:
+def pack_charts(charts: FlatCharts) -> Floats:
     """The place [M, 2] of every point, 0..1 to the right and downwards, all charts at one scale.
 
     Raises:
@@ -63,7 +63,7 @@ def pack(charts: FlatCharts) -> Floats:
     extents = _extents(charts)
     order = np.argsort(-extents.prod(axis=1), kind="stable")
     for gap in _GAPS:
-        if len(order) * (1 + gap) ** 2 > CELLS * CELLS:
+        if len(order) * (1 + gap) ** 2 > GRID_SIZE * GRID_SIZE:
             continue
         scale, places = _largest(charts, order, gap)
         if scale:
@@ -85,22 +85,22 @@ def _largest(charts: FlatCharts, order: Integers, gap: int) -> tuple[float, Inte
 
     The scale is 0 if they never do.
     """
-    scale = float(np.sqrt(_FILLING / charts.area)) * CELLS
+    scale = float(np.sqrt(_FILLING / charts.area)) * GRID_SIZE
     least = _LEAST_SCALE * scale
     fits, best = 0.0, np.empty((0, 3), np.int64)
     for attempt in range(10 * _TRIES):
         tried = scale * _STEPS
         places, heights = _place_all(charts.points, charts.faces, charts.starts, order, tried, gap)
-        fitting = np.flatnonzero(heights <= CELLS)
+        fitting = np.flatnonzero(heights <= GRID_SIZE)
         if not fitting.size and fits:
             break
         if fitting.size:
             fits, best = float(tried[fitting[-1]]), places[fitting[-1]]
-            if fitting.size < len(tried) or heights[-1] >= _ENOUGH * CELLS:
+            if fitting.size < len(tried) or heights[-1] >= _ENOUGH * GRID_SIZE:
                 break
         # Heights grow with the square of the scale.
         nearest = -1 if fitting.size else 0
-        scale = tried[nearest] * float(np.clip(np.sqrt(CELLS / heights[nearest]), 0.5, 1.2))
+        scale = tried[nearest] * float(np.clip(np.sqrt(GRID_SIZE / heights[nearest]), 0.5, 1.2))
         if scale < least or (fits and attempt >= _TRIES):
             break
     return fits, best
@@ -137,15 +137,15 @@ def _place(
     The height is twice the sheet's if they do not even fit there.
     """
     scale, gap = manner
-    sheet = empty_sheet(2 * CELLS, CELLS)
-    lowest = np.zeros((CELLS + 1, CELLS + 1), np.int64)
+    sheet = empty_grid(2 * GRID_SIZE, GRID_SIZE)
+    lowest = np.zeros((GRID_SIZE + 1, GRID_SIZE + 1), np.int64)
     places = np.zeros((len(order), 3), np.int64)
     height = 0
     for chart in order:
-        mask = covered_cells(points, faces[starts[chart] : starts[chart + 1]], scale)
+        mask = rasterize_chart(points, faces[starts[chart] : starts[chart + 1]], scale)
         place, top = _seat(sheet, mask, gap, lowest)
-        if top > 2 * CELLS:
-            return places, 2 * CELLS
+        if top > 2 * GRID_SIZE:
+            return places, 2 * GRID_SIZE
         places[chart] = place
         occupy(sheet, runs(turned(mask, place[2])), place[0], place[1])
         height = max(height, top)
@@ -153,17 +153,17 @@ def _place(
 
 
 @jit()
-def _seat(sheet: Sheet, mask: Mask, gap: int, lowest: Integers) -> tuple[Integers, int]:
+def _seat(sheet: OccupancyGrid, mask: Mask, gap: int, lowest: Integers) -> tuple[Integers, int]:
     """The best column, row and quarter turns [3] for a chart, and where its top then lies.
 
     `lowest` knows for every height and width of a shape in which row the last such one found its
     place: there is hardly room for another one below, so the search begins there.
     """
     place = np.zeros(3, np.int64)
-    best = 2 * CELLS + 1
+    best = 2 * GRID_SIZE + 1
     for turns in range(4):
         wide = dilated(turned(mask, turns), gap)
-        tall, broad = min(wide.shape[0], CELLS), min(wide.shape[1], CELLS)
+        tall, broad = min(wide.shape[0], GRID_SIZE), min(wide.shape[1], GRID_SIZE)
         x, y = first_fit(sheet, runs(wide), wide.shape, (int(lowest[tall, broad]), best))
         lowest[tall, broad] = y if x >= 0 else max(best - wide.shape[0], 0)
         if x >= 0:
@@ -184,6 +184,6 @@ def _lay(charts: FlatCharts, scale: float, places: Integers, extents: Floats) ->
     )
     up = np.select([turns == 0, turns == 1, turns == 2], [y, x, cells[:, 1] - y], cells[:, 0] - x)
     corner = places[chart, :2]
-    uvs = (np.stack([across, up], axis=1) + corner) / CELLS
+    uvs = (np.stack([across, up], axis=1) + corner) / GRID_SIZE
     uvs[:, 1] = 1 - uvs[:, 1]  # rows of pictures run downwards
     return uvs.astype(np.float32)

@@ -9,13 +9,19 @@ import numpy as np
 
 from ...gaussians.numba_jit import Floats
 from ...progress import Progress
-from ..simplify.adjacency import Indices, members_of, starts_of
+from ..surface.adjacency import Indices, group_members, group_starts
+from ..surface.shading_normals import split_sharp_edges
 from ..surface.triangle_surface import Surface
-from ..texture.shading_normals import shade
-from .charts import FaceGraph, chart_axes, cut_into_charts, renumbered
-from .flattening import connected, divide, narrow_frames, plane_axes, points_of
-from .overlap_removal import untangle
-from .packing import FlatCharts, pack
+from .charts import FaceGraph, chart_normals, renumber, segment_charts
+from .flattening import (
+    chart_points,
+    minimal_rectangles,
+    split_charts,
+    split_disconnected,
+    tangent_axes,
+)
+from .overlap_removal import remove_overlaps
+from .packing import FlatCharts, pack_charts
 
 _MOST_MOVE = 1e-3  # of the side of a square as large as all charts: a texel or two
 _LEAST_FACING = 0.02  # cosine: a face seen flatter than that gets a chart of its own
@@ -49,15 +55,15 @@ def unwrap(surface: Surface, progress: Progress) -> Atlas:
     """
     progress.step(0, 3)
     graph = FaceGraph.of(surface)
-    chart = cut_into_charts(graph)
+    chart = segment_charts(graph)
     progress.step(1, 3)
     chart, flat = _lay_flat(surface, graph, chart)
     progress.step(2, 3)
     # Packing takes one core, and nothing but the places in the texture needs it.
     with ThreadPoolExecutor(1) as beside:
-        packing = beside.submit(pack, flat)
-        shaded = shade(surface, graph.neighbors)
-        _, order = members_of(chart, len(flat.starts) - 1)
+        packing = beside.submit(pack_charts, flat)
+        shaded = split_sharp_edges(surface, graph.neighbors)
+        _, order = group_members(chart, len(flat.starts) - 1)
         # A vertex of the atlas for each point of a chart, and more where an edge is sharp.
         keys = flat.faces * np.int64(len(shaded.source)) + shaded.surface.faces[order]
         unique, corners = np.unique(keys, return_inverse=True)
@@ -74,29 +80,29 @@ def _lay_flat(surface: Surface, graph: FaceGraph, chart: Indices) -> tuple[Indic
     """Charts in the plane, divided until none overlaps itself."""
     most = _MOST_MOVE * np.sqrt(float(graph.areas.sum()))
     while True:
-        chart = connected(graph.neighbors, _without_folds(graph, chart))
-        starts, order = members_of(chart, int(chart.max()) + 1)
+        chart = split_disconnected(graph.neighbors, _without_folds(graph, chart))
+        starts, order = group_members(chart, int(chart.max()) + 1)
         rims = (graph.neighbors < 0) | (chart[graph.neighbors] != chart[:, None])
         points, corners, of_chart = _project(surface, graph, chart, order)
-        tangled = untangle(points, corners, rims[order], starts, most)
+        tangled = remove_overlaps(points, corners, rims[order], starts, most)
         if (tangled < 0).all():
-            frames = narrow_frames(points, starts_of(of_chart, len(tangled)))
+            frames = minimal_rectangles(points, group_starts(of_chart, len(tangled)))
             return chart, FlatCharts(frames, corners, starts)
-        divide(graph.neighbors, chart, np.where(tangled < 0, -1, order[tangled]))
-        chart = renumbered(chart)
+        split_charts(graph.neighbors, chart, np.where(tangled < 0, -1, order[tangled]))
+        chart = renumber(chart)
 
 
 def _without_folds(graph: FaceGraph, chart: Indices) -> Indices:
     """Give every face that its chart's direction does not see a chart of its own."""
     while True:
-        axes = chart_axes(graph, chart)
+        axes = chart_normals(graph, chart)
         facing = np.einsum("ij,ij->i", graph.normals, axes[chart])
         folded = np.flatnonzero((facing < _LEAST_FACING) & (graph.areas > 0))
         folded = folded[np.bincount(chart)[chart[folded]] > 1]
         if not folded.size:
             return chart
         chart[folded] = len(axes) + np.arange(len(folded))
-        chart = renumbered(chart)
+        chart = renumber(chart)
 
 
 def _project(
@@ -109,9 +115,9 @@ def _project(
         each point's chart [M].
     """
     count = int(chart.max()) + 1
-    corners, source, of_chart = points_of(surface.faces, graph.neighbors, chart, order)
-    axes = chart_axes(graph, chart)
-    points = np.einsum("mij,mj->mi", plane_axes(axes)[of_chart], surface.vertices[source])
+    corners, source, of_chart = chart_points(surface.faces, graph.neighbors, chart, order)
+    axes = chart_normals(graph, chart)
+    points = np.einsum("mij,mj->mi", tangent_axes(axes)[of_chart], surface.vertices[source])
     seen = np.bincount(
         chart, graph.areas * np.einsum("ij,ij->i", graph.normals, axes[chart]), count
     )

@@ -26,7 +26,7 @@ _FAR = np.float32(np.inf)
 _STUCK = np.float32(-1)
 
 
-def choose_spaced(
+def poisson_disk_sample(
     points: Floats, normals: Floats, count: int, progress: Progress
 ) -> NDArray[np.int32]:
     """`count` indices of `points` [M, 3] such that the chosen ones lie evenly on their surface.

@@ -15,8 +15,14 @@ from ...contract.transform import rotation_matrices
 from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..surface.triangle_surface import Surface
-from ..texture.coloring import ColorField
-from ..views.visibility import Pictures, Visibility, depths_of_centers, half_opaque, look_at
+from ..texture.gaussian_colors import ColorField
+from ..views.visibility import (
+    ViewArrays,
+    Visibility,
+    gaussian_center_depths,
+    half_opacity_radii,
+    point_visibility,
+)
 
 _LEAST_SCALE = 1e-6  # of the bounding radius: no Gaussian is so small that it has no area
 _FLAT = 0.3  # thickness, of the middle axis, of those that know their normal better than pictures
@@ -28,7 +34,7 @@ _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
-class Skin:
+class SurfaceGaussians:
     """The K Gaussians of a cloud in the unit sphere that are seen at its surface.
 
     Attributes:
@@ -46,16 +52,16 @@ class Skin:
     heights: Floats
 
     @staticmethod
-    def of(unit: GaussianCloud, pictures: Pictures) -> Skin:
+    def of(unit: GaussianCloud, pictures: ViewArrays) -> SurfaceGaussians:
         """The skin of a cloud in the unit sphere that `pictures` show; may be empty."""
         solid = np.flatnonzero(unit.opacities > VISIBLE_OPACITY)
-        look = look_at(unit.means[solid], depths_of_centers(unit)[solid], pictures)
-        cloud = unit.select(solid[look.seen])
+        look = point_visibility(unit.means[solid], gaussian_center_depths(unit)[solid], pictures)
+        cloud = unit.take(solid[look.seen])
         scales = np.maximum(cloud.scales, np.float32(_LEAST_SCALE))
         rotations = rotation_matrices(cloud.quats)
         normals = _outward_normals(scales, rotations, look)
         axes = _facing(scales, rotations, normals)
-        return Skin(cloud, normals, axes, half_opaque(cloud.opacities))
+        return SurfaceGaussians(cloud, normals, axes, half_opacity_radii(cloud.opacities))
 
     @property
     def weights(self) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
-from .adjacency import Doubles, Indices, members_of
-from .half_edges import end_of, has_edge, inward, is_beside, start_of, top_of
-from .quadrics import across, meeting, quadrics_of
+from ..surface.adjacency import Doubles, Indices, group_members
+from .half_edges import end_vertex, has_edge, inward, is_adjacent, opposite_vertex, start_vertex
+from .quadrics import across, meeting, vertex_quadrics
 
 _ROUNDS = 400
 _EAGERNESS = 2.0  # edges that may collapse in a round, for each vertex that is still too many
@@ -30,7 +30,7 @@ Flags = NDArray[np.bool_]  # [V, 2]: whether it is on a rim, and whether it has 
 
 
 @jit()
-def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, Indices]:
+def collapse_edges(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, Indices]:
     """At most `target` faces, or as few as there can be without changing the topology.
 
     Args:
@@ -42,10 +42,10 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
     """
     faces = faces.copy()
     costs = np.empty(faces.size, np.float32)
-    starts, around = members_of(faces.reshape(-1), len(vertices))
+    starts, around = group_members(faces.reshape(-1), len(vertices))
     flags = np.ones((len(vertices), 2), np.bool_)
     _find_rims(faces, starts, around, flags)
-    quadrics = quadrics_of(vertices, faces, starts, around)
+    quadrics = vertex_quadrics(vertices, faces, starts, around)
     anew = False
     for _ in range(_ROUNDS):
         if len(faces) <= target:
@@ -67,7 +67,7 @@ def collapsed(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, 
             continue
         anew = False
         faces, costs = _kept(faces, costs)
-        starts, around = members_of(faces.reshape(-1), len(vertices))
+        starts, around = group_members(faces.reshape(-1), len(vertices))
     return vertices, faces
 
 
@@ -78,9 +78,9 @@ def _find_rims(faces: Indices, starts: Indices, around: Indices, flags: Flags) -
         rim = False
         star = around[starts[vertex] : starts[vertex + 1]]
         for edge in star:
-            if not has_edge(faces, star, top_of(faces, edge)):
+            if not has_edge(faces, star, opposite_vertex(faces, edge)):
                 rim = True
-            other = end_of(faces, edge)
+            other = end_vertex(faces, edge)
             if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
                 rim = True
         flags[vertex, _RIM] = rim
@@ -163,7 +163,7 @@ def _apart(
         edge = best[vertex]
         if edge < 0 or taken[vertex] or costs[edge] > bound:
             continue
-        first, second = start_of(faces, edge), end_of(faces, edge)
+        first, second = start_vertex(faces, edge), end_vertex(faces, edge)
         if taken[first] or taken[second]:
             continue
         chosen[first] = edge
@@ -190,7 +190,7 @@ def _reject(
         edge = chosen[vertex]
         if edge < 0:
             continue
-        other = end_of(faces, edge)
+        other = end_vertex(faces, edge)
         one = around[starts[vertex] : starts[vertex + 1]]
         two = around[starts[other] : starts[other + 1]]
         if not (
@@ -207,24 +207,24 @@ def _keeps_topology(
 ) -> bool:
     """The link condition: the ends have no neighbours in common but the tops of their edge."""
     starts, around = stars
-    a, b = start_of(faces, edge), end_of(faces, edge)
+    a, b = start_vertex(faces, edge), end_vertex(faces, edge)
     one, two = around[starts[a] : starts[a + 1]], around[starts[b] : starts[b + 1]]
     shared, common = 0, 0
     for beside in one:
-        end, top = end_of(faces, beside), top_of(faces, beside)
+        end, top = end_vertex(faces, beside), opposite_vertex(faces, beside)
         if b in (end, top):
             shared += 1
             third = end + top - b
             # A vertex of three faces, or of one at a rim, would have nothing left around it.
             if starts[third + 1] - starts[third] < (2 if flags[third, _RIM] else 4):
                 return False
-        if end != b and is_beside(faces, two, end):
+        if end != b and is_adjacent(faces, two, end):
             common += 1
         if (
             flags[a, _RIM]
             and top != b
             and not has_edge(faces, one, top)
-            and is_beside(faces, two, top)
+            and is_adjacent(faces, two, top)
         ):
             common += 1
     return common == shared and shared == (1 if flags[a, _RIM] and flags[b, _RIM] else 2)
@@ -239,25 +239,25 @@ def _keeps_shape(
     edge: int,
 ) -> bool:
     """Whether no face that stays turns over or becomes a needle."""
-    a, b = start_of(faces, edge), end_of(faces, edge)
+    a, b = start_vertex(faces, edge), end_vertex(faces, edge)
     place = np.empty(3, np.float64)
     place[0], place[1], place[2], _ = meeting(
         vertices[a], vertices[b], (known[0][a], known[0][b]), (known[1][a, _RIM], known[1][b, _RIM])
     )
     for star, gone in ((around[0], b), (around[1], a)):
         for beside in star:
-            end, top = end_of(faces, beside), top_of(faces, beside)
+            end, top = end_vertex(faces, beside), opposite_vertex(faces, beside)
             if gone in (end, top):
                 continue
             p, q = vertices[end], vertices[top]
-            ox, oy, oz = across(vertices[start_of(faces, beside)], p, q)
+            ox, oy, oz = across(vertices[start_vertex(faces, beside)], p, q)
             nx, ny, nz = across(place, p, q)
             old = np.sqrt(ox * ox + oy * oy + oz * oz)
             new = np.sqrt(nx * nx + ny * ny + nz * nz)
             if ox * nx + oy * ny + oz * nz < _TURNED * old * new:
                 return False
             slim = new / _longest(place, p, q)
-            if slim < _SLIM and slim < old / _longest(vertices[start_of(faces, beside)], p, q):
+            if slim < _SLIM and slim < old / _longest(vertices[start_vertex(faces, beside)], p, q):
                 return False
     return True
 
@@ -307,7 +307,7 @@ def _collapse(
         edge = chosen[vertex]
         if edge < 0:
             continue
-        other = end_of(faces, edge)
+        other = end_vertex(faces, edge)
         x, y, z, _ = meeting(
             vertices[vertex],
             vertices[other],

@@ -14,7 +14,7 @@ _ROUNDS = 10
 Pairs = NDArray[np.intp]
 
 
-def as_manifold(surface: Surface, apart: float) -> Surface:
+def repair_manifold(surface: Surface, apart: float) -> Surface:
     """`surface` without doubled faces, and with vertices split where sheets touch.
 
     Args:
@@ -31,7 +31,7 @@ def as_manifold(surface: Surface, apart: float) -> Surface:
             break
         surface = _with_detours(surface, _apart(*crowded), apart)
         crowded = _crowded(surface)
-    return with_own_places(_without_gaps(surface), apart)
+    return separate_coincident_vertices(_without_gaps(surface), apart)
 
 
 def _crowded(surface: Surface) -> tuple[Pairs, Pairs]:
@@ -86,7 +86,7 @@ def _without_gaps(surface: Surface) -> Surface:
     return Surface(surface.vertices, np.concatenate([surface.faces, new]))
 
 
-def with_own_places(surface: Surface, apart: float) -> Surface:
+def separate_coincident_vertices(surface: Surface, apart: float) -> Surface:
     """No two vertices in one place: those that are drawn towards the middle of their own faces."""
     _, numbers, counts = _grouped(*surface.vertices.T)
     is_crowded = counts[numbers] > 1

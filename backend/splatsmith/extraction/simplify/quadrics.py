@@ -6,15 +6,15 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import jit
-from .adjacency import Doubles, Indices
-from .half_edges import end_of, has_edge, top_of
+from ..surface.adjacency import Doubles, Indices
+from .half_edges import end_vertex, has_edge, opposite_vertex
 
 _RIM_WEIGHT = 10.0  # what a rim's course counts for, beside the faces
 _ROUND = 1e-4  # what short edges and a place in their middle count for
 
 
 @jit(parallel=True)
-def quadrics_of(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
+def vertex_quadrics(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
     """Of each vertex [V, 10] the squared distances to its faces' planes, times their areas.
 
     xx, xy, xz, x, yy, yz, y, zz, z, 1 of a symmetric 4 x 4 matrix. Rims have planes across their
@@ -24,17 +24,21 @@ def quadrics_of(vertices: Doubles, faces: Indices, starts: Indices, around: Indi
     for vertex in numba.prange(len(vertices)):
         star = around[starts[vertex] : starts[vertex + 1]]
         for edge in star:
-            a, b, c = vertices[vertex], vertices[end_of(faces, edge)], vertices[top_of(faces, edge)]
+            a, b, c = (
+                vertices[vertex],
+                vertices[end_vertex(faces, edge)],
+                vertices[opposite_vertex(faces, edge)],
+            )
             x, y, z = across(a, b, c)
             twice = np.sqrt(x * x + y * y + z * z)
             if twice == 0:
                 continue
             x, y, z = x / twice, y / twice, z / twice
             _add_plane(quadrics[vertex], (x, y, z), a, twice / 2)
-            other = end_of(faces, edge)
+            other = end_vertex(faces, edge)
             if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
                 _add_rim(quadrics[vertex], (x, y, z), a, b)
-            if not has_edge(faces, star, top_of(faces, edge)):
+            if not has_edge(faces, star, opposite_vertex(faces, edge)):
                 _add_rim(quadrics[vertex], (x, y, z), c, a)
     return quadrics
 

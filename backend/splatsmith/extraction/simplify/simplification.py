@@ -7,25 +7,25 @@ import numpy as np
 import trimesh
 
 from ..surface.triangle_surface import Surface
-from .edge_collapse import collapsed
-from .manifold_repair import as_manifold, with_own_places
+from .edge_collapse import collapse_edges
+from .manifold_repair import repair_manifold, separate_coincident_vertices
 
 _AGGRESSION = (7, 9, 11)  # how fast the bound on the error grows, tried until the budget is met
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
 _APART = 0.01  # edges' lengths between two vertices that were one
 
 
-def within_budget(surface: Surface, faces: int) -> Surface:
+def simplify(surface: Surface, faces: int) -> Surface:
     """The same surface with at most `faces` triangles; open rims keep their course.
 
     What its topology forbids, holes and pieces too many for so few triangles, is given up.
     """
     if len(surface.faces) <= faces:
         return surface
-    vertices, triangles = collapsed(surface.vertices.astype(np.float64), surface.faces, faces)
+    vertices, triangles = collapse_edges(surface.vertices.astype(np.float64), surface.faces, faces)
     reduced = Surface(vertices.astype(np.float32), triangles).compact()
     if len(reduced.faces) <= faces:
-        return with_own_places(reduced, _APART * _edge(reduced))
+        return separate_coincident_vertices(reduced, _APART * _edge(reduced))
     for aggression in _AGGRESSION:
         if len(reduced.faces) <= faces:
             break
@@ -41,7 +41,7 @@ def _forced(surface: Surface, faces: int, aggression: int) -> Surface:
         surface.vertices.astype(np.float64), surface.faces, target_count=faces, agg=aggression
     )[:2]
     reduced = Surface(vertices.astype(np.float32), triangles.astype(np.int32))
-    return as_manifold(reduced, _APART * _edge(reduced))
+    return repair_manifold(reduced, _APART * _edge(reduced))
 
 
 def _hull(surface: Surface, faces: int) -> Surface:
@@ -65,7 +65,7 @@ def _edge(surface: Surface) -> float:
     return float(np.median(np.linalg.norm(a - b, axis=1)))
 
 
-def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
+def join_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
     """`half` (x >= plane) and its mirror image, joined along the rim in the plane x = `plane`.
 
     Args:
@@ -81,4 +81,4 @@ def with_mirror_image(half: Surface, plane: float, tolerance: float) -> Surface:
     faces = half.faces[~at_plane[half.faces].all(axis=1)]  # in the plane they would be there twice
     both = np.concatenate([faces, numbers[faces][:, ::-1]])
     whole = Surface(np.concatenate([vertices, mirrored]), both).compact()
-    return as_manifold(whole, _APART * _edge(whole))  # a chord of the rim is there twice
+    return repair_manifold(whole, _APART * _edge(whole))  # a chord of the rim is there twice

@@ -13,10 +13,10 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, Integers, jit
-from .sparse_volume import INSIDE, OUTSIDE, SIDE, BlockVolume, Indices, Mask, split
+from .sparse_volume import BLOCK_SIZE, INSIDE, OUTSIDE, Indices, Mask, SparseVolume, split
 
 _CELL = 2  # voxels
-_CELLS = SIDE // _CELL  # along a block's edge
+_CELLS = BLOCK_SIZE // _CELL  # along a block's edge
 _ROOM = np.float32(0.3)  # distance at which a cell is free: what is narrower is no passage
 _HEM = 0.03  # of the height: how uneven the rim may be that stands on the ground
 _STRAY = 1e-3  # of all inside voxels: rows with fewer, at the bottom, are strays
@@ -26,7 +26,7 @@ _FILLED = np.float32(-1)
 Field = tuple[Indices, Indices, Floats]  # index, places and values of a volume
 
 
-def without_cavities(volume: BlockVolume, close_bottom: bool) -> BlockVolume:
+def fill_cavities(volume: SparseVolume, close_bottom: bool) -> SparseVolume:
     """The volume with all made inside that cannot be reached from outside; +Y is up.
 
     Args:
@@ -125,11 +125,11 @@ def _grown(cells: Mask) -> Mask:
     return out
 
 
-def _inside_by_row(volume: BlockVolume) -> Integers:
+def _inside_by_row(volume: SparseVolume) -> Integers:
     """How many voxels of each row along y are inside."""
-    rows = np.repeat((volume.index == INSIDE).sum(axis=(0, 2)) * SIDE**2, SIDE)
+    rows = np.repeat((volume.index == INSIDE).sum(axis=(0, 2)) * BLOCK_SIZE**2, BLOCK_SIZE)
     inside = (volume.values < 0).sum(axis=(1, 3))  # [M, SIDE]
-    np.add.at(rows, volume.places[:, 1, None] * SIDE + np.arange(SIDE), inside)
+    np.add.at(rows, volume.places[:, 1, None] * BLOCK_SIZE + np.arange(BLOCK_SIZE), inside)
     return rows
 
 
@@ -156,9 +156,9 @@ def _fill(field: Field, cavities: Mask) -> None:
     """Make the voxels of `cavities` inside."""
     _, places, values = field
     for b in numba.prange(len(places)):
-        for i in range(SIDE):
-            for j in range(SIDE):
-                for k in range(SIDE):
+        for i in range(BLOCK_SIZE):
+            for j in range(BLOCK_SIZE):
+                for k in range(BLOCK_SIZE):
                     x, y, z = places[b, 0] * _CELLS, places[b, 1] * _CELLS, places[b, 2] * _CELLS
                     if cavities[x + i // _CELL, y + j // _CELL, z + k // _CELL]:
                         values[b, i, j, k] = min(values[b, i, j, k], _FILLED)

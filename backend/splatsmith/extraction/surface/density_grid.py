@@ -15,8 +15,17 @@ from ...contract.cloud import GaussianCloud
 from ...contract.transform import rotation_matrices
 from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
-from ..views.rendered_views import Views
-from .sparse_volume import OUTSIDE, SIDE, BlockVolume, Indices, Lattice, Mask, grow, without_voxels
+from ..views.rendered_views import RenderedViews
+from .sparse_volume import (
+    BLOCK_SIZE,
+    OUTSIDE,
+    Indices,
+    Mask,
+    SparseVolume,
+    VoxelGrid,
+    allocate_blocks,
+    uniform_volume,
+)
 
 _FAINT = 0.4  # share of solid pixels, of all that show anything, below which depths are poor
 _REACH = 2.5  # standard deviations within which a Gaussian counts
@@ -27,17 +36,17 @@ _PARTS = 8
 _HALF = np.float32(0.5)
 
 # Of each Gaussian: mean [3], precision matrix [3, 3], opacity, and half its box [3].
-Blobs = tuple[Floats, Floats, Floats, Floats]
+DensityGaussians = tuple[Floats, Floats, Floats, Floats]
 
 
-def is_faint(views: Views) -> bool:
+def is_translucent(views: RenderedViews) -> bool:
     """Whether more than half of the light comes through most of what is seen."""
     alphas = views.rendering.alphas
     shown = max(int(np.count_nonzero(alphas > 0.1)), 1)
     return bool(np.count_nonzero(alphas >= 0.5) < _FAINT * shown)
 
 
-def condense(cloud: GaussianCloud, lattice: Lattice, progress: Progress) -> BlockVolume:
+def density_surface(cloud: GaussianCloud, lattice: VoxelGrid, progress: Progress) -> SparseVolume:
     """Distances, of a sort, to the surface within which a cloud of the unit sphere is dense.
 
     Raises:
@@ -50,7 +59,7 @@ def condense(cloud: GaussianCloud, lattice: Lattice, progress: Progress) -> Bloc
     _mark(wanted, frame, blobs)
 
     def fill(places: Indices, _codes: Indices) -> Floats:
-        densities = np.zeros((len(places), SIDE, SIDE, SIDE), np.float32)
+        densities = np.zeros((len(places), BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
         numbers = np.full(lattice.blocks, OUTSIDE, np.int32)
         numbers[tuple(places.T)] = np.arange(len(places))
         ends = np.linspace(0, len(blobs[0]), _PARTS + 1).astype(int)
@@ -63,10 +72,10 @@ def condense(cloud: GaussianCloud, lattice: Lattice, progress: Progress) -> Bloc
         level = _LEVEL * float(np.percentile(thick, 90)) if len(thick) else 1.0
         return np.clip(1 - densities / np.float32(level), -1, 1)
 
-    return grow(without_voxels(lattice, index), wanted, fill)
+    return allocate_blocks(uniform_volume(lattice, index), wanted, fill)
 
 
-def _blobs(cloud: GaussianCloud) -> Blobs:
+def _blobs(cloud: GaussianCloud) -> DensityGaussians:
     sizes = cloud.scales.max(axis=1)
     kept = cloud.opacities > VISIBLE_OPACITY / 10
     kept &= sizes <= _HAZE * np.median(sizes)
@@ -80,10 +89,10 @@ def _blobs(cloud: GaussianCloud) -> Blobs:
 
 
 @jit()
-def _mark(wanted: Mask, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
+def _mark(wanted: Mask, frame: tuple[Floats, np.float32], blobs: DensityGaussians) -> None:
     """Mark the blocks that the Gaussians' boxes touch."""
     means, _, _, boxes = blobs
-    edge = frame[1] * SIDE
+    edge = frame[1] * BLOCK_SIZE
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
     for g in range(len(means)):
         for axis in range(3):
@@ -95,7 +104,9 @@ def _mark(wanted: Mask, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
 
 
 @jit(parallel=True)
-def _add(densities: Floats, index: Indices, frame: tuple[Floats, np.float32], blobs: Blobs) -> None:
+def _add(
+    densities: Floats, index: Indices, frame: tuple[Floats, np.float32], blobs: DensityGaussians
+) -> None:
     """Add the Gaussians to the blocks' voxels; each thread has the blocks of its own columns."""
     means, precisions, opacities, boxes = blobs
     origin, voxel = frame
@@ -104,11 +115,11 @@ def _add(densities: Floats, index: Indices, frame: tuple[Floats, np.float32], bl
         for g in range(len(means)):
             for axis in range(3):
                 at, reach = means[g, axis] - origin[axis], boxes[g, axis]
-                last = index.shape[axis] * SIDE - 1
+                last = index.shape[axis] * BLOCK_SIZE - 1
                 low[axis] = max(0, int(np.ceil((at - reach) / voxel)))
                 high[axis] = min(last, int(np.floor((at + reach) / voxel)))
-            low[0] = max(low[0], column * SIDE)
-            high[0] = min(high[0], column * SIDE + SIDE - 1)
+            low[0] = max(low[0], column * BLOCK_SIZE)
+            high[0] = min(high[0], column * BLOCK_SIZE + BLOCK_SIZE - 1)
             if low[0] <= high[0]:
                 _add_one(
                     densities, index, frame, (low, high), (means[g], precisions[g], opacities[g])

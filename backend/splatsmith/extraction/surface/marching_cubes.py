@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Bytes, Floats, Integers, jit
 from .marching_cubes_table import EDGE_AXES, EDGE_CORNERS, cell_table
-from .sparse_volume import SIDE, BlockVolume, Indices, gather
+from .sparse_volume import BLOCK_SIZE, Indices, SparseVolume, gather_neighborhood
 from .triangle_surface import Surface
 
 _NOTHING = np.float32(0)
@@ -24,7 +24,7 @@ Field = tuple[Indices, Indices, Floats]  # index, places and values of a volume
 Crossings = tuple[Bytes, Shorts]
 
 
-def contour(volume: BlockVolume, from_column: int = 0) -> Surface:
+def marching_cubes(volume: SparseVolume, from_column: int = 0) -> Surface:
     """The surface where the distance is 0, its vertices shared; open at cells not wholly known.
 
     Args:
@@ -32,7 +32,10 @@ def contour(volume: BlockVolume, from_column: int = 0) -> Surface:
     """
     field = (volume.index, volume.places, volume.values)
     blocks = len(volume.places)
-    crossings = (np.zeros((blocks, SIDE**3), np.uint8), np.zeros((blocks, SIDE**3), np.uint16))
+    crossings = (
+        np.zeros((blocks, BLOCK_SIZE**3), np.uint8),
+        np.zeros((blocks, BLOCK_SIZE**3), np.uint16),
+    )
     counts = np.zeros((blocks, 2), np.int64)
     _count(field, cell_table(), from_column, crossings, counts)
     starts = np.zeros((blocks + 1, 2), np.int64)
@@ -52,17 +55,17 @@ def _count(
     """Fill `crossings`, and counts [M, 2] of vertices and triangles."""
     index, places, values = field
     for b in numba.prange(len(places)):
-        local = np.empty((SIDE + 1, SIDE + 1, SIDE + 1), np.float32)
-        gather(index, values, places[b], 0, local)
+        local = np.empty((BLOCK_SIZE + 1, BLOCK_SIZE + 1, BLOCK_SIZE + 1), np.float32)
+        gather_neighborhood(index, values, places[b], 0, local)
         crossed, ranks = crossings[0][b], crossings[1][b]
         vertices, triangles = 0, 0
-        for voxel in range(SIDE**3):
+        for voxel in range(BLOCK_SIZE**3):
             i, j, k = voxel >> 6, voxel >> 3 & 7, voxel & 7
             ranks[voxel] = vertices
             bits = _crossed(local, i, j, k)
             crossed[voxel] = bits
             vertices += (bits & 1) + (bits >> 1 & 1) + (bits >> 2)
-            if places[b, 0] * SIDE + i >= from_column:
+            if places[b, 0] * BLOCK_SIZE + i >= from_column:
                 row = table[max(_inside(local, i, j, k), 0)]
                 triangles += np.sum(row[:, 0] >= 0)
         counts[b, 0], counts[b, 1] = vertices, triangles
@@ -99,18 +102,18 @@ def _place_vertices(field: Field, crossings: Crossings, starts: Integers, vertic
     """The places [V, 3], in voxels, where the edges are crossed."""
     index, places, values = field
     for b in numba.prange(len(places)):
-        local = np.empty((SIDE + 1, SIDE + 1, SIDE + 1), np.float32)
-        gather(index, values, places[b], 0, local)
+        local = np.empty((BLOCK_SIZE + 1, BLOCK_SIZE + 1, BLOCK_SIZE + 1), np.float32)
+        gather_neighborhood(index, values, places[b], 0, local)
         at = starts[b, 0]
-        for voxel in range(SIDE**3):
+        for voxel in range(BLOCK_SIZE**3):
             i, j, k = voxel >> 6, voxel >> 3 & 7, voxel & 7
             here = local[i, j, k]
             for axis in range(3):
                 if crossings[0][b, voxel] >> axis & 1:
                     there = local[i + (axis == 0), j + (axis == 1), k + (axis == 2)]
-                    vertices[at, 0] = places[b, 0] * SIDE + i
-                    vertices[at, 1] = places[b, 1] * SIDE + j
-                    vertices[at, 2] = places[b, 2] * SIDE + k
+                    vertices[at, 0] = places[b, 0] * BLOCK_SIZE + i
+                    vertices[at, 1] = places[b, 1] * BLOCK_SIZE + j
+                    vertices[at, 2] = places[b, 2] * BLOCK_SIZE + k
                     vertices[at, axis] += here / (here - there)
                     at += 1
 
@@ -126,13 +129,13 @@ def _place_faces(
     index, places, values = field
     table, from_column = cells
     for b in numba.prange(len(places)):
-        local = np.empty((SIDE + 1, SIDE + 1, SIDE + 1), np.float32)
-        gather(index, values, places[b], 0, local)
+        local = np.empty((BLOCK_SIZE + 1, BLOCK_SIZE + 1, BLOCK_SIZE + 1), np.float32)
+        gather_neighborhood(index, values, places[b], 0, local)
         at = starts[b, 1]
-        for voxel in range(SIDE**3):
+        for voxel in range(BLOCK_SIZE**3):
             i, j, k = voxel >> 6, voxel >> 3 & 7, voxel & 7
             inside = _inside(local, i, j, k)
-            if inside <= 0 or places[b, 0] * SIDE + i < from_column:
+            if inside <= 0 or places[b, 0] * BLOCK_SIZE + i < from_column:
                 continue
             for triangle in table[inside]:
                 if triangle[0] < 0:

@@ -12,16 +12,16 @@ from ...contract.cloud import GaussianCloud
 from ...contract.problems import InvalidRequest
 from ...contract.protocol import Closure, ExtractionOptions
 from ...progress import Progress
-from ..simplify.simplification import with_mirror_image, within_budget
-from ..views.interior_cameras import Inside, look_from_inside
-from ..views.rendered_views import Subject, Views, all_around, draw_views
-from .cavity_filling import without_cavities
-from .density_grid import condense, is_faint
-from .marching_cubes import contour
-from .sparse_volume import BlockVolume, Lattice, smoothed
-from .symmetry import is_mirrored, mirror_plane
-from .triangle_surface import Surface, without_crumbs
-from .tsdf_fusion import fuse
+from ..simplify.simplification import join_mirror_image, simplify
+from ..views.interior_cameras import InteriorViews, render_interior
+from ..views.rendered_views import NormalizedCloud, RenderedViews, fibonacci_cameras, render_views
+from .cavity_filling import fill_cavities
+from .density_grid import density_surface, is_translucent
+from .marching_cubes import marching_cubes
+from .sparse_volume import SparseVolume, VoxelGrid, smooth_volume
+from .symmetry import find_mirror_plane, is_symmetric
+from .triangle_surface import Surface, remove_small_components
+from .tsdf_fusion import fuse_depths
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ _SYMMETRIC = 1.5  # voxels between a point and its mirror image
 _POINTS = 20_000  # Gaussians by which the mirror plane is found
 
 
-def reconstruct(
-    subject: Subject, options: ExtractionOptions, progress: Progress, device: str
-) -> tuple[Surface, Views]:
+def reconstruct_surface(
+    subject: NormalizedCloud, options: ExtractionOptions, progress: Progress, device: str
+) -> tuple[Surface, RenderedViews]:
     """The surface, in the unit sphere, of at most about `options.face_budget` faces; and the views.
 
     Raises:
@@ -49,50 +49,52 @@ def reconstruct(
     size = round(_PIXELS_PER_VOXEL * 2 / voxel)
     seen = subject.cloud.means[subject.cloud.opacities > VISIBLE_OPACITY]
     with ThreadPoolExecutor(1) as beside:
-        mirroring = beside.submit(mirror_plane, seen[:: 1 + len(seen) // _POINTS])
+        mirroring = beside.submit(find_mirror_plane, seen[:: 1 + len(seen) // _POINTS])
         views, closed = _look(subject, options.closure, size, device, drawing)
         plane = mirroring.result()
-    lattice = Lattice.around(1, voxel, np.array([plane, 0, 0]))
-    if is_faint(views):
+    lattice = VoxelGrid.around(1, voxel, np.array([plane, 0, 0]))
+    if is_translucent(views):
         log.info("the cloud is faint: its surface is taken from its density, not from depths")
-        volume = condense(subject.cloud, lattice, progress.part("Summing densities", 0.4, 0.8))
+        volume = density_surface(
+            subject.cloud, lattice, progress.part("Summing densities", 0.4, 0.8)
+        )
     else:
-        volume = fuse(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
+        volume = fuse_depths(views, lattice, closed, progress.part("Fusing depths", 0.4, 0.8))
     progress.part("Filling cavities", 0.8, 0.85).step(0, 1)
     if closed:
-        volume = without_cavities(volume, options.close_bottom)
+        volume = fill_cavities(volume, options.close_bottom)
     progress.part("Finding the surface", 0.85, 0.9).step(0, 1)
-    volume = smoothed(volume)
+    volume = smooth_volume(volume)
     reducing = progress.part("Reducing the surface", 0.9, 1)
-    surface = _clean(contour(volume), plane, closed)
+    surface = _clean(marching_cubes(volume), plane, closed)
     reducing.step(0, 1)
     return _reduced(surface, volume, (plane, closed), options.face_budget), views
 
 
 def _look(
-    subject: Subject, closure: Closure, size: int, device: str, progress: Progress
-) -> tuple[Views, bool]:
+    subject: NormalizedCloud, closure: Closure, size: int, device: str, progress: Progress
+) -> tuple[RenderedViews, bool]:
     """Pictures that show the whole subject, and whether its surface is to be closed.
 
     Scenes, unlike things, are open, and looked at from among what is in them.
     """
     first, rest = (progress.part(progress.stage, *span) for span in ((0, 0.5), (0.5, 1)))
-    cameras = all_around(_VIEWS, size, _VIEWS_FROM_ABOVE)
-    outer = draw_views(subject, cameras, device, first)
+    cameras = fibonacci_cameras(_VIEWS, size, _VIEWS_FROM_ABOVE)
+    outer = render_views(subject, cameras, device, first)
     if closure is Closure.WATERTIGHT:
         return outer, True
-    inside = Inside(subject.cloud, outer)
+    inside = InteriorViews(subject.cloud, outer)
     if closure is Closure.AUTO and not inside.is_scene:
         return outer, True
     if not len(inside.places):
         return outer, False
     log.info("looking from %d places inside the cloud", len(inside.places))
-    inner = look_from_inside(subject, inside.places, size, device, rest)
+    inner = render_interior(subject, inside.places, size, device, rest)
     return (inner if inside.is_scene else outer.joined(inner)), False
 
 
 def _reduced(
-    surface: Surface, volume: BlockVolume, shape: tuple[float, bool], faces: int
+    surface: Surface, volume: SparseVolume, shape: tuple[float, bool], faces: int
 ) -> Surface:
     """`surface` within the budget; alike on both sides of its mirror plane if it is a mirror image.
 
@@ -101,10 +103,10 @@ def _reduced(
     """
     plane, closed = shape
     voxel = volume.lattice.voxel
-    if faces < _FEW or not is_mirrored(surface.vertices, plane, _SYMMETRIC * voxel):
-        return within_budget(surface, faces)
-    half = _clean(contour(volume, volume.lattice.column(plane)), plane, closed)
-    return with_mirror_image(within_budget(half, faces // 2), plane, voxel / 100)
+    if faces < _FEW or not is_symmetric(surface.vertices, plane, _SYMMETRIC * voxel):
+        return simplify(surface, faces)
+    half = _clean(marching_cubes(volume, volume.lattice.column(plane)), plane, closed)
+    return join_mirror_image(simplify(half, faces // 2), plane, voxel / 100)
 
 
 def _voxel(cloud: GaussianCloud, options: ExtractionOptions) -> float:
@@ -120,7 +122,7 @@ def _voxel(cloud: GaussianCloud, options: ExtractionOptions) -> float:
 
 
 def _clean(surface: Surface, plane: float, closed: bool) -> Surface:
-    cleaned = without_crumbs(surface, plane, closed)
+    cleaned = remove_small_components(surface, plane, closed)
     if not len(cleaned.faces):
         raise InvalidRequest(
             "No surface was found in this cloud.",

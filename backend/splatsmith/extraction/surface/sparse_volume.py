@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
 
-SIDE = 8  # voxels along a block's edge
+BLOCK_SIZE = 8  # voxels along a block's edge
 OUTSIDE, INSIDE, UNKNOWN = -1, -2, -3  # blocks without voxels of their own
 
 Indices = NDArray[np.int32]
@@ -27,7 +27,7 @@ _THIN = np.float32(-0.02)  # inside, but barely
 
 
 @dataclass(frozen=True)
-class Lattice:
+class VoxelGrid:
     """Where the voxels are: voxel (i, j, k) lies at origin + voxel * (i, j, k).
 
     Attributes:
@@ -41,9 +41,9 @@ class Lattice:
     blocks: tuple[int, int, int]
 
     @classmethod
-    def around(cls, reach: float, voxel: float, through: NDArray[np.float32]) -> Lattice:
+    def around(cls, reach: float, voxel: float, through: NDArray[np.float32]) -> VoxelGrid:
         """Over the cube [-reach, reach]^3 and some room, a voxel lying at the point `through`."""
-        edge = SIDE * voxel
+        edge = BLOCK_SIZE * voxel
         before = np.ceil((reach + through) / edge).astype(int) + 1
         after = np.ceil((reach - through) / edge).astype(int) + 1
         across, up, along = (before + after).tolist()
@@ -55,7 +55,7 @@ class Lattice:
 
 
 @dataclass(frozen=True)
-class BlockVolume:
+class SparseVolume:
     """Distances of -1 to 1, in units of some band, negative inside; NaN where nothing is known.
 
     Attributes:
@@ -64,21 +64,21 @@ class BlockVolume:
         values: [M, SIDE, SIDE, SIDE].
     """
 
-    lattice: Lattice
+    lattice: VoxelGrid
     index: Indices
     places: Indices
     values: NDArray[np.float32]
 
 
-def without_voxels(lattice: Lattice, index: Indices) -> BlockVolume:
+def uniform_volume(lattice: VoxelGrid, index: Indices) -> SparseVolume:
     """A volume whose blocks are OUTSIDE, INSIDE or UNKNOWN as a whole, the rim all outside."""
     for rim in (index[0], index[-1], index[:, 0], index[:, -1], index[..., 0], index[..., -1]):
         rim[:] = OUTSIDE
-    voxels = np.zeros((0, SIDE, SIDE, SIDE), np.float32)
-    return BlockVolume(lattice, index, np.zeros((0, 3), np.int32), voxels)
+    voxels = np.zeros((0, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
+    return SparseVolume(lattice, index, np.zeros((0, 3), np.int32), voxels)
 
 
-def grow(volume: BlockVolume, wanted: Mask, fill: Fill) -> BlockVolume:
+def allocate_blocks(volume: SparseVolume, wanted: Mask, fill: Fill) -> SparseVolume:
     """Give the `wanted` blocks [bx, by, bz] voxels, and all that their surface runs into.
 
     Args:
@@ -96,18 +96,18 @@ def grow(volume: BlockVolume, wanted: Mask, fill: Fill) -> BlockVolume:
         places = np.concatenate([places, new])
         values = np.concatenate([values, filled])
         _mark_cut_off(wanted, index, places, values)
-    return BlockVolume(volume.lattice, index, places, values)
+    return SparseVolume(volume.lattice, index, places, values)
 
 
-def split(volume: BlockVolume, wanted: Mask) -> BlockVolume:
+def split(volume: SparseVolume, wanted: Mask) -> SparseVolume:
     """With voxels, all alike, in the `wanted` blocks and wherever the surface runs between two."""
 
     def constant(_places: Indices, codes: Indices) -> Floats:
         whole = np.array([np.nan, -1, 1], np.float32)[codes - UNKNOWN]
-        return np.repeat(whole, SIDE**3).reshape(-1, SIDE, SIDE, SIDE)
+        return np.repeat(whole, BLOCK_SIZE**3).reshape(-1, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE)
 
     _mark_cut_off(wanted, volume.index, volume.places, volume.values)
-    return grow(volume, wanted, constant)
+    return allocate_blocks(volume, wanted, constant)
 
 
 @jit()
@@ -125,10 +125,12 @@ def value_at(index: Indices, values: Floats, x: int, y: int, z: int) -> np.float
 
 
 @jit()
-def gather(index: Indices, values: Floats, place: Indices, low: int, local: Floats) -> None:
+def gather_neighborhood(
+    index: Indices, values: Floats, place: Indices, low: int, local: Floats
+) -> None:
     """Fill local [n, n, n] with the voxels from `low` on, counted from the block's first."""
     n = local.shape[0]
-    x, y, z = place[0] * SIDE + low, place[1] * SIDE + low, place[2] * SIDE + low
+    x, y, z = place[0] * BLOCK_SIZE + low, place[1] * BLOCK_SIZE + low, place[2] * BLOCK_SIZE + low
     for i in range(n):
         for j in range(n):
             for k in range(n):
@@ -184,11 +186,11 @@ def _facing_side_differs(block: Floats, side: tuple[int, int, int], beyond: np.f
 @jit()
 def _span(side: int) -> tuple[int, int]:
     if side == 0:
-        return 0, SIDE
-    return (SIDE - 1, SIDE) if side > 0 else (0, 1)
+        return 0, BLOCK_SIZE
+    return (BLOCK_SIZE - 1, BLOCK_SIZE) if side > 0 else (0, 1)
 
 
-def smoothed(volume: BlockVolume) -> BlockVolume:
+def smooth_volume(volume: SparseVolume) -> SparseVolume:
     """Every value blended with its neighbours', 1-2-1 along each axis; unknown ones left out.
 
     What is inside stays inside: a sheet is often no thicker than a voxel.
@@ -201,11 +203,11 @@ def smoothed(volume: BlockVolume) -> BlockVolume:
 @jit(parallel=True)
 def _smooth(index: Indices, places: Indices, values: Floats, out: Floats) -> None:
     for b in numba.prange(len(places)):
-        local = np.empty((SIDE + 2, SIDE + 2, SIDE + 2), np.float32)
-        gather(index, values, places[b], -1, local)
-        for i in range(SIDE):
-            for j in range(SIDE):
-                for k in range(SIDE):
+        local = np.empty((BLOCK_SIZE + 2, BLOCK_SIZE + 2, BLOCK_SIZE + 2), np.float32)
+        gather_neighborhood(index, values, places[b], -1, local)
+        for i in range(BLOCK_SIZE):
+            for j in range(BLOCK_SIZE):
+                for k in range(BLOCK_SIZE):
                     out[b, i, j, k] = _blend(local, i + 1, j + 1, k + 1)
 
 

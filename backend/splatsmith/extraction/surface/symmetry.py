@@ -14,7 +14,7 @@ _UNEVEN = 4.0  # tolerances
 _SEED = 0
 
 
-def mirror_plane(points: NDArray[np.float32]) -> float:
+def find_mirror_plane(points: NDArray[np.float32]) -> float:
     """The x of the plane in which `points` [N, 3] come closest to their mirror image."""
     tree, plane = _tree(points), float(np.median(points[:, 0]))
     sample = _sample(points, _PLANE_SAMPLES)
@@ -26,7 +26,7 @@ def mirror_plane(points: NDArray[np.float32]) -> float:
     return plane
 
 
-def is_mirrored(points: NDArray[np.float32], plane: float, tolerance: float) -> bool:
+def is_symmetric(points: NDArray[np.float32], plane: float, tolerance: float) -> bool:
     """Whether nearly all of `points` [N, 3] have a counterpart across x = `plane`."""
     left, right = np.percentile(points[:, 0] - plane, (100 - _REACH, _REACH))
     if abs(left + right) > _UNEVEN * tolerance:  # it reaches further to one side

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
-from ..simplify.adjacency import leader_of
+from .adjacency import find_root
 
 Indices = NDArray[np.int32]
 Doubles = NDArray[np.float64]
@@ -32,7 +32,7 @@ class Surface:
         return Surface(self.vertices[used], numbers[self.faces])
 
 
-def without_crumbs(surface: Surface, plane: float, closed: bool) -> Surface:
+def remove_small_components(surface: Surface, plane: float, closed: bool) -> Surface:
     """Drop the smallest pieces as long as little is lost and, if `closed`, hollows inside others.
 
     Args:
@@ -66,7 +66,7 @@ def _pieces(faces: Indices, count: int) -> Indices:
     """The number [V] of the connected piece of every one of `count` vertices."""
     leader = np.arange(count).astype(np.int32)
     for a, b, c in faces:
-        first, second, third = leader_of(leader, a), leader_of(leader, b), leader_of(leader, c)
+        first, second, third = find_root(leader, a), find_root(leader, b), find_root(leader, c)
         least = min(first, second, third)
         leader[first] = leader[second] = leader[third] = least
     number = 0
@@ -77,7 +77,7 @@ def _pieces(faces: Indices, count: int) -> Indices:
             pieces[vertex] = number
             number += 1
         else:
-            pieces[vertex] = pieces[leader_of(leader, vertex)]
+            pieces[vertex] = pieces[find_root(leader, vertex)]
     return pieces
 
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ...progress import Progress
-from ..views.rendered_views import Views, surface_normal
+from ..views.rendered_views import RenderedViews, surface_normal
 from .sparse_volume import (
+    BLOCK_SIZE,
     INSIDE,
     OUTSIDE,
-    SIDE,
     UNKNOWN,
-    BlockVolume,
     Indices,
-    Lattice,
     Mask,
-    grow,
-    without_voxels,
+    SparseVolume,
+    VoxelGrid,
+    allocate_blocks,
+    uniform_volume,
 )
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,9 @@ _TILE = 8
 Frame = tuple[Floats, np.float32]  # the lattice's origin [3] and voxel
 
 
-def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> BlockVolume:
+def fuse_depths(
+    views: RenderedViews, lattice: VoxelGrid, closed: bool, progress: Progress
+) -> SparseVolume:
     """Distances to the surface that `views` show.
 
     Args:
@@ -70,7 +72,7 @@ def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> Bl
         _mark_surface(wanted, frame, evidence, i)
 
     def fill(places: Indices, _codes: Indices) -> Floats:
-        values = np.empty((len(places), SIDE, SIDE, SIDE), np.float32)
+        values = np.empty((len(places), BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
         parts = np.array_split(np.arange(len(places)), _PARTS)
         for i, part in enumerate(part for part in parts if len(part)):
             filling.step(i, _PARTS)
@@ -78,10 +80,10 @@ def fuse(views: Views, lattice: Lattice, closed: bool, progress: Progress) -> Bl
             _fuse_blocks(values[chosen], places[chosen], frame, evidence, doubt)
         return values
 
-    return grow(without_voxels(lattice, index), wanted, fill)
+    return allocate_blocks(uniform_volume(lattice, index), wanted, fill)
 
 
-def _chink(views: Views) -> np.float32:
+def _chink(views: RenderedViews) -> np.float32:
     alphas = views.rendering.alphas
     half = np.count_nonzero((alphas > 0.1) & (alphas < 0.9))
     share = half / max(np.count_nonzero(alphas > 0.1), 1)
@@ -89,7 +91,7 @@ def _chink(views: Views) -> np.float32:
     return np.float32(np.interp(share, _SOFT, _CHINKS))
 
 
-def _evidence(views: Views) -> Evidence:
+def _evidence(views: RenderedViews) -> Evidence:
     rendering, cameras = views.rendering, views.cameras
     pixels = _pixels(rendering.depths, rendering.alphas, cameras.Ks)
     return cameras.viewmats, cameras.Ks, pixels, _summarise(pixels)
@@ -129,7 +131,7 @@ def _summarise(pixels: Floats) -> Floats:
     return tiles
 
 
-def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, doubt: Doubt) -> Indices:
+def _classify(lattice: VoxelGrid, frame: Frame, evidence: Evidence, doubt: Doubt) -> Indices:
     """What blocks are that no surface touches, by what is seen of their centres."""
     index = np.empty(lattice.blocks, np.int32)
     _classify_blocks(index, frame, evidence, doubt)
@@ -140,14 +142,14 @@ def _classify(lattice: Lattice, frame: Frame, evidence: Evidence, doubt: Doubt) 
 def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Doubt) -> None:
     origin, voxel = frame
     across, up, along = index.shape
-    middle = _HALF * (SIDE - 1)
+    middle = _HALF * (BLOCK_SIZE - 1)
     cameras = np.arange(len(evidence[0]))
     for x in numba.prange(across):
         for y in range(up):
             for z in range(along):
-                px = origin[0] + voxel * np.float32(SIDE * x + middle)
-                py = origin[1] + voxel * np.float32(SIDE * y + middle)
-                pz = origin[2] + voxel * np.float32(SIDE * z + middle)
+                px = origin[0] + voxel * np.float32(BLOCK_SIZE * x + middle)
+                py = origin[1] + voxel * np.float32(BLOCK_SIZE * y + middle)
+                pz = origin[2] + voxel * np.float32(BLOCK_SIZE * z + middle)
                 votes = (_NOTHING, _NOTHING, _NOTHING)
                 votes = _ask((px, py, pz), evidence, cameras, votes, np.float32(REACH) * voxel)
                 distance = _decide(votes, doubt)
@@ -163,7 +165,7 @@ def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -
     origin, voxel = frame
     view, k = evidence[0][camera], evidence[1][camera]
     pixels = evidence[2][camera]
-    edge, reach = voxel * SIDE, voxel * np.float32(REACH)
+    edge, reach = voxel * BLOCK_SIZE, voxel * np.float32(REACH)
     for row in numba.prange(pixels.shape[0]):
         for column in range(pixels.shape[1]):
             if pixels[row, column, ALPHA] < _SOLID:
@@ -189,18 +191,18 @@ def _fuse_blocks(
 ) -> None:
     origin, voxel = frame
     reach = np.float32(REACH) * voxel
-    half = np.float32(0.5 * (SIDE - 1)) * voxel
+    half = np.float32(0.5 * (BLOCK_SIZE - 1)) * voxel
     for b in numba.prange(len(places)):
         middle = np.empty(3, np.float32)
         for axis in range(3):
-            middle[axis] = origin[axis] + voxel * np.float32(places[b, axis] * SIDE) + half
+            middle[axis] = origin[axis] + voxel * np.float32(places[b, axis] * BLOCK_SIZE) + half
         doubtful, votes = _settle(middle, half * np.float32(np.sqrt(3)), evidence, reach)
-        for i in range(SIDE):
-            x = origin[0] + voxel * np.float32(places[b, 0] * SIDE + i)
-            for j in range(SIDE):
-                y = origin[1] + voxel * np.float32(places[b, 1] * SIDE + j)
-                for k in range(SIDE):
-                    z = origin[2] + voxel * np.float32(places[b, 2] * SIDE + k)
+        for i in range(BLOCK_SIZE):
+            x = origin[0] + voxel * np.float32(places[b, 0] * BLOCK_SIZE + i)
+            for j in range(BLOCK_SIZE):
+                y = origin[1] + voxel * np.float32(places[b, 1] * BLOCK_SIZE + j)
+                for k in range(BLOCK_SIZE):
+                    z = origin[2] + voxel * np.float32(places[b, 2] * BLOCK_SIZE + k)
                     gained = _ask((x, y, z), evidence, doubtful, votes, reach)
                     values[b, i, j, k] = _decide(gained, doubt)
 

@@ -11,9 +11,9 @@ from PIL import Image
 from ...gaussians.numba_jit import Bytes, Floats, Integers
 from ...progress import Progress
 from ..atlas.unwrap import Atlas
-from .coloring import SEEN, Answers, Coloring, nearest_colors
-from .sharpening import lattice_step, sharpened
-from .texels import cover, nearest_owned, painted, places_of, put, spread
+from .detail_transfer import sample_step, transfer_detail
+from .gaussian_colors import BASE, ColorSamples, GaussianColors, nearest_colors
+from .texels import nearest_covered, painted, put, rasterize_faces, spread, texel_positions
 
 _SMALLEST = 1024  # texels a side: in fewer, charts lie too close to be enlarged
 _BAND = 256  # rows of texels that are painted at once: bounds the memory
@@ -22,7 +22,9 @@ _BLUR = 0.75  # of a pixel of the pictures, to either side, that they are taken 
 _MOST_BLUR = 1 / 512  # of the side: the distance between charts, beyond which another one begins
 
 
-def bake(atlas: Atlas, coloring: Coloring, texture_size: int, progress: Progress) -> Bytes:
+def bake_texture(
+    atlas: Atlas, coloring: GaussianColors, texture_size: int, progress: Progress
+) -> Bytes:
     """Paint the texture [S, S, 3], sRGB, upper row first; no texel of it stays empty.
 
     Its colours are those that are seen, with the detail that only the Gaussians have. Texels that
@@ -47,21 +49,23 @@ def bake(atlas: Atlas, coloring: Coloring, texture_size: int, progress: Progress
     return picture
 
 
-def _paint(atlas: Atlas, coloring: Coloring, scale: tuple[int, int], progress: Progress) -> Bytes:
+def _paint(
+    atlas: Atlas, coloring: GaussianColors, scale: tuple[int, int], progress: Progress
+) -> Bytes:
     size, blur = scale
-    owner = cover(atlas.uvs, atlas.surface.faces, size)
+    owner = rasterize_faces(atlas.uvs, atlas.surface.faces, size)
     layers = _Layers.of(size)
     skin = (atlas.surface.vertices, atlas.normals)
-    step = lattice_step(blur)
+    step = sample_step(blur)
     for top in range(0, size, _BAND):
         progress.step(top, size)
         texels = painted(owner, top, min(top + _BAND, size))
-        points, normals = places_of(texels, owner, atlas.uvs, atlas.surface.faces, skin)
+        points, normals = texel_positions(texels, owner, atlas.uvs, atlas.surface.faces, skin)
         both = (texels // size % step == 0) & (texels % size % step == 0)
         layers.add(texels, points, both, coloring.at(points, normals, both))
     layers.fill()
-    picture = sharpened(layers.sharp, layers.seen, layers.known, blur)
-    spread(picture, owner, nearest_owned(owner))
+    picture = transfer_detail(layers.sharp, layers.seen, layers.known, blur)
+    spread(picture, owner, nearest_covered(owner))
     return picture
 
 
@@ -79,7 +83,7 @@ def _area(triangles: Floats) -> float:
     return float(np.sqrt(np.maximum(aa * bb - ab * ab, 0)).sum() / 2)
 
 
-def _blur(coloring: Coloring, texel: float, size: int) -> int:
+def _blur(coloring: GaussianColors, texel: float, size: int) -> int:
     """How many texels to either side the pictures are blurred, at most the charts' distance."""
     blur = _BLUR * coloring.views.pixel / max(texel, 1e-9)
     return round(min(blur, _MOST_BLUR * size))
@@ -101,7 +105,7 @@ class _Layers:
         return _Layers(pictures[0], pictures[1], np.zeros((size, size), np.uint8))
 
     def add(
-        self, texels: Integers, points: Floats, both: NDArray[np.bool_], answers: Answers
+        self, texels: Integers, points: Floats, both: NDArray[np.bool_], answers: ColorSamples
     ) -> None:
         put(answers.sharp, texels, self.sharp.reshape(-1, 3))
         put(answers.seen, texels, self.seen.reshape(-1, 3))
@@ -118,4 +122,4 @@ class _Layers:
         places, colors = (np.concatenate(part) for part in zip(*self.anchors, strict=True))
         if len(texels) and len(places):
             self.seen.reshape(-1, 3)[texels] = nearest_colors(points, places, colors)
-            self.known.reshape(-1)[texels] = SEEN
+            self.known.reshape(-1)[texels] = BASE

@@ -16,7 +16,7 @@ from ...contract.harmonics import basis
 from ...gaussians.numba_jit import Floats, Integers
 from ..surface.triangle_surface import Surface, vertex_normals
 from .gaussian_grid import GaussianGrid
-from .ray_colors import group_points, look_inwards
+from .ray_colors import blend_along_rays, group_points
 
 _OUTSIDE, _INSIDE = 1.5, 2.5  # the window, in typical standard deviations
 _LEAST_WINDOW, _MOST_WINDOW = 0.01, 0.1
@@ -68,7 +68,7 @@ class ColorField:
         starts = self.groups(points, normals)
         blobs = (grid.means, grid.reaches, grid.shapes, self.opacities, self.colors)
         window = (np.float32(outside), np.float32(inside))
-        look_inwards((points, normals, starts), grid.lists, blobs, window, (colors, certainty))
+        blend_along_rays((points, normals, starts), grid.lists, blobs, window, (colors, certainty))
         return colors, certainty
 
     def groups(self, points: Floats, normals: Floats) -> Integers:

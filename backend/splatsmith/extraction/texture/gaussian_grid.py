@@ -13,7 +13,7 @@ import numpy as np
 from ...contract.cloud import GaussianCloud
 from ...contract.transform import rotation_matrices
 from ...gaussians.numba_jit import Floats, Integers, jit
-from ..simplify.adjacency import Indices
+from ..surface.adjacency import Indices
 
 FAINTEST = 0.02  # alpha that a Gaussian is followed out to
 

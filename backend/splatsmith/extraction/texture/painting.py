@@ -12,15 +12,15 @@ from trimesh.visual.texture import TextureVisuals
 
 from ...progress import Progress
 from ..atlas.unwrap import unwrap
-from ..simplify.adjacency import face_neighbors
+from ..surface.adjacency import face_neighbors
+from ..surface.shading_normals import split_sharp_edges
 from ..surface.triangle_surface import Surface
-from .baking import bake
-from .coloring import Coloring, vertex_colors
-from .shading_normals import shade
+from .baking import bake_texture
+from .gaussian_colors import GaussianColors, vertex_colors
 
 
 def paint(
-    surface: Surface, coloring: Future[Coloring], texture_size: int, progress: Progress
+    surface: Surface, coloring: Future[GaussianColors], texture_size: int, progress: Progress
 ) -> trimesh.Trimesh:
     """`surface` with smooth normals and the colours of `coloring`.
 
@@ -38,7 +38,7 @@ def paint(
         )
     atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
     painting = progress.part("Painting the texture", 0.4, 1)
-    picture = bake(atlas, coloring.result(), texture_size, painting)
+    picture = bake_texture(atlas, coloring.result(), texture_size, painting)
     material = PBRMaterial(
         baseColorTexture=Image.fromarray(picture), metallicFactor=0.0, roughnessFactor=1.0
     )
@@ -53,10 +53,10 @@ def paint(
 
 
 def _with_vertex_colors(
-    surface: Surface, coloring: Coloring, progress: Progress
+    surface: Surface, coloring: GaussianColors, progress: Progress
 ) -> trimesh.Trimesh:
     progress.step(0, 1)
-    shaded = shade(surface, face_neighbors(surface.faces))
+    shaded = split_sharp_edges(surface, face_neighbors(surface.faces))
     colors = vertex_colors(shaded.surface.vertices, shaded.normals, coloring)
     progress.step(1, 1)
     return trimesh.Trimesh(

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from .gaussian_grid import FAINTEST, Lists, candidates
 
-Blobs = tuple[Floats, Floats, Floats, Floats, Floats]  # means, reaches, shapes, opacities, colors
+GaussianArrays = tuple[
+    Floats, Floats, Floats, Floats, Floats
+]  # means, reaches, shapes, opacities, colors
 Window = tuple[np.float32, np.float32]  # how far outside and inside of a point Gaussians count
 Group = tuple[Floats, ...]  # of each point: x, y, z, its normal, light, red, green, blue, share
 
@@ -60,10 +62,10 @@ def _mark_groups(
 
 
 @jit(parallel=True)
-def look_inwards(
+def blend_along_rays(
     rays: tuple[Floats, Floats, Integers],
     lists: Lists,
-    blobs: Blobs,
+    blobs: GaussianArrays,
     window: Window,
     out: tuple[Floats, Floats],
 ) -> None:
@@ -103,7 +105,7 @@ def _gather(points: Floats, normals: Floats) -> Group:
 
 @jit()
 def _in_order(
-    points: Floats, normals: Floats, lists: Lists, blobs: Blobs, window: Window
+    points: Floats, normals: Floats, lists: Lists, blobs: GaussianArrays, window: Window
 ) -> Integers:
     """The Gaussians that points of a group may meet, front to back as their middle one sees it."""
     means, reaches, shapes = blobs[0], blobs[1], blobs[2]
@@ -157,7 +159,7 @@ def _depth(point: Floats, normal: Floats, mean: Floats, shape: Floats) -> Number
 
 
 @jit()
-def _add(i: int, blobs: Blobs, window: Window, group: Group) -> None:
+def _add(i: int, blobs: GaussianArrays, window: Window, group: Group) -> None:
     """Blend one Gaussian behind what a group has met already.
 
     In three loops without a branch, each writing to few arrays: only so does the compiler use
@@ -181,7 +183,7 @@ def _add(i: int, blobs: Blobs, window: Window, group: Group) -> None:
 
 
 @jit()
-def _alphas(i: int, blobs: Blobs, window: Window, group: Group) -> None:
+def _alphas(i: int, blobs: GaussianArrays, window: Window, group: Group) -> None:
     """Of one Gaussian, where it peaks on each point's way inwards, into the last of `group`."""
     means, _, shapes, opacities, _ = blobs
     x, y, z, u, v, w = group[0], group[1], group[2], group[3], group[4], group[5]

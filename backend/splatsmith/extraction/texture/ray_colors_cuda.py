@@ -20,7 +20,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Blobs:
+class GaussianTensors:
     """A field's N Gaussians, as there, and the cells that they reach into, on a device.
 
     Attributes:
@@ -40,14 +40,14 @@ class Blobs:
     window: tuple[float, float]
 
     @staticmethod
-    def of(field: ColorField, device: str) -> Blobs:
+    def of(field: ColorField, device: str) -> GaussianTensors:
         grid = field.grid
         levels, starts, members = grid.lists
         ends = levels[:, 1] + levels[:, 0] ** 3
         used = levels[starts[ends] > starts[levels[:, 1]]]
         arrays = (grid.means, grid.reaches, grid.shapes, field.opacities, field.colors)
         tensors = (torch.as_tensor(a, device=device) for a in (*arrays, used, starts, members))
-        return Blobs(*tensors, window=field.window)
+        return GaussianTensors(*tensors, window=field.window)
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class _Groups:
         return _Groups(points, normals, middles, facing, widths, lows, highs)
 
 
-def look_inwards(
-    points: Tensor, normals: Tensor, starts: Tensor, blobs: Blobs
+def blend_along_rays_cuda(
+    points: Tensor, normals: Tensor, starts: Tensor, blobs: GaussianTensors
 ) -> tuple[Tensor, Tensor]:
     """As there: colours [N, 3] and alphas [N].
 
@@ -106,7 +106,7 @@ def look_inwards(
     return colors, alphas
 
 
-def _in_order(groups: _Groups, blobs: Blobs) -> tuple[Tensor, Tensor]:
+def _in_order(groups: _Groups, blobs: GaussianTensors) -> tuple[Tensor, Tensor]:
     """The Gaussians that groups may meet, group after group, each front to back; [G] how many."""
     first, last = (_cells(corner, blobs.levels[:, :1]) for corner in (groups.lows, groups.highs))
     boxes = (last - first + 1).prod(-1).sum(-1)
@@ -120,7 +120,7 @@ def _in_order(groups: _Groups, blobs: Blobs) -> tuple[Tensor, Tensor]:
 
 
 def _candidates(
-    groups: _Groups, boxes: tuple[Tensor, Tensor], part: slice, blobs: Blobs
+    groups: _Groups, boxes: tuple[Tensor, Tensor], part: slice, blobs: GaussianTensors
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of some groups: the numbers of group and Gaussian [M] of all that may meet, and the depth."""
     first, last = (corner[part] for corner in boxes)
@@ -145,7 +145,7 @@ def _candidates(
 
 
 def _met(
-    groups: _Groups, lists: list[Tensor], lengths: Tensor, blobs: Blobs
+    groups: _Groups, lists: list[Tensor], lengths: Tensor, blobs: GaussianTensors
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `_candidates`, of cells' lists: the group, the cell [3], cells a side, the first place."""
     row, place = _expanded(lengths)
@@ -162,7 +162,7 @@ def _met(
     return group, found, _depths(groups.middles[group], groups.facing[group], found, blobs)
 
 
-def _depths(points: Tensor, normals: Tensor, found: Tensor, blobs: Blobs) -> Tensor:
+def _depths(points: Tensor, normals: Tensor, found: Tensor, blobs: GaussianTensors) -> Tensor:
     """[M] how far inside of points [M, 3] Gaussians peak on the lines along the normals."""
     shapes = blobs.shapes[found]
     slopes = (shapes * normals[:, None]).sum(-1)
@@ -170,7 +170,9 @@ def _depths(points: Tensor, normals: Tensor, found: Tensor, blobs: Blobs) -> Ten
     return (slopes * offsets).sum(-1) / (slopes * slopes).sum(-1).clamp(min=_TINY)
 
 
-def _blend(groups: _Groups, order: Tensor, counts: Tensor, blobs: Blobs) -> tuple[Tensor, Tensor]:
+def _blend(
+    groups: _Groups, order: Tensor, counts: Tensor, blobs: GaussianTensors
+) -> tuple[Tensor, Tensor]:
     """Of every point the colours [G, P, 3], times alpha, and the light [G, P] that is left."""
     light = torch.ones_like(groups.points[..., 0])
     rgb = torch.zeros_like(groups.points)
@@ -192,7 +194,7 @@ def _blend(groups: _Groups, order: Tensor, counts: Tensor, blobs: Blobs) -> tupl
     return rgb, light
 
 
-def _alphas(groups: _Groups, active: Tensor, blob: Tensor, blobs: Blobs) -> Tensor:
+def _alphas(groups: _Groups, active: Tensor, blob: Tensor, blobs: GaussianTensors) -> Tensor:
     """[g, P, K] of Gaussians [g, K] where they peak on the ways inwards of some groups' points.
 
     Places are taken from the middle point, so that the differences of large numbers stay small.

@@ -6,22 +6,22 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Bytes, Floats, Integers, Number, jit
-from ..simplify.adjacency import Doubles, Indices
+from ..surface.adjacency import Doubles, Indices
 
 TILE = 8  # texels a side that are painted one after another, since they lie together
-NOBODY = -1
+NO_FACE = -1
 _STRIP = 64  # rows or columns that one thread takes at once
 _RIM = 0.75  # texels outside of a face that are still its own where no face is at home
 _TINY = np.float32(1e-30)
 
 
 @jit(parallel=True)
-def cover(uvs: Floats, faces: Indices, size: int) -> Indices:
+def rasterize_faces(uvs: Floats, faces: Indices, size: int) -> Indices:
     """The face [size, size] on every texel's centre, or close by it; NOBODY where none is.
 
     Rows run as in the picture, from v = 0 on.
     """
-    owner = np.full((size, size), NOBODY, np.int32)
+    owner = np.full((size, size), NO_FACE, np.int32)
     at_home = np.zeros((size, size), np.uint8)
     for strip in numba.prange((size + _STRIP - 1) // _STRIP):
         top, bottom = strip * _STRIP, min((strip + 1) * _STRIP, size)
@@ -82,11 +82,11 @@ def painted(owner: Indices, top: int, bottom: int) -> Integers:
     size = owner.shape[1]
     texels = np.arange(top * size, bottom * size).reshape(-1, TILE, size // TILE, TILE)
     texels = texels.transpose(0, 2, 1, 3).reshape(-1)
-    return texels[owner.reshape(-1)[texels] != NOBODY]
+    return texels[owner.reshape(-1)[texels] != NO_FACE]
 
 
 @jit(parallel=True)
-def places_of(
+def texel_positions(
     texels: Integers, owner: Indices, uvs: Floats, faces: Indices, skin: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
     """Where on the surface texels lie, [T, 3], and its unit normals there.
@@ -152,13 +152,13 @@ def spread(picture: Bytes, owner: Indices, nearest: Indices) -> None:
     for row in numba.prange(size):
         for column in range(size):
             source = nearest[row, column]
-            if owner[row, column] == NOBODY and source >= 0:
+            if owner[row, column] == NO_FACE and source >= 0:
                 for channel in range(3):
                     picture[row, column, channel] = picture[source // size, source % size, channel]
 
 
 @jit(parallel=True)
-def nearest_owned(owner: Indices) -> Indices:
+def nearest_covered(owner: Indices) -> Indices:
     """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has."""
     size = len(owner)
     in_column = _nearest_rows(owner)
@@ -188,7 +188,7 @@ def _nearest_rows(owner: Indices) -> Indices:
         for row in range(size):
             for column in columns:
                 above = rows[row - 1, column] if row else -1
-                rows[row, column] = row if owner[row, column] != NOBODY else above
+                rows[row, column] = row if owner[row, column] != NO_FACE else above
         for row in range(size - 2, -1, -1):
             for column in columns:
                 above, below = rows[row, column], rows[row + 1, column]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
-from ..views.rendered_views import Views
+from ..views.rendered_views import RenderedViews
 
 TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and its pixel's depth
 SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
@@ -20,11 +20,13 @@ _NEAR = np.float32(NEAR_PLANE)
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
 Cameras = tuple[Floats, Floats]  # projections [C, 3, 4] from space to pixels, positions [C, 3]
-Pictures = tuple[Floats, Floats, Floats]  # colors [C, H, W, 3] over black, alphas, depths [C, H, W]
+ViewImages = tuple[
+    Floats, Floats, Floats
+]  # colors [C, H, W, 3] over black, alphas, depths [C, H, W]
 
 
 def view_colors(
-    points: Floats, normals: Floats, asked: NDArray[np.intp], views: Views
+    points: Floats, normals: Floats, asked: NDArray[np.intp], views: RenderedViews
 ) -> tuple[Floats, Floats]:
     """sRGB colours [N, 3] of points in the unit sphere, and how well they are seen, [N] from 0 up.
 
@@ -47,7 +49,7 @@ def _look(
     places: tuple[Floats, Floats],
     asked: NDArray[np.intp],
     cameras: Cameras,
-    pictures: Pictures,
+    pictures: ViewImages,
     out: tuple[Floats, Floats],
 ) -> None:
     points, normals = places
@@ -69,7 +71,7 @@ def _sum_up(
     point: Floats,
     normal: Floats,
     cameras: Cameras,
-    pictures: Pictures,
+    pictures: ViewImages,
     sums: tuple[np.float32, Floats, Floats],
 ) -> None:
     """Add up what every camera that looks squarely enough sees of a point, and the weights."""
@@ -103,7 +105,7 @@ def _project(point: Floats, matrix: Floats) -> tuple[Number, Number, Number]:
 
 @jit()
 def _sample(
-    point: Floats, projection: Floats, pictures: Pictures, camera: int, seen: Floats
+    point: Floats, projection: Floats, pictures: ViewImages, camera: int, seen: Floats
 ) -> bool:
     """Fill `seen` with colour and trust of a point in one picture; False if it is hidden there."""
     colors, alphas, depths = pictures

@@ -1,4 +1,4 @@
-"""What `view_colors` does, in torch: for many points and all pictures at once."""
+"""What `view_colors_cuda` does, in torch: for many points and all pictures at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...gaussians.rendering import NEAR_PLANE
-from ..views.rendered_views import Views
+from ..views.rendered_views import RenderedViews
 from .view_colors import GRAZING, LEAST, SOLID, SQUARE, TOLERANCE
 
 _MOST_PAIRS = 1 << 22  # of points and pictures at once: each takes about 150 bytes
@@ -16,7 +16,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ViewTensors:
     """Views on a device.
 
     Attributes:
@@ -32,11 +32,11 @@ class Pictures:
     size: tuple[int, int]
 
     @staticmethod
-    def of(views: Views, device: str) -> Pictures:
+    def of(views: RenderedViews, device: str) -> ViewTensors:
         cameras, drawn = views.cameras, views.rendering
         layers = (drawn.colors, drawn.alphas[..., None], drawn.depths[..., None])
         pixels = torch.cat([torch.as_tensor(layer, device=device) for layer in layers], -1)
-        return Pictures(
+        return ViewTensors(
             torch.as_tensor(cameras.Ks @ cameras.viewmats[:, :3], device=device),
             torch.as_tensor(cameras.positions, device=device),
             pixels.flatten(0, 2),
@@ -44,7 +44,9 @@ class Pictures:
         )
 
 
-def view_colors(points: Tensor, normals: Tensor, pictures: Pictures) -> tuple[Tensor, Tensor]:
+def view_colors_cuda(
+    points: Tensor, normals: Tensor, pictures: ViewTensors
+) -> tuple[Tensor, Tensor]:
     """As there: sRGB colours [N, 3] of points, and how well they are seen, [N] from 0 up."""
     colors, weights = torch.zeros_like(points), torch.zeros_like(points[:, 0])
     at_once = max(1, _MOST_PAIRS // len(pictures.positions))
@@ -54,7 +56,7 @@ def view_colors(points: Tensor, normals: Tensor, pictures: Pictures) -> tuple[Te
     return colors, weights
 
 
-def _look(points: Tensor, normals: Tensor, pictures: Pictures) -> tuple[Tensor, Tensor]:
+def _look(points: Tensor, normals: Tensor, pictures: ViewTensors) -> tuple[Tensor, Tensor]:
     facing = _facing(points, normals, pictures.positions)
     colors, trust = _sample(points, pictures)
     weights = facing * facing * trust
@@ -73,7 +75,7 @@ def _facing(points: Tensor, normals: Tensor, positions: Tensor) -> Tensor:
     return (gaps * normals[:, None]).sum(-1) / gaps.square().sum(-1).sqrt()
 
 
-def _sample(points: Tensor, pictures: Pictures) -> tuple[Tensor, Tensor]:
+def _sample(points: Tensor, pictures: ViewTensors) -> tuple[Tensor, Tensor]:
     """The colours [N, C, 3] of points in every picture and their trust [N, C]; 0 if hidden there.
 
     Of the four pixels around, those that do not show this surface are left out.

@@ -17,8 +17,8 @@ from ...contract.bounds import VISIBLE_OPACITY
 from ...contract.cloud import GaussianCloud
 from ...gaussians.cameras import Cameras
 from ...progress import Progress
-from .rendered_views import Subject, Views, draw_views
-from .visibility import pictures_of, seen_gaussians
+from .rendered_views import NormalizedCloud, RenderedViews, render_views
+from .visibility import view_arrays, visible_gaussians
 
 _CELLS = 32  # along the unit sphere's diameter
 _CLEARANCE = 0.12  # of the radius: what a camera needs around it
@@ -30,18 +30,18 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Inside:
+class InteriorViews:
     """What is inside of a cloud in the unit sphere that `outer` shows from all around."""
 
     cloud: GaussianCloud
-    outer: Views
+    outer: RenderedViews
 
     @cached_property
     def is_scene(self) -> bool:
         """Whether the cloud is a scene, to be seen from inside, rather than a thing."""
         random = np.random.default_rng(_SEED)
         sample = random.choice(self._solid, min(_SAMPLE, len(self._solid)), replace=False)
-        seen = seen_gaussians(self.cloud.select(sample), pictures_of(self.outer))
+        seen = visible_gaussians(self.cloud.select(sample), view_arrays(self.outer))
         return 1 - float(seen.mean()) > _HIDDEN and len(self.places) > 0
 
     @cached_property
@@ -54,18 +54,22 @@ class Inside:
         return np.flatnonzero(self.cloud.opacities > VISIBLE_OPACITY)
 
 
-def look_from_inside(
-    subject: Subject, places: NDArray[np.float32], size: int, device: str, progress: Progress
-) -> Views:
+def render_interior(
+    subject: NormalizedCloud,
+    places: NDArray[np.float32],
+    size: int,
+    device: str,
+    progress: Progress,
+) -> RenderedViews:
     """Six pictures, `size` pixels each, from every one of `places` [P, 3].
 
     Raises:
         Cancelled: between two pictures.
     """
-    return draw_views(subject, _in_all_directions(places, size), device, progress)
+    return render_views(subject, _in_all_directions(places, size), device, progress)
 
 
-def _roomy_places(solid: NDArray[np.float32], outer: Views) -> NDArray[np.float32]:
+def _roomy_places(solid: NDArray[np.float32], outer: RenderedViews) -> NDArray[np.float32]:
     """Empty places, far from each other and from all Gaussians, that no outer camera sees."""
     steps = (np.arange(_CELLS, dtype=np.float32) + 0.5) * (2 / _CELLS) - 1
     centers = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -78,7 +82,7 @@ def _roomy_places(solid: NDArray[np.float32], outer: Views) -> NDArray[np.float3
     return _apart(centers[roomy], clearance[roomy])
 
 
-def _are_hidden(points: NDArray[np.float32], outer: Views) -> NDArray[np.bool_]:
+def _are_hidden(points: NDArray[np.float32], outer: RenderedViews) -> NDArray[np.bool_]:
     """[N] whether every picture shows something in front of the point."""
     hidden = np.ones(len(points), np.bool_)
     for i in range(len(outer)):

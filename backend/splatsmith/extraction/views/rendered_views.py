@@ -28,7 +28,7 @@ _BLACK = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Sight:
+class ViewSamples:
     """What one camera sees at given points.
 
     Attributes:
@@ -43,7 +43,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Views:
+class RenderedViews:
     """Pictures of a cloud that was brought into the unit sphere; `sphere` leads back.
 
     colors are over black, that is premultiplied by alphas.
@@ -56,14 +56,14 @@ class Views:
     def __len__(self) -> int:
         return len(self.cameras)
 
-    def joined(self, other: Views) -> Views:
+    def joined(self, other: RenderedViews) -> RenderedViews:
         """These and others of the same cloud and picture size."""
         cameras = replace(
             self.cameras,
             viewmats=np.concatenate([self.cameras.viewmats, other.cameras.viewmats]),
             Ks=np.concatenate([self.cameras.Ks, other.cameras.Ks]),
         )
-        return Views(
+        return RenderedViews(
             self.sphere, cameras, Rendering.concatenated([self.rendering, other.rendering])
         )
 
@@ -72,7 +72,7 @@ class Views:
         """The width of a pixel at the unit sphere's centre."""
         return _DISTANCE / float(self.cameras.Ks[0, 0, 0])
 
-    def sight(self, index: int, points: NDArray[np.float32], tolerance: float) -> Sight:
+    def sight(self, index: int, points: NDArray[np.float32], tolerance: float) -> ViewSamples:
         """How camera `index` sees `points` [N, 3] of the unit sphere."""
         view, k = self.cameras.viewmats[index], self.cameras.Ks[index]
         x, y, z = (points @ view[:3, :3].T + view[:3, 3]).T
@@ -84,7 +84,7 @@ class Views:
         pixels = np.where(inside, row * width + column, 0)
         gap = self.rendering.depths[index].reshape(-1)[pixels] - z
         solid = self.rendering.alphas[index].reshape(-1)[pixels] >= _SOLID
-        return Sight(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
+        return ViewSamples(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
 
 
 @jit()
@@ -113,21 +113,23 @@ def surface_normal(
 
 
 @dataclass(frozen=True)
-class Subject:
+class NormalizedCloud:
     """A cloud brought into the unit sphere; `sphere` leads back."""
 
     cloud: GaussianCloud
     sphere: Sphere
 
     @classmethod
-    def of(cls, cloud: GaussianCloud) -> Subject:
+    def of(cls, cloud: GaussianCloud) -> NormalizedCloud:
         """Raises InvalidRequest: there is nothing to see in the cloud."""
         check_cloud(cloud)
         sphere = bounding_sphere(cloud)
         return cls(to_unit_sphere(cloud, sphere), sphere)
 
 
-def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progress) -> Views:
+def render_views(
+    subject: NormalizedCloud, cameras: Cameras, device: str, progress: Progress
+) -> RenderedViews:
     """Draw the subject as `cameras` see it.
 
     Raises:
@@ -141,7 +143,7 @@ def draw_views(subject: Subject, cameras: Cameras, device: str, progress: Progre
         some = replace(cameras, viewmats=cameras.viewmats[few], Ks=cameras.Ks[few])
         drawn.append(rasterize(subject.cloud, some, background=_BLACK, device=device))
     progress.step(len(cameras), len(cameras))
-    return Views(subject.sphere, cameras, Rendering.concatenated(drawn))
+    return RenderedViews(subject.sphere, cameras, Rendering.concatenated(drawn))
 
 
 def check_cloud(cloud: GaussianCloud) -> None:
@@ -164,7 +166,7 @@ def check_cloud(cloud: GaussianCloud) -> None:
         )
 
 
-def all_around(count: int, size: int, above: int = 0) -> Cameras:
+def fibonacci_cameras(count: int, size: int, above: int = 0) -> Cameras:
     """Fibonacci's spiral: no two cameras near each other, none exactly above.
 
     Args:

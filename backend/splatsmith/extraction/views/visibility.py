@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ...contract.cloud import GaussianCloud
 from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
-from .rendered_views import Views, surface_normal
+from .rendered_views import RenderedViews, surface_normal
 
 # viewmats [C, 4, 4], Ks [C, 3, 3], positions [C, 3], depths and alphas [C, H, W].
-Pictures = tuple[Floats, Floats, Floats, Floats, Floats]
+ViewArrays = tuple[Floats, Floats, Floats, Floats, Floats]
 # Of a point and a picture: whether it shows the point, the surface's distance from it, the normal.
 Look = tuple[bool, Number, Number, Number, Number]
 
@@ -41,14 +41,14 @@ class Visibility:
     towards: Floats
 
 
-def pictures_of(views: Views) -> Pictures:
+def view_arrays(views: RenderedViews) -> ViewArrays:
     """All of `views`, as compiled loops take them."""
     drawn, cameras = views.rendering, views.cameras
     places = cameras.positions.astype(np.float32)
     return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas
 
 
-def look_at(points: Floats, depths: Floats, pictures: Pictures) -> Visibility:
+def point_visibility(points: Floats, depths: Floats, pictures: ViewArrays) -> Visibility:
     """What `pictures` tell of `points` [N, 3] of the unit sphere, up to `depths` [N] below it.
 
     Where both sides of a thin wall are near a point, the normal is that of the nearer side.
@@ -59,28 +59,28 @@ def look_at(points: Floats, depths: Floats, pictures: Pictures) -> Visibility:
     return Visibility(seen, normals, towards)
 
 
-def are_seen(points: Floats, pictures: Pictures) -> NDArray[np.bool_]:
+def are_visible(points: Floats, pictures: ViewArrays) -> NDArray[np.bool_]:
     """[N] whether any picture shows the point."""
     return _are_seen((points, np.zeros(len(points), np.float32)), pictures)
 
 
-def seen_gaussians(cloud: GaussianCloud, pictures: Pictures) -> NDArray[np.bool_]:
+def visible_gaussians(cloud: GaussianCloud, pictures: ViewArrays) -> NDArray[np.bool_]:
     """[N] whether any picture shows the Gaussian: not its centre, but what is opaque around it."""
-    return _are_seen((cloud.means, depths_of_centers(cloud)), pictures)
+    return _are_seen((cloud.means, gaussian_center_depths(cloud)), pictures)
 
 
-def depths_of_centers(cloud: GaussianCloud) -> Floats:
+def gaussian_center_depths(cloud: GaussianCloud) -> Floats:
     """[N] how far below the half-opaque ellipsoid a Gaussian's centre lies, squarely seen."""
-    return half_opaque(cloud.opacities) * cloud.scales.min(axis=1)
+    return half_opacity_radii(cloud.opacities) * cloud.scales.min(axis=1)
 
 
-def half_opaque(opacities: Floats) -> Floats:
+def half_opacity_radii(opacities: Floats) -> Floats:
     """Radii of the half-opaque ellipsoids, in standard deviations; 0 where there is none."""
     return np.sqrt(2 * np.log(np.maximum(1, 2 * opacities)))
 
 
 @jit(parallel=True)
-def _are_seen(points: tuple[Floats, Floats], pictures: Pictures) -> NDArray[np.bool_]:
+def _are_seen(points: tuple[Floats, Floats], pictures: ViewArrays) -> NDArray[np.bool_]:
     places, below = points
     seen = np.zeros(len(places), np.bool_)
     for i in numba.prange(len(places)):
@@ -94,7 +94,7 @@ def _are_seen(points: tuple[Floats, Floats], pictures: Pictures) -> NDArray[np.b
 @jit(parallel=True)
 def _look_at(
     points: tuple[Floats, Floats],
-    pictures: Pictures,
+    pictures: ViewArrays,
     seen: NDArray[np.bool_],
     normals: Floats,
     towards: Floats,
@@ -115,7 +115,7 @@ def _look_at(
 
 
 @jit()
-def _look(point: Floats, below: np.float32, pictures: Pictures, c: int) -> Look:
+def _look(point: Floats, below: np.float32, pictures: ViewArrays, c: int) -> Look:
     viewmats, ks, _, depths, alphas = pictures
     view, k = viewmats[c], ks[c]
     px, py, pz = point[0], point[1], point[2]
@@ -163,7 +163,7 @@ def _face(
 
 @jit()
 def _average(
-    point: tuple[Floats, np.float32], pictures: Pictures, nearest: int, normal: Floats
+    point: tuple[Floats, np.float32], pictures: ViewArrays, nearest: int, normal: Floats
 ) -> None:
     """The mean normal of the pictures that show the same side as the nearest one does."""
     place, below = point

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from ...gaussians.numba_jit import Bytes, Floats, jit
-from ..views.rendered_views import Views
+from ..views.rendered_views import RenderedViews
 from .color_field import ColorField
 from .view_colors import view_colors
 
-SHARP, SEEN = (
+DETAIL, BASE = (
     np.uint8(1),
     np.uint8(2),
 )  # flags: the Gaussians know a point's colour; the pictures do
@@ -25,7 +25,7 @@ SURE = 0.15  # alpha of the Gaussians at a point from which on they know its col
 
 
 @dataclass(frozen=True)
-class Answers:
+class ColorSamples:
     """Of N points: sharp and seen [N, 3], sRGB; known [N], which of them may be believed."""
 
     sharp: Bytes
@@ -35,14 +35,14 @@ class Answers:
     @property
     def best(self) -> Bytes:
         """[N, 3] what is seen, else what the Gaussians at the point say, else black."""
-        return np.where((self.known & SEEN)[:, None] > 0, self.seen, self.sharp)
+        return np.where((self.known & BASE)[:, None] > 0, self.seen, self.sharp)
 
-    def take(self, chosen: NDArray[np.intp]) -> Answers:
-        return Answers(self.sharp[chosen], self.seen[chosen], self.known[chosen])
+    def take(self, chosen: NDArray[np.intp]) -> ColorSamples:
+        return ColorSamples(self.sharp[chosen], self.seen[chosen], self.known[chosen])
 
 
 @dataclass(frozen=True)
-class Coloring:
+class GaussianColors:
     """Both sources of colours.
 
     The Gaussians around a point are as sharp as they can be, but know nothing where the surface
@@ -50,9 +50,9 @@ class Coloring:
     """
 
     field: ColorField
-    views: Views
+    views: RenderedViews
 
-    def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> Answers:
+    def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> ColorSamples:
         """Ask at points [N, 3] of the unit sphere with unit normals [N, 3].
 
         Args:
@@ -61,11 +61,11 @@ class Coloring:
         sharp, alphas = self.field.at(points, normals)
         sure = alphas >= SURE
         seen, weights = view_colors(points, normals, np.flatnonzero(both | ~sure), self.views)
-        known = SHARP * sure | SEEN * (weights > 0)
-        return Answers(_to_bytes(sharp), _to_bytes(seen), known)
+        known = DETAIL * sure | BASE * (weights > 0)
+        return ColorSamples(_to_bytes(sharp), _to_bytes(seen), known)
 
 
-def vertex_colors(points: Floats, normals: Floats, coloring: Coloring) -> Bytes:
+def vertex_colors(points: Floats, normals: Floats, coloring: GaussianColors) -> Bytes:
     """sRGB bytes [N, 3]; a point that nothing is known about takes the nearest other's colour."""
     answers = coloring.at(points, normals, np.ones(len(points), np.bool_))
     colors, known = answers.best, answers.known > 0

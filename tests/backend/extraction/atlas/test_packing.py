@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from splatsmith.contract.problems import InvalidRequest
-from splatsmith.extraction.atlas.packing import CELLS, FlatCharts, pack
+from splatsmith.extraction.atlas.packing import GRID_SIZE, FlatCharts, pack_charts
 
 TRIANGLE = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
 
@@ -19,7 +19,7 @@ def triangles(count: int) -> FlatCharts:
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 def test_charts_keep_their_shape_at_one_scale(count: int) -> None:
-    corners = pack(triangles(count)).reshape(count, 3, 2)
+    corners = pack_charts(triangles(count)).reshape(count, 3, 2)
     sides = np.sort(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2), axis=1)
     np.testing.assert_allclose(sides, np.tile(sides[0, 0] * np.sqrt([1, 1, 2]), (count, 1)), 1e-4)
     assert 0 < corners.min() < corners.max() < 1
@@ -28,9 +28,9 @@ def test_charts_keep_their_shape_at_one_scale(count: int) -> None:
 def test_a_chart_of_no_size_has_a_place() -> None:
     faces = np.array([[0, 1, 2]], np.int32)
     charts = FlatCharts(np.zeros((3, 2), np.float32), faces, np.arange(2, dtype=np.int32))
-    assert np.isfinite(pack(charts)).all()
+    assert np.isfinite(pack_charts(charts)).all()
 
 
 def test_more_charts_than_cells_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="too many separate pieces"):
-        pack(triangles(CELLS * CELLS + 1))
+        pack_charts(triangles(GRID_SIZE * GRID_SIZE + 1))

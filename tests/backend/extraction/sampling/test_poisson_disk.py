@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from splatsmith.extraction.sampling.poisson_disk import choose_spaced
+from splatsmith.extraction.sampling.poisson_disk import poisson_disk_sample
 from splatsmith.progress import silent
 
 
@@ -29,7 +29,7 @@ def nearest(points: NDArray[np.float32]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("count", [100, 10_000])
 def test_distances_come_near_the_greatest_possible(count: int, side: float) -> None:
     points = square(6 * count, side)
-    chosen = choose_spaced(points, upwards(len(points)), count, silent())
+    chosen = poisson_disk_sample(points, upwards(len(points)), count, silent())
     distances = nearest(points[chosen]) / np.sqrt(2 / np.sqrt(3) / count) / side
     assert distances.mean() > 0.75
     assert np.quantile(distances, 0.01) > 0.55
@@ -39,7 +39,7 @@ def test_two_sides_of_a_wall_are_spaced_apart_from_each_other() -> None:
     points = square(6000)
     normals = upwards(len(points))
     normals[::2] *= -1
-    chosen = choose_spaced(points, normals, 1000, silent())
+    chosen = poisson_disk_sample(points, normals, 1000, silent())
     for side in (0, 1):
         of_one = chosen[chosen % 2 == side]
         assert len(of_one) == pytest.approx(500, abs=25)
@@ -49,17 +49,17 @@ def test_two_sides_of_a_wall_are_spaced_apart_from_each_other() -> None:
 @pytest.mark.parametrize("count", [1, 2, 599, 600])
 def test_exactly_as_many_are_chosen_each_once(count: int) -> None:
     points = square(600)
-    chosen = choose_spaced(points, upwards(600), count, silent())
+    chosen = poisson_disk_sample(points, upwards(600), count, silent())
     assert len(set(chosen)) == count
-    again = choose_spaced(points, upwards(600), count, silent())
+    again = poisson_disk_sample(points, upwards(600), count, silent())
     np.testing.assert_array_equal(chosen, again)
 
 
 def test_points_in_one_place_are_all_chosen_in_the_end() -> None:
     points = np.zeros((50, 3), np.float32)
-    assert sorted(choose_spaced(points, upwards(50), 50, silent())) == list(range(50))
+    assert sorted(poisson_disk_sample(points, upwards(50), 50, silent())) == list(range(50))
 
 
 def test_more_than_there_are_cannot_be_chosen() -> None:
     with pytest.raises(ValueError, match="11 of 10"):
-        choose_spaced(square(10), upwards(10), 11, silent())
+        poisson_disk_sample(square(10), upwards(10), 11, silent())

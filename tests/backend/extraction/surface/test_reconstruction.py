@@ -12,13 +12,13 @@ from scipy.ndimage import label
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.protocol import Closure, ExtractionOptions
-from splatsmith.extraction.simplify.manifold_repair import as_manifold
-from splatsmith.extraction.simplify.simplification import with_mirror_image, within_budget
+from splatsmith.extraction.simplify.manifold_repair import repair_manifold
+from splatsmith.extraction.simplify.simplification import join_mirror_image, simplify
 from splatsmith.extraction.surface.cavity_filling import _enclosed
-from splatsmith.extraction.surface.reconstruction import reconstruct
-from splatsmith.extraction.surface.symmetry import is_mirrored, mirror_plane
+from splatsmith.extraction.surface.reconstruction import reconstruct_surface
+from splatsmith.extraction.surface.symmetry import find_mirror_plane, is_symmetric
 from splatsmith.extraction.surface.triangle_surface import Surface
-from splatsmith.extraction.views.rendered_views import Subject
+from splatsmith.extraction.views.rendered_views import NormalizedCloud
 from splatsmith.progress import silent
 from tests.backend.gaussians.clouds import joined, shell
 
@@ -27,8 +27,8 @@ COARSE = ExtractionOptions(face_budget=20_000, resolution=64)
 
 def mesh_of(cloud: GaussianCloud, options: ExtractionOptions = COARSE) -> trimesh.Trimesh:
     """The surface in the cloud's frame."""
-    subject = Subject.of(cloud)
-    surface, _ = reconstruct(subject, options, silent(), "cpu")
+    subject = NormalizedCloud.of(cloud)
+    surface, _ = reconstruct_surface(subject, options, silent(), "cpu")
     vertices = surface.vertices * subject.sphere.radius + subject.sphere.center
     return trimesh.Trimesh(vertices, surface.faces, process=False)
 
@@ -137,18 +137,18 @@ def test_a_room_is_seen_from_inside(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_mirror_plane_is_found() -> None:
     points = np.random.default_rng(0).uniform(0, 1, (4000, 3)).astype(np.float32)
     both = np.concatenate([points, points * (-1, 1, 1)]).astype(np.float32) + np.float32(0.3)
-    plane = mirror_plane(both)
+    plane = find_mirror_plane(both)
     assert plane == pytest.approx(0.3, abs=1e-3)
-    assert is_mirrored(both, plane, 0.01)
-    assert not is_mirrored(both, plane + 0.1, 0.01)
-    assert not is_mirrored(points, mirror_plane(points), 0.01)
+    assert is_symmetric(both, plane, 0.01)
+    assert not is_symmetric(both, plane + 0.1, 0.01)
+    assert not is_symmetric(points, find_mirror_plane(points), 0.01)
 
 
 def test_a_mirror_image_closes_a_half() -> None:
     box = trimesh.creation.box((2, 2, 2)).subdivide().subdivide()
     right = np.asarray(box.faces, np.int32)[box.triangles_center[:, 0] > 0.5]
     half = Surface(np.asarray(box.vertices, np.float32), right).compact()
-    whole = with_mirror_image(half, 0.5, 1e-4)
+    whole = join_mirror_image(half, 0.5, 1e-4)
     mesh = trimesh.Trimesh(whole.vertices, whole.faces, process=False)
     assert mesh.is_watertight
     assert mesh.volume == pytest.approx(1 * 2 * 2, rel=1e-5)
@@ -166,7 +166,7 @@ def test_two_boxes_that_share_an_edge_are_parted() -> None:
     joined.merge_vertices()
     assert not joined.is_watertight
     surface = Surface(np.asarray(joined.vertices, np.float32), np.asarray(joined.faces, np.int32))
-    parted = as_manifold(surface, 1e-3)
+    parted = repair_manifold(surface, 1e-3)
     mesh = trimesh.Trimesh(parted.vertices, parted.faces, process=True)  # merges by place
     assert mesh.is_watertight
     assert mesh.body_count == 2
@@ -177,14 +177,14 @@ def test_a_doubled_face_goes() -> None:
     fin = np.array([[0, 1, 8], [1, 0, 8]], np.int32)
     vertices = np.concatenate([box.vertices, [[2, 2, 2]]]).astype(np.float32)
     surface = Surface(vertices, np.concatenate([np.asarray(box.faces, np.int32), fin]))
-    assert len(as_manifold(surface, 1e-3).faces) == 12
+    assert len(repair_manifold(surface, 1e-3).faces) == 12
 
 
 def test_reducing_keeps_a_torus_closed() -> None:
     torus = trimesh.creation.torus(1, 0.2, major_sections=128, minor_sections=64)
     surface = Surface(np.asarray(torus.vertices, np.float32), np.asarray(torus.faces, np.int32))
     for budget in (2000, 100, 12, 4):
-        reduced = within_budget(surface, budget)
+        reduced = simplify(surface, budget)
         assert len(reduced.faces) <= budget
         if len(reduced.faces):
             assert trimesh.Trimesh(reduced.vertices, reduced.faces, process=False).is_watertight
@@ -195,10 +195,10 @@ def test_a_missing_face_is_put_back_but_a_single_one_stays_single() -> None:
     holed = Surface(
         ball.vertices.astype(np.float32), np.delete(ball.faces, [5, 40], axis=0).astype(np.int32)
     )
-    whole = as_manifold(holed, 0.01)
+    whole = repair_manifold(holed, 0.01)
     assert trimesh.Trimesh(whole.vertices, whole.faces).is_watertight
     assert trimesh.Trimesh(whole.vertices, whole.faces).is_winding_consistent
-    alone = as_manifold(Surface(holed.vertices, holed.faces[:1]), 0.01)
+    alone = repair_manifold(Surface(holed.vertices, holed.faces[:1]), 0.01)
     assert len(alone.faces) == 1
 
 
@@ -208,7 +208,7 @@ def test_no_two_vertices_of_a_manifold_lie_in_one_place() -> None:
         np.tile(box.vertices, (2, 1)).astype(np.float32),
         np.concatenate([box.faces, box.faces + len(box.vertices)]).astype(np.int32),
     )
-    parted = as_manifold(twice, 0.01)
+    parted = repair_manifold(twice, 0.01)
     assert len(np.unique(parted.vertices, axis=0)) == len(twice.vertices)
     np.testing.assert_allclose(np.abs(parted.vertices), 0.5, atol=0.02)
 

@@ -43,13 +43,13 @@ def area_vectors(vertices: Floats, faces: Indices) -> Floats:
     return (np.cross(b - a, c - a) / 2).astype(np.float32)
 
 
-def unit(vectors: Floats | Doubles) -> Floats:
+def normalized(vectors: Floats | Doubles) -> Floats:
     """`vectors` [..., 3] at length 1; those of no length stay."""
     length = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
     return (vectors / np.maximum(length, _TINY)).astype(np.float32)
 
 
-def grouped_sums(groups: NDArray[np.integer], vectors: Floats | Doubles, count: int) -> Doubles:
+def group_sums(groups: NDArray[np.integer], vectors: Floats | Doubles, count: int) -> Doubles:
     """The sums [count, 3] of the vectors [N, 3] of every group [N]."""
     sums = np.empty((count, 3), np.float64)
     for axis in range(3):
@@ -57,13 +57,13 @@ def grouped_sums(groups: NDArray[np.integer], vectors: Floats | Doubles, count: 
     return sums
 
 
-def starts_of(groups: NDArray[np.integer], count: int) -> Integers:
+def group_starts(groups: NDArray[np.integer], count: int) -> Integers:
     """Where in sorted `groups` [N] each of 0 to count - 1 begins, and the end, [count + 1]."""
     return np.searchsorted(groups, np.arange(count + 1)).astype(np.int64)
 
 
 @jit()
-def members_of(groups: Indices, count: int) -> tuple[Indices, Indices]:
+def group_members(groups: Indices, count: int) -> tuple[Indices, Indices]:
     """The members of each of `count` groups [N], in order: members[starts[g]:starts[g + 1]]."""
     starts = np.zeros(count + 1, np.int32)
     for group in groups:
@@ -80,7 +80,7 @@ def members_of(groups: Indices, count: int) -> tuple[Indices, Indices]:
 
 
 @jit()
-def leader_of(leader: Indices, member: int) -> int:
+def find_root(leader: Indices, member: int) -> int:
     """The first of a member's set, of sets as trees: each member's leader leads on to the first."""
     while leader[member] != member:
         leader[member] = leader[leader[member]]
@@ -89,7 +89,7 @@ def leader_of(leader: Indices, member: int) -> int:
 
 
 @jit()
-def join_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: int) -> None:
+def union_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: int) -> None:
     """Make one set of the corners, 3 * face + place, in which two faces meet at an edge's ends.
 
     Args:
@@ -98,13 +98,13 @@ def join_corners(leader: Indices, faces: Indices, face: int, edge: int, beyond: 
     for corner in (edge, (edge + 1) % 3):
         for other in range(3):
             if faces[beyond, other] == faces[face, corner]:
-                one = leader_of(leader, 3 * face + corner)
-                two = leader_of(leader, 3 * beyond + other)
+                one = find_root(leader, 3 * face + corner)
+                two = find_root(leader, 3 * beyond + other)
                 leader[max(one, two)] = min(one, two)
 
 
 @jit(parallel=True)
-def smoothed(vectors: Floats, neighbors: Indices) -> Floats:
+def smooth_face_vectors(vectors: Floats, neighbors: Indices) -> Floats:
     """Each face's vector [F, 3] with those of its neighbours added, less the more they turn away.
 
     What lies across a right angle adds nothing, so that edges stay.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splatsmith.extraction.atlas.overlap_removal import untangle
-from splatsmith.extraction.simplify.adjacency import face_neighbors
+from splatsmith.extraction.atlas.overlap_removal import remove_overlaps
+from splatsmith.extraction.surface.adjacency import face_neighbors
 from splatsmith.gaussians.numba_jit import Floats
 
 STEPS = 48
@@ -30,9 +30,9 @@ def ring(turn: float, lift: float = 0.0, narrowing: float = 0.0) -> tuple[Floats
 
 
 def tangles(points: Floats, faces: np.ndarray, most: float) -> np.ndarray:
-    """What `untangle` reports of one chart; its points are moved."""
+    """What `remove_overlaps` reports of one chart; its points are moved."""
     rims = face_neighbors(faces) < 0
-    return untangle(points, faces, rims, np.array([0, len(faces)]), most)[0]
+    return remove_overlaps(points, faces, rims, np.array([0, len(faces)]), most)[0]
 
 
 def areas(points: Floats, faces: np.ndarray) -> np.ndarray:
@@ -97,6 +97,6 @@ def test_other_charts_stay_as_they_are() -> None:
     both = np.concatenate([faces, faces + len(plain)]).astype(np.int32)
     rims = face_neighbors(both) < 0
     starts = np.array([0, len(faces), 2 * len(faces)])
-    assert untangle(points, both, rims, starts, 0.1).tolist() == [[-1, -1], [-1, -1]]
+    assert remove_overlaps(points, both, rims, starts, 0.1).tolist() == [[-1, -1], [-1, -1]]
     np.testing.assert_array_equal(points[: len(plain)], plain)
     assert (points[len(plain) :] != tangled).any()

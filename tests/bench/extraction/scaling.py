@@ -1,6 +1,6 @@
 """Plot how extraction's time grows, with the Gaussians and with the voxels at the surface.
 
-python -m tests.bench.extraction.cost MEASURED.json PLOT.svg
+python -m tests.bench.extraction.scaling MEASURED.json PLOT.svg
 
 Measures only what the first file does not hold yet, so that it can be stopped and gone on with.
 """
@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import measuring
-from .charts import Chart, Line, drawing
-from .shapes import extent_and_area
+from . import profiled_process
+from .svg_plots import Chart, Line, drawing
+from .synthetic_clouds import extent_and_area
 
 _GAUSSIANS = [4096 * 4**i for i in range(5)]  # to 1,048,576
 _RESOLUTIONS = (64, 96, 128, 192, 256, 384, 512)
@@ -52,9 +52,9 @@ def _measure(run: Run) -> dict[str, float]:
     count, resolution = run
     with tempfile.TemporaryDirectory() as folder:
         cloud, mesh = f"{folder}/cloud.ply", f"{folder}/mesh.glb"
-        measuring.run("shapes", [str(count), cloud])
+        profiled_process.run("synthetic_clouds", [str(count), cloud])
         command = [cloud, mesh, "--resolution", str(resolution)]
-        costs = [measuring.run("extracting", command) for _ in range(_REPEATS)]
+        costs = [profiled_process.run("timed_extraction", command) for _ in range(_REPEATS)]
     best = min(costs, key=lambda cost: cost.seconds)
     sys.stdout.write(f"{count:>9,} Gaussians, {resolution:>3} voxels {best.seconds:>8.2f} s\n")
     sys.stdout.flush()

@@ -12,7 +12,13 @@ from splatsmith.extraction.atlas.unwrap import Atlas, unwrap
 from splatsmith.extraction.surface.triangle_surface import Surface
 from splatsmith.gaussians.numba_jit import jit
 from splatsmith.progress import Progress, silent
-from tests.backend.extraction.surfaces import box, rolled_sheet, sphere, spiral_ramp, surface_of
+from tests.backend.extraction.sample_surfaces import (
+    box,
+    rolled_sheet,
+    sphere,
+    spiral_ramp,
+    surface_of,
+)
 
 SIZE = 2048
 FINE = 4096

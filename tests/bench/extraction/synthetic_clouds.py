@@ -1,6 +1,6 @@
 """A cloud of any size on the surface of a made-up object: what the speed is measured with.
 
-python -m tests.bench.extraction.shapes GAUSSIANS CLOUD
+python -m tests.bench.extraction.synthetic_clouds GAUSSIANS CLOUD
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from trimesh.transformations import rotation_matrix, translation_matrix
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
 from training.objects import Mesh
 
-from .measuring import Cost, peak_memory, say
-from .painting import painted
-from .sampling import face_areas, flat_gaussians, scattered
+from .mesh_colors import painted
+from .profiled_process import Cost, peak_memory, say
+from .surface_sampling import face_areas, flat_gaussians, scattered
 
 _LEG = ((0.0, 0.0), (0.05, 0.0), (0.03, 0.2), (0.06, 0.35), (0.04, 0.5), (0.06, 0.7), (0.0, 0.7))
 _VASE = (

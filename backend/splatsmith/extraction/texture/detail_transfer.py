@@ -7,9 +7,9 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Bytes, Floats, Number, jit
-from .coloring import SEEN, SHARP
+from .gaussian_colors import BASE, DETAIL
 
-_BOTH = SEEN | SHARP
+_BOTH = BASE | DETAIL
 # How much more than around it, of 255, the pictures may differ at a texel: beyond that they show
 # what lies beside it.
 _MOST = np.float32(10)
@@ -18,20 +18,20 @@ _LEAST = np.float32(1e-6)
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-def lattice_step(blur: int) -> int:
-    """Texels between those that `sharpened` takes means of: three or four on a side are enough."""
+def sample_step(blur: int) -> int:
+    """Texels between the samples whose means `transfer_detail` takes: three or four a side."""
     return blur // 2 + 1
 
 
-def sharpened(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
+def transfer_detail(sharp: Bytes, seen: Bytes, known: Bytes, blur: int) -> Bytes:
     """`sharp` [S, S, 3] shifted, around every texel, to the mean colour of `seen` [S, S, 3].
 
     Args:
         known: [S, S] flags: which of the two hold a colour; where one does, that is taken. Both
-            are wanted only at the texels whose row and column `lattice_step` divides.
+            are wanted only at the texels whose row and column `sample_step` divides.
         blur: texels to every side that the means are taken over.
     """
-    step = lattice_step(blur)
+    step = sample_step(blur)
     out = np.zeros_like(seen)
     gaps = _without_bleeding(_gaps(sharp, seen, known, step))
     _shift(sharp, seen, known, (gaps, step, blur), out)
@@ -51,7 +51,7 @@ def _gaps(sharp: Bytes, seen: Bytes, known: Bytes, step: int) -> Floats:
             red, green, blue, count = 0, 0, 0, 0
             for y in range(max(row - step // 2, 0), min(row + (step + 1) // 2, height)):
                 for x in range(max(column - step // 2, 0), min(column + (step + 1) // 2, width)):
-                    if known[y, x] & SHARP:
+                    if known[y, x] & DETAIL:
                         red += sharp[y, x, 0]
                         green += sharp[y, x, 1]
                         blue += sharp[y, x, 2]
@@ -91,7 +91,7 @@ def _shift(
     for row in numba.prange(height):
         top, bottom = max(-(-(row - blur) // step), 0), min((row + blur) // step + 1, len(gaps))
         for column in range(width):
-            if known[row, column] == SEEN:
+            if known[row, column] == BASE:
                 out[row, column] = seen[row, column]
             elif known[row, column]:
                 left = max(-(-(column - blur) // step), 0)

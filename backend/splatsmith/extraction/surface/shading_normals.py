@@ -7,22 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, jit
-from ..simplify.adjacency import (
+from .adjacency import (
     Doubles,
     Indices,
     area_vectors,
-    grouped_sums,
-    join_corners,
-    leader_of,
-    unit,
+    find_root,
+    group_sums,
+    normalized,
+    union_corners,
 )
-from ..surface.triangle_surface import Surface
+from .triangle_surface import Surface
 
 _SHARP = np.float32(np.cos(np.radians(40)))  # between two faces: a sharper edge is seen as one
 
 
 @dataclass(frozen=True)
-class Shaded:
+class ShadedSurface:
     """A surface whose vertices are split at sharp edges.
 
     Attributes:
@@ -36,19 +36,19 @@ class Shaded:
     source: Indices
 
 
-def shade(surface: Surface, neighbors: Indices) -> Shaded:
+def split_sharp_edges(surface: Surface, neighbors: Indices) -> ShadedSurface:
     """Split `surface` where faces meet at more than 40 degrees; faces weigh by their area.
 
     Args:
         neighbors: [F, 3] the face beyond each edge, as `face_neighbors` finds them.
     """
     vectors = area_vectors(surface.vertices, surface.faces)
-    corners = _smooth_fans(surface.faces, neighbors, unit(vectors))
+    corners = _smooth_fans(surface.faces, neighbors, normalized(vectors))
     unique, faces = np.unique(corners, return_inverse=True)
     source = surface.faces.reshape(-1)[unique]
-    normals = grouped_sums(faces.reshape(-1), np.repeat(vectors, 3, axis=0), len(unique))
+    normals = group_sums(faces.reshape(-1), np.repeat(vectors, 3, axis=0), len(unique))
     split = Surface(surface.vertices[source], faces.reshape(-1, 3).astype(np.int32))
-    return Shaded(split, _upright(normals), source)
+    return ShadedSurface(split, _upright(normals), source)
 
 
 def _upright(normals: Doubles) -> Floats:
@@ -56,7 +56,7 @@ def _upright(normals: Doubles) -> Floats:
     nowhere = ~(np.einsum("ij,ij->i", normals, normals) > 0)
     normals[nowhere] = (0, 1, 0)
     # Areas are tiny: only scaled up are they within reach of float32.
-    return unit(normals / np.abs(normals).max(axis=1, keepdims=True))
+    return normalized(normals / np.abs(normals).max(axis=1, keepdims=True))
 
 
 @jit()
@@ -67,9 +67,9 @@ def _smooth_fans(faces: Indices, neighbors: Indices, normals: Floats) -> Indices
         for i in range(3):
             other = neighbors[face, i]
             if other >= face and not _is_sharp(normals[face], normals[other]):
-                join_corners(leader, faces, face, i, other)
+                union_corners(leader, faces, face, i, other)
     for corner in range(len(leader)):
-        leader[corner] = leader_of(leader, corner)
+        leader[corner] = find_root(leader, corner)
     return leader.reshape(faces.shape)
 
 

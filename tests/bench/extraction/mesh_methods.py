@@ -15,8 +15,8 @@ from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.protocol import Closure
 from splatsmith.contract.transform import rotation_matrices
 
-from . import measuring
-from .measuring import Cost
+from . import profiled_process
+from .profiled_process import Cost
 
 FACES = 50_000
 TEXTURE = 2048
@@ -51,13 +51,15 @@ def extract(
     """Ours, as read back from the GLB file that the user gets."""
     path = folder / "mesh.glb"
     options = ["--faces", str(FACES), "--texture", str(texture), "--closure", closure]
-    cost = measuring.run("extracting", [str(cloud), str(path), *options])
+    cost = profiled_process.run("timed_extraction", [str(cloud), str(path), *options])
     return Attempt(trimesh.load_mesh(path, process=False), cost)
 
 
 def _density_grid(voxels: int, cloud: Path, folder: Path) -> Attempt:
     path = folder / "mesh.npz"
-    cost = measuring.run("density_grid", [str(cloud), str(path), str(FACES), str(voxels)])
+    cost = profiled_process.run(
+        "density_grid_baseline", [str(cloud), str(path), str(FACES), str(voxels)]
+    )
     return Attempt(_read(path), cost)
 
 
@@ -70,7 +72,7 @@ def _poisson(python: str, cloud: Path, folder: Path) -> Attempt:
         normals=_shortest_axes(gaussians),
         colors=gaussians.colors,
     )
-    cost = measuring.run("poisson", [str(points), str(path), str(FACES)], python)
+    cost = profiled_process.run("poisson_baseline", [str(points), str(path), str(FACES)], python)
     return Attempt(_read(path), cost)
 
 

@@ -10,7 +10,7 @@ from splatsmith.contract.cloud import SH_C0, GaussianCloud
 from splatsmith.gaussians.numba_jit import Integers, jit
 from training.objects import Mesh
 
-from .painting import Spots, colors_of
+from .mesh_colors import Spots, colors_of
 
 _SPREAD = 0.5  # standard deviation over spacing: no gap between neighbours
 _THICKNESS = 0.1  # of the spread

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 import trimesh
 
-from splatsmith.extraction.surface.marching_cubes import contour
+from splatsmith.extraction.surface.marching_cubes import marching_cubes
 from splatsmith.extraction.surface.marching_cubes_table import EDGE_AXES, EDGE_CORNERS, cell_table
 from splatsmith.extraction.surface.sparse_volume import (
+    BLOCK_SIZE,
     OUTSIDE,
-    SIDE,
-    BlockVolume,
-    Lattice,
-    grow,
-    without_voxels,
+    SparseVolume,
+    VoxelGrid,
+    allocate_blocks,
+    uniform_volume,
 )
 from splatsmith.gaussians.numba_jit import Floats
 
-LATTICE = Lattice.around(1.0, 0.05, np.zeros(3, np.float32))
+LATTICE = VoxelGrid.around(1.0, 0.05, np.zeros(3, np.float32))
 
 
 def positions(places: np.ndarray) -> Floats:
     """[m, SIDE, SIDE, SIDE, 3] of the voxels of blocks."""
-    steps = np.stack(np.meshgrid(*[np.arange(SIDE)] * 3, indexing="ij"), axis=-1)
-    voxels = places[:, None, None, None] * SIDE + steps
+    steps = np.stack(np.meshgrid(*[np.arange(BLOCK_SIZE)] * 3, indexing="ij"), axis=-1)
+    voxels = places[:, None, None, None] * BLOCK_SIZE + steps
     return (LATTICE.origin + LATTICE.voxel * voxels).astype(np.float32)
 
 
@@ -41,15 +41,15 @@ def noise(places: np.ndarray, _codes: np.ndarray) -> Floats:
     return np.where(inner, random.uniform(-1, 1, inner.shape), 1).astype(np.float32)
 
 
-def volume_of(fill: object, wanted: np.ndarray | None = None) -> BlockVolume:
+def volume_of(fill: object, wanted: np.ndarray | None = None) -> SparseVolume:
     index = np.full(LATTICE.blocks, OUTSIDE, np.int32)
     if wanted is None:
         wanted = np.ones(LATTICE.blocks, np.bool_)
-    return grow(without_voxels(LATTICE, index), wanted, fill)  # type: ignore[arg-type]
+    return allocate_blocks(uniform_volume(LATTICE, index), wanted, fill)  # type: ignore[arg-type]
 
 
-def as_trimesh(volume: BlockVolume) -> trimesh.Trimesh:
-    surface = contour(volume)
+def as_trimesh(volume: SparseVolume) -> trimesh.Trimesh:
+    surface = marching_cubes(volume)
     return trimesh.Trimesh(surface.vertices, surface.faces, process=False)
 
 
@@ -80,7 +80,7 @@ def test_noise_gives_a_closed_manifold() -> None:
 
 
 def test_a_half_is_cut_exactly_in_the_plane() -> None:
-    half = contour(volume_of(ball), LATTICE.column(0.0))
+    half = marching_cubes(volume_of(ball), LATTICE.column(0.0))
     assert half.vertices[:, 0].min() == 0
     mesh = trimesh.Trimesh(half.vertices, half.faces, process=False)
     assert mesh.area == pytest.approx(2 * np.pi * 0.7**2, rel=0.02)
@@ -90,7 +90,7 @@ def test_unknown_voxels_leave_the_surface_open() -> None:
     def half_known(places: np.ndarray, codes: np.ndarray) -> Floats:
         return np.where(positions(places)[..., 1] > 0, ball(places, codes), np.float32(np.nan))
 
-    surface = contour(volume_of(half_known))
+    surface = marching_cubes(volume_of(half_known))
     assert surface.vertices[:, 1].min() > 0
     assert not trimesh.Trimesh(surface.vertices, surface.faces, process=False).is_watertight
 

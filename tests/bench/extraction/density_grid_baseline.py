@@ -1,6 +1,6 @@
 """Marching cubes on a grid of the Gaussians' density, as LGM and DreamGaussian take their meshes.
 
-python -m tests.bench.extraction.density_grid CLOUD MESH.npz FACES VOXELS
+python -m tests.bench.extraction.density_grid_baseline CLOUD MESH.npz FACES VOXELS
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from splatsmith.gaussians.numba_jit import Floats, jit
 from splatsmith.gaussians.unit_sphere import to_unit_sphere
 from tests.backend.gaussians.clouds import shell
 
-from .measuring import Cost, StageClock, peak_memory, say
+from .profiled_process import Cost, StageClock, peak_memory, say
 
 _THRESHOLD = 1.0  # DreamGaussian's
 _FAINTEST = 0.005  # opacity of the Gaussians that it takes no account of

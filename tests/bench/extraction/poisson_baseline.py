@@ -1,6 +1,6 @@
 """Open3D's screened Poisson reconstruction as its users run it; of this project it needs nothing.
 
-python -m tests.bench.extraction.poisson POINTS.npz MESH.npz FACES
+python -m tests.bench.extraction.poisson_baseline POINTS.npz MESH.npz FACES
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import open3d
 
-from .measuring import Cost, StageClock, peak_memory, say
+from .profiled_process import Cost, StageClock, peak_memory, say
 
 _DEPTH = 9  # of the octree
 _NEIGHBORS = 15  # by which the normals learn which way is out

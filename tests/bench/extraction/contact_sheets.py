@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from .mesh_pictures import MeshPictures
+from .mesh_rendering import MeshPictures
 from .scores import Model
 
 _SHOWN = [1, 4, 7, 10]  # of the views

@@ -8,11 +8,10 @@ import pytest
 import trimesh
 from scipy.spatial import KDTree
 
-from splatsmith.extraction.simplify.edge_collapse import collapsed
-from splatsmith.extraction.simplify.simplification import within_budget
+from splatsmith.extraction.simplify.edge_collapse import collapse_edges
+from splatsmith.extraction.simplify.simplification import simplify
 from splatsmith.extraction.surface.triangle_surface import Surface
-
-from .surfaces import rolled_sheet, sphere, surface_of
+from tests.backend.extraction.sample_surfaces import rolled_sheet, sphere, surface_of
 
 
 def mesh_of(surface: Surface) -> trimesh.Trimesh:
@@ -48,7 +47,7 @@ def rim_of(surface: Surface) -> np.ndarray:
 @pytest.mark.parametrize("budget", [5000, 1000, 201])
 def test_it_stays_a_closed_manifold_of_the_budget(budget: int) -> None:
     surface = bumpy()
-    mesh = mesh_of(within_budget(surface, budget))
+    mesh = mesh_of(simplify(surface, budget))
     assert budget - 1 <= len(mesh.faces) <= budget
     assert mesh.is_watertight
     assert mesh.is_winding_consistent
@@ -58,7 +57,7 @@ def test_it_stays_a_closed_manifold_of_the_budget(budget: int) -> None:
 
 def test_it_is_truer_to_the_surface_than_the_library() -> None:
     surface = bumpy()
-    ours = within_budget(surface, 3000)
+    ours = simplify(surface, 3000)
     vertices, faces = fast_simplification.simplify(
         surface.vertices.astype(np.float64), surface.faces, target_count=3000, agg=7
     )[:2]
@@ -72,7 +71,7 @@ def test_flat_faces_take_few_triangles_and_edges_stay_sharp() -> None:
     whole = trimesh.creation.box((1, 2, 3))
     fine = trimesh.remesh.subdivide_to_size(whole.vertices, whole.faces, 0.1)
     box = surface_of(trimesh.Trimesh(*fine[:2]))
-    reduced = mesh_of(within_budget(box, 60))
+    reduced = mesh_of(simplify(box, 60))
     assert len(reduced.faces) <= 60
     assert reduced.volume == pytest.approx(6, rel=1e-4)
     assert reduced.area == pytest.approx(22, rel=1e-4)
@@ -80,7 +79,7 @@ def test_flat_faces_take_few_triangles_and_edges_stay_sharp() -> None:
 
 def test_rims_keep_their_course() -> None:
     sheet = rolled_sheet(rows=24, columns=240)
-    reduced = within_budget(sheet, 1200)
+    reduced = simplify(sheet, 1200)
     low, high = sheet.vertices[:, 2].min(), sheet.vertices[:, 2].max()
     heights = reduced.vertices[np.unique(rim_of(reduced)), 2]
     ends = np.minimum(np.abs(heights - low), np.abs(heights - high)) > 1e-5
@@ -94,7 +93,7 @@ def test_a_rim_in_a_plane_stays_in_it() -> None:
     half = Surface(ball.vertices, ball.faces[(ball.vertices[ball.faces, 0] > 0).all(1)]).compact()
     rim = np.unique(rim_of(half))
     half.vertices[rim, 0] = 0
-    reduced = within_budget(half, 1000)
+    reduced = simplify(half, 1000)
     assert (reduced.vertices[np.unique(rim_of(reduced)), 0] == 0).all()
 
 
@@ -105,7 +104,7 @@ def test_many_pieces_may_go_for_a_small_budget() -> None:
     pieces = Surface(
         places.reshape(-1, 3).astype(np.float32), faces.reshape(-1, 3).astype(np.int32)
     )
-    reduced = within_budget(pieces, 60)
+    reduced = simplify(pieces, 60)
     assert 0 < len(reduced.faces) <= 60
 
 
@@ -117,7 +116,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
     results = []
     for threads in (1, before):
         numba.set_num_threads(threads)
-        results.append(collapsed(surface.vertices.astype(np.float64), surface.faces, 900))
+        results.append(collapse_edges(surface.vertices.astype(np.float64), surface.faces, 900))
     numba.set_num_threads(before)
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])

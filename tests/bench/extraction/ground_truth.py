@@ -14,9 +14,9 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
 
-from .measures import diagonal
-from .mesh_pictures import draw_mesh
-from .sampling import evenly_spread, flat_gaussians, scattered
+from .mesh_rendering import draw_mesh
+from .metrics import diagonal
+from .surface_sampling import evenly_spread, flat_gaussians, scattered
 
 GAUSSIANS = 65_536
 _POINTS = 200_000

@@ -1,6 +1,6 @@
 """Extract a mesh from a splat file and say what each stage took.
 
-python -m tests.bench.extraction.extracting CLOUD MESH [--faces N] [--texture N] ...
+python -m tests.bench.extraction.timed_extraction CLOUD MESH [--faces N] [--texture N] ...
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from splatsmith.extraction.mesh import extract_mesh
 from splatsmith.progress import Progress, silent
 from tests.backend.gaussians.clouds import shell
 
-from .measuring import Cost, StageClock, peak_memory, say
+from .profiled_process import Cost, StageClock, peak_memory, say
 
 _WARM_UP = ExtractionOptions(face_budget=500, texture_size=512, resolution=48)
 

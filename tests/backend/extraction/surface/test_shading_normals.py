@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import trimesh
 
-from splatsmith.extraction.simplify.adjacency import face_neighbors
+from splatsmith.extraction.surface.adjacency import face_neighbors
+from splatsmith.extraction.surface.shading_normals import ShadedSurface, split_sharp_edges
 from splatsmith.extraction.surface.triangle_surface import Surface
-from splatsmith.extraction.texture.shading_normals import Shaded, shade
-from tests.backend.extraction.surfaces import box, sphere, surface_of
+from tests.backend.extraction.sample_surfaces import box, sphere, surface_of
 
 
-def shaded_of(surface: Surface) -> Shaded:
-    return shade(surface, face_neighbors(surface.faces))
+def shaded_of(surface: Surface) -> ShadedSurface:
+    return split_sharp_edges(surface, face_neighbors(surface.faces))
 
 
 def test_a_box_keeps_its_edges() -> None:

@@ -11,7 +11,7 @@ from splatsmith.gaussians.cameras import Cameras
 from splatsmith.gaussians.numba_jit import Floats, jit
 from training.objects import Mesh
 
-from .painting import Paint, Spots, color_at, paint_of
+from .mesh_colors import Paint, Spots, color_at, paint_of
 
 EMPTY = -1  # in place of a face's number
 _NEAR = 1e-6

@@ -13,8 +13,8 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.numba_jit import Floats, Number, jit
 from training.objects import Mesh
 
-from .mesh_pictures import MeshPictures
-from .painting import colors_of
+from .mesh_colors import colors_of
+from .mesh_rendering import MeshPictures
 
 _NEIGHBORS = 24  # Gaussians around a texel among whose colours its own must lie
 _STRAY = 24 / 255  # beyond their range

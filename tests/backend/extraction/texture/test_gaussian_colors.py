@@ -10,10 +10,19 @@ import pytest
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.extraction.surface.triangle_surface import Surface
 from splatsmith.extraction.texture.color_field import ColorField
-from splatsmith.extraction.texture.coloring import SEEN, SHARP, Coloring, vertex_colors
-from splatsmith.extraction.views.rendered_views import Subject, all_around, draw_views
+from splatsmith.extraction.texture.gaussian_colors import (
+    BASE,
+    DETAIL,
+    GaussianColors,
+    vertex_colors,
+)
+from splatsmith.extraction.views.rendered_views import (
+    NormalizedCloud,
+    fibonacci_cameras,
+    render_views,
+)
 from splatsmith.progress import silent
-from tests.backend.extraction.surfaces import sphere
+from tests.backend.extraction.sample_surfaces import sphere
 from tests.backend.gaussians.clouds import shell
 
 RADIUS = 0.8
@@ -111,26 +120,26 @@ def test_colours_that_turn_with_the_view_are_taken_from_outside(surface: Surface
 
 
 def test_views_tell_where_the_gaussians_do_not(cloud: GaussianCloud) -> None:
-    subject = Subject.of(cloud)
-    views = draw_views(subject, all_around(12, 128), "cpu", silent())
+    subject = NormalizedCloud.of(cloud)
+    views = render_views(subject, fibonacci_cameras(12, 128), "cpu", silent())
     normals = sphere(3).vertices
     scale = 0.985 * RADIUS / subject.sphere.radius
     missed = Surface((scale * normals).astype(np.float32), sphere(3).faces)
-    coloring = Coloring(ColorField.of(subject.cloud, missed), views)
+    coloring = GaussianColors(ColorField.of(subject.cloud, missed), views)
     narrow = replace(coloring, field=replace(coloring.field, window=(0.003, 0.003)))
     answers = narrow.at(missed.vertices, normals, np.ones(len(normals), np.bool_))
-    assert (answers.known & SHARP == 0).all()
-    assert (answers.known & SEEN > 0).mean() > 0.9
+    assert (answers.known & DETAIL == 0).all()
+    assert (answers.known & BASE > 0).mean() > 0.9
     gaps = np.abs(answers.best / 255 - (0.5 + 0.4 * normals))[answers.known > 0]
     assert gaps.mean() < 0.03
 
 
 def test_vertices_take_the_nearest_colour_where_nothing_is_known(cloud: GaussianCloud) -> None:
-    subject = Subject.of(cloud)
-    views = draw_views(subject, all_around(12, 128), "cpu", silent())
+    subject = NormalizedCloud.of(cloud)
+    views = render_views(subject, fibonacci_cameras(12, 128), "cpu", silent())
     scale = RADIUS / subject.sphere.radius
     ball = Surface((scale * sphere(3).vertices).astype(np.float32), sphere(3).faces)
-    coloring = Coloring(ColorField.of(subject.cloud, ball), views)
+    coloring = GaussianColors(ColorField.of(subject.cloud, ball), views)
     points = np.concatenate([ball.vertices, np.zeros((1, 3), np.float32)])
     normals = np.concatenate([sphere(3).vertices, np.array([[0, 0, 1]], np.float32)])
     colors = vertex_colors(points, normals, coloring)
