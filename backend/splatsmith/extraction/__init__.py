@@ -1,1 +1,1 @@
-"""Meshes and points taken from a cloud, whoever made it."""
+"""Meshes and points extracted from representations of objects."""

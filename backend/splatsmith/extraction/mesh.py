@@ -1,4 +1,4 @@
-"""A coloured mesh from any cloud."""
+"""Textured meshes from clouds of Gaussians."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .surface.reconstruction import reconstruct_surface
 from .texture.color_field import ColorField
 from .texture.gaussian_colors import GaussianColors
 from .texture.gaussian_grid import GaussianGrid
-from .texture.painting import paint
+from .texture.painting import texture_surface
 from .views.rendered_views import NormalizedCloud, RenderedViews
 
 
@@ -26,24 +26,23 @@ def extract_mesh(
         InvalidRequest: the cloud shows nothing, or no surface.
         Cancelled: between two steps.
     """
-    subject = NormalizedCloud.of(cloud)
-    # What is known of colours takes one core: it is collected while others draw and unwrap.
-    with ThreadPoolExecutor(1) as beside:
-        grid = beside.submit(GaussianGrid.of, subject.cloud)
+    subject = NormalizedCloud.from_cloud(cloud)
+    # Preparing colours takes one core, while the others render, reconstruct and unwrap.
+    with ThreadPoolExecutor(1) as executor:
+        grid = executor.submit(GaussianGrid.from_cloud, subject.cloud)
         surface, views = reconstruct_surface(subject, options, progress.part("", 0, 0.6), device)
-        field = beside.submit(lambda: ColorField.on(grid.result(), subject.cloud, surface))
-        coloring = beside.submit(lambda: _coloring(field.result(), views, device))
-        mesh = paint(surface, coloring, options.texture_size, progress.part("", 0.6, 1))
-    # Given new vertices, trimesh would forget the normals.
+        field = executor.submit(lambda: ColorField.from_grid(grid.result(), subject.cloud, surface))
+        colors = executor.submit(lambda: _colors(field.result(), views, device))
+        mesh = texture_surface(surface, colors, options.texture_size, progress.part("", 0.6, 1))
+    # Assigning vertices would make trimesh drop the normals.
     mesh.apply_scale(subject.sphere.radius)
     mesh.apply_translation(subject.sphere.center)
     return mesh
 
 
-def _coloring(field: ColorField, views: RenderedViews, device: str) -> GaussianColors:
-    """The sources of colours, asked on the device."""
+def _colors(field: ColorField, views: RenderedViews, device: str) -> GaussianColors:
     if device == "cpu":
         return GaussianColors(field, views)
     from .texture.gaussian_colors_cuda import GaussianColorsCuda  # torch takes seconds to import
 
-    return GaussianColorsCuda.on(device, field, views)
+    return GaussianColorsCuda.on_device(device, field, views)

@@ -1,4 +1,4 @@
-"""Surfaces to test with."""
+"""Sample surfaces for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def box() -> Surface:
 
 
 def rolled_sheet(turns: float = 2.5, rows: int = 12, columns: int = 120) -> Surface:
-    """An open spiral: seen from any side, it lies over itself."""
+    """An open spiral: any projection overlaps itself."""
     angle = np.linspace(0, 2 * np.pi * turns, columns)
     radius = 0.3 + 0.1 * angle / np.pi
     height = np.linspace(-0.5, 0.5, rows)
@@ -38,7 +38,7 @@ def rolled_sheet(turns: float = 2.5, rows: int = 12, columns: int = 120) -> Surf
 
 
 def spiral_ramp(turns: float = 2.0, rows: int = 6, columns: int = 80) -> Surface:
-    """A ramp that winds up around an axis: all of it looks upwards, storey over storey."""
+    """A helical ramp: all normals point up, and turns lie above each other."""
     angle = np.linspace(0, 2 * np.pi * turns, columns)
     radius = np.linspace(0.4, 1, rows)[:, None]
     flat = [radius * np.cos(angle), radius * np.sin(angle)]

@@ -1,4 +1,4 @@
-"""Odd and bad clouds, all the way from file to files: a right result or a clear sentence."""
+"""Degenerate clouds from file to files: a correct result or a clear error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def extract(
     options: ExtractionOptions = QUICK,
     progress: Progress | None = None,
 ) -> tuple[trimesh.Trimesh, PointCloud]:
-    """The mesh and the points of `cloud`, taken from a file into files."""
+    """The mesh and the points of `cloud`, from a file to files."""
     source, out = folder / "cloud.ply", folder / "out"
     write_cloud(source, cloud)
     out.mkdir()
@@ -46,7 +46,7 @@ def extract(
     return mesh, points
 
 
-def assert_a_ball(
+def assert_is_ball(
     result: tuple[trimesh.Trimesh, PointCloud],
     radius: float = 1.0,
     center: float = 0.0,
@@ -67,38 +67,38 @@ def with_value(name: str, value: float, every: int = 100) -> GaussianCloud:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["means", "quats", "scales", "sh0"])
-def test_a_few_bad_gaussians_are_left_out(
+def test_a_few_invalid_gaussians_are_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, value: float
 ) -> None:
-    assert_a_ball(extract(with_value(name, value), tmp_path))
+    assert_is_ball(extract(with_value(name, value), tmp_path))
     assert "20 of 2000 Gaussians have values that are not numbers" in caplog.text
 
 
-def test_a_few_gaussians_as_wide_as_kilometres_are_left_out(tmp_path: Path) -> None:
-    assert_a_ball(extract(with_value("scales", 1000.0), tmp_path))
+def test_a_few_huge_gaussians_are_dropped(tmp_path: Path) -> None:
+    assert_is_ball(extract(with_value("scales", 1000.0), tmp_path))
 
 
-def test_strays_kilometres_away_are_left_out(tmp_path: Path) -> None:
-    assert_a_ball(extract(with_value("means", 2000.0), tmp_path))
+def test_far_outliers_are_dropped(tmp_path: Path) -> None:
+    assert_is_ball(extract(with_value("means", 2000.0), tmp_path))
 
 
 @pytest.mark.parametrize("value", [1e15, 1e-30, 0.0])
-def test_quaternions_of_any_length_are_taken(tmp_path: Path, value: float) -> None:
+def test_quaternions_of_any_length_are_accepted(tmp_path: Path, value: float) -> None:
     cloud = shell(6000)
-    cloud.scales[:] = 0.03  # round: they need no turning, and zeros are none
+    cloud.scales[:] = 0.03  # round: rotation does not matter
     cloud.quats[:] *= np.float32(value)
-    assert_a_ball(extract(cloud, tmp_path))
+    assert_is_ball(extract(cloud, tmp_path))
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-3, 1e4])
-def test_objects_of_any_size_are_themselves(tmp_path: Path, size: float) -> None:
-    assert_a_ball(extract(shell(2000, size), tmp_path), size)
+def test_objects_of_any_size_keep_their_shape(tmp_path: Path, size: float) -> None:
+    assert_is_ball(extract(shell(2000, size), tmp_path), size)
 
 
-def test_an_object_far_from_the_origin_is_itself(tmp_path: Path) -> None:
+def test_an_object_far_from_the_origin_keeps_its_shape(tmp_path: Path) -> None:
     cloud = shell(4000, 100)
     cloud.means[:] += 1e6
-    assert_a_ball(extract(cloud, tmp_path), 100, 1e6)
+    assert_is_ball(extract(cloud, tmp_path), 100, 1e6)
 
 
 def in_one_place() -> GaussianCloud:
@@ -132,7 +132,7 @@ def two_apart() -> GaussianCloud:
 
 
 @pytest.mark.parametrize("make", [in_one_place, on_a_plane, on_a_line, one, two_apart])
-def test_shapes_without_an_inside_have_a_mesh_and_points(
+def test_shapes_without_volume_have_a_mesh_and_points(
     tmp_path: Path, make: Callable[[], GaussianCloud]
 ) -> None:
     cloud = make()
@@ -157,7 +157,7 @@ def far_apart() -> GaussianCloud:
 
 
 @pytest.mark.parametrize("make", [of_no_size, far_apart])
-def test_specks_have_points_and_no_mesh_at_worst(
+def test_degenerate_sizes_have_points_or_are_refused(
     tmp_path: Path, make: Callable[[], GaussianCloud]
 ) -> None:
     try:
@@ -177,7 +177,7 @@ def test_specks_have_points_and_no_mesh_at_worst(
     ],
     ids=["empty", "transparent", "nan", "inf"],
 )
-def test_clouds_that_show_nothing_are_refused(
+def test_invisible_and_invalid_clouds_are_refused(
     tmp_path: Path, cloud: GaussianCloud, kind: type[SplatsmithError], words: str
 ) -> None:
     with pytest.raises(kind, match=words) as raised:
@@ -202,7 +202,7 @@ def test_the_smallest_face_budget_is_kept(tmp_path: Path, texture_size: int) -> 
         ("point_count", 0, "between 1 and"),
     ],
 )
-def test_what_no_machine_shall_do_is_refused_at_once(name: str, value: int, words: str) -> None:
+def test_options_out_of_range_are_refused(name: str, value: int, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         ExtractionOptions(**{name: value})  # pyright: ignore[reportArgumentType]
 
@@ -230,19 +230,19 @@ def test_cancelling_stops_at_the_next_step_of_every_stage(tmp_path: Path) -> Non
     for last in ends_of_stages(stages):
         folder = tmp_path / f"until {last}"
         folder.mkdir()
-        heard: list[str] = []
+        reported: list[str] = []
         progress = Progress(
-            lambda done, stage, heard=heard: heard.append(stage),
-            lambda heard=heard, last=last: len(heard) == last,
+            lambda done, stage, reported=reported: reported.append(stage),
+            lambda reported=reported, last=last: len(reported) == last,
         )
         with pytest.raises(Cancelled):
             extract(cloud, folder, TEXTURED, progress)
-        assert heard == stages[:last]
+        assert reported == stages[:last]
         assert not [path for path in (folder / "out").iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps this limit")
-def test_more_points_than_memory_are_a_clear_error(tmp_path: Path) -> None:
+def test_too_many_points_for_the_memory_are_a_clear_error(tmp_path: Path) -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -257,7 +257,7 @@ def test_more_points_than_memory_are_a_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
-def test_nothing_is_left_half_written_where_the_disk_is_full(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_files(tmp_path: Path) -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

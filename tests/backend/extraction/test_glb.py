@@ -1,4 +1,4 @@
-"""GLB files as other programs read them."""
+"""GLB files, read back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def colored_box() -> trimesh.Trimesh:
 
 
 def textured_square() -> trimesh.Trimesh:
-    """Its lower left corner shows the picture's lower left pixel: v runs upwards."""
+    """Its lower left corner shows the image's lower left pixel: v runs upwards."""
     material = PBRMaterial()
     material.baseColorTexture = Image.fromarray(PIXELS)
     return trimesh.Trimesh(
@@ -51,7 +51,7 @@ def test_vertex_colors_are_written_as_linear_floats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mesh", [colored_box(), textured_square()], ids=["colors", "texture"])
-def test_vertices_faces_and_normals_stay(mesh: trimesh.Trimesh, tmp_path: Path) -> None:
+def test_vertices_faces_and_normals_are_read_back(mesh: trimesh.Trimesh, tmp_path: Path) -> None:
     write_glb(tmp_path / "mesh.glb", mesh)
     tree, binary = read_glb(tmp_path / "mesh.glb")
     back = trimesh.load_mesh(tmp_path / "mesh.glb", process=False)
@@ -87,7 +87,7 @@ def test_texture_coordinates_run_downwards_in_the_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.visual.uv, CORNERS[:, :2])
 
 
-def test_the_file_is_whole_glb(tmp_path: Path) -> None:
+def test_the_container_is_valid(tmp_path: Path) -> None:
     write_glb(tmp_path / "square.glb", textured_square())
     data = (tmp_path / "square.glb").read_bytes()
     magic, version, length = struct.unpack_from("<4sII", data)
@@ -97,7 +97,7 @@ def test_the_file_is_whole_glb(tmp_path: Path) -> None:
     assert all(view["byteOffset"] % 4 == 0 for view in tree["bufferViews"])
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "box.glb").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_glb(tmp_path / "box.glb", colored_box())

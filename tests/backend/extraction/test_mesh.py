@@ -1,4 +1,4 @@
-"""Meshes from clouds whose surface is known."""
+"""Meshes of clouds whose surface is known."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ RADIUS = 4.0
 
 
 def mesh_of(cloud: GaussianCloud, faces: int = 5000) -> trimesh.Trimesh:
-    return extract_mesh(
-        cloud, ExtractionOptions(face_budget=faces, texture_size=0), silent(), "cpu"
-    )
+    options = ExtractionOptions(face_budget=faces, texture_size=0)
+    return extract_mesh(cloud, options, silent(), "cpu")
 
 
 def welded(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -64,20 +63,20 @@ def test_the_face_budget_is_kept(mesh: trimesh.Trimesh, ball: GaussianCloud) -> 
     assert len(mesh_of(ball, 300).faces) <= 300
 
 
-def test_vertices_have_the_colour_of_their_place(mesh: trimesh.Trimesh) -> None:
+def test_vertices_have_the_colour_of_their_position(mesh: trimesh.Trimesh) -> None:
     outwards = (mesh.vertices - CENTER) / np.linalg.norm(
         mesh.vertices - CENTER, axis=1, keepdims=True
     )
     assert isinstance(mesh.visual, ColorVisuals)
-    gaps = np.abs(mesh.visual.vertex_colors[:, :3] / 255 - (0.5 + 0.4 * outwards))
-    assert gaps.mean() < 0.02
-    assert gaps.max() < 0.1
+    errors = np.abs(mesh.visual.vertex_colors[:, :3] / 255 - (0.5 + 0.4 * outwards))
+    assert errors.mean() < 0.02
+    assert errors.max() < 0.1
 
 
-def test_crumbs_and_strays_are_left_out(ball: GaussianCloud) -> None:
-    stray = shell(30, 0.15, seed=1)
-    stray.means[:] += CENTER + np.array([0, 1.5 * RADIUS, 0], np.float32)
-    assert welded(mesh_of(joined(ball, stray))).body_count == 1
+def test_small_components_and_outliers_are_dropped(ball: GaussianCloud) -> None:
+    outlier = shell(30, 0.15, seed=1)
+    outlier.means[:] += CENTER + np.array([0, 1.5 * RADIUS, 0], np.float32)
+    assert welded(mesh_of(joined(ball, outlier))).body_count == 1
 
 
 def test_two_bodies_stay_two() -> None:
@@ -92,7 +91,7 @@ def test_the_same_cloud_gives_the_same_mesh(ball: GaussianCloud) -> None:
     np.testing.assert_array_equal(mesh_of(ball, 500).vertices, mesh_of(ball, 500).vertices)
 
 
-def spoilt(value: float) -> GaussianCloud:
+def with_mean(value: float) -> GaussianCloud:
     cloud = shell(100)
     cloud.means[3, 1] = value
     return cloud
@@ -103,25 +102,25 @@ def spoilt(value: float) -> GaussianCloud:
     [
         (random_cloud(0), "no Gaussians"),
         (replace(shell(100), opacities=np.full(100, 0.01, np.float32)), "transparent"),
-        (spoilt(np.nan), "not finite"),
-        (spoilt(np.inf), "not finite"),
+        (with_mean(np.nan), "not finite"),
+        (with_mean(np.inf), "not finite"),
     ],
     ids=["empty", "transparent", "nan", "inf"],
 )
-def test_clouds_that_show_nothing_are_refused(cloud: GaussianCloud, message: str) -> None:
+def test_invisible_and_invalid_clouds_are_refused(cloud: GaussianCloud, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as raised:
         mesh_of(cloud)
     assert raised.value.remedy
 
 
-def test_a_single_gaussian_is_a_blob() -> None:
+def test_a_single_gaussian_gives_its_ellipsoid() -> None:
     cloud = replace(random_cloud(1, size=0.5), opacities=np.ones(1, np.float32))
     mesh = mesh_of(cloud)
     assert cloud.scales.max() < mesh.extents.max() < 6 * cloud.scales.max()
 
 
 @pytest.mark.parametrize("size", [1e-4, 1e5])
-def test_sizes_from_micrometres_to_hundreds_of_kilometres(size: float) -> None:
+def test_sizes_of_any_order_of_magnitude(size: float) -> None:
     mesh = mesh_of(shell(2000, size), 1000)
     assert mesh.extents == pytest.approx([2 * size] * 3, rel=0.1)
 

@@ -1,4 +1,4 @@
-"""Points from clouds whose surface is known."""
+"""Points of clouds whose surface is known."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def ball() -> GaussianCloud:
     return cloud
 
 
-def test_points_lie_on_the_surface_and_look_outwards(ball: GaussianCloud) -> None:
+def test_points_lie_on_the_surface_with_outward_normals(ball: GaussianCloud) -> None:
     points = points_of(ball, 3000)
     outwards = points.positions - CENTER
     radii = np.linalg.norm(outwards, axis=1, keepdims=True)
     assert np.abs(radii / RADIUS - 1).max() < 0.01
     assert np.einsum("ij,ij->i", points.normals, outwards / radii).min() > 0.95
     np.testing.assert_allclose(np.linalg.norm(points.normals, axis=1), 1, atol=1e-5)
-    gaps = np.abs(points.colors / 255 - (0.5 + 0.4 * outwards / radii))
-    assert gaps.max() < 0.05
+    errors = np.abs(points.colors / 255 - (0.5 + 0.4 * outwards / radii))
+    assert errors.max() < 0.05
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 999, 40_000])
-def test_there_are_as_many_points_as_asked_for(ball: GaussianCloud, count: int) -> None:
+def test_the_point_count_is_exact(ball: GaussianCloud, count: int) -> None:
     points = points_of(ball, count)
     assert len(points) == count
     assert len(np.unique(points.positions, axis=0)) == count
 
 
 @pytest.mark.parametrize("count", [500, 20_000])
-def test_points_keep_their_distance(ball: GaussianCloud, count: int) -> None:
+def test_points_are_evenly_distributed(ball: GaussianCloud, count: int) -> None:
     random = np.random.default_rng(0).normal(size=(count, 3))
     random *= RADIUS / np.linalg.norm(random, axis=1, keepdims=True)
     area = 4 * np.pi * RADIUS**2
@@ -66,7 +66,7 @@ def test_points_keep_their_distance(ball: GaussianCloud, count: int) -> None:
     assert evenness(points_of(ball, count).positions, area) > 0.73
 
 
-def test_crowded_gaussians_give_no_more_points_than_others(ball: GaussianCloud) -> None:
+def test_the_density_of_gaussians_does_not_matter(ball: GaussianCloud) -> None:
     crowd = shell(16_000, RADIUS, seed=1)
     crowd.means[:] += CENTER
     upper = crowd.select(crowd.means[:, 1] > CENTER[1])
@@ -74,7 +74,7 @@ def test_crowded_gaussians_give_no_more_points_than_others(ball: GaussianCloud) 
     assert (points.positions[:, 1] > CENTER[1]).mean() == pytest.approx(0.5, abs=0.05)
 
 
-def test_points_come_by_area(ball: GaussianCloud) -> None:
+def test_points_are_distributed_by_area(ball: GaussianCloud) -> None:
     small = shell(8000, RADIUS / 2, seed=1)
     small.means[:] += CENTER + np.array([2 * RADIUS, 0, 0], np.float32)
     points = points_of(joined(ball, small), 10_000)
@@ -82,14 +82,14 @@ def test_points_come_by_area(ball: GaussianCloud) -> None:
     assert share == pytest.approx(1 / 5, abs=0.02)
 
 
-def test_what_is_inside_gives_no_points(ball: GaussianCloud) -> None:
+def test_hidden_interiors_give_no_points(ball: GaussianCloud) -> None:
     core = shell(4000, RADIUS / 2, seed=1)
     core.means[:] += CENTER
     points = points_of(joined(ball, core))
     assert np.linalg.norm(points.positions - CENTER, axis=1).min() > 0.9 * RADIUS
 
 
-def test_a_room_has_points_on_what_is_in_it() -> None:
+def test_rooms_have_points_on_the_objects_inside() -> None:
     room = shell(4000)
     for x in (-0.5, 0.5):
         thing = shell(6000, 0.15)
@@ -114,7 +114,7 @@ def test_faint_haze_gives_no_points(ball: GaussianCloud) -> None:
 
 
 def wall(height: float) -> GaussianCloud:
-    """A square of 2 x 2 at a height, of flat Gaussians that face up or down by chance."""
+    """A square of 2 x 2 at a height, of flat Gaussians with random sign of the normal."""
     random = np.random.default_rng(round(1000 * height))
     count = 4000
     cloud = shell(count)
@@ -126,7 +126,7 @@ def wall(height: float) -> GaussianCloud:
     return cloud
 
 
-def test_both_sides_of_a_thin_wall_get_points_that_look_outwards() -> None:
+def test_both_sides_of_a_thin_wall_have_outward_normals() -> None:
     points = points_of(joined(wall(0.0), wall(0.04)), 4000)
     above = points.positions[:, 1] > 0.02
     assert above.mean() == pytest.approx(0.5, abs=0.05)
@@ -136,24 +136,24 @@ def test_both_sides_of_a_thin_wall_get_points_that_look_outwards() -> None:
     assert evenness(points.positions[above & inner], 1.8**2) > 0.7
 
 
-def test_what_pokes_into_a_body_gives_points_outside_alone() -> None:
+def test_intersecting_surfaces_give_points_outside_only() -> None:
     positions = points_of(joined(shell(4000, 0.7), wall(0.0)), 3000).positions
     assert np.linalg.norm(positions, axis=1).min() > 0.55
 
 
 def test_colours_are_those_seen_from_outside() -> None:
-    white_within = shell(3000)
-    outwards = white_within.means / np.linalg.norm(white_within.means, axis=1, keepdims=True)
+    tinted = shell(3000)
+    outwards = tinted.means / np.linalg.norm(tinted.means, axis=1, keepdims=True)
     harmonics = np.zeros((3000, 3, 3), np.float32)
-    # Along the direction of the look; times the constant of degree 1, with its signs.
+    # Linear in the viewing direction, by the constants of degree 1 with their signs.
     harmonics[:, :, 0] = (0.3 / 0.4886025) * (outwards[:, [1, 2, 0]] * (-1, 1, -1))
-    cloud = replace(white_within, sh0=np.zeros((3000, 3), np.float32), shN=harmonics)
+    cloud = replace(tinted, sh0=np.zeros((3000, 3), np.float32), shN=harmonics)
     assert np.abs(0.5 + SH_C0 * cloud.sh0).max() == 0.5
     colors = points_of(cloud).colors / 255
     assert np.abs(colors - (0.2, 0.5, 0.5)).max() < 0.03
 
 
-def test_colours_are_those_of_what_lies_in_front() -> None:
+def test_colours_are_those_of_the_nearer_layer() -> None:
     white, black = shell(3000), shell(3000, 0.985, seed=1)
     white.sh0[:], black.sh0[:] = 0.5 / SH_C0, -0.5 / SH_C0
     assert points_of(joined(white, black)).colors.mean() > 235
@@ -166,19 +166,19 @@ def test_the_same_cloud_gives_the_same_points(ball: GaussianCloud) -> None:
 
 
 @pytest.mark.parametrize("size", [1e-4, 1e5])
-def test_objects_of_any_size_are_spread_over_alike(size: float) -> None:
+def test_objects_of_any_size_are_sampled_evenly(size: float) -> None:
     points = points_of(shell(2000, size), 1000)
     assert evenness(points.positions, 4 * np.pi * size**2) > 0.7
 
 
-def test_a_single_gaussian_has_points_on_its_body() -> None:
+def test_a_single_gaussian_has_points_on_its_ellipsoid() -> None:
     cloud = replace(random_cloud(1, size=0.5), opacities=np.ones(1, np.float32))
     points = points_of(cloud, 100)
     distances = np.linalg.norm(points.positions - cloud.means[0], axis=1)
     assert cloud.scales.min() < distances.max() <= 1.2 * cloud.scales.max()
 
 
-def test_round_gaussians_have_points_on_their_outer_side() -> None:
+def test_round_gaussians_have_points_on_their_outside() -> None:
     cloud = shell(3000)
     cloud.scales[:] = cloud.scales[0, 0]
     points = points_of(cloud)
@@ -198,7 +198,7 @@ def test_round_gaussians_have_points_on_their_outer_side() -> None:
     ],
     ids=["empty", "transparent", "nan"],
 )
-def test_clouds_that_show_nothing_are_refused(cloud: GaussianCloud, message: str) -> None:
+def test_invisible_and_invalid_clouds_are_refused(cloud: GaussianCloud, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as raised:
         points_of(cloud)
     assert raised.value.remedy

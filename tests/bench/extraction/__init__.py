@@ -1,3 +1,3 @@
-"""Extraction measured: its speed and memory (`figures`), and how true its meshes are."""
+"""Benchmarks of extraction: speed and memory (`figures`), and quality of its meshes."""
 
 from .speed import figures as figures

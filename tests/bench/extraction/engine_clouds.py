@@ -1,4 +1,4 @@
-"""Clouds as the built-in engine makes them."""
+"""Clouds of the built-in engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from splatsmith.contract.bounds import bounding_sphere
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.gaussians.unit_sphere import to_unit_sphere
 
-from .scores import Model
+from .scores import BenchmarkCase
 
 PROMPTS = (
     "a wooden chair",
@@ -30,7 +30,7 @@ PROMPTS = (
 )
 
 
-def generated_models(count: int) -> Iterator[Model]:
+def engine_cases(count: int) -> Iterator[BenchmarkCase]:
     """Of the first `count` prompts, each in the unit sphere."""
     with tempfile.TemporaryDirectory() as folder:
         for prompt in PROMPTS[:count]:
@@ -38,4 +38,6 @@ def generated_models(count: int) -> Iterator[Model]:
             command += ["--products", "splats", "--seed", "1", "--out", folder]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             cloud = read_cloud(Path(folder) / "splats.ply")
-            yield Model(prompt.replace(" ", "-"), to_unit_sphere(cloud, bounding_sphere(cloud)))
+            yield BenchmarkCase(
+                prompt.replace(" ", "-"), to_unit_sphere(cloud, bounding_sphere(cloud))
+            )

@@ -1,4 +1,4 @@
-"""Objects whose surface is known: which, what of them can be seen, and clouds made of them."""
+"""Objects of known surface: their selection, visibility, and clouds made of them."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.cameras import Cameras, orbit_cameras
 from training.objects import Mesh, ObjectRecord, read_index, read_mesh
 
-from .mesh_rendering import draw_mesh
+from .mesh_rendering import render_mesh
 from .metrics import diagonal
-from .surface_sampling import evenly_spread, flat_gaussians, scattered
+from .surface_sampling import poisson_points, stratified_points, surface_splats
 
 GAUSSIANS = 65_536
 _POINTS = 200_000
 _DISTANCE, _FOV = 3.2, 40.0  # the unit sphere with a little room
-_LOOKS, _LOOK_SIZE = 48, 384
+_VISIBILITY_VIEWS, _VISIBILITY_SIZE = 48, 384
 _AT_SURFACE = 0.003  # of the diagonal, between a point and what a camera sees there
 
 
 @dataclass(frozen=True)
-class Truth:
-    """An object and points all over it.
+class GroundTruth:
+    """An object and points on its surface.
 
     Attributes:
-        points: [P, 3], as many anywhere for the area.
-        seen: [P] whether some camera around the object sees the point.
+        points: [P, 3], uniform by area.
+        visible: [P] whether a camera around the object sees the point.
         diagonal: of its bounding box.
     """
 
     record: ObjectRecord
     mesh: Mesh
     points: NDArray[np.float32]
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     diagonal: float
 
     def cloud(self) -> GaussianCloud:
-        """Its whole surface in flat Gaussians, the same every time."""
+        """Flat Gaussians on its whole surface; deterministic."""
         random = np.random.default_rng(list(self.record.id.encode()))
-        return flat_gaussians(self.mesh, evenly_spread(self.mesh, GAUSSIANS, random), random)
+        return surface_splats(self.mesh, poisson_points(self.mesh, GAUSSIANS, random), random)
 
 
-def choose(folder: Path, count: int) -> list[ObjectRecord]:
-    """Objects of every category in turn: one with a texture each, then one without, and so on.
+def select_objects(folder: Path, count: int) -> list[ObjectRecord]:
+    """Objects of all categories in round_, alternately with and without a texture.
 
-    The order within a category is that of their ids' hashes.
+    Within a category they are ordered by the hash of their id.
     """
     textured = _textured(folder)
-    shelves: dict[tuple[str, bool], list[ObjectRecord]] = {}
+    groups: dict[tuple[str, bool], list[ObjectRecord]] = {}
     for record in sorted(read_index(folder), key=_hash):
-        shelves.setdefault((record.category, record.id in textured), []).append(record)
-    categories = sorted({category for category, _ in shelves})
-    turns = [
-        shelves[category, turn % 2 == 0][turn // 2]
-        for turn in range(-(-count // len(categories)))
+        groups.setdefault((record.category, record.id in textured), []).append(record)
+    categories = sorted({category for category, _ in groups})
+    chosen = [
+        groups[category, round_ % 2 == 0][round_ // 2]
+        for round_ in range(-(-count // len(categories)))
         for category in categories
-        if turn // 2 < len(shelves.get((category, turn % 2 == 0), ()))
+        if round_ // 2 < len(groups.get((category, round_ % 2 == 0), ()))
     ]
-    return turns[:count]
+    return chosen[:count]
 
 
 def _textured(folder: Path) -> set[str]:
@@ -75,32 +75,34 @@ def _hash(record: ObjectRecord) -> str:
     return hashlib.sha256(record.id.encode()).hexdigest()
 
 
-def truth_of(folder: Path, record: ObjectRecord) -> Truth:
+def load_ground_truth(folder: Path, record: ObjectRecord) -> GroundTruth:
     mesh = read_mesh(folder, record)
     random = np.random.default_rng(list(record.id.encode()))
-    points = scattered(mesh, _POINTS, random).of(mesh, mesh.vertices)
+    points = stratified_points(mesh, _POINTS, random).interpolate(mesh, mesh.vertices)
     size = diagonal(points)
-    return Truth(record, mesh, points, seen_from_outside(mesh, points, _AT_SURFACE * size), size)
+    return GroundTruth(
+        record, mesh, points, visible_from_outside(mesh, points, _AT_SURFACE * size), size
+    )
 
 
-def all_around(count: int, size: int) -> Cameras:
-    """Cameras around the unit sphere, evenly spread by Fibonacci's spiral."""
+def evaluation_cameras(count: int, size: int) -> Cameras:
+    """Cameras evenly spread around the unit sphere (Fibonacci lattice)."""
     i = np.arange(count) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * i / count))
     return orbit_cameras(np.degrees(i * np.pi * (3 - 5**0.5)), elevations, _DISTANCE, _FOV, size)
 
 
-def seen_from_outside(
+def visible_from_outside(
     mesh: Mesh, points: NDArray[np.float32], tolerance: float
 ) -> NDArray[np.bool_]:
-    """Which of `points` [P, 3] on `mesh`, in the unit sphere, some camera around it sees."""
-    cameras = all_around(_LOOKS, _LOOK_SIZE)
-    seen = np.zeros(len(points), np.bool_)
+    """Which of `points` [P, 3] on `mesh`, in the unit sphere, a camera around it sees."""
+    cameras = evaluation_cameras(_VISIBILITY_VIEWS, _VISIBILITY_SIZE)
+    visible = np.zeros(len(points), np.bool_)
     for view, k in zip(cameras.viewmats, cameras.Ks, strict=True):
         camera = Cameras(view[None], k[None], cameras.width, cameras.height)
-        depths = draw_mesh(mesh, camera, samples=1).depths[0]
+        depths = render_mesh(mesh, camera, samples=1).depths[0]
         x, y, z = (points @ view[:3, :3].T + view[:3, 3]).T
         column = (k[0, 0] * x / z + k[0, 2]).astype(np.intp)
         row = (k[1, 1] * y / z + k[1, 2]).astype(np.intp)
-        seen |= np.abs(depths[row, column] - z) <= tolerance
-    return seen
+        visible |= np.abs(depths[row, column] - z) <= tolerance
+    return visible

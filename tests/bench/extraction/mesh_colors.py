@@ -1,8 +1,9 @@
-"""The colour of any point of a textured or coloured mesh."""
+"""Colours texel points of a textured or coloured mesh."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import trimesh
@@ -13,44 +14,51 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 from splatsmith.gaussians.numba_jit import Floats, jit
 from training.objects import Mesh
 
-# Faces, their materials, the materials' colours and textures (-1: none), then colours and UV of
-# the vertices, then all texels end to end with first texel, height and width of each texture.
-Paint = tuple[
-    NDArray[np.int32], NDArray[np.int32], Floats, NDArray[np.int32], Floats, Floats,
-    NDArray[np.uint8], NDArray[np.int32],
-]  # fmt: skip
-_HOLE = 0.5  # texels of less alpha show what is behind them
+_HOLE_ALPHA = 0.5  # texels of less alpha are holes
+
+
+class MeshArrays(NamedTuple):
+    """A mesh as compiled loops take it."""
+
+    faces: NDArray[np.int32]  # [F, 3]
+    materials: NDArray[np.int32]  # [F]
+    colors: Floats  # [materials, 4] RGBA
+    textures: NDArray[np.int32]  # [materials] or -1
+    vertex_colors: Floats  # [V, 3]
+    uvs: Floats  # [V, 2]
+    texels: NDArray[np.uint8]  # [texels, 4] of all textures, one after another
+    texture_shapes: NDArray[np.int32]  # [textures, 3] first texel, height and width
 
 
 @dataclass(frozen=True)
-class Spots:
-    """N places on a mesh.
+class MeshPoints:
+    """N points on a mesh.
 
     Attributes:
-        faces: [N] the face's number.
-        weights: [N, 2] barycentric, of the face's second and third corner.
+        faces: [N].
+        weights: [N, 2] barycentric coordinates of the second and third corner.
     """
 
     faces: NDArray[np.int32]
     weights: NDArray[np.float32]
 
-    def take(self, chosen: NDArray) -> Spots:
-        return Spots(self.faces[chosen], self.weights[chosen])
+    def select(self, chosen: NDArray) -> MeshPoints:
+        return MeshPoints(self.faces[chosen], self.weights[chosen])
 
-    def of(self, mesh: Mesh, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[N, K] from `values` [V, K] at the vertices."""
+    def interpolate(self, mesh: Mesh, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[N, K] of `values` [V, K] texel the vertices."""
         a, b, c = (values[mesh.faces[self.faces, i]] for i in range(3))
         mixed = a + self.weights[:, :1] * (b - a) + self.weights[:, 1:] * (c - a)
         return mixed.astype(np.float32, copy=False)
 
 
-def painted(mesh: trimesh.Trimesh) -> Mesh:
+def to_mesh(mesh: trimesh.Trimesh) -> Mesh:
     """`mesh` with its texture or its vertex colours (sRGB); white if it has neither."""
     count = len(mesh.vertices)
     vertex_rgb, uv = np.ones((count, 3), np.float32), np.zeros((count, 2), np.float32)
     texture = np.full((1, 1, 4), 255, np.uint8)
     if isinstance(mesh.visual, TextureVisuals) and mesh.visual.uv is not None:
-        uv = np.asarray(mesh.visual.uv, np.float32) * (1, -1) + (0, 1)  # theirs points up
+        uv = np.asarray(mesh.visual.uv, np.float32) * (1, -1) + (0, 1)  # trimesh has v upwards
         texture = np.asarray(_image(mesh.visual).convert("RGBA"))
     elif isinstance(mesh.visual, ColorVisuals):
         vertex_rgb = np.divide(mesh.visual.vertex_colors[:, :3], 255, dtype=np.float32)
@@ -67,18 +75,23 @@ def painted(mesh: trimesh.Trimesh) -> Mesh:
     )
 
 
-def paint_of(mesh: Mesh) -> Paint:
-    """What the compiled loops need to know of `mesh`."""
-    return (
-        mesh.faces, mesh.face_material, mesh.material_rgba, mesh.material_texture,
-        mesh.vertex_rgb, mesh.uv, mesh.texels, mesh.texture_shape,
-    )  # fmt: skip
+def mesh_arrays(mesh: Mesh) -> MeshArrays:
+    return MeshArrays(
+        mesh.faces,
+        mesh.face_material,
+        mesh.material_rgba,
+        mesh.material_texture,
+        mesh.vertex_rgb,
+        mesh.uv,
+        mesh.texels,
+        mesh.texture_shape,
+    )
 
 
-def colors_of(mesh: Mesh, spots: Spots) -> NDArray[np.float32]:
-    """[N, 4] sRGB and alpha at `spots`; alpha is 0 in holes, 1 elsewhere."""
-    colors = np.empty((len(spots.faces), 4), np.float32)
-    _look_up(paint_of(mesh), spots.faces, spots.weights, colors)
+def sample_colors(mesh: Mesh, points: MeshPoints) -> NDArray[np.float32]:
+    """[N, 4] sRGB and alpha texel `points`; alpha is 0 in holes, 1 elsewhere."""
+    colors = np.empty((len(points.faces), 4), np.float32)
+    _sample(mesh_arrays(mesh), points.faces, points.weights, colors)
     return colors
 
 
@@ -91,32 +104,32 @@ def _image(visual: TextureVisuals) -> Image.Image:
 
 
 @jit()
-def _look_up(paint: Paint, faces: NDArray[np.int32], weights: Floats, colors: Floats) -> None:
+def _sample(mesh: MeshArrays, faces: NDArray[np.int32], weights: Floats, colors: Floats) -> None:
     for i in range(len(faces)):
-        red, green, blue, alpha = color_at(paint, faces[i], weights[i, 0], weights[i, 1])
+        red, green, blue, alpha = color_at(mesh, faces[i], weights[i, 0], weights[i, 1])
         colors[i, 0], colors[i, 1], colors[i, 2], colors[i, 3] = red, green, blue, alpha
 
 
 @jit()
-def color_at(paint: Paint, face: int, second: float, third: float) -> tuple[float, ...]:
-    """sRGB and alpha (0 or 1) of a spot; `second` and `third` are its weights."""
-    faces, material, rgba, texture_of, vertex_rgb, uv, texels, shapes = paint
-    m = material[face]
+def color_at(mesh: MeshArrays, face: int, second: float, third: float) -> tuple[float, ...]:
+    """sRGB and alpha (0 or 1) texel barycentric coordinates of a face."""
+    corners, material = mesh.faces[face], mesh.materials[face]
+    texture, factors = mesh.textures[material], mesh.colors[material]
     red, green, blue, alpha = 1.0, 1.0, 1.0, 1.0
-    if texture_of[m] >= 0:
-        u = _mixed(uv, faces[face], second, third, 0)
-        v = _mixed(uv, faces[face], second, third, 1)
-        red, green, blue, alpha = _texel(texels, shapes[texture_of[m]], u, v)
-        if alpha < _HOLE:
+    if texture >= 0:
+        u = _interpolate(mesh.uvs, corners, second, third, 0)
+        v = _interpolate(mesh.uvs, corners, second, third, 1)
+        red, green, blue, alpha = _texel(mesh.texels, mesh.texture_shapes[texture], u, v)
+        if alpha < _HOLE_ALPHA:
             return 0.0, 0.0, 0.0, 0.0
-    red *= rgba[m, 0] * _mixed(vertex_rgb, faces[face], second, third, 0)
-    green *= rgba[m, 1] * _mixed(vertex_rgb, faces[face], second, third, 1)
-    blue *= rgba[m, 2] * _mixed(vertex_rgb, faces[face], second, third, 2)
+    red *= factors[0] * _interpolate(mesh.vertex_colors, corners, second, third, 0)
+    green *= factors[1] * _interpolate(mesh.vertex_colors, corners, second, third, 1)
+    blue *= factors[2] * _interpolate(mesh.vertex_colors, corners, second, third, 2)
     return red, green, blue, 1.0
 
 
 @jit()
-def _mixed(
+def _interpolate(
     values: Floats, corners: NDArray[np.int32], second: float, third: float, channel: int
 ) -> float:
     first = (1 - second - third) * values[corners[0], channel]
@@ -127,20 +140,20 @@ def _mixed(
 def _texel(
     texels: NDArray[np.uint8], shape: NDArray[np.int32], u: float, v: float
 ) -> tuple[float, ...]:
-    """Bilinear sRGB and alpha, 0..1, repeated beyond the edges; holes lend no colour."""
+    """Bilinear sRGB and alpha, 0..1, repeating, premultiplied: holes add no colour."""
     start, height, width = shape
     x, y = u * width - 0.5, v * height - 0.5
     column, row = int(np.floor(x)), int(np.floor(y))
     x, y = x - column, y - row
     red = green = blue = alpha = 0.0
-    for down in range(2):
-        for across in range(2):
-            share = (x if across else 1 - x) * (y if down else 1 - y)
-            at = start + (row + down) % height * width + (column + across) % width
-            covered = share * texels[at, 3] / 255
+    for j in range(2):
+        for i in range(2):
+            share = (x if i else 1 - x) * (y if j else 1 - y)
+            texel = start + (row + j) % height * width + (column + i) % width
+            covered = share * texels[texel, 3] / 255
             alpha += covered
-            red += covered * texels[at, 0] / 255
-            green += covered * texels[at, 1] / 255
-            blue += covered * texels[at, 2] / 255
+            red += covered * texels[texel, 0] / 255
+            green += covered * texels[texel, 1] / 255
+            blue += covered * texels[texel, 2] / 255
     scale = 1 / max(alpha, 1e-6)
     return red * scale, green * scale, blue * scale, alpha

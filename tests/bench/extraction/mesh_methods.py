@@ -1,4 +1,4 @@
-"""Ways from a cloud to a mesh: ours, and what people take otherwise."""
+"""Methods that make a mesh of a cloud: ours and the usual alternatives."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from splatsmith.contract.protocol import Closure
 from splatsmith.contract.transform import rotation_matrices
 
 from . import profiled_process
-from .profiled_process import Cost
+from .profiled_process import ProcessCost
 
 FACES = 50_000
 TEXTURE = 2048
-OURS = "splatsmith"
+SPLATSMITH = "splatsmith"
 DENSITY_VOXELS = (128, 256)
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A mesh with its colours (sRGB) in the cloud's frame, and what it took to make."""
+class MeshResult:
+    """A mesh with colours (sRGB) in the cloud's frame, and its cost."""
 
     mesh: trimesh.Trimesh
-    cost: Cost
+    cost: ProcessCost
 
 
-Method = Callable[[Path, Path], Attempt]  # of a splat file, with a folder to write into
+MeshMethod = Callable[[Path, Path], MeshResult]  # splat file, folder to write into
 
 
-def methods(open3d_python: str | None) -> dict[str, Method]:
-    """By name, ours first; Poisson only where a Python that has Open3D is named."""
-    found: dict[str, Method] = {OURS: extract}
+def available_methods(open3d_python: str | None) -> dict[str, MeshMethod]:
+    """By name, ours first; Poisson only with a Python that has Open3D."""
+    found: dict[str, MeshMethod] = {SPLATSMITH: run_extraction}
     if open3d_python:
         found["Open3D Poisson"] = partial(_poisson, open3d_python)
     for voxels in DENSITY_VOXELS:
@@ -45,25 +45,25 @@ def methods(open3d_python: str | None) -> dict[str, Method]:
     return found
 
 
-def extract(
+def run_extraction(
     cloud: Path, folder: Path, *, closure: Closure = Closure.AUTO, texture: int = TEXTURE
-) -> Attempt:
+) -> MeshResult:
     """Ours, as read back from the GLB file that the user gets."""
     path = folder / "mesh.glb"
     options = ["--faces", str(FACES), "--texture", str(texture), "--closure", closure]
     cost = profiled_process.run("timed_extraction", [str(cloud), str(path), *options])
-    return Attempt(trimesh.load_mesh(path, process=False), cost)
+    return MeshResult(trimesh.load_mesh(path, process=False), cost)
 
 
-def _density_grid(voxels: int, cloud: Path, folder: Path) -> Attempt:
+def _density_grid(voxels: int, cloud: Path, folder: Path) -> MeshResult:
     path = folder / "mesh.npz"
     cost = profiled_process.run(
         "density_grid_baseline", [str(cloud), str(path), str(FACES), str(voxels)]
     )
-    return Attempt(_read(path), cost)
+    return MeshResult(_read(path), cost)
 
 
-def _poisson(python: str, cloud: Path, folder: Path) -> Attempt:
+def _poisson(python: str, cloud: Path, folder: Path) -> MeshResult:
     points, path = folder / "points.npz", folder / "mesh.npz"
     gaussians = read_cloud(cloud)
     np.savez(
@@ -73,7 +73,7 @@ def _poisson(python: str, cloud: Path, folder: Path) -> Attempt:
         colors=gaussians.colors,
     )
     cost = profiled_process.run("poisson_baseline", [str(points), str(path), str(FACES)], python)
-    return Attempt(_read(path), cost)
+    return MeshResult(_read(path), cost)
 
 
 def _shortest_axes(cloud: GaussianCloud) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""Pictures of textured or coloured triangle meshes, unlit, by a z-buffer in numba."""
+"""Unlit rendering of textured or coloured triangle meshes, with a z-buffer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,68 +12,76 @@ from splatsmith.gaussians.cameras import Cameras
 from splatsmith.gaussians.numba_jit import Floats, jit
 from training.objects import Mesh
 
-from .mesh_colors import Paint, Spots, color_at, paint_of
+from .mesh_colors import MeshArrays, MeshPoints, color_at, mesh_arrays
 
-EMPTY = -1  # in place of a face's number
+EMPTY = -1  # a sample without a face
 _NEAR = 1e-6
 _FAR = np.float32(1e30)
 
 Doubles = NDArray[np.float64]
-# Of each sample: depth, face, whether its front, weights of its second and third corner, colour
-Samples = tuple[Floats, NDArray[np.int32], NDArray[np.bool_], Floats, Floats]
+
+
+class _Samples(NamedTuple):
+    """One camera's samples while faces are drawn; see `MeshRendering`."""
+
+    depths: Floats
+    faces: NDArray[np.int32]
+    is_front: NDArray[np.bool_]
+    weights: Floats
+    colors: Floats
 
 
 @dataclass(frozen=True)
-class MeshPictures:
-    """What C cameras see, two-sided, `n` samples along each side of a pixel.
+class MeshRendering:
+    """A two-sided mesh seen by C cameras, with n x n samples in each pixel.
 
     Attributes:
-        colors: [C, H, W, 3] sRGB over the background, samples averaged.
+        colors: [C, H, W, 3] sRGB over the background, mean of the samples.
         alphas: [C, H, W] share of the samples that show the mesh.
-        depths: [C, nH, nW] z of the camera's axes at each sample; 0 where there is nothing.
-        faces: [C, nH, nW] number of the face at each sample, EMPTY where there is none.
-        fronts: [C, nH, nW] whether that face shows its front, counter-clockwise.
-        weights: [C, nH, nW, 2] where in its face the sample lies, as in `Spots`.
-        sample_colors: [C, nH, nW, 3] sRGB at each sample; the background where there is nothing.
+        depths: [C, nH, nW] z in camera axes at each sample; 0 where it is empty.
+        faces: [C, nH, nW] face at each sample, or EMPTY.
+        is_front: [C, nH, nW] whether the face is seen from its front, counter-clockwise.
+        weights: [C, nH, nW, 2] barycentric, as in `MeshPoints`.
+        sample_colors: [C, nH, nW, 3] sRGB at each sample; the background where it is empty.
     """
 
     colors: NDArray[np.float32]
     alphas: NDArray[np.float32]
     depths: NDArray[np.float32]
     faces: NDArray[np.int32]
-    fronts: NDArray[np.bool_]
+    is_front: NDArray[np.bool_]
     weights: NDArray[np.float32]
     sample_colors: NDArray[np.float32]
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
+    def visible(self) -> NDArray[np.bool_]:
         """[C, nH, nW] whether a sample shows the mesh."""
         return self.faces != EMPTY
 
-    def spots(self) -> Spots:
-        """The places on the mesh that all the seen samples show."""
-        return Spots(self.faces[self.seen], self.weights[self.seen])
+    def points(self) -> MeshPoints:
+        """The points of the mesh at all samples that show it."""
+        return MeshPoints(self.faces[self.visible], self.weights[self.visible])
 
 
-def draw_mesh(
+def render_mesh(
     mesh: Mesh, cameras: Cameras, *, samples: int = 2, background: float = 1.0
-) -> MeshPictures:
-    """Draw `mesh` as each of `cameras` sees it; faces that reach behind one are not drawn."""
+) -> MeshRendering:
+    """Render `mesh` from each of `cameras`; faces that reach behind a camera are left out."""
     shape = (len(cameras), samples * cameras.height, samples * cameras.width)
     depths = np.full(shape, _FAR, np.float32)
     faces = np.full(shape, EMPTY, np.int32)
-    fronts = np.zeros(shape, np.bool_)
+    is_front = np.zeros(shape, np.bool_)
     weights = np.zeros((*shape, 2), np.float32)
     colors = np.full((*shape, 3), background, np.float32)
-    paint = paint_of(mesh)
+    arrays = mesh_arrays(mesh)
     for i in range(len(cameras)):
         corners = _projected(mesh.vertices, cameras, i, samples)
-        _draw(corners, paint, (depths[i], faces[i], fronts[i], weights[i], colors[i]))
-    seen = faces != EMPTY
-    depths[~seen] = 0
-    alphas = _averaged(seen[..., None], samples)[..., 0]
+        _draw(corners, arrays, _Samples(depths[i], faces[i], is_front[i], weights[i], colors[i]))
+    visible = faces != EMPTY
+    depths[~visible] = 0
+    alphas = _averaged(visible[..., None], samples)[..., 0]
     averaged = _averaged(colors, samples)
-    return MeshPictures(averaged, alphas, depths, faces, fronts, weights, colors)
+    return MeshRendering(averaged, alphas, depths, faces, is_front, weights, colors)
 
 
 def _projected(
@@ -94,19 +103,20 @@ def _averaged(values: NDArray, samples: int) -> NDArray[np.float32]:
 
 
 @jit()
-def _draw(corners: Doubles, paint: Paint, found: Samples) -> None:
-    """Every face in turn; a sample keeps the nearest."""
-    faces = paint[0]
+def _draw(corners: Doubles, mesh: MeshArrays, samples: _Samples) -> None:
+    """Draw all faces, corners [V, 3] in samples; the nearest one stays."""
+    faces = mesh.faces
     for f in range(len(faces)):
         a, b, c = corners[faces[f, 0]], corners[faces[f, 1]], corners[faces[f, 2]]
         if min(a[2], b[2], c[2]) > _NEAR:
-            _draw_face(f, (a, b, c), paint, found)
+            _draw_face(f, corners, mesh, samples)
 
 
 @jit()
-def _draw_face(f: int, corners: tuple[Doubles, ...], paint: Paint, found: Samples) -> None:
-    a, b, c = corners
-    depths, faces, fronts, weights, colors = found
+def _draw_face(f: int, corners: Doubles, mesh: MeshArrays, samples: _Samples) -> None:
+    first, second, third = mesh.faces[f]
+    a, b, c = corners[first], corners[second], corners[third]
+    depths, colors = samples.depths, samples.colors
     area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
     if area == 0:
         return
@@ -117,16 +127,16 @@ def _draw_face(f: int, corners: tuple[Doubles, ...], paint: Paint, found: Sample
     for y in range(top, bottom):
         for x in range(left, right):
             dx, dy = x + 0.5 - a[0], y + 0.5 - a[1]
-            second = (dx * (c[1] - a[1]) - (c[0] - a[0]) * dy) / area
-            third = ((b[0] - a[0]) * dy - dx * (b[1] - a[1])) / area
-            if second < 0 or third < 0 or second + third > 1:
+            v = (dx * (c[1] - a[1]) - (c[0] - a[0]) * dy) / area
+            w = ((b[0] - a[0]) * dy - dx * (b[1] - a[1])) / area
+            if v < 0 or w < 0 or v + w > 1:
                 continue
-            z = 1 / ((1 - second - third) / a[2] + second / b[2] + third / c[2])
+            z = 1 / ((1 - v - w) / a[2] + v / b[2] + w / c[2])
             if z >= depths[y, x]:
                 continue
-            second, third = second * z / b[2], third * z / c[2]  # in space, not in the picture
-            red, green, blue, alpha = color_at(paint, f, second, third)
+            v, w = v * z / b[2], w * z / c[2]  # perspective correct
+            red, green, blue, alpha = color_at(mesh, f, v, w)
             if alpha > 0:
-                depths[y, x], faces[y, x], fronts[y, x] = z, f, area < 0
-                weights[y, x, 0], weights[y, x, 1] = second, third
+                depths[y, x], samples.faces[y, x], samples.is_front[y, x] = z, f, area < 0
+                samples.weights[y, x, 0], samples.weights[y, x, 1] = v, w
                 colors[y, x, 0], colors[y, x, 1], colors[y, x, 2] = red, green, blue

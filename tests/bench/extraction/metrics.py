@@ -1,4 +1,4 @@
-"""How true a mesh is: its surface, its pictures, its faces' sides, its skin, its texture."""
+"""Quality metrics of a mesh: surface, rendering, orientation, watertightness, texture."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.numba_jit import Floats, Number, jit
 from training.objects import Mesh
 
-from .mesh_colors import colors_of
-from .mesh_rendering import MeshPictures
+from .mesh_colors import sample_colors
+from .mesh_rendering import MeshRendering
 
-_NEIGHBORS = 24  # Gaussians around a texel among whose colours its own must lie
+_NEIGHBORS = 24  # Gaussians neighbors a texel, whose range of colours must include its own
 _STRAY = 24 / 255  # beyond their range
 _PROBES = 50_000
-_EDGE = 0.01  # of a texel along a face's border, where float32 no longer tells the sides apart
+_EDGE = 0.01  # of a texel along a face's border, within float32 precision
 _SEED = 0
 
 Points = NDArray[np.float32]  # [N, 3]
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """Of a surface to the true one, by points on both.
+class SurfaceMatch:
+    """Precision and recall of a surface, by points on it and on the ground truth.
 
     Attributes:
-        right: [N] whether a point that was found is near the true surface.
-        got: [P] whether a point of the truth is near the surface that was found.
+        is_precise: [N] whether a point of the surface is near the ground truth.
+        is_recalled: [P] whether a point of the ground truth is near the surface.
     """
 
-    right: NDArray[np.bool_]
-    got: NDArray[np.bool_]
+    is_precise: NDArray[np.bool_]
+    is_recalled: NDArray[np.bool_]
 
     @property
     def precision(self) -> float:
-        return np.count_nonzero(self.right) / max(len(self.right), 1)
+        return np.count_nonzero(self.is_precise) / max(len(self.is_precise), 1)
 
     @property
     def recall(self) -> float:
-        return np.count_nonzero(self.got) / max(len(self.got), 1)
+        return np.count_nonzero(self.is_recalled) / max(len(self.is_recalled), 1)
 
     @property
     def f_score(self) -> float:
@@ -51,18 +51,18 @@ class Likeness:
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
-    def wanting(self, wanted: NDArray[np.bool_]) -> Likeness:
-        """The same when only the points `wanted` [P] of the truth need be found."""
-        return Likeness(self.right, self.got[wanted])
+    def restricted_to(self, wanted: NDArray[np.bool_]) -> SurfaceMatch:
+        """With recall over the points `wanted` [P] of the ground truth only."""
+        return SurfaceMatch(self.is_precise, self.is_recalled[wanted])
 
 
-def likeness(found: Points, truth: Points, reach: float) -> Likeness:
-    """Of points on a surface to points on the true one; `reach` still counts as near."""
-    gaps, misses = (
-        KDTree(there).query(here, distance_upper_bound=reach)[0]
-        for here, there in ((found, truth), (truth, found))
+def match_surfaces(found: Points, truth: Points, reach: float) -> SurfaceMatch:
+    """Match points on a surface to points of the ground truth within `reach`."""
+    errors, missed = (
+        KDTree(others).query(points, distance_upper_bound=reach)[0]
+        for points, others in ((found, truth), (truth, found))
     )
-    return Likeness(np.isfinite(gaps), np.isfinite(misses))
+    return SurfaceMatch(np.isfinite(errors), np.isfinite(missed))
 
 
 def diagonal(points: Points) -> float:
@@ -70,32 +70,32 @@ def diagonal(points: Points) -> float:
     return float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
 
 
-def psnr(pictures: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    """Decibels of pictures [C, H, W, 3] in 0..1, over all of them; at most 99."""
-    gaps = pictures.ravel() - truth.ravel()
-    error = float(np.dot(gaps, gaps)) / len(gaps)
+def psnr(rendering: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    """Decibels over images [C, H, W, 3] in 0..1; at most 99."""
+    errors = rendering.ravel() - truth.ravel()
+    error = float(np.dot(errors, errors)) / len(errors)
     return min(99.0, -10 * np.log10(max(error, 1e-12)))
 
 
-def inside_out(pictures: MeshPictures) -> float:
-    """Share of the visible samples that show a face's back."""
-    backs = np.count_nonzero(pictures.seen & ~pictures.fronts)
-    return backs / max(np.count_nonzero(pictures.seen), 1)
+def backface_share(rendering: MeshRendering) -> float:
+    """Share of the visible samples that show back faces."""
+    backs = np.count_nonzero(rendering.visible & ~rendering.is_front)
+    return backs / max(np.count_nonzero(rendering.visible), 1)
 
 
 def is_watertight(mesh: trimesh.Trimesh) -> bool:
-    """Whether every edge joins two faces, once vertices in one place are one."""
+    """Whether every edge has two faces once coincident vertices are merged."""
     vertices, renumbered = np.unique(
         np.asarray(mesh.vertices, np.float32), axis=0, return_inverse=True
     )
     faces = renumbered.reshape(-1)[mesh.faces]
-    slit = (faces == np.roll(faces, 1, axis=1)).any(axis=1)  # two corners in one place: no area
-    whole = trimesh.Trimesh(vertices, faces[~slit], process=False)
+    degenerate = (faces == np.roll(faces, 1, axis=1)).any(axis=1)  # degenerate
+    whole = trimesh.Trimesh(vertices, faces[~degenerate], process=False)
     return bool(whole.is_watertight and whole.is_winding_consistent)
 
 
 def uv_overlap(mesh: Mesh) -> float:
-    """Share of the texels in use whose centre lies within two faces or more."""
+    """Share of the used texels whose centre lies in two faces or more."""
     _, height, width = mesh.texture_shape[0]
     counts = np.zeros((height, width), np.uint16)
     _count_covers(mesh.uv * np.array([width, height], np.float32), mesh.faces, counts)
@@ -104,7 +104,7 @@ def uv_overlap(mesh: Mesh) -> float:
 
 @jit()
 def _count_covers(uv: Floats, faces: NDArray[np.int32], counts: NDArray[np.uint16]) -> None:
-    """Add one wherever a texel's centre lies within a face, its edges left out."""
+    """Add one for each face that a texel's centre lies strictly inside."""
     for f in range(len(faces)):
         a, b, c = uv[faces[f, 0]], uv[faces[f, 1]], uv[faces[f, 2]]
         area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
@@ -127,14 +127,14 @@ def _length(a: Floats, b: Floats) -> Number:
     return np.sqrt((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2)
 
 
-def unpainted(mesh: Mesh, pictures: MeshPictures, cloud: GaussianCloud) -> float:
-    """Share of the visible samples with a colour that none of the Gaussians around explains."""
-    spots = pictures.spots()
-    chosen = np.random.default_rng(_SEED).permutation(len(spots.faces))[:_PROBES]
-    spots = spots.take(chosen)
-    around = KDTree(cloud.means).query(spots.of(mesh, mesh.vertices), _NEIGHBORS)[1]
-    explained = cloud.colors[np.minimum(around, len(cloud) - 1)]
-    colors = colors_of(mesh, spots)[:, :3]
+def stray_color_share(mesh: Mesh, rendering: MeshRendering, cloud: GaussianCloud) -> float:
+    """Share of the visible samples with a colour outside the range of the Gaussians neighbors."""
+    points = rendering.points()
+    chosen = np.random.default_rng(_SEED).permutation(len(points.faces))[:_PROBES]
+    points = points.select(chosen)
+    neighbors = KDTree(cloud.means).query(points.interpolate(mesh, mesh.vertices), _NEIGHBORS)[1]
+    explained = cloud.colors[np.minimum(neighbors, len(cloud) - 1)]
+    colors = sample_colors(mesh, points)[:, :3]
     low, high = explained.min(axis=1) - _STRAY, explained.max(axis=1) + _STRAY
-    strays = ((colors < low) | (colors > high)).any(axis=1)
-    return np.count_nonzero(strays) / max(len(strays), 1)
+    is_stray = ((colors < low) | (colors > high)).any(axis=1)
+    return np.count_nonzero(is_stray) / max(len(is_stray), 1)

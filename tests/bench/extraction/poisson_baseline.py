@@ -1,4 +1,4 @@
-"""Open3D's screened Poisson reconstruction as its users run it; of this project it needs nothing.
+"""Open3D's screened Poisson reconstruction; imports nothing of this project.
 
 python -m tests.bench.extraction.poisson_baseline POINTS.npz MESH.npz FACES
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import open3d
 
-from .profiled_process import Cost, StageClock, peak_memory, say
+from .profiled_process import ProcessCost, StageClock, peak_memory, report_cost
 
 _DEPTH = 9  # of the octree
-_NEIGHBORS = 15  # by which the normals learn which way is out
-_FAINTEST = 0.01  # share of the vertices, those with the fewest points around, that is cut off
+_NEIGHBORS = 15  # for the consistent orientation of normals
+_CUT_SHARE = 0.01  # of the vertices, those of least density
 
 
 def main(points: Path, mesh: Path, faces: int) -> None:
@@ -26,22 +26,22 @@ def main(points: Path, mesh: Path, faces: int) -> None:
         cloud.points = open3d.utility.Vector3dVector(arrays["points"])
         cloud.normals = open3d.utility.Vector3dVector(arrays["normals"])
         cloud.colors = open3d.utility.Vector3dVector(arrays["colors"])
-    clock.listen(0, "Orienting normals")
+    clock.on_progress(0, "Orienting normals")
     cloud.orient_normals_consistent_tangent_plane(_NEIGHBORS)
-    clock.listen(0, "Poisson")
+    clock.on_progress(0, "Poisson")
     poisson = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson
     found, densities = poisson(cloud, depth=_DEPTH)
-    found.remove_vertices_by_mask(densities < np.quantile(densities, _FAINTEST))
-    clock.listen(0, "Reducing the surface")
+    found.remove_vertices_by_mask(densities < np.quantile(densities, _CUT_SHARE))
+    clock.on_progress(0, "Reducing the surface")
     found = found.simplify_quadric_decimation(faces)
-    clock.listen(1, "")
+    clock.on_progress(1, "")
     np.savez(
         mesh,
         vertices=np.asarray(found.vertices),
         faces=np.asarray(found.triangles),
         colors=np.asarray(found.vertex_colors),
     )
-    say(Cost(clock.seconds, peak_memory(), base))
+    report_cost(ProcessCost(clock.seconds, peak_memory(), base))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Programs run one at a time, each in a process of its own that says what it took.
+"""Run benchmark programs in processes of their own and collect their time and peak memory.
 
-Only the standard library: other Pythons than the backend's run such programs as well.
+Standard library only: other Pythons than the backend's run such programs too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _LIMIT = 1800  # seconds
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a program took.
+class ProcessCost:
+    """Time and memory of a program.
 
     Attributes:
-        stages: seconds of each stage, in the order they ran.
-        peak: bytes of memory at most, of the whole process.
-        base: bytes of memory at most before the work began: Python and its libraries.
+        stages: seconds of each stage, in order.
+        peak: peak memory of the process, bytes.
+        base: peak before the work: Python and its libraries, bytes.
     """
 
     stages: dict[str, float]
@@ -38,14 +38,14 @@ class Cost:
 
 @dataclass
 class StageClock:
-    """Adds up seconds by stage, told only when a stage is on."""
+    """Seconds by stage, measured from progress reports."""
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     _stage: str = "Starting"
     _since: float = field(default_factory=time.perf_counter)
 
-    def listen(self, fraction: float, stage: str) -> None:
-        """A `Progress`' report: the time since the last one belongs to the stage before."""
+    def on_progress(self, fraction: float, stage: str) -> None:
+        """For `Progress.report`: the time since the last report goes to the stage reported then."""
         now = time.perf_counter()
         if now - self._since > 0:
             self.seconds[self._stage] = self.seconds.get(self._stage, 0) + now - self._since
@@ -53,10 +53,9 @@ class StageClock:
 
 
 def peak_memory() -> int:
-    """Bytes that this process held at most.
+    """Peak resident memory of this process in bytes; 0 where /proc is not available.
 
-    getrusage would count what the parent held too (Linux keeps it over exec), so Linux is asked
-    itself; elsewhere the answer is 0.
+    getrusage would include the parent's peak, which Linux keeps over exec.
     """
     if not _LINUX_STATUS.exists():
         return 0
@@ -65,19 +64,19 @@ def peak_memory() -> int:
     return 1024 * int(line.split()[1])
 
 
-def say(cost: Cost) -> None:
-    """Tell the parent, which reads the last line."""
+def report_cost(cost: ProcessCost) -> None:
+    """Print for the parent, which reads the last line."""
     sys.stdout.write(f"\n{json.dumps(asdict(cost))}\n")
 
 
-def run(module: str, arguments: Sequence[str], python: str = sys.executable) -> Cost:
-    """Run the program `tests.bench.extraction.<module>` and hear what it took.
+def run(module: str, arguments: Sequence[str], python: str = sys.executable) -> ProcessCost:
+    """Run the program `tests.bench.extraction.<module>` and return its cost.
 
     Raises:
-        RuntimeError: it failed; the message is the end of what it wrote.
+        RuntimeError: it failed; the message is the end of its error output.
     """
     command = [python, "-m", f"{__package__}.{module}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT)
     if done.returncode != 0:
         raise RuntimeError(f"{module} failed:\n{done.stderr[-2000:]}")
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+    return ProcessCost(**json.loads(done.stdout.splitlines()[-1]))

@@ -1,8 +1,8 @@
-"""Plot how extraction's time grows, with the Gaussians and with the voxels at the surface.
+"""Plot the time of extraction by number of Gaussians and by number of voxels at the surface.
 
 python -m tests.bench.extraction.scaling MEASURED.json PLOT.svg
 
-Measures only what the first file does not hold yet, so that it can be stopped and gone on with.
+Runs only what the first file does not hold yet, so that it can be interrupted and resumed.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import profiled_process
-from .svg_plots import Chart, Line, drawing
+from .svg_plots import Line, Plot, to_svg
 from .synthetic_clouds import extent_and_area
 
 _GAUSSIANS = [4096 * 4**i for i in range(5)]  # to 1,048,576
 _RESOLUTIONS = (64, 96, 128, 192, 256, 384, 512)
-_RESOLUTION = 256  # while the Gaussians grow
-_MANY = 262_144  # Gaussians while the resolution grows
+_FIXED_RESOLUTION = 256  # while the Gaussians grow
+_FIXED_GAUSSIANS = 262_144  # while the resolution grows
 _COLORS = ("#d1495b", "#2e86ab", "#d98c00", "#3a7d44", "#7b5ea7")  # of the longest stages
-_LEAST = 0.1  # seconds; less is drawn as this
-_REPEATS = 2  # of which the faster counts: other programs only slow it down
+_LEAST = 0.1  # seconds; lower bound of the plot
+_REPEATS = 2  # of which the fastest counts
 
 Run = tuple[int, int]  # Gaussians, resolution
 Measured = dict[Run, dict[str, float]]  # seconds by stage
 
 
-def main(kept: Path, plot: Path) -> None:
-    measured = _read(kept)
+def main(results: Path, plot: Path) -> None:
+    measured = _read(results)
     for run in sorted(set(_runs()) - set(measured)):
         measured[run] = _measure(run)
         rows = [[*key, stages] for key, stages in measured.items()]
-        kept.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    plot.write_text(drawing(_charts(measured)), encoding="utf-8")
+        results.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    plot.write_text(to_svg(_plots(measured)), encoding="utf-8")
 
 
 def _runs() -> Iterator[Run]:
-    yield from ((count, _RESOLUTION) for count in _GAUSSIANS)
-    yield from ((_MANY, resolution) for resolution in _RESOLUTIONS)
+    yield from ((count, _FIXED_RESOLUTION) for count in _GAUSSIANS)
+    yield from ((_FIXED_GAUSSIANS, resolution) for resolution in _RESOLUTIONS)
 
 
-def _read(kept: Path) -> Measured:
-    rows = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+def _read(results: Path) -> Measured:
+    rows = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
     return {(count, resolution): stages for count, resolution, stages in rows}
 
 
@@ -61,21 +61,25 @@ def _measure(run: Run) -> dict[str, float]:
     return best.stages
 
 
-def _charts(measured: Measured) -> list[Chart]:
+def _plots(measured: Measured) -> list[Plot]:
     extent, area = extent_and_area()
-    growing = [(float(count), measured[count, _RESOLUTION]) for count in _GAUSSIANS]
-    finer = [(area * (r / extent) ** 2, measured[_MANY, r]) for r in _RESOLUTIONS]
+    growing = [(float(count), measured[count, _FIXED_RESOLUTION]) for count in _GAUSSIANS]
+    finer = [(area * (r / extent) ** 2, measured[_FIXED_GAUSSIANS, r]) for r in _RESOLUTIONS]
     stages = growing[-1][1] | finer[-1][1]
     longest = sorted(stages, key=lambda stage: -stages[stage])[: len(_COLORS)]
     colors: dict[str, str] = dict(zip(longest, _COLORS, strict=False))
     return [
-        Chart(f"{_RESOLUTION} voxels along the longest side", "Gaussians", _lines(growing, colors)),
-        Chart(f"{_MANY:,} Gaussians", "voxels at the surface", _lines(finer, colors)),
+        Plot(
+            f"{_FIXED_RESOLUTION} voxels along the longest side",
+            "Gaussians",
+            _lines(growing, colors),
+        ),
+        Plot(f"{_FIXED_GAUSSIANS:,} Gaussians", "voxels at the surface", _lines(finer, colors)),
     ]
 
 
 def _lines(found: list[tuple[float, dict[str, float]]], colors: dict[str, str]) -> list[Line]:
-    """The total beside what would be linear, and the stages that have a colour."""
+    """The total, a linear reference, and the stages that have a colour."""
     totals = [(x, sum(stages.values())) for x, stages in found]
     (first, _), (end, seconds) = totals[0], totals[-1]
     start = max(first, end * _LEAST / seconds)

@@ -1,4 +1,4 @@
-"""What one way to a mesh was worth on one cloud."""
+"""Scores of one method on one cloud."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from splatsmith.gaussians.rasterize import rasterize
 from training.objects import Mesh
 
 from . import metrics
-from .ground_truth import Truth, all_around
-from .mesh_colors import painted
-from .mesh_methods import Attempt
-from .mesh_rendering import MeshPictures, draw_mesh
-from .surface_sampling import scattered
+from .ground_truth import GroundTruth, evaluation_cameras
+from .mesh_colors import to_mesh
+from .mesh_methods import MeshResult
+from .mesh_rendering import MeshRendering, render_mesh
+from .surface_sampling import stratified_points
 
 VIEWS, SIZE, SAMPLES = 12, 256, 3
 REACH = 0.01  # of the bounding box's diagonal
 _POINTS = 200_000
-_PIXEL = 1 / 12  # variance of the box that the meshes' samples are averaged over, pixels^2
+_PIXEL = 1 / 12  # variance of the box filter of the meshes' renderings, pixels^2
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How near a mesh's surface is to the true one.
+class SurfaceScore:
+    """A mesh's surface against the ground truth.
 
     Attributes:
-        precision: share of the mesh that lies at the true surface.
-        recall: share of the true surface, as far as it can be seen from outside, that it has.
-        f_score: of both.
-        f_score_whole: counts what of the truth is hidden inside as well.
+        precision: share of the mesh that lies on the ground truth.
+        recall: share of the ground truth visible from outside that the mesh covers.
+        f_score: their harmonic mean.
+        f_score_whole: with recall over hidden surfaces too.
     """
 
     precision: float
@@ -44,20 +44,20 @@ class Shape:
 
 @dataclass(frozen=True)
 class Score:
-    """Of one mesh; shares are 0..1.
+    """Of one mesh; shares are in 0..1.
 
     Attributes:
-        shape: None where no true surface is known.
-        psnr: of its pictures, decibels.
-        inside_out: of its visible samples, how many show the back of a face.
-        unpainted: of its visible samples, how many have a colour that no Gaussian near has.
-        uv_overlap: of its texels, how many are used twice; None without a texture.
+        surface: None without a ground truth.
+        psnr: of its rendering, decibels.
+        backface_share: of its visible samples.
+        stray_color_share: visible samples with a colour that no Gaussian nearby has.
+        uv_overlap: share of its texels used twice; None without a texture.
     """
 
-    shape: Shape | None
+    surface: SurfaceScore | None
     psnr: float
-    inside_out: float
-    unpainted: float
+    backface_share: float
+    stray_color_share: float
     uv_overlap: float | None
     watertight: bool
     faces: int
@@ -66,55 +66,57 @@ class Score:
 
     @property
     def f_score(self) -> float:
-        return self.shape.f_score if self.shape else 0.0
+        return self.surface.f_score if self.surface else 0.0
 
 
-FAILED = Score(Shape(0, 0, 0, 0), 0, 1, 1, None, False, 0, 0, 0)  # no mesh came out
+FAILED = Score(SurfaceScore(0, 0, 0, 0), 0, 1, 1, None, False, 0, 0, 0)  # the method gave no mesh
 
 
 @dataclass(frozen=True)
-class Model:
-    """What a mesh is to look like: its cloud, in the unit sphere, or the object behind that."""
+class BenchmarkCase:
+    """A cloud in the unit sphere, with the object that it was made from if there is one."""
 
     name: str
     cloud: GaussianCloud
-    truth: Truth | None = None
+    truth: GroundTruth | None = None
 
     @cached_property
-    def pictures(self) -> NDArray[np.float32]:
-        """[12, 256, 256, 3] over white, of what is true."""
+    def reference_images(self) -> NDArray[np.float32]:
+        """[VIEWS, SIZE, SIZE, 3] over white, of the ground truth or else of the cloud."""
         if self.truth is None:
-            return self.cloud_pictures
-        return draw_mesh(self.truth.mesh, all_around(VIEWS, SIZE), samples=SAMPLES).colors
+            return self.cloud_images
+        return render_mesh(self.truth.mesh, evaluation_cameras(VIEWS, SIZE), samples=SAMPLES).colors
 
     @cached_property
-    def cloud_pictures(self) -> NDArray[np.float32]:
-        """The same of the cloud."""
-        colors = rasterize(self.cloud, all_around(VIEWS, SIZE), eps2d=_PIXEL).colors
+    def cloud_images(self) -> NDArray[np.float32]:
+        """[VIEWS, SIZE, SIZE, 3] over white, of the cloud."""
+        colors = rasterize(self.cloud, evaluation_cameras(VIEWS, SIZE), eps2d=_PIXEL).colors
         return np.clip(colors, 0, 1)
 
 
-def score(attempt: Attempt, model: Model) -> tuple[Score, MeshPictures]:
-    """How good the mesh is, and how it looks."""
-    mesh = painted(attempt.mesh)
-    pictures = draw_mesh(mesh, all_around(VIEWS, SIZE), samples=SAMPLES)
+def score(result: MeshResult, case: BenchmarkCase) -> tuple[Score, MeshRendering]:
+    """The mesh's score and its rendering."""
+    mesh = to_mesh(result.mesh)
+    rendering = render_mesh(mesh, evaluation_cameras(VIEWS, SIZE), samples=SAMPLES)
     has_texture = mesh.texture_shape[0, 1] > 1
     scored = Score(
-        shape=_shape(mesh, model.truth) if model.truth else None,
-        psnr=metrics.psnr(pictures.colors, model.pictures),
-        inside_out=metrics.inside_out(pictures),
-        unpainted=metrics.unpainted(mesh, pictures, model.cloud),
+        surface=_score_surface(mesh, case.truth) if case.truth else None,
+        psnr=metrics.psnr(rendering.colors, case.reference_images),
+        backface_share=metrics.backface_share(rendering),
+        stray_color_share=metrics.stray_color_share(mesh, rendering, case.cloud),
         uv_overlap=metrics.uv_overlap(mesh) if has_texture else None,
-        watertight=metrics.is_watertight(attempt.mesh),
+        watertight=metrics.is_watertight(result.mesh),
         faces=len(mesh.faces),
-        seconds=attempt.cost.seconds,
-        peak_bytes=attempt.cost.peak,
+        seconds=result.cost.seconds,
+        peak_bytes=result.cost.peak,
     )
-    return scored, pictures
+    return scored, rendering
 
 
-def _shape(mesh: Mesh, truth: Truth) -> Shape:
-    found = scattered(mesh, _POINTS, np.random.default_rng(0)).of(mesh, mesh.vertices)
-    whole = metrics.likeness(found, truth.points, REACH * truth.diagonal)
-    outside = whole.wanting(truth.seen)
-    return Shape(outside.precision, outside.recall, outside.f_score, whole.f_score)
+def _score_surface(mesh: Mesh, truth: GroundTruth) -> SurfaceScore:
+    found = stratified_points(mesh, _POINTS, np.random.default_rng(0)).interpolate(
+        mesh, mesh.vertices
+    )
+    whole = metrics.match_surfaces(found, truth.points, REACH * truth.diagonal)
+    outside = whole.restricted_to(truth.visible)
+    return SurfaceScore(outside.precision, outside.recall, outside.f_score, whole.f_score)

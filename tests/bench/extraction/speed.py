@@ -1,6 +1,6 @@
-"""A mesh from clouds of growing size on the CPU, stage by stage, and its memory.
+"""Time by stage and peak memory of mesh extraction, for clouds of growing size.
 
-python -m tests.bench.extraction.speed [GAUSSIANS ...]    instead of the usual three sizes
+python -m tests.bench.extraction.speed [GAUSSIANS ...]    instead of the default sizes
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def figures(sizes: Sequence[int] = SIZES) -> Iterator[Figure]:
             profiled_process.run(
                 "timed_extraction", [str(cloud), str(mesh), "--resolution", "64"]
             )  # compiles
-            yield from _on("cpu", count, cloud, mesh)
+            yield from _measure("cpu", count, cloud, mesh)
             if _has_cuda():
-                yield from _on("cuda", count, cloud, mesh)
+                yield from _measure("cuda", count, cloud, mesh)
 
 
-def _on(device: str, count: int, cloud: Path, mesh: Path) -> Iterator[Figure]:
+def _measure(device: str, count: int, cloud: Path, mesh: Path) -> Iterator[Figure]:
     cost = profiled_process.run("timed_extraction", [str(cloud), str(mesh), "--device", device])
     targets = TARGET_SECONDS if device == "cpu" else TARGET_SECONDS_CUDA
     name = f"{count:,} Gaussians, {device}"
@@ -48,7 +48,7 @@ def _on(device: str, count: int, cloud: Path, mesh: Path) -> Iterator[Figure]:
 
 
 def _has_cuda() -> bool:
-    import torch  # takes seconds to import, and this module is imported for its name alone
+    import torch  # takes seconds to import
 
     return torch.cuda.is_available()
 

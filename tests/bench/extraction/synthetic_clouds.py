@@ -1,4 +1,4 @@
-"""A cloud of any size on the surface of a made-up object: what the speed is measured with.
+"""A synthetic cloud of any size, for measuring speed.
 
 python -m tests.bench.extraction.synthetic_clouds GAUSSIANS CLOUD
 """
@@ -17,9 +17,9 @@ from trimesh.transformations import rotation_matrix, translation_matrix
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
 from training.objects import Mesh
 
-from .mesh_colors import painted
-from .profiled_process import Cost, peak_memory, say
-from .surface_sampling import face_areas, flat_gaussians, scattered
+from .mesh_colors import to_mesh
+from .profiled_process import ProcessCost, peak_memory, report_cost
+from .surface_sampling import face_areas, stratified_points, surface_splats
 
 _LEG = ((0.0, 0.0), (0.05, 0.0), (0.03, 0.2), (0.06, 0.35), (0.04, 0.5), (0.06, 0.7), (0.0, 0.7))
 _VASE = (
@@ -29,7 +29,7 @@ _VASE = (
 _FINEST_EDGE = 0.04
 
 
-def still_life() -> Mesh:
+def furniture() -> Mesh:
     """A chair with turned legs and thin slats, a vase and a ring on its seat; Y up."""
     upright = rotation_matrix(-np.pi / 2, (1, 0, 0))
     parts = [box((0.9, 0.06, 0.9), translation_matrix((0, 0.7, 0)))]
@@ -44,11 +44,11 @@ def still_life() -> Mesh:
     parts.append(torus(0.14, 0.03, transform=translation_matrix((-0.22, 0.77, 0.2)) @ upright))
     mesh = trimesh.util.concatenate(parts).subdivide_to_size(_FINEST_EDGE, max_iter=12)
     mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=_grain(np.asarray(mesh.vertices)))
-    return painted(mesh)
+    return to_mesh(mesh)
 
 
 def _grain(points: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colours [V, 3] with rings like wood's and hues that change slowly."""
+    """Colours [V, 3]: wood rings and slowly varying hues."""
     rings = 0.5 + 0.5 * np.sin(40 * points[:, 1] + 6 * np.sin(5 * points[:, 0]))
     hues = 0.5 + 0.5 * np.cos(points @ np.diag([3, 2, 4]) + (0, 2, 4))
     colors = np.clip(0.2 + 0.5 * hues + 0.3 * rings[:, None], 0, 1)
@@ -56,18 +56,18 @@ def _grain(points: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def extent_and_area() -> tuple[float, float]:
-    """Of the object: its longest side and its surface."""
-    mesh = still_life()
+    """Longest side and surface area of the object."""
+    mesh = furniture()
     return float(np.ptp(mesh.vertices, axis=0).max()), float(face_areas(mesh).sum())
 
 
-def cloud_of(count: int) -> GaussianCloud:
-    """The same `count` Gaussians every time."""
+def synthetic_cloud(count: int) -> GaussianCloud:
+    """`count` Gaussians on the object; deterministic."""
     random = np.random.default_rng(count)
-    mesh = still_life()
-    return flat_gaussians(mesh, scattered(mesh, count, random), random)
+    mesh = furniture()
+    return surface_splats(mesh, stratified_points(mesh, count, random), random)
 
 
 if __name__ == "__main__":
-    write_cloud(Path(sys.argv[2]), cloud_of(int(sys.argv[1])))
-    say(Cost({}, peak_memory(), 0))
+    write_cloud(Path(sys.argv[2]), synthetic_cloud(int(sys.argv[1])))
+    report_cost(ProcessCost({}, peak_memory(), 0))

@@ -1,4 +1,4 @@
-"""Extract a mesh from a splat file and say what each stage took.
+"""Extract a mesh from a splat file and report the time of each stage.
 
 python -m tests.bench.extraction.timed_extraction CLOUD MESH [--faces N] [--texture N] ...
 """
@@ -17,7 +17,7 @@ from splatsmith.extraction.mesh import extract_mesh
 from splatsmith.progress import Progress, silent
 from tests.backend.gaussians.clouds import shell
 
-from .profiled_process import Cost, StageClock, peak_memory, say
+from .profiled_process import ProcessCost, StageClock, peak_memory, report_cost
 
 _WARM_UP = ExtractionOptions(face_budget=500, texture_size=512, resolution=48)
 
@@ -31,26 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--resolution", type=int, default=0)
     parser.add_argument("--closure", type=Closure, default=Closure.AUTO)
     parser.add_argument("--device", default="cpu")
-    asked = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     options = ExtractionOptions(
-        face_budget=asked.faces,
-        texture_size=asked.texture,
-        resolution=asked.resolution,
-        closure=asked.closure,
+        face_budget=parsed.faces,
+        texture_size=parsed.texture,
+        resolution=parsed.resolution,
+        closure=parsed.closure,
     )
-    _load_compiled(asked.device)
+    _load_compiled(parsed.device)
     base = peak_memory()
-    cloud = read_cloud(asked.cloud)
+    cloud = read_cloud(parsed.cloud)
     clock = StageClock()
-    mesh = extract_mesh(cloud, options, Progress(clock.listen, lambda: False), asked.device)
-    clock.listen(1, "Writing the file")
-    write_glb(asked.mesh, mesh)
-    clock.listen(1, "")
-    say(Cost(clock.seconds, peak_memory(), base))
+    progress = Progress(clock.on_progress, lambda: False)
+    mesh = extract_mesh(cloud, options, progress, parsed.device)
+    clock.on_progress(1, "Writing the file")
+    write_glb(parsed.mesh, mesh)
+    clock.on_progress(1, "")
+    report_cost(ProcessCost(clock.seconds, peak_memory(), base))
 
 
 def _load_compiled(device: str) -> None:
-    """Compile every loop, or load it from numba's cache: a worker does so once."""
+    """Compile all loops, or load them from numba's cache, as a worker does once."""
     with tempfile.TemporaryDirectory() as folder:
         mesh = extract_mesh(shell(1000), _WARM_UP, silent(), device)
         write_glb(Path(folder) / "mesh.glb", mesh)

@@ -1,1 +1,1 @@
-"""UV atlas: charts cut, flattened and packed."""
+"""UV unwrapping: chart segmentation, flattening and packing."""

@@ -1,22 +1,22 @@
-"""A surface cut into charts: connected pieces, each flat enough to be seen whole from one side.
+"""Segmentation of a surface into charts: connected regions, each visible whole along one direction.
 
-Small patches grow from evenly spread seeds; neighbouring ones are then joined for as long as the
-union still faces one way, the flattest and roundest unions first.
+Small patches grow from evenly spread seeds; adjacent ones are merged, flattest and roundest unions
+first, as long as the union still faces one way.
 """
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
+from ..array_types import Doubles, Indices
 from ..surface.adjacency import (
-    Doubles,
-    Indices,
     area_vectors,
     face_neighbors,
     group_members,
@@ -26,129 +26,150 @@ from ..surface.adjacency import (
 )
 from ..surface.triangle_surface import Surface
 
-_PATCHES = 500  # that a surface is cut into at first, about
-_SMOOTHING = 4  # rounds: single faces that stick out must not make charts of their own
+_PATCHES = 500  # seeded at first, about
+_SMOOTHING_ROUNDS = 4  # of normals: single deviating faces must not become charts
 _PATCH_CONE = np.float32(np.cos(np.radians(35)))
-_CHART_CONE = np.float32(np.cos(np.radians(52)))  # of the smoothed normals around their mean
-_STEEPEST = np.float32(np.cos(np.radians(78)))  # of every single face: it must not fold over
-_BENDING = np.float32(8)  # how much longer a way is when it leaves its seed's plane
-_CRUMB = 0.004  # of the area: smaller charts are joined wherever nothing folds over
-_LARGEST, _FLAT = 0.06, 0.1  # of the area: charts beyond it pack badly, unless their cone is flat
-_ROUNDNESS = 0.4  # what a ragged outline counts for, beside a wide cone
-_BORDER_ROUNDS = 6
+_CHART_CONE = np.float32(np.cos(np.radians(52)))  # of smoothed normals around their mean
+_MIN_FACING = np.float32(np.cos(np.radians(78)))  # of every single face: it must not fold over
+_BENDING = np.float32(8)  # how much longer a path counts that leaves its seed's plane
+_SMALL_AREA = 0.004  # of the total: smaller charts are merged wherever nothing folds over
+_LARGE_AREA = 0.06  # of the total: larger charts pack badly
+_FLAT_WIDTH = 0.1  # cone width up to which charts may be large
+_ROUGHNESS_WEIGHT = 0.4  # of a rough outline, relative to a wide cone
+_BOUNDARY_ROUNDS = 6
 _TINY = np.float32(1e-20)
+
+
+class FaceGeometry(NamedTuple):
+    """F faces as compiled loops take them."""
+
+    neighbors: Indices  # [F, 3] across each edge, -1 if there is none
+    centers: Floats  # [F, 3]
+    normals: Floats  # [F, 3] unit length
+    smooth_normals: Floats  # [F, 3] unit length, averaged over the neighbourhood
 
 
 @dataclass(frozen=True)
 class FaceGraph:
-    """What is known of the faces of a surface, F of each.
+    """The faces of a surface and how they adjoin.
 
-    neighbors [F, 3]; centers, normals and smooth normals [F, 3], unit length; areas [F];
-    edges [F, 3], the lengths of those that `neighbors` lie beyond.
+    Attributes:
+        geometry: neighbours, centres and normals.
+        areas: [F].
+        edges: [F, 3] length of the edge that each neighbour lies across.
     """
 
-    neighbors: Indices
-    centers: Floats
-    normals: Floats
-    smooth: Floats
+    geometry: FaceGeometry
     areas: Floats
     edges: Floats
 
     @staticmethod
-    def of(surface: Surface) -> FaceGraph:
+    def from_surface(surface: Surface) -> FaceGraph:
         neighbors = face_neighbors(surface.faces)
         vectors = area_vectors(surface.vertices, surface.faces)
         areas = np.linalg.norm(vectors, axis=1)
         smooth = vectors
-        for _ in range(_SMOOTHING):
+        for _ in range(_SMOOTHING_ROUNDS):
             smooth = smooth_face_vectors(smooth, neighbors)
         smooth = normalized(smooth)
         normals = np.where(areas[:, None] > 0, normalized(vectors), smooth)
         corners = surface.vertices[surface.faces]
         edges = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
-        return FaceGraph(neighbors, corners.mean(axis=1), normals, smooth, areas, edges)
+        geometry = FaceGeometry(neighbors, corners.mean(axis=1), normals, smooth)
+        return FaceGraph(geometry, areas, edges)
+
+
+class _Patches(NamedTuple):
+    """Regions under growth."""
+
+    chart: Indices  # [F] or -1
+    distance: Floats  # [F] of the shortest path to the seed
+
+
+class _Members(NamedTuple):
+    """The faces of charts: those of c are faces[starts[c]:starts[c + 1]]."""
+
+    starts: Indices
+    faces: Indices
 
 
 def segment_charts(graph: FaceGraph) -> Indices:
-    """The chart [F] of every face, numbered from 0, as few as the cone allows."""
+    """The chart [F] of every face, numbered from 0, as few as the cones allow."""
     chart = _grow_patches(graph)
-    chart = _join(graph, chart, _CHART_CONE, 1.0)
-    for _ in range(_BORDER_ROUNDS):
-        _straighten(graph.neighbors, graph.normals, chart, chart_normals(graph, chart))
-    chart = _join(graph, chart, _CHART_CONE, 1.0)
-    return _join(graph, chart, np.float32(-1), _CRUMB)
+    chart = _merge_charts(graph, chart, _CHART_CONE, 1.0)
+    for _ in range(_BOUNDARY_ROUNDS):
+        _straighten_boundaries(graph.geometry, chart, chart_normals(graph, chart))
+    chart = _merge_charts(graph, chart, _CHART_CONE, 1.0)
+    return _merge_charts(graph, chart, np.float32(-1), _SMALL_AREA)
 
 
 def chart_normals(graph: FaceGraph, chart: Indices) -> Floats:
-    """The mean normals [C, 3] of charts, by area."""
-    return normalized(group_sums(chart, graph.areas[:, None] * graph.normals, int(chart.max()) + 1))
+    """Area-weighted mean normals [C, 3] of charts."""
+    vectors = graph.areas[:, None] * graph.geometry.normals
+    return normalized(group_sums(chart, vectors, int(chart.max()) + 1))
 
 
 def _grow_patches(graph: FaceGraph) -> Indices:
     chart = np.full(len(graph.areas), -1, np.int32)
-    distance = np.full(len(chart), np.inf, np.float32)
+    patches = _Patches(chart, np.full(len(chart), np.inf, np.float32))
     cell = np.float32(np.sqrt(graph.areas.sum() / _PATCHES)) + np.float32(1e-12)
     count = 0
-    while (left := np.flatnonzero(chart < 0)).size:
-        seeds = _spread_seeds(graph, left, cell)
-        _flood(
-            graph.neighbors,
-            (graph.centers, graph.normals, graph.smooth),
-            seeds,
-            count,
-            (chart, distance),
-        )
+    while (remaining := np.flatnonzero(chart < 0)).size:
+        seeds = _choose_seeds(graph.geometry, remaining, cell)
+        _grow_from_seeds(graph.geometry, seeds, count, patches)
         count += len(seeds)
     return renumber(chart)
 
 
-def _spread_seeds(graph: FaceGraph, left: NDArray[np.intp], cell: np.float32) -> Integers:
-    """The flattest face of those `left` in every cell of a grid and for each of six directions."""
-    place = np.floor(graph.centers[left] / cell).astype(np.int64)
+def _choose_seeds(
+    geometry: FaceGeometry, remaining: NDArray[np.intp], cell: np.float32
+) -> Integers:
+    """The flattest of the `remaining` faces per grid cell and per dominant axis direction."""
+    smooth = geometry.smooth_normals[remaining]
+    place = np.floor(geometry.centers[remaining] / cell).astype(np.int64)
     place -= place.min(axis=0)
-    side = np.abs(graph.smooth[left]).argmax(axis=1)
-    side = 2 * side + (np.take_along_axis(graph.smooth[left], side[:, None], axis=1)[:, 0] > 0)
+    side = np.abs(smooth).argmax(axis=1)
+    side = 2 * side + (np.take_along_axis(smooth, side[:, None], axis=1)[:, 0] > 0)
     span = place.max(axis=0) + 1
     key = ((place[:, 0] * span[1] + place[:, 1]) * span[2] + place[:, 2]) * 6 + side
-    flatness = np.einsum("ij,ij->i", graph.smooth[left], graph.normals[left])
+    flatness = np.einsum("ij,ij->i", smooth, geometry.normals[remaining])
     order = np.lexsort((-flatness, key))
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    return left[order[first]].astype(np.int64)
+    return remaining[order[first]].astype(np.int64)
 
 
 @jit()
-def _flood(
-    neighbors: Indices,
-    shape: tuple[Floats, Floats, Floats],
-    seeds: Integers,
-    first: int,
-    patches: tuple[Indices, Floats],
+def _grow_from_seeds(
+    geometry: FaceGeometry, seeds: Integers, first: int, patches: _Patches
 ) -> None:
-    """Give each face that a seed reaches to the seed on the shortest way (Dijkstra)."""
-    centers, normals, smooth = shape
-    chart, distance = patches
+    """Dijkstra from all seeds at once: each face joins the seed of the shortest path.
+
+    Args:
+        first: number of the first seed's patch; faces of lower ones stay.
+    """
+    chart, distance = patches.chart, patches.distance
     heap = [(np.float32(0), np.int64(0), np.int64(0))]
     heap.pop()
     for i in range(len(seeds)):
         distance[seeds[i]] = 0
         heapq.heappush(heap, (np.float32(0), seeds[i], np.int64(i)))
     while heap:
-        far, face, seed = heapq.heappop(heap)
-        if far > distance[face] or chart[face] >= first and far == distance[face]:
+        length, face, seed = heapq.heappop(heap)
+        if length > distance[face] or chart[face] >= first and length == distance[face]:
             continue
         chart[face] = first + seed
-        axis = smooth[seeds[seed]]
-        for other in neighbors[face]:
+        axis = geometry.smooth_normals[seeds[seed]]
+        for other in geometry.neighbors[face]:
             if other < 0 or (0 <= chart[other] < first):
                 continue
-            facing = _dot(smooth[other], axis)
-            if facing < _PATCH_CONE or _dot(normals[other], axis) < _STEEPEST:
+            facing = _dot(geometry.smooth_normals[other], axis)
+            if facing < _PATCH_CONE or _dot(geometry.normals[other], axis) < _MIN_FACING:
                 continue
             bend = np.float32(1) + _BENDING * (np.float32(1) - facing)
-            way = far + bend * _gap(centers[face], centers[other])
-            if way < distance[other]:
-                distance[other] = way
-                heapq.heappush(heap, (way, np.int64(other), seed))
+            path = length + bend * _distance(geometry.centers[face], geometry.centers[other])
+            if path < distance[other]:
+                distance[other] = path
+                heapq.heappush(heap, (path, np.int64(other), seed))
 
 
 @jit()
@@ -157,47 +178,53 @@ def _dot(a: Floats, b: Floats) -> Number:
 
 
 @jit()
-def _gap(a: Floats, b: Floats) -> Number:
+def _distance(a: Floats, b: Floats) -> Number:
     x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
     return np.sqrt(x * x + y * y + z * z)
 
 
-def _join(graph: FaceGraph, chart: Indices, cone: np.float32, crumb: float) -> Indices:
-    """Join neighbouring charts, both each other's best choice, until no pair is left that may be.
+def _merge_charts(graph: FaceGraph, chart: Indices, cone: np.float32, small_area: float) -> Indices:
+    """Merge pairs of adjacent charts that are each other's best choice, until none may merge.
 
-    Of a pair one must have less than `crumb` of the whole area, and the smoothed normals of its
-    union must lie within `cone`, a cosine.
+    Args:
+        cone: cosine within which a union's smoothed normals must lie around their mean.
+        small_area: share of the total that one of each pair must be below.
     """
     chart = renumber(chart)
-    borders = _Borders.of(graph, chart)
+    adjacency = _ChartAdjacency.from_charts(graph, chart)
     while True:
-        small = borders.areas <= crumb * borders.areas.sum()
-        open_to = small[borders.pairs].any(axis=1)
-        pairs, shared = borders.pairs[open_to], borders.shared[open_to]
-        members = group_members(chart, len(borders.areas))
-        vectors = borders.vectors.astype(np.float32)
-        widths = _union_widths(pairs, vectors, members, (graph.normals, graph.smooth), cone)
-        large = borders.areas[pairs].sum(axis=1) > _LARGEST * borders.areas.sum()
-        widths[large & (widths > _FLAT)] = np.inf
-        costs = widths + _ROUNDNESS * borders.raggedness(pairs, shared)
+        areas = adjacency.areas
+        may_merge = (areas <= small_area * areas.sum())[adjacency.pairs].any(axis=1)
+        pairs, shared = adjacency.pairs[may_merge], adjacency.shared[may_merge]
+        members = _Members(*group_members(chart, len(areas)))
+        vectors = adjacency.vectors.astype(np.float32)
+        widths = _union_cone_widths(graph.geometry, pairs, vectors, members, cone)
+        large = areas[pairs].sum(axis=1) > _LARGE_AREA * areas.sum()
+        widths[large & (widths > _FLAT_WIDTH)] = np.inf
+        costs = widths + _ROUGHNESS_WEIGHT * adjacency.union_roughness(pairs, shared)
         allowed = np.flatnonzero(np.isfinite(costs))
         if not allowed.size:
             return chart
         ranked = pairs[allowed[np.argsort(costs[allowed], kind="stable")]]
-        names = renumber(_matched(ranked, len(borders.areas)))
-        chart, borders = names[chart], borders.joined(names)
+        names = renumber(_mutual_best(ranked, len(areas)))
+        chart, adjacency = names[chart], adjacency.merged(names)
 
 
 def renumber(chart: Indices) -> Indices:
+    """The same charts [F], numbered from 0 without gaps."""
     return np.unique(chart, return_inverse=True)[1].astype(np.int32)
 
 
 @dataclass(frozen=True)
-class _Borders:
-    """How C charts touch each other.
+class _ChartAdjacency:
+    """C charts and their common boundaries.
 
-    vectors [C, 3], areas [C], outlines [C]: the sums of area vectors, areas, lengths of the border.
-    pairs [P, 2] of neighbours, the lower first; shared [P]: the length of their common border.
+    Attributes:
+        vectors: [C, 3] sums of area vectors.
+        areas: [C].
+        outlines: [C] lengths of the boundaries.
+        pairs: [P, 2] adjacent charts, the lower number first.
+        shared: [P] length of their common boundary.
     """
 
     vectors: Doubles
@@ -207,31 +234,31 @@ class _Borders:
     shared: Doubles
 
     @staticmethod
-    def of(graph: FaceGraph, chart: Indices) -> _Borders:
+    def from_charts(graph: FaceGraph, chart: Indices) -> _ChartAdjacency:
         count = int(chart.max()) + 1
-        here = np.repeat(chart, 3)
-        neighbors = graph.neighbors.reshape(-1)
-        there = np.where(neighbors >= 0, chart[neighbors], -1)
+        own = np.repeat(chart, 3)
+        neighbors = graph.geometry.neighbors.reshape(-1)
+        other = np.where(neighbors >= 0, chart[neighbors], -1)
         length = graph.edges.reshape(-1)
-        outer, lower = there != here, here < there
-        ends = np.stack([here[lower], there[lower]], axis=1)
-        pairs, shared = _merged(ends, length[lower], count)
-        return _Borders(
-            group_sums(chart, graph.areas[:, None] * graph.normals, count),
+        outer, lower = other != own, own < other
+        ends = np.stack([own[lower], other[lower]], axis=1)
+        pairs, shared = _merge_pairs(ends, length[lower], count)
+        return _ChartAdjacency(
+            group_sums(chart, graph.areas[:, None] * graph.geometry.normals, count),
             _sums(chart, graph.areas, count),
-            _sums(here[outer], length[outer], count),
+            _sums(own[outer], length[outer], count),
             pairs,
             shared,
         )
 
-    def joined(self, names: Indices) -> _Borders:
-        """The same when charts have new names [C], those of one name being one."""
+    def merged(self, names: Indices) -> _ChartAdjacency:
+        """After renaming charts to `names` [C]; those of one name become one."""
         count = int(names.max()) + 1
         ends = np.sort(names[self.pairs], axis=1)
         inner = ends[:, 0] == ends[:, 1]
-        pairs, shared = _merged(ends[~inner], self.shared[~inner], count)
+        pairs, shared = _merge_pairs(ends[~inner], self.shared[~inner], count)
         gone = _sums(ends[inner, 0], self.shared[inner], count)
-        return _Borders(
+        return _ChartAdjacency(
             group_sums(names, self.vectors, count),
             _sums(names, self.areas, count),
             _sums(names, self.outlines, count) - 2 * gone,
@@ -239,8 +266,8 @@ class _Borders:
             shared,
         )
 
-    def raggedness(self, pairs: Indices, shared: Doubles) -> Doubles:
-        """[P] how much longer the outline of each union is than a circle's, as a logarithm."""
+    def union_roughness(self, pairs: Indices, shared: Doubles) -> Doubles:
+        """[P] log ratio of each union's outline to that of a circle of the same area."""
         outline = self.outlines[pairs].sum(axis=1) - 2 * shared
         circle = np.sqrt(4 * np.pi * self.areas[pairs].sum(axis=1))
         return np.log(np.maximum(outline, 1e-9) / np.maximum(circle, 1e-9))
@@ -250,8 +277,8 @@ def _sums(groups: NDArray[np.integer], values: Floats | Doubles, count: int) -> 
     return np.bincount(groups, values, count).astype(np.float64)
 
 
-def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indices, Doubles]:
-    """Every one of `pairs` [P, 2] of `count` charts once, and the sum of its lengths."""
+def _merge_pairs(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indices, Doubles]:
+    """Each of `pairs` [P, 2] of `count` charts once, and the sums of their lengths."""
     unique, index = np.unique(
         pairs[:, 0].astype(np.int64) * count + pairs[:, 1], return_inverse=True
     )
@@ -260,35 +287,34 @@ def _merged(pairs: Indices, lengths: Floats | Doubles, count: int) -> tuple[Indi
 
 
 @jit(parallel=True)
-def _union_widths(
+def _union_cone_widths(
+    geometry: FaceGeometry,
     pairs: Indices,
     vectors: Floats,
-    members: tuple[Indices, Indices],
-    normals: tuple[Floats, Floats],
+    members: _Members,
     cone: np.float32,
 ) -> Floats:
-    """[P] how wide the cone of each union is, 0..1; infinite where it is too wide or folds over."""
-    starts, faces = members
-    single, smooth = normals
+    """[P] normal cone width of each union, 0..1; infinite where it is too wide or folds over."""
+    starts, faces = members.starts, members.faces
     out = np.empty(len(pairs), np.float32)
     for i in numba.prange(len(pairs)):
         axis = vectors[pairs[i, 0]] + vectors[pairs[i, 1]]
         axis /= max(np.sqrt(_dot(axis, axis)), _TINY)
-        narrowest, steepest = np.float32(1), np.float32(1)
+        smooth, single = np.float32(1), np.float32(1)
         for chart in pairs[i]:
             for k in range(starts[chart], starts[chart + 1]):
-                narrowest = min(narrowest, _dot(smooth[faces[k]], axis))
-                steepest = min(steepest, _dot(single[faces[k]], axis))
-            if narrowest < cone or steepest < _STEEPEST:
+                smooth = min(smooth, _dot(geometry.smooth_normals[faces[k]], axis))
+                single = min(single, _dot(geometry.normals[faces[k]], axis))
+            if smooth < cone or single < _MIN_FACING:
                 break
-        good = narrowest >= cone and steepest >= _STEEPEST
-        out[i] = (1 - narrowest) / (1 - cone) if good else np.inf
+        valid = smooth >= cone and single >= _MIN_FACING
+        out[i] = (1 - smooth) / (1 - cone) if valid else np.inf
     return out
 
 
 @jit()
-def _matched(ranked: Indices, count: int) -> Indices:
-    """New names [C]: those of a pair that is both its members' first choice become one."""
+def _mutual_best(ranked: Indices, count: int) -> Indices:
+    """New names [C]: pairs that are both members' first choice in `ranked` [P, 2] become one."""
     choice = np.full(count, -1, np.int64)
     for i in range(len(ranked) - 1, -1, -1):
         choice[ranked[i, 0]] = i
@@ -301,13 +327,14 @@ def _matched(ranked: Indices, count: int) -> Indices:
 
 
 @jit()
-def _straighten(neighbors: Indices, normals: Floats, chart: Indices, axes: Floats) -> None:
-    """Give faces that hang on their chart by one edge to the chart beyond the two others."""
+def _straighten_boundaries(geometry: FaceGeometry, chart: Indices, axes: Floats) -> None:
+    """Move faces with two neighbours in another chart to that one."""
     for face in range(len(chart)):
-        a, b, c = neighbors[face, 0], neighbors[face, 1], neighbors[face, 2]
+        a, b, c = geometry.neighbors[face]
         if a < 0 or b < 0 or c < 0:
             continue
         other = chart[b] if chart[b] == chart[c] else chart[a]
         hanging = (chart[a] == other) + (chart[b] == other) + (chart[c] == other) == 2
-        if hanging and other != chart[face] and _dot(normals[face], axes[other]) >= _STEEPEST:
+        facing = _dot(geometry.normals[face], axes[other])
+        if hanging and other != chart[face] and facing >= _MIN_FACING:
             chart[face] = other

@@ -1,18 +1,21 @@
-"""Charts laid flat: each seen along its mean normal, so that no two of its faces overlap."""
+"""Flat charts: projected along their mean normals, connected, and in tight rectangles."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
-from ..surface.adjacency import Indices, find_root, normalized, union_corners
+from ..array_types import Indices
+from ..surface.adjacency import find_root, normalized, union_corners
 
-_ANGLES = 30  # that a chart is turned by, up to a quarter turn, to find its narrowest frame
+_ANGLES = 30  # rotations up to a quarter turn that are tried for the smallest rectangle
 
 
 def tangent_axes(normals: Floats) -> Floats:
-    """Two unit vectors [C, 2, 3] across each of `normals` [C, 3], right-handed with it."""
+    """Two unit vectors [C, 2, 3] orthogonal to each of `normals` [C, 3], right-handed with it."""
     least = np.eye(3, dtype=np.float32)[np.abs(normals).argmin(axis=1)]
     right = normalized(np.cross(least, normals))
     return np.stack([right, np.cross(normals, right)], axis=1)
@@ -20,7 +23,7 @@ def tangent_axes(normals: Floats) -> Floats:
 
 @jit(parallel=True)
 def minimal_rectangles(points: Floats, starts: Integers) -> Floats:
-    """`points` [M, 2] turned so that each chart's bounding rectangle is the smallest; from 0 up.
+    """Rotate each chart's `points` [M, 2] for the smallest bounding rectangle; its corner is at 0.
 
     Those of chart c are points[starts[c]:starts[c + 1]].
     """
@@ -30,16 +33,16 @@ def minimal_rectangles(points: Floats, starts: Integers) -> Floats:
         smallest, best = np.inf, 0.0
         for step in range(_ANGLES):
             angle = step * np.pi / 2 / _ANGLES
-            width, height = _extent(own, angle)
+            width, height = _rotated_extent(own, angle)
             if width * height < smallest:
                 smallest, best = width * height, angle
-        _turn(own, best, out[starts[chart] : starts[chart + 1]])
+        _rotate(own, best, out[starts[chart] : starts[chart + 1]])
     return out
 
 
 @jit()
-def _turn(points: Floats, angle: float, out: Floats) -> None:
-    """Turn points clockwise and move them into the corner of the first quadrant."""
+def _rotate(points: Floats, angle: float, out: Floats) -> None:
+    """Rotate clockwise and move into the corner of the first quadrant."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     low = np.full(2, np.inf, np.float32)
     for i in range(len(points)):
@@ -52,8 +55,8 @@ def _turn(points: Floats, angle: float, out: Floats) -> None:
 
 
 @jit()
-def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
-    """Width and height of points once they are turned clockwise by an angle."""
+def _rotated_extent(points: Floats, angle: float) -> tuple[Number, Number]:
+    """Width and height of points rotated clockwise."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     left, right, low, high = np.inf, -np.inf, np.inf, -np.inf
     for point in points:
@@ -64,7 +67,7 @@ def _extent(points: Floats, angle: float) -> tuple[Number, Number]:
 
 @jit()
 def split_disconnected(neighbors: Indices, chart: Indices) -> Indices:
-    """The same charts [F], each piece of one with a number of its own, from 0."""
+    """The charts [F], each connected component numbered on its own, from 0."""
     out = np.full(len(chart), -1, np.int32)
     count = 0
     for first in range(len(chart)):
@@ -81,45 +84,49 @@ def split_disconnected(neighbors: Indices, chart: Indices) -> Indices:
     return out
 
 
+class ChartPoints(NamedTuple):
+    """M points of charts; a vertex has several where charts meet or touch in it alone."""
+
+    corners: Indices  # [F, 3] of the faces, chart after chart
+    source: Integers  # [M] each point's vertex
+    chart: Indices  # [M]
+
+
 @jit()
-def chart_points(
-    faces: Indices, neighbors: Indices, chart: Indices, order: Indices
-) -> tuple[Indices, Integers, Indices]:
-    """The points of charts: one a vertex, or more where parts of a chart hang together by it alone.
+def chart_points(faces: Indices, neighbors: Indices, chart: Indices, order: Indices) -> ChartPoints:
+    """The points of charts.
 
     Args:
-        order: the faces, chart after chart.
-
-    Returns:
-        The corners [F, 3] of the faces in `order`, and each point's vertex and chart [M].
+        order: [F] the faces, chart after chart.
     """
-    leader = np.arange(faces.size).astype(np.int32)
+    parents = np.arange(faces.size).astype(np.int32)
     for face in range(len(faces)):
         for corner in range(3):
-            beyond = neighbors[face, corner]
-            if beyond >= 0 and chart[beyond] == chart[face]:
-                union_corners(leader, faces, face, corner, beyond)
+            neighbor = neighbors[face, corner]
+            if neighbor >= 0 and chart[neighbor] == chart[face]:
+                union_corners(parents, faces, face, corner, neighbor)
     numbers = np.full(faces.size, -1, np.int32)
     corners = np.empty(faces.shape, np.int32)
     source, of_chart = np.empty(faces.size, np.int64), np.empty(faces.size, np.int32)
     count = 0
     for i in range(len(order)):
         for corner in range(3):
-            first = find_root(leader, 3 * order[i] + corner)
-            if numbers[first] < 0:
-                numbers[first] = count
+            root = find_root(parents, 3 * order[i] + corner)
+            if numbers[root] < 0:
+                numbers[root] = count
                 source[count], of_chart[count] = faces[order[i], corner], chart[order[i]]
                 count += 1
-            corners[i, corner] = numbers[first]
-    return corners, source[:count], of_chart[:count]
+            corners[i, corner] = numbers[root]
+    return ChartPoints(corners, source[:count], of_chart[:count])
 
 
 @jit()
 def split_charts(neighbors: Indices, chart: Indices, pairs: Integers) -> None:
-    """Split every chart between two of its faces [C, 2]: each takes what is nearer to it.
+    """Split charts between two of their faces: each face joins the nearer one, breadth first.
 
-    The parts get new numbers, the old one is no longer used; charts whose pair is -1 stay, and so
-    does what neither face reaches.
+    Args:
+        chart: [F], changed in place; both parts get new numbers.
+        pairs: [C, 2] two faces of each chart, or -1 for those that stay.
     """
     number = chart.max() + 1
     for pair in pairs:

@@ -1,20 +1,27 @@
-"""A sheet of cells with places taken, and the masks of shapes that look for a free one.
+"""An occupancy grid for packing, and chart masks that are fitted into it.
 
-The sheet knows for every cell where its row's next taken and next free cell are, so that a shape
-leaves a blocked place by the whole width of what blocks it.
+Each cell holds the columns of the next occupied and the next free cell of its row, so that a mask
+skips a blocked position by the whole width of what blocks it.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, jit
-from ..surface.adjacency import Doubles, Indices
+from ..array_types import Doubles, Indices
 
-Mask = NDArray[np.uint8]  # [rows, columns]
-# taken, next taken and next free column, all [rows, columns]; the widest free run of every row
-OccupancyGrid = tuple[Mask, Indices, Indices, Indices]
+CellMask = NDArray[np.uint8]  # [rows, columns], rows upwards
+
+
+class OccupancyGrid(NamedTuple):
+    taken: CellMask
+    next_taken: Indices  # [rows, columns] column of the next taken cell of the row
+    next_free: Indices  # [rows, columns] column of the next free cell of the row
+    longest_free: Indices  # [rows] longest free run
 
 
 @jit()
@@ -23,25 +30,25 @@ def empty_grid(height: int, width: int) -> OccupancyGrid:
     next_taken = np.full((height, width), width, np.int32)
     next_free = np.empty((height, width), np.int32)
     next_free[:] = np.arange(width)
-    return taken, next_taken, next_free, np.full(height, width, np.int32)
+    return OccupancyGrid(taken, next_taken, next_free, np.full(height, width, np.int32))
 
 
 @jit()
-def rasterize_chart(points: Floats, faces: Indices, scale: float) -> Mask:
-    """The cells that triangles [F, 3] of `scale` times `points` touch at all."""
+def rasterize_chart(points: Floats, faces: Indices, scale: float) -> CellMask:
+    """Conservative rasterisation: all cells that triangles [F, 3] of scale * points touch."""
     width, height = 1, 1
     for corner in faces.reshape(-1):
         width = max(width, int(points[corner, 0] * scale) + 1)
         height = max(height, int(points[corner, 1] * scale) + 1)
     mask = np.zeros((height, width), np.uint8)
     for face in range(len(faces)):
-        _cover(points[faces[face]] * scale, mask)
+        _rasterize_triangle(points[faces[face]] * scale, mask)
     return mask
 
 
 @jit()
-def _cover(triangle: Floats | Doubles, mask: Mask) -> None:
-    """Row for row, from the leftmost to the rightmost point of the triangle within it."""
+def _rasterize_triangle(triangle: Floats | Doubles, mask: CellMask) -> None:
+    """Row by row, from the leftmost to the rightmost point of the triangle within it."""
     y = triangle[:, 1]
     for row in range(int(y.min()), min(int(y.max()), len(mask) - 1) + 1):
         left, right = np.inf, -np.inf
@@ -52,8 +59,8 @@ def _cover(triangle: Floats | Doubles, mask: Mask) -> None:
                 continue
             for level in (low, high):
                 share = (level - a[1]) / (b[1] - a[1]) if a[1] != b[1] else 0.0
-                across = a[0] + min(max(share, 0.0), 1.0) * (b[0] - a[0])
-                left, right = min(left, across), max(right, across)
+                x = a[0] + min(max(share, 0.0), 1.0) * (b[0] - a[0])
+                left, right = min(left, x), max(right, x)
             if a[1] == b[1]:
                 left, right = min(left, a[0], b[0]), max(right, a[0], b[0])
         if left <= right:
@@ -61,8 +68,8 @@ def _cover(triangle: Floats | Doubles, mask: Mask) -> None:
 
 
 @jit()
-def turned(mask: Mask, quarters: int) -> Mask:
-    """Turned counter-clockwise (rows count upwards)."""
+def rotate_mask(mask: CellMask, quarters: int) -> CellMask:
+    """Rotated counter-clockwise."""
     height, width = mask.shape
     out = np.empty((width, height) if quarters % 2 else (height, width), np.uint8)
     for row in range(height):
@@ -79,21 +86,21 @@ def turned(mask: Mask, quarters: int) -> Mask:
 
 
 @jit()
-def dilated(mask: Mask, gap: int) -> Mask:
-    """Wider by `gap` cells on every side."""
+def dilate_mask(mask: CellMask, radius: int) -> CellMask:
+    """Dilated by a square; larger by `radius` cells on every side."""
     height, width = mask.shape
-    rows = np.zeros((height, width + 2 * gap), np.uint8)
-    out = np.zeros((height + 2 * gap, width + 2 * gap), np.uint8)
-    for shift in range(2 * gap + 1):
+    rows = np.zeros((height, width + 2 * radius), np.uint8)
+    out = np.zeros((height + 2 * radius, width + 2 * radius), np.uint8)
+    for shift in range(2 * radius + 1):
         rows[:, shift : shift + width] |= mask
-    for shift in range(2 * gap + 1):
+    for shift in range(2 * radius + 1):
         out[shift : shift + height] |= rows
     return out
 
 
 @jit()
-def runs(mask: Mask) -> Integers:
-    """[R, 3]: row, first column and the one past the last of every run of cells."""
+def mask_runs(mask: CellMask) -> Integers:
+    """[R, 3] run-length encoding: row, first column, and one past the last column."""
     height, width = mask.shape
     out = np.empty((height * (width // 2 + 1), 3), np.int64)
     count = 0
@@ -110,26 +117,26 @@ def runs(mask: Mask) -> Integers:
 
 
 @jit()
-def first_fit(
-    sheet: OccupancyGrid, shape: Integers, size: tuple[int, int], between: tuple[int, int]
-) -> tuple[int, int]:
-    """The lowest, then leftmost free corner of a shape of runs, its rows within `between`.
+def first_fit(grid: OccupancyGrid, mask: CellMask, first_row: int, end_row: int) -> tuple[int, int]:
+    """The lowest, then leftmost position x, y at which `mask` fits into free cells; or -1, -1.
 
-    -1 if there is none.
+    All its rows lie between `first_row` and before `end_row`.
     """
-    _, next_taken, next_free, widest = sheet
-    height, width = size
-    shape = shape[np.argsort(shape[:, 1] - shape[:, 2])]  # the longest first: it fits the least
-    longest = shape[0, 2] - shape[0, 1]
-    count, last = len(shape), 0
-    for y in range(between[0], min(between[1], len(next_taken) + 1) - height):
-        x = 0 if widest[y + shape[0, 0]] >= longest else next_taken.shape[1]
+    next_taken, next_free = grid.next_taken, grid.next_free
+    height, width = mask.shape
+    runs = mask_runs(mask)
+    # The longest run first: it is the likeliest to be blocked.
+    runs = runs[np.argsort(runs[:, 1] - runs[:, 2])]
+    longest = runs[0, 2] - runs[0, 1]
+    count, last = len(runs), 0
+    for y in range(first_row, min(end_row, len(next_taken) + 1) - height):
+        x = 0 if grid.longest_free[y + runs[0, 0]] >= longest else next_taken.shape[1]
         while x + width <= next_taken.shape[1]:
             moved = False
             for i in range(count):
-                # What blocked it last is the likeliest to block it again.
+                # The run that was blocked last is the likeliest to be blocked again.
                 k = i + last if i + last < count else i + last - count
-                row, start, end = y + shape[k, 0], shape[k, 1], shape[k, 2]
+                row, start, end = y + runs[k, 0], runs[k, 1], runs[k, 2]
                 block = next_taken[row, x + start]
                 if block < x + end:
                     x = next_free[row, block] - start
@@ -141,22 +148,23 @@ def first_fit(
 
 
 @jit()
-def occupy(sheet: OccupancyGrid, shape: Integers, x: int, y: int) -> None:
-    """Take the cells of a shape of runs whose corner lies at (x, y)."""
-    taken, next_taken, next_free, widest = sheet
+def occupy(grid: OccupancyGrid, mask: CellMask, x: int, y: int) -> None:
+    """Take the cells of `mask` with its corner at (x, y)."""
+    taken, longest_free = grid.taken, grid.longest_free
     width = taken.shape[1]
-    for k in range(len(shape)):
-        taken[y + shape[k, 0], x + shape[k, 1] : x + shape[k, 2]] = 1
-    for k in range(len(shape)):
-        row = y + shape[k, 0]
-        if k and shape[k, 0] == shape[k - 1, 0]:
+    runs = mask_runs(mask)
+    for k in range(len(runs)):
+        taken[y + runs[k, 0], x + runs[k, 1] : x + runs[k, 2]] = 1
+    for k in range(len(runs)):
+        row = y + runs[k, 0]
+        if k and runs[k, 0] == runs[k - 1, 0]:
             continue
         full, free = width, width
-        widest[row] = 0
+        longest_free[row] = 0
         for column in range(width - 1, -1, -1):
             if taken[row, column]:
                 full = column
             else:
                 free = column
-            next_taken[row, column], next_free[row, column] = full, free
-            widest[row] = max(widest[row], full - column)
+            grid.next_taken[row, column], grid.next_free[row, column] = full, free
+            longest_free[row] = max(longest_free[row], full - column)

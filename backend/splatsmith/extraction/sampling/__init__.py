@@ -1,1 +1,1 @@
-"""Points spread evenly over the Gaussians at the visible surface."""
+"""Points sampled evenly from the Gaussians at the visible surface."""

@@ -1,73 +1,91 @@
-"""Points chosen so that they keep their distance: blue noise on surfaces.
+"""Poisson-disk sampling of points on a surface.
 
-Darts are thrown at candidates with a radius that shrinks from one pass to the next (McCool and
-Fiume 1992) until exactly as many as wanted have stuck. Each dart that sticks tells the candidates
-around it how near it is, so that a pass need only compare one number per candidate.
+Dart throwing with a radius that shrinks from pass to pass (McCool and Fiume 1992), until exactly as
+many points as wanted are accepted. Each accepted point updates the distances of the candidates
+around it, so that a pass compares one number per candidate.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ...progress import Progress
+from ..array_types import Indices
 
-Sides = NDArray[np.int8]
-
-_SHRINKING = 0.95  # of the radius, from pass to pass
-_SMALLEST = 0.05  # of the first radius: candidates nearer to each other count as one place
-_HEXAGONAL = 2 / 3**0.5  # square of the greatest distance, times points per area
-_FINEST = 1e-6  # cells in which the area is counted, in the points' whole extent
-_DARTS = 1 << 20  # candidates between two looks at whether to go on
-_UNIT = 127  # of normals in one byte
-_APART = -_UNIT * _UNIT // 2  # cosine of 120 degrees: beyond, it is the other side of a wall
+_SHRINK_FACTOR = 0.95  # of the radius, from pass to pass
+_LEAST_RADIUS = 0.05  # of the first radius: nearer candidates count as coincident
+_HEXAGONAL = 2 / 3**0.5  # square of the greatest possible distance, times points per area
+_LEAST_CELL = 1e-6  # of the points' extent, in estimating the area
+_BATCH = 1 << 20  # candidates between two checks for cancellation
+_NORMAL_SCALE = 127  # of normals in one byte
+_OPPOSITE = -_NORMAL_SCALE * _NORMAL_SCALE // 2  # cosine of 120 degrees: the other side of a wall
 _FAR = np.float32(np.inf)
-_STUCK = np.float32(-1)
+_ACCEPTED = np.float32(-1)
+
+
+class _Candidates(NamedTuple):
+    """M candidates in a spatial hash: those of bucket b are starts[b]:starts[b + 1]."""
+
+    points: Floats  # [M, 3]
+    normals: NDArray[np.int8]  # [M, 3] times _NORMAL_SCALE
+    starts: Integers  # [buckets + 1], buckets a power of two
+    cell: np.float32  # width of a cell
+
+
+class _Batch(NamedTuple):
+    """Candidates from `start` to before `end`, thrown at a radius."""
+
+    start: int
+    end: int
+    radius: np.float32
 
 
 def poisson_disk_sample(
     points: Floats, normals: Floats, count: int, progress: Progress
 ) -> NDArray[np.int32]:
-    """`count` indices of `points` [M, 3] such that the chosen ones lie evenly on their surface.
+    """`count` indices of `points` [M, 3], evenly distributed on their surface.
 
-    Points whose unit `normals` [M, 3] look apart lie on two sides of a thin wall, and do not mind
-    each other.
+    Points whose unit `normals` [M, 3] are opposite lie on two sides of a thin wall, and are sampled
+    independently.
 
     Raises:
         ValueError: there are fewer points than wanted.
-        Cancelled: between two parts of the work.
+        Cancelled: between two batches.
     """
     if count > len(points):
         raise ValueError(f"{count:,} of {len(points):,} points cannot be chosen")
     progress.step(0, count)
-    first = _first_radius(points, count)
-    order, starts = _sort(points, np.float32(first))
-    # Neighbours lie together in memory, and the cells in no order that could be seen.
-    candidates = (points[order], np.round(_UNIT * normals[order]).astype(np.int8), starts)
+    first = _initial_radius(points, count)
+    order, starts = _sort_by_bucket(points, np.float32(first))
+    # Sorted, neighbours are neighbours in memory; the buckets' order has no visible pattern.
+    scaled = np.round(_NORMAL_SCALE * normals[order]).astype(np.int8)
+    candidates = _Candidates(points[order], scaled, starts, np.float32(first))
     nearest = np.full(len(points), _FAR, np.float32)
     chosen = np.empty(count, np.int32)
     found, radius = 0, first
-    while found < count and radius > _SMALLEST * first:
-        for start in range(0, len(points), _DARTS):
-            darts = (start, min(start + _DARTS, len(points)), found)
-            radii = np.float32(radius), np.float32(first)
-            found = _throw(candidates, nearest, chosen, darts, radii)
+    while found < count and radius > _LEAST_RADIUS * first:
+        for start in range(0, len(points), _BATCH):
+            batch = _Batch(start, min(start + _BATCH, len(points)), np.float32(radius))
+            found = _throw_darts(candidates, batch, nearest, chosen, found)
             progress.step(found, count)
-        radius *= _SHRINKING
-    left = np.flatnonzero(nearest != _STUCK)[: count - found]
-    chosen[found:] = left
+        radius *= _SHRINK_FACTOR
+    rest = np.flatnonzero(nearest != _ACCEPTED)[: count - found]
+    chosen[found:] = rest
     return order[chosen]
 
 
-def _first_radius(points: Floats, count: int) -> float:
-    """At least the distance that `count` points could keep, were they as even as can be.
+def _initial_radius(points: Floats, count: int) -> float:
+    """At least the distance of `count` points in the densest packing.
 
-    The area is that of the cells that `points` fall into, as wide as the radius that follows.
+    The area is estimated by the cells of this width that `points` occupy.
     """
     extent = float(np.ptp(points, axis=0).max())
     size = extent
-    while size > _FINEST * extent:
+    while size > _LEAST_CELL * extent:
         area = _count_cells(points, np.float32(size)) * size * size
         radius = float(np.sqrt(_HEXAGONAL * area / count))
         if radius >= size:
@@ -82,8 +100,8 @@ def _cell(coordinate: Number, size: np.float32) -> int:
 
 
 @jit()
-def _bucket(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
-    """A number below `mask` + 1, a power of two, for the cell of whole numbers x, y, z."""
+def _hash_cell(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
+    """Bucket, up to `mask`, a power of two minus one, of the cell with integer coordinates."""
     mixed = np.uint64(x * 73856093) ^ np.uint64(y * 19349663)
     mixed ^= np.uint64(z * 83492791)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -93,7 +111,7 @@ def _bucket(x: int, y: int, z: int, mask: np.uint64) -> np.int64:
 @jit()
 def _bucket_of(points: Floats, i: int, size: np.float32, mask: np.uint64) -> np.int64:
     x, y, z = points[i]
-    return _bucket(_cell(x, size), _cell(y, size), _cell(z, size), mask)
+    return _hash_cell(_cell(x, size), _cell(y, size), _cell(z, size), mask)
 
 
 @jit()
@@ -106,7 +124,7 @@ def _power_of_two(least: int) -> int:
 
 @jit()
 def _count_cells(points: Floats, size: np.float32) -> np.intp:
-    """How many cells of `size` have points in them, to within a few per cent."""
+    """Number of cells of `size` with points, to within a few per cent."""
     marked = np.zeros(_power_of_two(8 * len(points)), np.bool_)
     mask = np.uint64(len(marked) - 1)
     for i in range(len(points)):
@@ -115,7 +133,7 @@ def _count_cells(points: Floats, size: np.float32) -> np.intp:
 
 
 @jit()
-def _sort(points: Floats, size: np.float32) -> tuple[NDArray[np.int32], Integers]:
+def _sort_by_bucket(points: Floats, size: np.float32) -> tuple[Indices, Integers]:
     """The points' order by buckets, and where each bucket starts in it."""
     buckets = _power_of_two(len(points) // 2)
     mask = np.uint64(buckets - 1)
@@ -133,47 +151,42 @@ def _sort(points: Floats, size: np.float32) -> tuple[NDArray[np.int32], Integers
 
 
 @jit()
-def _throw(
-    candidates: tuple[Floats, Sides, Integers],
-    nearest: Floats,
-    chosen: NDArray[np.int32],
-    darts: tuple[int, int, int],
-    radii: tuple[np.float32, np.float32],
+def _throw_darts(
+    candidates: _Candidates, batch: _Batch, nearest: Floats, chosen: Indices, found: int
 ) -> int:
-    """Choose candidates `darts` [first, end) that keep the first radius; returns how many are."""
-    start, end, found = darts
-    least = radii[0] * radii[0]
-    for i in range(start, end):
+    """Accept candidates at least the radius from all accepted ones; returns how many there are.
+
+    Args:
+        nearest: [M] squared distance to the nearest accepted point.
+        chosen: [count], filled from `found` on.
+    """
+    least = batch.radius * batch.radius
+    for i in range(batch.start, batch.end):
         if found == len(chosen):
             break
         if nearest[i] >= least:
             chosen[found] = i
             found += 1
-            _tell(i, candidates, nearest, radii)
-            nearest[i] = _STUCK
+            _update_distances(i, candidates, batch.radius, nearest)
+            nearest[i] = _ACCEPTED
     return found
 
 
 @jit()
-def _tell(
-    i: int,
-    candidates: tuple[Floats, Sides, Integers],
-    nearest: Floats,
-    radii: tuple[np.float32, np.float32],
-) -> None:
-    """Tell all within the first radius the square of their distance; the second is a cell's."""
-    points, sides, starts = candidates
-    radius, size = radii
+def _update_distances(i: int, candidates: _Candidates, radius: np.float32, nearest: Floats) -> None:
+    """Lower `nearest` of the candidates within the radius of an accepted one, on its side."""
+    points, normals, starts = candidates.points, candidates.normals, candidates.starts
+    size = candidates.cell
     mask = np.uint64(len(starts) - 2)
     px, py, pz = points[i, 0], points[i, 1], points[i, 2]
-    u, v, w = np.int32(sides[i, 0]), np.int32(sides[i, 1]), np.int32(sides[i, 2])
+    u, v, w = np.int32(normals[i, 0]), np.int32(normals[i, 1]), np.int32(normals[i, 2])
     for x in range(_cell(px - radius, size), _cell(px + radius, size) + 1):
         for y in range(_cell(py - radius, size), _cell(py + radius, size) + 1):
             for z in range(_cell(pz - radius, size), _cell(pz + radius, size) + 1):
-                bucket = _bucket(x, y, z, mask)
+                bucket = _hash_cell(x, y, z, mask)
                 for j in range(starts[bucket], starts[bucket + 1]):
                     dx, dy, dz = points[j, 0] - px, points[j, 1] - py, points[j, 2] - pz
                     distance = dx * dx + dy * dy + dz * dz
-                    alike = u * sides[j, 0] + v * sides[j, 1] + w * sides[j, 2]
-                    if distance < nearest[j] and alike > _APART:
+                    cosine = u * normals[j, 0] + v * normals[j, 1] + w * normals[j, 2]
+                    if distance < nearest[j] and cosine > _OPPOSITE:
                         nearest[j] = distance

@@ -1,4 +1,4 @@
-"""The Gaussians that form the visible surface, with the side that they show."""
+"""The Gaussians at the visible surface, oriented outwards."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ...contract.transform import rotation_matrices
 from ...gaussians.numba_jit import Floats, jit
 from ...progress import Progress
 from ..surface.triangle_surface import Surface
-from ..texture.gaussian_colors import ColorField
+from ..texture.color_field import ColorField
 from ..views.visibility import (
     ViewArrays,
     Visibility,
-    gaussian_center_depths,
+    center_depths,
     half_opacity_radii,
     point_visibility,
 )
 
-_LEAST_SCALE = 1e-6  # of the bounding radius: no Gaussian is so small that it has no area
-_FLAT = 0.3  # thickness, of the middle axis, of those that know their normal better than pictures
-_SURE = 0.5  # cosine to the pictures' normal, below which even they are not believed
-_CERTAIN = 0.15  # alpha of what is seen at a point, below which it has its own Gaussian's colour
+_LEAST_SCALE = 1e-6  # of the bounding radius, so that every Gaussian has an area
+_FLAT_RATIO = 0.3  # shortest by middle axis, below which the shortest axis is the normal
+_MIN_COSINE = 0.5  # of the shortest axis to the views' normal, below which it is not
+_KNOWN_ALPHA = 0.15  # of the field at a point, below which it has its own Gaussian's colour
 _CELLS_ACROSS = 64  # in the sphere's radius
 _TINY = 1e-12
 _CHUNK = 1 << 18
@@ -35,32 +35,31 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class SurfaceGaussians:
-    """The K Gaussians of a cloud in the unit sphere that are seen at its surface.
+    """The K Gaussians of a cloud in the unit sphere that are visible at its surface.
 
     Attributes:
         cloud: these alone.
-        normals: [K, 3] unit, outwards: towards those who see it.
-        axes: [K, 3, 3] as columns, what takes the unit sphere to a Gaussian's ellipsoid of one
-            standard deviation; the last leads to where the ellipsoid faces the normal.
-        heights: [K] radius of the ellipsoid where the Gaussian is half opaque, in standard
-            deviations; 0 if it never is.
+        normals: [K, 3] unit length, towards the cameras that show them.
+        axes: [K, 3, 3] columns that map the unit sphere to a Gaussian's ellipsoid of one standard
+            deviation; the third leads to the point where the ellipsoid faces the normal.
+        half_opacity_radii: [K] in standard deviations; 0 if a Gaussian is never half opaque.
     """
 
     cloud: GaussianCloud
     normals: Floats
     axes: Floats
-    heights: Floats
+    half_opacity_radii: Floats
 
     @staticmethod
-    def of(unit: GaussianCloud, pictures: ViewArrays) -> SurfaceGaussians:
-        """The skin of a cloud in the unit sphere that `pictures` show; may be empty."""
-        solid = np.flatnonzero(unit.opacities > VISIBLE_OPACITY)
-        look = point_visibility(unit.means[solid], gaussian_center_depths(unit)[solid], pictures)
-        cloud = unit.take(solid[look.seen])
+    def from_views(cloud: GaussianCloud, views: ViewArrays) -> SurfaceGaussians:
+        """Those of a cloud in the unit sphere that `views` show; there may be none."""
+        opaque = np.flatnonzero(cloud.opacities > VISIBLE_OPACITY)
+        found = point_visibility(cloud.means[opaque], center_depths(cloud)[opaque], views)
+        cloud = cloud.select(opaque[found.visible])
         scales = np.maximum(cloud.scales, np.float32(_LEAST_SCALE))
         rotations = rotation_matrices(cloud.quats)
-        normals = _outward_normals(scales, rotations, look)
-        axes = _facing(scales, rotations, normals)
+        normals = _outward_normals(scales, rotations, found)
+        axes = _oriented_axes(scales, rotations, normals)
         return SurfaceGaussians(cloud, normals, axes, half_opacity_radii(cloud.opacities))
 
     @property
@@ -69,19 +68,21 @@ class SurfaceGaussians:
         areas = np.linalg.norm(np.cross(self.axes[:, :, 0], self.axes[:, :, 1]), axis=1)
         return areas.astype(np.float64) * self.cloud.opacities
 
-    def places(self, chosen: NDArray[np.intp], disc: Floats) -> Floats:
-        """Points [M, 3] of the half-opaque ellipsoids of the `chosen` Gaussians [M].
+    def positions(self, chosen: NDArray[np.intp], offsets: Floats) -> Floats:
+        """Points [M, 3] on the half-opaque ellipsoids of the `chosen` Gaussians [M].
 
         Args:
-            disc: [M, 2] how far aside, in standard deviations; beyond the ellipsoid they lie in
-                the plane across its middle.
+            offsets: [M, 2] tangential, in standard deviations; beyond the ellipsoid points lie in
+                the plane through its centre.
         """
-        return _place(self.cloud.means, self.axes, self.heights, chosen, disc)
+        return _ellipsoid_points(
+            self.cloud.means, self.axes, self.half_opacity_radii, chosen, offsets
+        )
 
     def colors(
-        self, places: Floats, owners: NDArray[np.int32], progress: Progress
+        self, positions: Floats, owners: NDArray[np.int32], progress: Progress
     ) -> NDArray[np.uint8]:
-        """sRGB [M, 3] of what is seen from outside at points on the Gaussians `owners` [M].
+        """sRGB [M, 3] as seen from outside at points on the Gaussians `owners` [M].
 
         Raises:
             Cancelled: between two parts of the work.
@@ -92,20 +93,20 @@ class SurfaceGaussians:
             sh0=(own - 0.5) / np.float32(SH_C0),
             shN=np.empty((len(own), 0, 3), np.float32),
         )
-        # Without harmonics, it does not matter where the outside is.
-        field = ColorField.of(plain, Surface(plain.means, np.empty((0, 3), np.int32)))
+        # Without view dependence, the surface's normals do not matter.
+        field = ColorField.from_cloud(plain, Surface(plain.means, np.empty((0, 3), np.int32)))
         colors = own[owners]
-        order = np.argsort(_cells(places), kind="stable")
-        for start in range(0, len(places), _CHUNK):  # points that lie together, as the field wants
-            progress.step(start, len(places))
-            part = order[start : start + _CHUNK]
-            seen, certainty = field.at(places[part], self.normals[owners[part]])
-            colors[part] = np.where(certainty[:, None] > _CERTAIN, seen, colors[part])
-        progress.step(len(places), len(places))
+        order = np.argsort(_cells(positions), kind="stable")
+        for start in range(0, len(positions), _CHUNK):
+            progress.step(start, len(positions))
+            part = order[start : start + _CHUNK]  # neighbours, as the field's groups want them
+            blended, alphas = field.at(positions[part], self.normals[owners[part]])
+            colors[part] = np.where(alphas[:, None] > _KNOWN_ALPHA, blended, colors[part])
+        progress.step(len(positions), len(positions))
         return np.round(255 * np.clip(colors, 0, 1)).astype(np.uint8)
 
     def _own_colors(self) -> Floats:
-        """[K, 3] of each Gaussian alone, as seen squarely from outside."""
+        """[K, 3] of each Gaussian alone, seen along its normal."""
         cloud = self.cloud
         colors = 0.5 + np.float32(SH_C0) * cloud.sh0
         for start in range(0, len(cloud) if cloud.degree else 0, _CHUNK):
@@ -115,40 +116,41 @@ class SurfaceGaussians:
         return np.clip(colors, 0, 1, out=colors)
 
 
-def _cells(places: Floats) -> NDArray[np.int64]:
-    """A number for each place of the unit sphere, the same for those that lie together."""
-    x, y, z = np.floor(_CELLS_ACROSS * places.T).astype(np.int64)
+def _cells(positions: Floats) -> NDArray[np.int64]:
+    """[M] the grid cell of each point in the unit sphere."""
+    x, y, z = np.floor(_CELLS_ACROSS * positions.T).astype(np.int64)
     return (x << 40) + (y << 20) + z
 
 
 @jit(parallel=True)
-def _place(
-    means: Floats, axes: Floats, heights: Floats, chosen: NDArray[np.intp], disc: Floats
+def _ellipsoid_points(
+    means: Floats, axes: Floats, radii: Floats, chosen: NDArray[np.intp], offsets: Floats
 ) -> Floats:
-    places = np.empty((len(chosen), 3), np.float32)
+    points = np.empty((len(chosen), 3), np.float32)
     for i in numba.prange(len(chosen)):
-        j, x, y = chosen[i], disc[i, 0], disc[i, 1]
-        z = np.sqrt(max(heights[j] * heights[j] - x * x - y * y, np.float32(0)))
+        j, x, y = chosen[i], offsets[i, 0], offsets[i, 1]
+        z = np.sqrt(max(radii[j] * radii[j] - x * x - y * y, np.float32(0)))
         for k in range(3):
-            places[i, k] = means[j, k] + x * axes[j, k, 0] + y * axes[j, k, 1] + z * axes[j, k, 2]
-    return places
+            points[i, k] = means[j, k] + x * axes[j, k, 0] + y * axes[j, k, 1] + z * axes[j, k, 2]
+    return points
 
 
-def _outward_normals(scales: Floats, rotations: Floats, look: Visibility) -> Floats:
-    """The shortest axis of a Gaussian that is flat, else what the pictures show."""
+def _outward_normals(scales: Floats, rotations: Floats, found: Visibility) -> Floats:
+    """The shortest axis of a flat Gaussian, else the normal that the views show."""
     order = np.argsort(scales, axis=1)
     short, middle, _ = np.take_along_axis(scales, order, axis=1).T
     own = np.take_along_axis(rotations, order[:, None, :1], axis=2)[:, :, 0]
-    shown, towards = look.normals[look.seen], look.towards[look.seen]
-    told = shown.any(axis=1, keepdims=True)
-    cosine = np.einsum("ij,ij->i", own, np.where(told, shown, towards))[:, None]
-    trusted = ~told | ((short < _FLAT * middle)[:, None] & (np.abs(cosine) > _SURE))
-    normals = np.where(trusted, np.where(cosine < 0, -own, own), shown)
+    shown, directions = found.normals[found.visible], found.view_directions[found.visible]
+    has_normal = shown.any(axis=1, keepdims=True)
+    cosine = np.einsum("ij,ij->i", own, np.where(has_normal, shown, directions))[:, None]
+    is_flat = (short < _FLAT_RATIO * middle)[:, None]
+    use_own = ~has_normal | (is_flat & (np.abs(cosine) > _MIN_COSINE))
+    normals = np.where(use_own, np.where(cosine < 0, -own, own), shown)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), _TINY)
 
 
-def _facing(scales: Floats, rotations: Floats, normals: Floats) -> Floats:
-    """As Skin.axes: any two across, and one to where the ellipsoid's own normal is the given."""
+def _oriented_axes(scales: Floats, rotations: Floats, normals: Floats) -> Floats:
+    """[K, 3, 3] as in `SurfaceGaussians.axes`."""
     pole = scales * np.einsum("nij,ni->nj", rotations, normals)
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)
     x, y, z = pole.T

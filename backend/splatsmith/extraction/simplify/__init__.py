@@ -1,1 +1,1 @@
-"""Surfaces of fewer triangles: edge collapse and repair."""
+"""Simplification by edge collapse, and repair of the manifold."""

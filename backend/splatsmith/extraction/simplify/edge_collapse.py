@@ -1,129 +1,153 @@
-"""Edge collapses by quadric error, on all cores.
+"""Edge collapses by quadric error, in parallel and deterministic.
 
-In every round edges collapse that are the cheapest at one of their ends, and cheap among all. No
-two of them have a face in common, so that they can do it side by side, and the result does not
-depend on the number of cores.
+Each round collapses edges that are the cheapest at one of their ends, and cheap among all. No two
+of them touch a common face: they collapse independently, whatever the number of threads.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
-from ..surface.adjacency import Doubles, Indices, group_members
-from .half_edges import end_vertex, has_edge, inward, is_adjacent, opposite_vertex, start_vertex
-from .quadrics import across, meeting, vertex_quadrics
+from ..array_types import Doubles, Indices
+from ..surface.adjacency import group_members
+from .half_edges import (
+    Stars,
+    end_vertex,
+    has_edge,
+    is_adjacent,
+    opposite_vertex,
+    previous_edge,
+    star_of,
+    start_vertex,
+)
+from .quadrics import collapse_position, scaled_normal, vertex_quadrics
 
 _ROUNDS = 400
-_EAGERNESS = 2.0  # edges that may collapse in a round, for each vertex that is still too many
-_LEAST, _MOST = 0.15, 0.3  # of the vertices: but no fewer and no more of them
-_SAMPLES = 4096  # vertices by whose edges the bound on the cost is chosen
-_TURNED = 0.2  # cosine: no face turns further
-_SLIM = 0.03  # height by longest edge: no new face is slimmer, unless it was
+_EDGES_PER_EXCESS_VERTEX = 2.0  # considered in a round, for each vertex that is still to go
+_LEAST_SHARE, _MOST_SHARE = 0.15, 0.3  # but at least and at most so many, of all vertices
+_COST_SAMPLES = 4096  # vertices by whose edges the bound on the cost is chosen
+_MIN_TURN_COSINE = 0.2  # between a face's normals before and after
+_MIN_ASPECT = 0.03  # height by longest edge: no new face is thinner, unless it was
 
-# Two columns rather than two arrays: numba 0.68 loses what parallel loops write to arrays of one
-# dimension that came in a tuple.
-_RIM, _CHANGED = 0, 1
-Flags = NDArray[np.bool_]  # [V, 2]: whether it is on a rim, and whether it has just moved
+_BOUNDARY, _CHANGED = 0, 1  # columns of flags
+
+
+class _Mesh(NamedTuple):
+    vertices: Doubles  # [V, 3]
+    faces: Indices  # [F, 3]
+
+
+class _VertexState(NamedTuple):
+    quadrics: Doubles  # [V, 10]
+    flags: NDArray[np.bool_]  # [V, 2]: on a boundary; moved in the last round
+
+
+# numba 0.68 loses what a parallel loop writes to an array that it reaches through a tuple, unless
+# that is bound to a name of its own before the loop.
 
 
 @jit()
 def collapse_edges(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, Indices]:
-    """At most `target` faces, or as few as there can be without changing the topology.
+    """At most `target` faces, or as few as the topology allows.
 
     Args:
         vertices: [V, 3], moved in place.
-        faces: [F, 3], a manifold, open or closed; rims stay rims.
+        faces: [F, 3], a manifold, open or closed; boundaries stay boundaries.
 
     Returns:
-        The vertices, also those that no face uses any longer, and the faces.
+        The vertices, unreferenced ones included, and the faces.
     """
     faces = faces.copy()
     costs = np.empty(faces.size, np.float32)
-    starts, around = group_members(faces.reshape(-1), len(vertices))
+    stars = _stars_of(faces, len(vertices))
     flags = np.ones((len(vertices), 2), np.bool_)
-    _find_rims(faces, starts, around, flags)
-    quadrics = vertex_quadrics(vertices, faces, starts, around)
-    anew = False
+    _find_boundaries(faces, stars, flags)
+    state = _VertexState(vertex_quadrics(vertices, faces, stars), flags)
+    retrying = False
     for _ in range(_ROUNDS):
         if len(faces) <= target:
             break
-        _weigh(vertices, faces, (starts, around), (quadrics, flags), costs)
-        best = _cheapest(faces, costs, starts, around)
-        bound = _bound(costs, best, (len(faces) - target) // 2)
-        chosen = _apart(faces, (starts, around), costs, best, bound)
-        _reject((vertices, faces), (starts, around), (quadrics, flags), chosen, costs)
-        _spare(costs, chosen, (len(faces) - target + 1) // 2)
+        mesh = _Mesh(vertices, faces)
+        _update_costs(mesh, stars, state, costs)
+        best = _cheapest_edges(faces, costs, stars)
+        bound = _cost_bound(costs, best, (len(faces) - target) // 2)
+        chosen = _independent_edges(faces, stars, costs, best, bound)
+        _reject_invalid(mesh, stars, state, chosen, costs)
+        _keep_cheapest(costs, chosen, (len(faces) - target + 1) // 2)
         flags[:, _CHANGED] = False
-        count = _collapse((vertices, faces), (starts, around), chosen, (quadrics, flags))
+        count = _collapse(mesh, stars, state, chosen)
         if count == 0:
-            if (best < 0).all():  # what could not collapse may do so now that others have
-                if anew:
+            if (best < 0).all():  # edges rejected earlier may be valid now
+                if retrying:
                     break
-                anew = True
+                retrying = True
                 flags[:, _CHANGED] = True
             continue
-        anew = False
-        faces, costs = _kept(faces, costs)
-        starts, around = group_members(faces.reshape(-1), len(vertices))
+        retrying = False
+        faces, costs = _compact_faces(faces, costs)
+        stars = _stars_of(faces, len(vertices))
     return vertices, faces
 
 
+@jit()
+def _stars_of(faces: Indices, count: int) -> Stars:
+    starts, half_edges = group_members(faces.reshape(-1), count)
+    return Stars(starts, half_edges)
+
+
 @jit(parallel=True)
-def _find_rims(faces: Indices, starts: Indices, around: Indices, flags: Flags) -> None:
-    """Set whether an edge of one face alone ends at each vertex."""
+def _find_boundaries(faces: Indices, stars: Stars, flags: NDArray[np.bool_]) -> None:
+    """Flag the ends of edges with one face."""
     for vertex in numba.prange(len(flags)):
-        rim = False
-        star = around[starts[vertex] : starts[vertex + 1]]
+        boundary = False
+        star = star_of(stars, vertex)
         for edge in star:
             if not has_edge(faces, star, opposite_vertex(faces, edge)):
-                rim = True
-            other = end_vertex(faces, edge)
-            if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
-                rim = True
-        flags[vertex, _RIM] = rim
+                boundary = True
+            if not has_edge(faces, star_of(stars, end_vertex(faces, edge)), vertex):
+                boundary = True
+        flags[vertex, _BOUNDARY] = boundary
 
 
 @jit(parallel=True)
-def _weigh(
-    vertices: Doubles,
-    faces: Indices,
-    stars: tuple[Indices, Indices],
-    known: tuple[Doubles, Flags],
-    costs: Floats,
-) -> None:
-    """Set the costs [F, 3] of edges that end at a changed vertex, each once.
+def _update_costs(mesh: _Mesh, stars: Stars, state: _VertexState, costs: Floats) -> None:
+    """Set the costs [3 F] of half-edges at changed vertices.
 
-    Those of half-edges towards a lower vertex are infinite, unless they are alone.
+    Infinite for one of the two half-edges of an edge, and for chords between boundaries.
     """
-    starts, around = stars
-    quadrics, flags = known
+    vertices, faces = mesh.vertices, mesh.faces
+    quadrics, flags = state.quadrics, state.flags
     for face in numba.prange(len(faces)):
         for corner in range(3):
             a, b = faces[face, corner], faces[face, (corner + 1) % 3]
             if not (flags[a, _CHANGED] or flags[b, _CHANGED]):
                 continue
             costs[3 * face + corner] = np.inf
-            rims = (flags[a, _RIM], flags[b, _RIM])
-            if rims[0] and rims[1]:
-                if has_edge(faces, around[starts[b] : starts[b + 1]], a):
-                    continue  # a chord from rim to rim
+            a_boundary, b_boundary = flags[a, _BOUNDARY], flags[b, _BOUNDARY]
+            if a_boundary and b_boundary:
+                if has_edge(faces, star_of(stars, b), a):
+                    continue
             elif a > b:
                 continue
-            both = (quadrics[a], quadrics[b])
-            costs[3 * face + corner] = meeting(vertices[a], vertices[b], both, rims)[3]
+            costs[3 * face + corner] = collapse_position(
+                vertices[a], vertices[b], quadrics[a], quadrics[b], a_boundary, b_boundary
+            )[3]
 
 
 @jit(parallel=True)
-def _cheapest(faces: Indices, costs: Floats, starts: Indices, around: Indices) -> Indices:
+def _cheapest_edges(faces: Indices, costs: Floats, stars: Stars) -> Indices:
     """[V] the cheapest half-edge that starts or ends at each vertex, or -1."""
-    best = np.full(len(starts) - 1, -1, np.int32)
+    best = np.full(len(stars.starts) - 1, -1, np.int32)
     for vertex in numba.prange(len(best)):
         least, chosen = np.inf, -1
-        for k in range(starts[vertex], starts[vertex + 1]):
-            for edge in (np.int64(around[k]), inward(around[k])):
+        for k in range(stars.starts[vertex], stars.starts[vertex + 1]):
+            own = stars.half_edges[k]
+            for edge in (np.int64(own), previous_edge(own)):
                 cost = costs[edge]
                 if cost < least or (cost == least and cost < np.inf and edge < chosen):
                     least, chosen = cost, edge
@@ -132,9 +156,9 @@ def _cheapest(faces: Indices, costs: Floats, starts: Indices, around: Indices) -
 
 
 @jit()
-def _bound(costs: Floats, best: Indices, too_many: int) -> float:
-    """What an edge may cost in this round, where `too_many` vertices are to go."""
-    step = 1 + len(best) // _SAMPLES
+def _cost_bound(costs: Floats, best: Indices, excess: int) -> float:
+    """Highest cost of this round's edges, when `excess` vertices are to go."""
+    step = 1 + len(best) // _COST_SAMPLES
     found = np.empty(len(best) // step + 1, np.float32)
     count = 0
     for vertex in range(0, len(best), step):
@@ -143,20 +167,16 @@ def _bound(costs: Floats, best: Indices, too_many: int) -> float:
             count += 1
     if count == 0:
         return np.inf
-    share = min(max(_EAGERNESS * too_many / (count * step), _LEAST), _MOST)
+    share = _EDGES_PER_EXCESS_VERTEX * excess / (count * step)
+    share = min(max(share, _LEAST_SHARE), _MOST_SHARE)
     return float(np.sort(found[:count])[int(share * (count - 1))])
 
 
 @jit()
-def _apart(
-    faces: Indices,
-    stars: tuple[Indices, Indices],
-    costs: Floats,
-    best: Indices,
-    bound: float,
+def _independent_edges(
+    faces: Indices, stars: Stars, costs: Floats, best: Indices, bound: float
 ) -> Indices:
-    """[V] the half-edge from each vertex that may collapse, or -1: no two of them at one face."""
-    starts, around = stars
+    """[V] the half-edge from each vertex that may collapse, or -1; no two touch a common face."""
     taken = np.zeros(len(best), np.bool_)
     chosen = np.full(len(best), -1, np.int32)
     for vertex in range(len(best)):
@@ -168,103 +188,100 @@ def _apart(
             continue
         chosen[first] = edge
         for end in (first, second):
-            for k in range(starts[end], starts[end + 1]):
-                face = around[k] // 3
+            for around in star_of(stars, end):
                 for corner in range(3):
-                    taken[faces[face, corner]] = True
+                    taken[faces[around // 3, corner]] = True
     return chosen
 
 
 @jit(parallel=True)
-def _reject(
-    mesh: tuple[Doubles, Indices],
-    stars: tuple[Indices, Indices],
-    known: tuple[Doubles, Flags],
-    chosen: Indices,
-    costs: Floats,
+def _reject_invalid(
+    mesh: _Mesh, stars: Stars, state: _VertexState, chosen: Indices, costs: Floats
 ) -> None:
-    """Take back what would harm the mesh, and let it cost too much from now on."""
-    vertices, faces = mesh
-    starts, around = stars
+    """Drop the chosen edges whose collapse would harm the mesh; their cost becomes infinite."""
     for vertex in numba.prange(len(chosen)):
         edge = chosen[vertex]
         if edge < 0:
             continue
-        other = end_vertex(faces, edge)
-        one = around[starts[vertex] : starts[vertex + 1]]
-        two = around[starts[other] : starts[other + 1]]
         if not (
-            _keeps_topology(faces, stars, known[1], edge)
-            and _keeps_shape(vertices, faces, (one, two), known, edge)
+            _keeps_topology(mesh.faces, stars, state.flags, edge)
+            and _keeps_shape(mesh, stars, state, edge)
         ):
             costs[edge] = np.inf
             chosen[vertex] = -1
 
 
 @jit()
-def _keeps_topology(
-    faces: Indices, stars: tuple[Indices, Indices], flags: Flags, edge: int
-) -> bool:
-    """The link condition: the ends have no neighbours in common but the tops of their edge."""
-    starts, around = stars
+def _keeps_topology(faces: Indices, stars: Stars, flags: NDArray[np.bool_], edge: int) -> bool:
+    """Link condition: the ends share no neighbours but those opposite their edge."""
     a, b = start_vertex(faces, edge), end_vertex(faces, edge)
-    one, two = around[starts[a] : starts[a + 1]], around[starts[b] : starts[b + 1]]
+    a_star, b_star = star_of(stars, a), star_of(stars, b)
     shared, common = 0, 0
-    for beside in one:
-        end, top = end_vertex(faces, beside), opposite_vertex(faces, beside)
-        if b in (end, top):
+    for around in a_star:
+        end, opposite = end_vertex(faces, around), opposite_vertex(faces, around)
+        if b in (end, opposite):
             shared += 1
-            third = end + top - b
-            # A vertex of three faces, or of one at a rim, would have nothing left around it.
-            if starts[third + 1] - starts[third] < (2 if flags[third, _RIM] else 4):
+            third = end + opposite - b
+            # A vertex of three faces, or of one at a boundary, would lose its last faces.
+            least = 2 if flags[third, _BOUNDARY] else 4
+            if stars.starts[third + 1] - stars.starts[third] < least:
                 return False
-        if end != b and is_adjacent(faces, two, end):
+        if end != b and is_adjacent(faces, b_star, end):
             common += 1
         if (
-            flags[a, _RIM]
-            and top != b
-            and not has_edge(faces, one, top)
-            and is_adjacent(faces, two, top)
+            flags[a, _BOUNDARY]
+            and opposite != b
+            and not has_edge(faces, a_star, opposite)
+            and is_adjacent(faces, b_star, opposite)
         ):
             common += 1
-    return common == shared and shared == (1 if flags[a, _RIM] and flags[b, _RIM] else 2)
+    return common == shared and shared == (1 if flags[a, _BOUNDARY] and flags[b, _BOUNDARY] else 2)
 
 
 @jit()
-def _keeps_shape(
-    vertices: Doubles,
-    faces: Indices,
-    around: tuple[Indices, Indices],
-    known: tuple[Doubles, Flags],
-    edge: int,
-) -> bool:
-    """Whether no face that stays turns over or becomes a needle."""
+def _keeps_shape(mesh: _Mesh, stars: Stars, state: _VertexState, edge: int) -> bool:
+    """Whether no remaining face flips or degenerates."""
+    vertices, faces = mesh.vertices, mesh.faces
     a, b = start_vertex(faces, edge), end_vertex(faces, edge)
-    place = np.empty(3, np.float64)
-    place[0], place[1], place[2], _ = meeting(
-        vertices[a], vertices[b], (known[0][a], known[0][b]), (known[1][a, _RIM], known[1][b, _RIM])
-    )
-    for star, gone in ((around[0], b), (around[1], a)):
-        for beside in star:
-            end, top = end_vertex(faces, beside), opposite_vertex(faces, beside)
-            if gone in (end, top):
+    position = np.empty(3, np.float64)
+    position[0], position[1], position[2], _ = _merged(vertices, state, a, b)
+    for kept, gone in ((a, b), (b, a)):
+        for around in star_of(stars, kept):
+            end, opposite = end_vertex(faces, around), opposite_vertex(faces, around)
+            if gone in (end, opposite):
                 continue
-            p, q = vertices[end], vertices[top]
-            ox, oy, oz = across(vertices[start_vertex(faces, beside)], p, q)
-            nx, ny, nz = across(place, p, q)
+            p, q = vertices[end], vertices[opposite]
+            ox, oy, oz = scaled_normal(vertices[kept], p, q)
+            nx, ny, nz = scaled_normal(position, p, q)
             old = np.sqrt(ox * ox + oy * oy + oz * oz)
             new = np.sqrt(nx * nx + ny * ny + nz * nz)
-            if ox * nx + oy * ny + oz * nz < _TURNED * old * new:
+            if ox * nx + oy * ny + oz * nz < _MIN_TURN_COSINE * old * new:
                 return False
-            slim = new / _longest(place, p, q)
-            if slim < _SLIM and slim < old / _longest(vertices[start_vertex(faces, beside)], p, q):
+            aspect = new / _squared_longest_edge(position, p, q)
+            if aspect < _MIN_ASPECT and aspect < old / _squared_longest_edge(vertices[kept], p, q):
                 return False
     return True
 
 
 @jit()
-def _longest(a: Doubles, b: Doubles, c: Doubles) -> float:
-    """The square of a triangle's longest edge; not 0."""
+def _merged(
+    vertices: Doubles, state: _VertexState, a: int, b: int
+) -> tuple[float, float, float, float]:
+    """As `collapse_position`, of two vertices by number."""
+    quadrics, flags = state.quadrics, state.flags
+    return collapse_position(
+        vertices[a],
+        vertices[b],
+        quadrics[a],
+        quadrics[b],
+        flags[a, _BOUNDARY],
+        flags[b, _BOUNDARY],
+    )
+
+
+@jit()
+def _squared_longest_edge(a: Doubles, b: Doubles, c: Doubles) -> float:
+    """Of a triangle; not 0."""
     longest = 1e-300
     for p, q in ((a, b), (b, c), (c, a)):
         longest = max(longest, (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2 + (p[2] - q[2]) ** 2)
@@ -272,8 +289,8 @@ def _longest(a: Doubles, b: Doubles, c: Doubles) -> float:
 
 
 @jit()
-def _spare(costs: Floats, chosen: Indices, most: int) -> None:
-    """Keep but the `most` cheapest of the chosen edges."""
+def _keep_cheapest(costs: Floats, chosen: Indices, most: int) -> None:
+    """Drop all but the `most` cheapest of the chosen edges."""
     count = 0
     for edge in chosen:
         count += edge >= 0
@@ -287,52 +304,41 @@ def _spare(costs: Floats, chosen: Indices, most: int) -> None:
         if edge >= 0:
             vertices[count], prices[count] = vertex, costs[edge]
             count += 1
-    for place in np.argsort(prices, kind="mergesort")[most:]:
-        chosen[vertices[place]] = -1
+    for rank in np.argsort(prices, kind="mergesort")[most:]:
+        chosen[vertices[rank]] = -1
 
 
 @jit(parallel=True)
-def _collapse(
-    mesh: tuple[Doubles, Indices],
-    stars: tuple[Indices, Indices],
-    chosen: Indices,
-    known: tuple[Doubles, Flags],
-) -> int:
-    """Let the chosen edges collapse into their first vertex; faces that go have a corner of -1."""
-    vertices, faces = mesh
-    starts, around = stars
-    quadrics, flags = known
+def _collapse(mesh: _Mesh, stars: Stars, state: _VertexState, chosen: Indices) -> int:
+    """Collapse the chosen edges into their first vertex; faces to be removed get a corner -1."""
+    vertices, faces = mesh.vertices, mesh.faces
+    quadrics, flags = state.quadrics, state.flags
     count = 0
     for vertex in numba.prange(len(chosen)):
         edge = chosen[vertex]
         if edge < 0:
             continue
         other = end_vertex(faces, edge)
-        x, y, z, _ = meeting(
-            vertices[vertex],
-            vertices[other],
-            (quadrics[vertex], quadrics[other]),
-            (flags[vertex, _RIM], flags[other, _RIM]),
-        )
+        x, y, z, _ = _merged(vertices, state, vertex, other)
         vertices[vertex, 0], vertices[vertex, 1], vertices[vertex, 2] = x, y, z
         for i in range(10):
             quadrics[vertex, i] += quadrics[other, i]
-        if flags[other, _RIM]:
-            flags[vertex, _RIM] = True
+        if flags[other, _BOUNDARY]:
+            flags[vertex, _BOUNDARY] = True
         flags[vertex, _CHANGED] = True
-        for k in range(starts[other], starts[other + 1]):
-            face = around[k] // 3
+        for k in range(stars.starts[other], stars.starts[other + 1]):
+            face, corner = stars.half_edges[k] // 3, stars.half_edges[k] % 3
             if vertex in (faces[face, 0], faces[face, 1], faces[face, 2]):
                 faces[face, 0] = -1
             else:
-                faces[face, around[k] % 3] = vertex
+                faces[face, corner] = vertex
         count += 1
     return count
 
 
 @jit()
-def _kept(faces: Indices, costs: Floats) -> tuple[Indices, Floats]:
-    """The faces that are left, and their costs, moved to the front."""
+def _compact_faces(faces: Indices, costs: Floats) -> tuple[Indices, Floats]:
+    """The remaining faces and their costs, moved to the front."""
     count = 0
     for face in range(len(faces)):
         if faces[face, 0] >= 0:

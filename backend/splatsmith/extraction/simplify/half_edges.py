@@ -1,12 +1,27 @@
-"""The half-edges of a triangle mesh, by number.
+"""Half-edges of a triangle mesh, by number.
 
-Half-edge 3 f + c runs from corner c of face f to the next one. A star is all that leave one vertex.
+Half-edge 3 f + i runs from corner i of face f to the next corner. The star of a vertex is the array
+of the half-edges that leave it.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...gaussians.numba_jit import jit
-from ..surface.adjacency import Indices
+from ..array_types import Indices
+
+
+class Stars(NamedTuple):
+    """The stars of V vertices: that of v is half_edges[starts[v]:starts[v + 1]]."""
+
+    starts: Indices  # [V + 1]
+    half_edges: Indices  # [3 F]
+
+
+@jit()
+def star_of(stars: Stars, vertex: int) -> Indices:
+    return stars.half_edges[stars.starts[vertex] : stars.starts[vertex + 1]]
 
 
 @jit()
@@ -21,18 +36,19 @@ def end_vertex(faces: Indices, edge: int) -> int:
 
 @jit()
 def opposite_vertex(faces: Indices, edge: int) -> int:
-    """The third corner of the half-edge's face; from there half-edge `inward` comes back."""
+    """The third corner of the half-edge's face."""
     return faces[edge // 3, (edge + 2) % 3]
 
 
 @jit()
-def inward(edge: int) -> int:
+def previous_edge(edge: int) -> int:
+    """The half-edge of the same face that ends where `edge` starts."""
     return 3 * (edge // 3) + (edge + 2) % 3
 
 
 @jit()
 def has_edge(faces: Indices, star: Indices, end: int) -> bool:
-    """Whether a half-edge runs from the vertex of `star` to `end`."""
+    """Whether a half-edge of `star` ends at vertex `end`."""
     for edge in star:  # noqa: SIM110 - numba has no any()
         if end_vertex(faces, edge) == end:
             return True
@@ -40,8 +56,9 @@ def has_edge(faces: Indices, star: Indices, end: int) -> bool:
 
 
 @jit()
-def is_adjacent(faces: Indices, star: Indices, other: int) -> bool:
+def is_adjacent(faces: Indices, star: Indices, vertex: int) -> bool:
+    """Whether a face around `star` has the other vertex."""
     for edge in star:  # noqa: SIM110 - numba has no any()
-        if end_vertex(faces, edge) == other or opposite_vertex(faces, edge) == other:
+        if end_vertex(faces, edge) == vertex or opposite_vertex(faces, edge) == vertex:
             return True
     return False

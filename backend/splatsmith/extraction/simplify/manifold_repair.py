@@ -1,4 +1,4 @@
-"""Surfaces where every edge has two faces again, after edge collapses have pinched them."""
+"""Restore a manifold, two faces at every edge, where edge collapses have pinched the surface."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ..array_types import Indices
 from ..surface.triangle_surface import Surface, vertex_normals
 
 _ROUNDS = 10
 
-Pairs = NDArray[np.intp]
+Numbers = NDArray[np.intp]
 
 
-def repair_manifold(surface: Surface, apart: float) -> Surface:
-    """`surface` without doubled faces, and with vertices split where sheets touch.
+def repair_manifold(surface: Surface, offset: float) -> Surface:
+    """`surface` without duplicate faces, its vertices split where sheets touch.
 
     Args:
-        apart: how far vertices that were one are drawn back, so that they stay two in a file.
+        offset: by which vertices that were one are moved apart, so that they stay two in a file.
     """
-    surface = Surface(surface.vertices, _without_doubles(surface.faces))
-    surface = _split(surface, apart, 1)
-    crowded = _crowded(surface)
-    if len(crowded[0]):  # where the straightest pairs do not part the sheets, the others may
-        surface = _split(surface, apart, -1)
-        crowded = _crowded(surface)
+    surface = Surface(surface.vertices, _remove_duplicates(surface.faces))
+    surface = _split_fans(surface, offset, 1)
+    first, second = _non_manifold_pairs(surface)
+    if len(first):  # pairing the flattest faces did not separate the sheets: pair the most bent
+        surface = _split_fans(surface, offset, -1)
+        first, second = _non_manifold_pairs(surface)
     for _ in range(_ROUNDS):
-        if not len(crowded[0]):
+        if not len(first):
             break
-        surface = _with_detours(surface, _apart(*crowded), apart)
-        crowded = _crowded(surface)
-    return separate_coincident_vertices(_without_gaps(surface), apart)
+        surface = _split_edges(surface, _disjoint_pairs(first, second), offset)
+        first, second = _non_manifold_pairs(surface)
+    return separate_coincident_vertices(_fill_triangular_holes(surface), offset)
 
 
-def _crowded(surface: Surface) -> tuple[Pairs, Pairs]:
-    """As `_paired`, where more than two faces meet."""
-    return _paired(surface.vertices, surface.faces, 1, only_crowded=True)
+def _non_manifold_pairs(surface: Surface) -> tuple[Numbers, Numbers]:
+    """As `_opposite_half_edges`, of edges with more than two faces."""
+    return _opposite_half_edges(surface.vertices, surface.faces, 1, only_non_manifold=True)
 
 
-def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:
-    """Pairs of half-edges of which no two share an edge's face."""
+def _disjoint_pairs(first: Numbers, second: Numbers) -> list[tuple[int, int]]:
+    """Pairs of half-edges of which no two touch a common face."""
     chosen: list[tuple[int, int]] = []
     taken: set[int] = set()
-    for pair in zip(here.tolist(), there.tolist(), strict=True):
+    for pair in zip(first.tolist(), second.tolist(), strict=True):
         faces = {edge // 3 for edge in pair}
         if not faces & taken:
             chosen.append(pair)
@@ -51,94 +52,95 @@ def _apart(here: Pairs, there: Pairs) -> list[tuple[int, int]]:
     return chosen
 
 
-def _with_detours(surface: Surface, pairs: list[tuple[int, int]], apart: float) -> Surface:
-    """Each two faces at a crowded edge get an edge of their own, by a vertex in its middle."""
+def _split_edges(surface: Surface, pairs: list[tuple[int, int]], offset: float) -> Surface:
+    """Give each pair of faces at a non-manifold edge a new vertex at the edge's midpoint."""
     vertices, faces = surface.vertices, surface.faces
-    middles: list[NDArray[np.float32]] = []
+    midpoints: list[NDArray[np.float32]] = []
     new: list[tuple[int, int, int]] = []
     for pair in pairs:
         corners = [np.roll(faces[edge // 3], -(edge % 3)) for edge in pair]
-        inwards = _normals(vertices, np.array(corners)).sum(axis=0)
-        m = len(vertices) + len(middles)
-        middles.append(vertices[corners[0][:2]].mean(axis=0) - np.float32(apart) * inwards)
+        normals = _face_normals(vertices, np.array(corners)).sum(axis=0)
+        m = len(vertices) + len(midpoints)
+        midpoints.append(vertices[corners[0][:2]].mean(axis=0) - np.float32(offset) * normals)
         new += [face for s, e, top in corners for face in ((s, m, top), (m, e, top))]
     kept = np.delete(faces, [edge // 3 for pair in pairs for edge in pair], axis=0)
     return Surface(
-        np.concatenate([vertices, np.array(middles, np.float32)]),
+        np.concatenate([vertices, np.array(midpoints, np.float32)]),
         np.concatenate([kept, np.array(new, np.int32)]),
     )
 
 
-def _without_gaps(surface: Surface) -> Surface:
-    """With a triangle in every hole that three faces leave between them."""
+def _fill_triangular_holes(surface: Surface) -> Surface:
+    """Add a face in each hole of three edges that belong to three different faces."""
     starts, ends = surface.faces.ravel(), surface.faces[:, [1, 2, 0]].ravel()
-    _, numbers, counts = _grouped(np.minimum(starts, ends), np.maximum(starts, ends))
-    rims = np.flatnonzero(counts[numbers] == 1)
-    # A hole's rim runs the other way round than its faces'.
-    after = {int(ends[edge]): (int(starts[edge]), int(edge) // 3) for edge in rims}
-    gaps: set[tuple[int, ...]] = set()
-    for a, (b, first) in after.items():
-        c, second = after.get(b, (a, first))
-        back, third = after.get(c, (b, first))
+    _, numbers, counts = _group_rows(np.minimum(starts, ends), np.maximum(starts, ends))
+    boundary = np.flatnonzero(counts[numbers] == 1)
+    # The boundary of a hole runs against the winding of the faces around it.
+    following = {int(ends[edge]): (int(starts[edge]), int(edge) // 3) for edge in boundary}
+    holes: set[tuple[int, ...]] = set()
+    for a, (b, first) in following.items():
+        c, second = following.get(b, (a, first))
+        back, third = following.get(c, (b, first))
         if back == a and len({first, second, third}) == 3:
-            gaps.add(min((a, b, c), (b, c, a), (c, a, b)))
-    new = np.array(sorted(gaps), np.int32).reshape(-1, 3)
+            holes.add(min((a, b, c), (b, c, a), (c, a, b)))
+    new = np.array(sorted(holes), np.int32).reshape(-1, 3)
     return Surface(surface.vertices, np.concatenate([surface.faces, new]))
 
 
-def separate_coincident_vertices(surface: Surface, apart: float) -> Surface:
-    """No two vertices in one place: those that are drawn towards the middle of their own faces."""
-    _, numbers, counts = _grouped(*surface.vertices.T)
-    is_crowded = counts[numbers] > 1
-    crowded = np.flatnonzero(is_crowded)
-    if not len(crowded):
+def separate_coincident_vertices(surface: Surface, offset: float) -> Surface:
+    """Move vertices that share a position towards the centres of their own faces."""
+    _, numbers, counts = _group_rows(*surface.vertices.T)
+    is_coincident = counts[numbers] > 1
+    coincident = np.flatnonzero(is_coincident)
+    if not len(coincident):
         return surface
     vertices = surface.vertices.copy()
     sums, corners = np.zeros_like(vertices), np.zeros(len(vertices), np.float32)
-    touching = surface.faces[is_crowded[surface.faces].any(axis=1)]
+    touching = surface.faces[is_coincident[surface.faces].any(axis=1)]
     for i in range(3):
         np.add.at(sums, touching[:, i], vertices[touching].mean(axis=1))
         np.add.at(corners, touching[:, i], 1)
-    inwards = sums[crowded] / np.maximum(corners[crowded], 1)[:, None] - vertices[crowded]
-    # Where the faces have no middle of their own either, the order tells the vertices apart.
-    ranks = np.arange(1, len(crowded) + 1, dtype=np.float32)[:, None] / len(crowded)
-    length = np.linalg.norm(inwards, axis=1, keepdims=True)
-    vertices[crowded] += np.float32(apart) * (inwards / np.maximum(length, 1e-20) + 0.5 * ranks)
+    inward = sums[coincident] / np.maximum(corners[coincident], 1)[:, None] - vertices[coincident]
+    # Coincident vertices whose faces have the same centre differ by their rank.
+    ranks = np.arange(1, len(coincident) + 1, dtype=np.float32)[:, None] / len(coincident)
+    length = np.linalg.norm(inward, axis=1, keepdims=True)
+    vertices[coincident] += np.float32(offset) * (inward / np.maximum(length, 1e-20) + 0.5 * ranks)
     return Surface(vertices, surface.faces)
 
 
-def _split(surface: Surface, apart: float, bending: int) -> Surface:
+def _split_fans(surface: Surface, offset: float, bending: int) -> Surface:
+    """Give each fan of faces around a vertex a vertex of its own."""
     vertices, faces = surface.vertices, surface.faces
-    corners = _fans(vertices, faces, bending)
-    origins = np.zeros(int(corners.max(initial=-1)) + 1, np.int32)
-    origins[corners] = faces.ravel()
-    split = Surface(vertices[origins], corners.reshape(-1, 3).astype(np.int32))
-    shared = np.bincount(origins, minlength=len(vertices))[origins] > 1
+    corners = _corner_fans(vertices, faces, bending)
+    sources = np.zeros(int(corners.max(initial=-1)) + 1, np.int32)
+    sources[corners] = faces.ravel()
+    split = Surface(vertices[sources], corners.reshape(-1, 3).astype(np.int32))
+    shared = np.bincount(sources, minlength=len(vertices))[sources] > 1
     if shared.any():
-        split.vertices[shared] -= np.float32(apart) * vertex_normals(split)[shared]
+        split.vertices[shared] -= np.float32(offset) * vertex_normals(split)[shared]
     return split
 
 
-def _without_doubles(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Drop faces with a vertex twice, and pairs of faces that lie on one another back to back."""
+def _remove_duplicates(faces: Indices) -> Indices:
+    """Drop faces with a repeated vertex, and pairs of coincident faces of opposite winding."""
     a, b, c = faces.T
     faces = faces[(a != b) & (b != c) & (c != a)]
     ordered = np.sort(faces, axis=1)
-    at_least = np.argmin(faces, axis=1)
-    rolled = np.take_along_axis(faces, (at_least[:, None] + np.arange(3)) % 3, axis=1)
+    least = np.argmin(faces, axis=1)
+    rolled = np.take_along_axis(faces, (least[:, None] + np.arange(3)) % 3, axis=1)
     sign = np.where((rolled == ordered).all(axis=1), 1, -1)
-    first, numbers, _ = _grouped(*ordered.T)
+    first, numbers, _ = _group_rows(*ordered.T)
     net = np.bincount(numbers, sign)
     kept = rolled[first[net != 0]]
-    turned = sign[first] != np.sign(net)
-    kept[turned[net != 0]] = kept[turned[net != 0]][:, ::-1]
+    flipped = sign[first] != np.sign(net)
+    kept[flipped[net != 0]] = kept[flipped[net != 0]][:, ::-1]
     return kept
 
 
-def _grouped(*columns: NDArray) -> tuple[Pairs, Pairs, Pairs]:
-    """Equal rows [N] of `columns`, the groups in the rows' order.
+def _group_rows(*columns: NDArray) -> tuple[Numbers, Numbers, Numbers]:
+    """Equal rows [N] of `columns`, groups in lexicographic order.
 
-    The first row of every group, the group of every row, and each group's size.
+    The first row of every group, the group of every row, and the size of every group.
     """
     order = np.lexsort(columns[::-1])
     begins = np.zeros(len(order), np.bool_)
@@ -151,65 +153,65 @@ def _grouped(*columns: NDArray) -> tuple[Pairs, Pairs, Pairs]:
     return order[starts], numbers, np.diff(starts, append=len(order))
 
 
-def _fans(
-    vertices: NDArray[np.float32], faces: NDArray[np.int32], bending: int
-) -> NDArray[np.int32]:
-    """The number [3 F] of each corner's vertex, one for every fan of faces joined by edges."""
-    here, there = _paired(vertices, faces, bending)
+def _corner_fans(vertices: NDArray[np.float32], faces: Indices, bending: int) -> NDArray[np.int32]:
+    """[3 F] the fan of each corner: faces around a vertex that are connected by edges."""
+    first, second = _opposite_half_edges(vertices, faces, bending)
     # Half-edge e runs from corner e to the next corner of its face.
     after = np.arange(3 * len(faces)).reshape(-1, 3)[:, [1, 2, 0]].ravel()
-    ends = (np.concatenate([here, after[here]]), np.concatenate([after[there], there]))
+    ends = (np.concatenate([first, after[first]]), np.concatenate([after[second], second]))
     links = coo_matrix((np.ones(len(ends[0]), np.bool_), ends), shape=(3 * len(faces),) * 2)
     return connected_components(links, directed=False)[1]
 
 
-def _paired(
+def _opposite_half_edges(
     vertices: NDArray[np.float32],
-    faces: NDArray[np.int32],
+    faces: Indices,
     bending: int,
     *,
-    only_crowded: bool = False,
-) -> tuple[Pairs, Pairs]:
-    """Half-edges and their opposites; where more than two faces meet, those least bent."""
+    only_non_manifold: bool = False,
+) -> tuple[Numbers, Numbers]:
+    """Half-edges and their opposites; by `bending` (see `_pair_by_angle`) among several."""
     starts, ends = faces.ravel(), faces[:, [1, 2, 0]].ravel()
     forward = starts < ends
     keys = np.minimum(starts, ends).astype(np.int64) * len(vertices) + np.maximum(starts, ends)
     order = np.argsort(2 * keys + forward, kind="stable")
-    first = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    counts = np.diff(first, append=len(keys))
-    simple = first[(counts == 2) & (not only_crowded)]
+    groups = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    counts = np.diff(groups, append=len(keys))
+    simple = groups[(counts == 2) & (not only_non_manifold)]
     simple = simple[forward[order[simple]] != forward[order[simple + 1]]]
-    here, there = [order[simple]], [order[simple + 1]]
-    for start, count in zip(first[counts > 2], counts[counts > 2], strict=True):
-        meeting = order[start : start + count]
-        sides = (meeting[~forward[meeting]], meeting[forward[meeting]])
-        pairs = _least_bent(vertices, faces, sides, bending)
-        here.append(pairs[0])
-        there.append(pairs[1])
-    return np.concatenate(here), np.concatenate(there)
-
-
-def _least_bent(
-    vertices: NDArray[np.float32],
-    faces: NDArray[np.int32],
-    sides: tuple[Pairs, Pairs],
-    bending: int,
-) -> tuple[Pairs, Pairs]:
-    """Pair the half-edges of one edge, each with the straightest one left (-1: the least so)."""
-    backward, forward = sides
-    chosen: list[tuple[int, int]] = []
-    left = list(forward)
-    for edge in backward[: len(left)]:
-        straight = (
-            _normals(vertices, faces[np.array(left) // 3])
-            @ _normals(vertices, faces[[edge // 3]]).ravel()
+    first, second = [order[simple]], [order[simple + 1]]
+    for start, count in zip(groups[counts > 2], counts[counts > 2], strict=True):
+        edges = order[start : start + count]
+        pairs = _pair_by_angle(
+            Surface(vertices, faces), edges[~forward[edges]], edges[forward[edges]], bending
         )
-        chosen.append((int(edge), int(left.pop(int((bending * straight).argmax())))))
+        first.append(pairs[0])
+        second.append(pairs[1])
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _pair_by_angle(
+    surface: Surface, backward: Numbers, forward: Numbers, bending: int
+) -> tuple[Numbers, Numbers]:
+    """Pair the half-edges of one edge, each with the remaining one whose faces are flattest.
+
+    Args:
+        bending: 1; or -1 for the most bent faces.
+    """
+    vertices, faces = surface.vertices, surface.faces
+    chosen: list[tuple[int, int]] = []
+    remaining = list(forward)
+    for edge in backward[: len(remaining)]:
+        cosines = (
+            _face_normals(vertices, faces[np.array(remaining) // 3])
+            @ _face_normals(vertices, faces[[edge // 3]]).ravel()
+        )
+        chosen.append((int(edge), int(remaining.pop(int((bending * cosines).argmax())))))
     pairs = np.array(chosen, np.intp).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
-def _normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+def _face_normals(vertices: NDArray[np.float32], faces: Indices) -> NDArray[np.float32]:
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     cross = np.cross(b - a, c - a)
     return cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-30)

@@ -1,4 +1,4 @@
-"""How far a place is from the planes of many faces (Garland and Heckbert 1997)."""
+"""Quadric error metric (Garland and Heckbert 1997), with planes that preserve boundaries."""
 
 from __future__ import annotations
 
@@ -6,46 +6,42 @@ import numba
 import numpy as np
 
 from ...gaussians.numba_jit import jit
-from ..surface.adjacency import Doubles, Indices
-from .half_edges import end_vertex, has_edge, opposite_vertex
+from ..array_types import Doubles, Indices
+from .half_edges import Stars, end_vertex, has_edge, opposite_vertex, star_of
 
-_RIM_WEIGHT = 10.0  # what a rim's course counts for, beside the faces
-_ROUND = 1e-4  # what short edges and a place in their middle count for
+_BOUNDARY_WEIGHT = 10.0  # of the planes through boundary edges, relative to faces
+_REGULARIZATION = 1e-4  # weight of edge length and of the distance from the edge's midpoint
 
 
 @jit(parallel=True)
-def vertex_quadrics(vertices: Doubles, faces: Indices, starts: Indices, around: Indices) -> Doubles:
-    """Of each vertex [V, 10] the squared distances to its faces' planes, times their areas.
+def vertex_quadrics(vertices: Doubles, faces: Indices, stars: Stars) -> Doubles:
+    """[V, 10]: area-weighted sums of squared distances to the planes of each vertex's faces.
 
-    xx, xy, xz, x, yy, yz, y, zz, z, 1 of a symmetric 4 x 4 matrix. Rims have planes across their
-    faces as well.
+    The upper triangle of a symmetric 4 x 4 matrix: xx, xy, xz, x, yy, yz, y, zz, z, 1. Boundary
+    edges add planes perpendicular to their faces.
     """
     quadrics = np.zeros((len(vertices), 10), np.float64)
     for vertex in numba.prange(len(vertices)):
-        star = around[starts[vertex] : starts[vertex + 1]]
+        star = star_of(stars, vertex)
         for edge in star:
-            a, b, c = (
-                vertices[vertex],
-                vertices[end_vertex(faces, edge)],
-                vertices[opposite_vertex(faces, edge)],
-            )
-            x, y, z = across(a, b, c)
-            twice = np.sqrt(x * x + y * y + z * z)
-            if twice == 0:
+            other, third = end_vertex(faces, edge), opposite_vertex(faces, edge)
+            a, b, c = vertices[vertex], vertices[other], vertices[third]
+            x, y, z = scaled_normal(a, b, c)
+            twice_area = np.sqrt(x * x + y * y + z * z)
+            if twice_area == 0:
                 continue
-            x, y, z = x / twice, y / twice, z / twice
-            _add_plane(quadrics[vertex], (x, y, z), a, twice / 2)
-            other = end_vertex(faces, edge)
-            if not has_edge(faces, around[starts[other] : starts[other + 1]], vertex):
-                _add_rim(quadrics[vertex], (x, y, z), a, b)
-            if not has_edge(faces, star, opposite_vertex(faces, edge)):
-                _add_rim(quadrics[vertex], (x, y, z), c, a)
+            x, y, z = x / twice_area, y / twice_area, z / twice_area
+            _add_plane(quadrics[vertex], (x, y, z), a, twice_area / 2)
+            if not has_edge(faces, star_of(stars, other), vertex):
+                _add_boundary_plane(quadrics[vertex], (x, y, z), a, b)
+            if not has_edge(faces, star, third):
+                _add_boundary_plane(quadrics[vertex], (x, y, z), c, a)
     return quadrics
 
 
 @jit()
-def across(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
-    """Along the normal of a triangle, as long as twice its area."""
+def scaled_normal(a: Doubles, b: Doubles, c: Doubles) -> tuple[float, float, float]:
+    """A triangle's normal times twice its area."""
     ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
     return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
@@ -70,22 +66,22 @@ def _add_plane(
 
 
 @jit()
-def _add_rim(
+def _add_boundary_plane(
     quadric: Doubles, normal: tuple[float, float, float], start: Doubles, end: Doubles
 ) -> None:
-    """The plane through an edge across its face."""
+    """Add the plane through an edge, perpendicular to its face of unit `normal`."""
     ex, ey, ez = end[0] - start[0], end[1] - start[1], end[2] - start[2]
     x, y, z = normal
     px, py, pz = ey * z - ez * y, ez * x - ex * z, ex * y - ey * x
     length = np.sqrt(px * px + py * py + pz * pz)
     if length > 0:
-        weight = _RIM_WEIGHT * length * length
+        weight = _BOUNDARY_WEIGHT * length * length
         _add_plane(quadric, (px / length, py / length, pz / length), start, weight)
 
 
 @jit()
-def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
-    """What two quadrics say of a place; not negative."""
+def _quadric_error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
+    """The sum of two quadrics at a point; not negative."""
     value = (
         (q[0] + r[0]) * x * x
         + (q[4] + r[4]) * y * y
@@ -99,27 +95,30 @@ def _error(q: Doubles, r: Doubles, x: float, y: float, z: float) -> float:
 
 
 @jit()
-def meeting(
-    a: Doubles, b: Doubles, quadrics: tuple[Doubles, Doubles], rims: tuple[bool, bool]
+def collapse_position(
+    a: Doubles, b: Doubles, q: Doubles, r: Doubles, a_boundary: bool, b_boundary: bool
 ) -> tuple[float, float, float, float]:
-    """The place where two vertices are best joined, and its cost."""
-    q, r = quadrics
+    """Where vertices `a` and `b` with quadrics `q` and `r` are best merged: x, y, z and cost.
+
+    Boundary vertices stay on the boundary.
+    """
     x, y, z = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2
     weight = q[0] + q[4] + q[7] + r[0] + r[4] + r[7]
     length = (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2
-    extra = _ROUND * weight * length
-    if rims[0] and rims[1]:
-        least = _error(q, r, x, y, z)
+    extra = _REGULARIZATION * weight * length
+    if a_boundary and b_boundary:
+        least = _quadric_error(q, r, x, y, z)
         for end in (a, b):
-            error = _error(q, r, end[0], end[1], end[2])
+            error = _quadric_error(q, r, end[0], end[1], end[2])
             if error < least:
                 least, x, y, z = error, end[0], end[1], end[2]
         return x, y, z, least + extra
-    if rims[0] or rims[1]:
-        end = a if rims[0] else b
-        return end[0], end[1], end[2], _error(q, r, end[0], end[1], end[2]) + extra
-    # The least error, drawn a little towards the middle: flat places have no best place.
-    pull = _ROUND * weight
+    if a_boundary or b_boundary:
+        end = a if a_boundary else b
+        return end[0], end[1], end[2], _quadric_error(q, r, end[0], end[1], end[2]) + extra
+    # Minimise the error plus a weak pull to the midpoint, without which planar regions are
+    # singular, by Cramer's rule.
+    pull = _REGULARIZATION * weight
     m00, m11, m22 = q[0] + r[0] + pull, q[4] + r[4] + pull, q[7] + r[7] + pull
     m01, m02, m12 = q[1] + r[1], q[2] + r[2], q[5] + r[5]
     v0 = pull * x - q[3] - r[3]
@@ -132,4 +131,4 @@ def meeting(
         x = (c00 * v0 + c01 * v1 + c02 * v2) / determinant
         y = (c01 * v0 + c11 * v1 + c12 * v2) / determinant
         z = (c02 * v0 + c12 * v1 + c22 * v2) / determinant
-    return x, y, z, _error(q, r, x, y, z) + extra
+    return x, y, z, _quadric_error(q, r, x, y, z) + extra

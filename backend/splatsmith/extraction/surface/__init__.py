@@ -1,1 +1,1 @@
-"""From pictures with depths to a bare triangle surface."""
+"""From depth maps or densities to a triangle surface within the face budget."""

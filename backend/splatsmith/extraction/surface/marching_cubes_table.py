@@ -1,8 +1,8 @@
-"""The triangles of a cell of marching cubes for each of the 256 ways its corners can be inside.
+"""The triangles of a marching cubes cell for each of the 256 cases of corners inside.
 
-Corner c of the unit cell is at (c & 1, c >> 1 & 1, c >> 2). The table is derived, not written down:
-on every face of the cell segments part the inside corners from the outside ones, the segments join
-to loops, and the loops are cut into triangles.
+Corner c of the unit cell is at (c & 1, c >> 1 & 1, c >> 2). The table is computed: on each face of
+the cell, segments separate the inside corners from the outside ones; segments are joined to loops,
+and loops are triangulated.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Loop = tuple[int, ...]  # edges, in order
+Loop = tuple[int, ...]  # the cell's edges, in order
 Triangle = tuple[int, int, int]
 
-# Edge e runs from its lower corner along its axis.
+# Edge e runs from EDGE_CORNERS[e] along EDGE_AXES[e].
 _EDGES = [(corner, axis) for axis in range(3) for corner in range(8) if not corner >> axis & 1]
 EDGE_CORNERS = np.array([corner for corner, _ in _EDGES])
 EDGE_AXES = np.array([axis for _, axis in _EDGES])
@@ -43,13 +43,13 @@ _FACES_OF_EDGE = [
 
 
 def _segments(inside: int) -> dict[int, int]:
-    """From edge to edge, round the inside corners of each face."""
+    """From edge to edge, around the inside corners of each face."""
     found: dict[int, int] = {}
     for face in _FACES:
         for i in range(4):
             before, corner = face[i - 1], face[i]
             if inside >> corner & 1 and not inside >> before & 1:
-                j = i  # the run of inside corners that begins here
+                j = i  # end of the run of inside corners that starts at i
                 while inside >> face[(j + 1) % 4] & 1:
                     j += 1
                 leaving = _edge_between(face[j % 4], face[(j + 1) % 4])
@@ -79,24 +79,24 @@ def _triangulations(loop: Loop) -> Iterator[list[Triangle]]:
                 yield [(last, loop[i], first), *left, *right]
 
 
-def _lies_in_face(a: int, b: int) -> bool:
+def _share_face(a: int, b: int) -> bool:
     return bool(_FACES_OF_EDGE[a] & _FACES_OF_EDGE[b])
 
 
 def _triangles(loop: Loop) -> list[Triangle]:
-    """A triangulation without diagonals in the cell's faces: the neighbour might have them too."""
+    """A triangulation without diagonals in the cell's faces, where a neighbour's might coincide."""
     sides = {frozenset(pair) for pair in zip(loop, loop[1:] + loop[:1], strict=True)}
 
-    def is_sound(triangles: list[Triangle]) -> bool:
+    def has_no_face_diagonal(triangles: list[Triangle]) -> bool:
         pairs = {frozenset((t[i], t[i - 1])) for t in triangles for i in range(3)}
-        return not any(_lies_in_face(*pair) for pair in pairs - sides)
+        return not any(_share_face(*pair) for pair in pairs - sides)
 
-    return next(filter(is_sound, _triangulations(loop)))
+    return next(filter(has_no_face_diagonal, _triangulations(loop)))
 
 
 @cache
 def cell_table() -> NDArray[np.int8]:
-    """[256, T, 3] the edges of the triangles' corners, by the inside corners' bits; -1 beyond."""
+    """[256, T, 3] the edges that hold the triangles' corners, by inside corners; -1 is padding."""
     cells = [[t for loop in _loops(inside) for t in _triangles(loop)] for inside in range(256)]
     table = np.full((256, max(map(len, cells)), 3), -1, np.int8)
     for inside, triangles in enumerate(cells):

@@ -1,4 +1,4 @@
-"""Whether an object is its own mirror image, left to right."""
+"""Mirror symmetry of an object about a plane x = const."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from scipy.spatial import KDTree
 
 _SAMPLES = 20_000
 _PLANE_SAMPLES = 5_000
-_SHARE = 99.9  # per cent of the surface that must have its counterpart: details count
-_REACH = 99.8  # per cent: what lies further out are details
-_UNEVEN = 4.0  # tolerances
+_ITERATIONS = 6
+_MATCHED_PERCENT = 99.9  # of the points must have a counterpart: small details count
+_EXTENT_PERCENT = 99.8  # points beyond are ignored in comparing the extents of both sides
+_EXTENT_TOLERANCE = 4.0  # tolerances
 _SEED = 0
 
 
 def find_mirror_plane(points: NDArray[np.float32]) -> float:
-    """The x of the plane in which `points` [N, 3] come closest to their mirror image."""
+    """x of the plane that best maps `points` [N, 3] onto their mirror image.
+
+    Iterated closest points (Besl and McKay 1992) in one dimension.
+    """
     tree, plane = _tree(points), float(np.median(points[:, 0]))
     sample = _sample(points, _PLANE_SAMPLES)
-    for _ in range(6):  # iterated closest points in one dimension
+    for _ in range(_ITERATIONS):
         mirrored = sample * np.array([-1, 1, 1], np.float32)
         mirrored[:, 0] += np.float32(2 * plane)
         nearest = points[tree.query(mirrored, workers=-1)[1]]
@@ -28,17 +32,18 @@ def find_mirror_plane(points: NDArray[np.float32]) -> float:
 
 def is_symmetric(points: NDArray[np.float32], plane: float, tolerance: float) -> bool:
     """Whether nearly all of `points` [N, 3] have a counterpart across x = `plane`."""
-    left, right = np.percentile(points[:, 0] - plane, (100 - _REACH, _REACH))
-    if abs(left + right) > _UNEVEN * tolerance:  # it reaches further to one side
+    extents = (100 - _EXTENT_PERCENT, _EXTENT_PERCENT)
+    left, right = np.percentile(points[:, 0] - plane, extents)
+    if abs(left + right) > _EXTENT_TOLERANCE * tolerance:
         return False
     mirrored = _sample(points, _SAMPLES) * np.array([-1, 1, 1], np.float32)
     mirrored[:, 0] += np.float32(2 * plane)
     distances = _tree(points).query(mirrored, workers=-1)[0]
-    return bool(np.percentile(distances, _SHARE) <= tolerance)
+    return bool(np.percentile(distances, _MATCHED_PERCENT) <= tolerance)
 
 
 def _tree(points: NDArray[np.float32]) -> KDTree:
-    """Made in a third of the time that a balanced one takes, and asked little."""
+    """Unbalanced: built in a third of the time, which the few queries do not take back."""
     return KDTree(points, compact_nodes=False, balanced_tree=False)
 
 

@@ -1,4 +1,4 @@
-"""Bare triangle meshes, and what is dropped of them."""
+"""Triangle surfaces without attributes, and their connected components."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
+from ..array_types import Doubles, Indices
 from .adjacency import find_root
 
-Indices = NDArray[np.int32]
-Doubles = NDArray[np.float64]
-
-_CRUMB = 0.003  # of the whole area: more is no crumb
-_CRUMBS = 0.015  # of the whole area: so much, in the smallest pieces, is dropped
+# Of the total area: components up to the first share may be dropped, together up to the second.
+_SMALL_COMPONENT = 0.003
+_DROPPED_AREA = 0.015
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Surface:
     faces: NDArray[np.int32]
 
     def compact(self) -> Surface:
-        """Without vertices that no face uses."""
+        """Without unreferenced vertices."""
         used = np.zeros(len(self.vertices), np.bool_)
         used[self.faces] = True
         numbers = np.cumsum(used, dtype=np.int32) - 1
@@ -33,24 +32,24 @@ class Surface:
 
 
 def remove_small_components(surface: Surface, plane: float, closed: bool) -> Surface:
-    """Drop the smallest pieces as long as little is lost and, if `closed`, hollows inside others.
+    """Drop the smallest connected components and, if `closed`, those of negative volume.
 
     Args:
-        plane: the x at which the surface may be cut open.
+        plane: x of the plane in which the surface may be cut open; volumes are closed there.
     """
-    piece = _pieces(surface.faces, len(surface.vertices))
-    areas, volumes = _measured(surface.vertices, surface.faces, piece, plane)
+    component = _connected_components(surface.faces, len(surface.vertices))
+    areas, volumes = _component_measures(surface.vertices, surface.faces, component, plane)
     order = areas.argsort()
     kept = np.empty(len(areas), np.bool_)
-    kept[order] = np.cumsum(areas[order]) > _CRUMBS * areas.sum()
-    kept |= areas > _CRUMB * areas.sum()
+    kept[order] = np.cumsum(areas[order]) > _DROPPED_AREA * areas.sum()
+    kept |= areas > _SMALL_COMPONENT * areas.sum()
     if closed:
         kept &= volumes > 0
-    return Surface(surface.vertices, surface.faces[kept[piece[surface.faces[:, 0]]]]).compact()
+    return Surface(surface.vertices, surface.faces[kept[component[surface.faces[:, 0]]]]).compact()
 
 
 def vertex_normals(surface: Surface) -> NDArray[np.float32]:
-    """Unit normals [V, 3], faces weighted by area."""
+    """Area-weighted unit normals [V, 3]."""
     a, b, c = (surface.vertices[surface.faces[:, i]] for i in range(3))
     cross = np.cross(b - a, c - a)
     normals = np.zeros(surface.vertices.shape, np.float64)
@@ -62,31 +61,31 @@ def vertex_normals(surface: Surface) -> NDArray[np.float32]:
 
 
 @jit()
-def _pieces(faces: Indices, count: int) -> Indices:
-    """The number [V] of the connected piece of every one of `count` vertices."""
-    leader = np.arange(count).astype(np.int32)
+def _connected_components(faces: Indices, count: int) -> Indices:
+    """[V] the component of each of `count` vertices, numbered from 0."""
+    parents = np.arange(count).astype(np.int32)
     for a, b, c in faces:
-        first, second, third = find_root(leader, a), find_root(leader, b), find_root(leader, c)
+        first, second, third = find_root(parents, a), find_root(parents, b), find_root(parents, c)
         least = min(first, second, third)
-        leader[first] = leader[second] = leader[third] = least
+        parents[first] = parents[second] = parents[third] = least
     number = 0
-    pieces = np.empty(count, np.int32)
+    components = np.empty(count, np.int32)
     for vertex in range(count):
-        # A leader is the least of its piece: it has its number already.
-        if leader[vertex] == vertex:
-            pieces[vertex] = number
+        # A root is the least vertex of its component: it is numbered before the others.
+        if parents[vertex] == vertex:
+            components[vertex] = number
             number += 1
         else:
-            pieces[vertex] = pieces[find_root(leader, vertex)]
-    return pieces
+            components[vertex] = components[find_root(parents, vertex)]
+    return components
 
 
 @jit()
-def _measured(
-    vertices: Floats, faces: Indices, piece: Indices, plane: float
+def _component_measures(
+    vertices: Floats, faces: Indices, component: Indices, plane: float
 ) -> tuple[Doubles, Doubles]:
-    """The area of every piece and its volume, where it is open that up to x = `plane`."""
-    areas = np.zeros(piece.max() + 1 if len(piece) else 0, np.float64)
+    """Area and signed volume of each component, volumes measured from the plane x = `plane`."""
+    areas = np.zeros(component.max() + 1 if len(component) else 0, np.float64)
     volumes = np.zeros(len(areas), np.float64)
     for first, second, third in faces:
         ax, ay, az = _from_plane(vertices[first], plane)
@@ -94,8 +93,8 @@ def _measured(
         cx, cy, cz = _from_plane(vertices[third], plane)
         ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
         x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        areas[piece[first]] += np.sqrt(x * x + y * y + z * z) / 2
-        volumes[piece[first]] += (ax * x + ay * y + az * z) / 6
+        areas[component[first]] += np.sqrt(x * x + y * y + z * z) / 2
+        volumes[component[first]] += (ax * x + ay * y + az * z) / 6
     return areas, volumes
 
 

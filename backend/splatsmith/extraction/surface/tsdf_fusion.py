@@ -1,22 +1,23 @@
-"""Depth pictures fused into truncated signed distances (Curless and Levoy 1996), block by block."""
+"""Depth maps fused into a truncated signed distance volume (Curless and Levoy 1996), by blocks."""
 
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, Integers, Number, jit
 from ...progress import Progress
-from ..views.rendered_views import RenderedViews, surface_normal
+from ..array_types import Indices, Mask, Vector
+from ..views.rendered_views import SURFACE_ALPHA, RenderedViews, surface_normal
 from .sparse_volume import (
     BLOCK_SIZE,
     INSIDE,
     OUTSIDE,
     UNKNOWN,
-    Indices,
-    Mask,
+    GridFrame,
     SparseVolume,
     VoxelGrid,
     allocate_blocks,
@@ -25,134 +26,158 @@ from .sparse_volume import (
 
 log = logging.getLogger(__name__)
 
-REACH = 3.0  # voxels in front of the surface in which distances are kept
-_BEHIND = np.float32(-0.4)  # and behind it, in reaches: the far side of thin parts must not count
-_SKIN = np.float32(0.1)  # reaches by which a surface lies inside: sheets get two sides
-_EMPTY, _SOLID = np.float32(0.25), np.float32(0.5)  # alphas of background and of surface
-# Weight, for each camera that a point is hidden from, that makes it free: a look through a chink
-# between two Gaussians must not bore a hole. Hard surfaces have few chinks, soft ones many.
-_CHINKS = (0.02, 0.2)
-_SOFT = (0.09, 0.15)  # share of pixels neither full nor empty, of all that show anything
+TRUNCATION = 3.0  # voxels: distances are truncated beyond, in front of the surface
+_BEHIND = np.float32(-0.4)  # and behind it, in truncations: thin parts' far sides must not count
+_OFFSET = np.float32(0.1)  # truncations by which the surface is moved inwards: sheets get two sides
+_BACKGROUND_ALPHA = np.float32(0.25)
+# Weight of observations needed for each camera from which a point is occluded: rays that pass
+# through gaps between Gaussians must not carve holes. By the share of translucent pixels, since
+# soft clouds have more gaps.
+_CARVING_WEIGHTS = (0.02, 0.2)
+_TRANSLUCENT_SHARES = (0.09, 0.15)
+_TRANSLUCENT_ALPHAS = (0.1, 0.9)
 _NEAR = np.float32(0.01)
-_PARTS = 16  # between which fusing can be cancelled
+_PARTS = 16  # between which fusion can be cancelled
+_TILE = 8  # pixels
 
-_NOTHING, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _NAN = np.float32(np.nan)
 
-# viewmats [C, 4, 4], Ks [C, 3, 3], for every pixel [C, H, W, 3] its DEPTH, ALPHA and FACING, and
-# for every tile [C, h, w, 4] the NEAREST and FARTHEST depth, and if pixels are EMPTY or UNSURE
-Evidence = tuple[Floats, Floats, Floats, Floats]
-DEPTH, ALPHA, FACING = 0, 1, 2
-NEAREST, FARTHEST, EMPTY, UNSURE = 0, 1, 2, 3
-Votes = tuple[np.float32, np.float32, np.float32]  # sum, weight, cameras that it is hidden from
-Doubt = tuple[np.float32, np.float32]  # weight for each hidden camera that makes free; else what
-_TILE = 8
-Frame = tuple[Floats, np.float32]  # the lattice's origin [3] and voxel
+_DEPTH, _ALPHA, _FACING = 0, 1, 2  # channels of pixels
+_NEAREST, _FARTHEST, _EMPTY, _AMBIGUOUS = 0, 1, 2, 3  # channels of tiles
+
+
+class _DepthMaps(NamedTuple):
+    """C depth maps.
+
+    pixels: [C, H, W, 3] depth, alpha, and cosine between normal and optical axis.
+    tiles: [C, h, w, 4] nearest and farthest depth of the tile's pixels, and whether some are empty
+        or ambiguous.
+    """
+
+    viewmats: Floats  # [C, 4, 4]
+    Ks: Floats  # [C, 3, 3]
+    pixels: Floats
+    tiles: Floats
+
+
+class _Observations(NamedTuple):
+    """What cameras observe at a point."""
+
+    weighted_sum: np.float32  # of truncated distances
+    weight: np.float32
+    occluded: np.float32  # number of cameras that see a surface in front of the point
+
+
+class _UnknownRule(NamedTuple):
+    """What a point is that the surface occludes from some cameras."""
+
+    carving_weight: np.float32  # for each of them, from which on observed distances count
+    value: np.float32  # otherwise
 
 
 def fuse_depths(
-    views: RenderedViews, lattice: VoxelGrid, closed: bool, progress: Progress
+    views: RenderedViews, grid: VoxelGrid, closed: bool, progress: Progress
 ) -> SparseVolume:
-    """Distances to the surface that `views` show.
+    """Truncated signed distances, in truncations, to the surface in the views' depth maps.
 
     Args:
-        closed: whether places that nobody looks into are inside; else they are unknown.
+        closed: whether points that no camera observes are inside; else they are unknown.
 
     Raises:
         Cancelled: between two parts of the work.
     """
-    evidence = _evidence(views)
-    frame = (lattice.origin, np.float32(lattice.voxel))
-    doubt = (_chink(views), -_ONE) if closed else (_NOTHING, _NAN)
-    index = _classify(lattice, frame, evidence, doubt)
-    wanted = np.zeros(lattice.blocks, np.bool_)
+    maps = _depth_maps(views)
+    unknown = _UnknownRule(_carving_weight(views), -_ONE) if closed else _UnknownRule(_ZERO, _NAN)
+    index = np.empty(grid.blocks, np.int32)
+    _classify_blocks(index, grid.frame, maps, unknown)
+    requested = np.zeros(grid.blocks, np.bool_)
     marking, filling = progress.part(progress.stage, 0, 0.3), progress.part(progress.stage, 0.3, 1)
-    for i in range(len(views)):
-        marking.step(i, len(views))
-        _mark_surface(wanted, frame, evidence, i)
+    for camera in range(len(views)):
+        marking.step(camera, len(views))
+        _request_surface_blocks(requested, grid.frame, maps, camera)
 
-    def fill(places: Indices, _codes: Indices) -> Floats:
-        values = np.empty((len(places), BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
-        parts = np.array_split(np.arange(len(places)), _PARTS)
+    def fill(coords: Indices, _codes: Indices) -> Floats:
+        values = np.empty((len(coords), BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
+        parts = np.array_split(np.arange(len(coords)), _PARTS)
         for i, part in enumerate(part for part in parts if len(part)):
             filling.step(i, _PARTS)
             chosen = slice(part[0], part[-1] + 1)
-            _fuse_blocks(values[chosen], places[chosen], frame, evidence, doubt)
+            _fuse_blocks(values[chosen], coords[chosen], grid.frame, maps, unknown)
         return values
 
-    return allocate_blocks(uniform_volume(lattice, index), wanted, fill)
+    return allocate_blocks(uniform_volume(grid, index), requested, fill)
 
 
-def _chink(views: RenderedViews) -> np.float32:
+def _carving_weight(views: RenderedViews) -> np.float32:
     alphas = views.rendering.alphas
-    half = np.count_nonzero((alphas > 0.1) & (alphas < 0.9))
-    share = half / max(np.count_nonzero(alphas > 0.1), 1)
-    log.info("%.0f %% of the pixels are neither full nor empty", 100 * share)
-    return np.float32(np.interp(share, _SOFT, _CHINKS))
+    low, high = _TRANSLUCENT_ALPHAS
+    translucent = np.count_nonzero((alphas > low) & (alphas < high))
+    share = translucent / max(np.count_nonzero(alphas > low), 1)
+    log.info("%.0f %% of the pixels are translucent", 100 * share)
+    return np.float32(np.interp(share, _TRANSLUCENT_SHARES, _CARVING_WEIGHTS))
 
 
-def _evidence(views: RenderedViews) -> Evidence:
+def _depth_maps(views: RenderedViews) -> _DepthMaps:
     rendering, cameras = views.rendering, views.cameras
-    pixels = _pixels(rendering.depths, rendering.alphas, cameras.Ks)
-    return cameras.viewmats, cameras.Ks, pixels, _summarise(pixels)
+    pixels = _pack_pixels(rendering.depths, rendering.alphas, cameras.Ks)
+    return _DepthMaps(cameras.viewmats, cameras.Ks, pixels, _summarize_tiles(pixels))
 
 
 @jit(parallel=True)
-def _pixels(depths: Floats, alphas: Floats, ks: Floats) -> Floats:
+def _pack_pixels(depths: Floats, alphas: Floats, ks: Floats) -> Floats:
     count, height, width = depths.shape
     pixels = np.empty((count, height, width, 3), np.float32)
     for i in numba.prange(count * height):
         c, row = i // height, i % height
         for column in range(width):
-            normal = surface_normal(depths[c], alphas[c], ks[c], (row, column))
-            pixels[c, row, column, DEPTH] = depths[c, row, column]
-            pixels[c, row, column, ALPHA] = alphas[c, row, column]
-            pixels[c, row, column, FACING] = -normal[2]
+            normal = surface_normal(depths[c], alphas[c], ks[c], row, column)
+            pixels[c, row, column, _DEPTH] = depths[c, row, column]
+            pixels[c, row, column, _ALPHA] = alphas[c, row, column]
+            pixels[c, row, column, _FACING] = -normal[2]
     return pixels
 
 
 @jit(parallel=True)
-def _summarise(pixels: Floats) -> Floats:
-    """The tiles of `pixels`."""
+def _summarize_tiles(pixels: Floats) -> Floats:
     count, height, width, _ = pixels.shape
     tiles = np.zeros((count, -(-height // _TILE), -(-width // _TILE), 4), np.float32)
-    tiles[..., NEAREST] = np.inf
+    tiles[..., _NEAREST] = np.inf
     for c in numba.prange(count):
         for row in range(height):
             for column in range(width):
                 tile, pixel = tiles[c, row // _TILE, column // _TILE], pixels[c, row, column]
-                if pixel[ALPHA] <= _EMPTY:
-                    tile[EMPTY] = 1
+                if pixel[_ALPHA] <= _BACKGROUND_ALPHA:
+                    tile[_EMPTY] = 1
                     continue
-                tile[NEAREST] = min(tile[NEAREST], pixel[DEPTH])
-                tile[FARTHEST] = max(tile[FARTHEST], pixel[DEPTH])
-                if pixel[ALPHA] < _SOLID or pixel[FACING] == 0:
-                    tile[UNSURE] = 1
+                tile[_NEAREST] = min(tile[_NEAREST], pixel[_DEPTH])
+                tile[_FARTHEST] = max(tile[_FARTHEST], pixel[_DEPTH])
+                if pixel[_ALPHA] < SURFACE_ALPHA or pixel[_FACING] == 0:
+                    tile[_AMBIGUOUS] = 1
     return tiles
 
 
-def _classify(lattice: VoxelGrid, frame: Frame, evidence: Evidence, doubt: Doubt) -> Indices:
-    """What blocks are that no surface touches, by what is seen of their centres."""
-    index = np.empty(lattice.blocks, np.int32)
-    _classify_blocks(index, frame, evidence, doubt)
-    return index
-
-
 @jit(parallel=True)
-def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Doubt) -> None:
-    origin, voxel = frame
-    across, up, along = index.shape
+def _classify_blocks(
+    index: Indices, frame: GridFrame, maps: _DepthMaps, unknown: _UnknownRule
+) -> None:
+    """Classify each block by its centre, as if no surface ran through it."""
+    origin, voxel_size = frame.origin, frame.voxel_size
+    nx, ny, nz = index.shape
     middle = _HALF * (BLOCK_SIZE - 1)
-    cameras = np.arange(len(evidence[0]))
-    for x in numba.prange(across):
-        for y in range(up):
-            for z in range(along):
-                px = origin[0] + voxel * np.float32(BLOCK_SIZE * x + middle)
-                py = origin[1] + voxel * np.float32(BLOCK_SIZE * y + middle)
-                pz = origin[2] + voxel * np.float32(BLOCK_SIZE * z + middle)
-                votes = (_NOTHING, _NOTHING, _NOTHING)
-                votes = _ask((px, py, pz), evidence, cameras, votes, np.float32(REACH) * voxel)
-                distance = _decide(votes, doubt)
+    cameras = np.arange(len(maps.viewmats))
+    for x in numba.prange(nx):
+        for y in range(ny):
+            for z in range(nz):
+                center = (
+                    origin[0] + voxel_size * np.float32(BLOCK_SIZE * x + middle),
+                    origin[1] + voxel_size * np.float32(BLOCK_SIZE * y + middle),
+                    origin[2] + voxel_size * np.float32(BLOCK_SIZE * z + middle),
+                )
+                found = _Observations(_ZERO, _ZERO, _ZERO)
+                truncation = np.float32(TRUNCATION) * voxel_size
+                found = _observe_point(center, maps, cameras, found, truncation)
+                distance = _fused_distance(found, unknown)
                 if distance > 0:
                     index[x, y, z] = OUTSIDE
                 else:
@@ -160,105 +185,109 @@ def _classify_blocks(index: Indices, frame: Frame, evidence: Evidence, doubt: Do
 
 
 @jit(parallel=True)
-def _mark_surface(wanted: Mask, frame: Frame, evidence: Evidence, camera: int) -> None:
-    """Mark the blocks within reach of the surface points that one camera sees."""
-    origin, voxel = frame
-    view, k = evidence[0][camera], evidence[1][camera]
-    pixels = evidence[2][camera]
-    edge, reach = voxel * BLOCK_SIZE, voxel * np.float32(REACH)
+def _request_surface_blocks(
+    requested: Mask, frame: GridFrame, maps: _DepthMaps, camera: int
+) -> None:
+    """Request the blocks within the truncation of the surface points that one camera sees."""
+    origin, voxel_size = frame.origin, frame.voxel_size
+    view, k = maps.viewmats[camera], maps.Ks[camera]
+    pixels = maps.pixels[camera]
+    edge, truncation = voxel_size * BLOCK_SIZE, voxel_size * np.float32(TRUNCATION)
     for row in numba.prange(pixels.shape[0]):
         for column in range(pixels.shape[1]):
-            if pixels[row, column, ALPHA] < _SOLID:
+            if pixels[row, column, _ALPHA] < SURFACE_ALPHA:
                 continue
-            z = pixels[row, column, DEPTH]
+            z = pixels[row, column, _DEPTH]
             x = (column + _HALF - k[0, 2]) / k[0, 0] * z - view[0, 3]
             y = (row + _HALF - k[1, 2]) / k[1, 1] * z - view[1, 3]
             z -= view[2, 3]
             low, high = np.empty(3, np.int64), np.empty(3, np.int64)
             for axis in range(3):
                 at = view[0, axis] * x + view[1, axis] * y + view[2, axis] * z - origin[axis]
-                low[axis] = max(0, int(np.floor((at - reach) / edge)))
-                high[axis] = min(wanted.shape[axis] - 1, int(np.floor((at + reach) / edge)))
+                low[axis] = max(0, int(np.floor((at - truncation) / edge)))
+                last = requested.shape[axis] - 1
+                high[axis] = min(last, int(np.floor((at + truncation) / edge)))
             for i in range(low[0], high[0] + 1):
                 for j in range(low[1], high[1] + 1):
                     for h in range(low[2], high[2] + 1):
-                        wanted[i, j, h] = True
+                        requested[i, j, h] = True
 
 
 @jit(parallel=True)
 def _fuse_blocks(
-    values: Floats, places: Indices, frame: Frame, evidence: Evidence, doubt: Doubt
+    values: Floats, coords: Indices, frame: GridFrame, maps: _DepthMaps, unknown: _UnknownRule
 ) -> None:
-    origin, voxel = frame
-    reach = np.float32(REACH) * voxel
-    half = np.float32(0.5 * (BLOCK_SIZE - 1)) * voxel
-    for b in numba.prange(len(places)):
-        middle = np.empty(3, np.float32)
+    origin, voxel_size = frame.origin, frame.voxel_size
+    truncation = np.float32(TRUNCATION) * voxel_size
+    half = np.float32(0.5 * (BLOCK_SIZE - 1)) * voxel_size
+    for b in numba.prange(len(coords)):
+        center = np.empty(3, np.float32)
         for axis in range(3):
-            middle[axis] = origin[axis] + voxel * np.float32(places[b, axis] * BLOCK_SIZE) + half
-        doubtful, votes = _settle(middle, half * np.float32(np.sqrt(3)), evidence, reach)
+            first = np.float32(coords[b, axis] * BLOCK_SIZE)
+            center[axis] = origin[axis] + voxel_size * first + half
+        radius = half * np.float32(np.sqrt(3))
+        common, cameras = _observe_ball(center, radius, maps, truncation)
         for i in range(BLOCK_SIZE):
-            x = origin[0] + voxel * np.float32(places[b, 0] * BLOCK_SIZE + i)
+            x = origin[0] + voxel_size * np.float32(coords[b, 0] * BLOCK_SIZE + i)
             for j in range(BLOCK_SIZE):
-                y = origin[1] + voxel * np.float32(places[b, 1] * BLOCK_SIZE + j)
+                y = origin[1] + voxel_size * np.float32(coords[b, 1] * BLOCK_SIZE + j)
                 for k in range(BLOCK_SIZE):
-                    z = origin[2] + voxel * np.float32(places[b, 2] * BLOCK_SIZE + k)
-                    gained = _ask((x, y, z), evidence, doubtful, votes, reach)
-                    values[b, i, j, k] = _decide(gained, doubt)
+                    z = origin[2] + voxel_size * np.float32(coords[b, 2] * BLOCK_SIZE + k)
+                    found = _observe_point((x, y, z), maps, cameras, common, truncation)
+                    values[b, i, j, k] = _fused_distance(found, unknown)
 
 
 @jit()
-def _decide(votes: Votes, doubt: Doubt) -> np.float32:
-    total, weight, hidden = votes
-    if weight > doubt[0] * hidden:
-        return total / weight
-    return doubt[1] if hidden > 0 else _ONE
+def _fused_distance(found: _Observations, unknown: _UnknownRule) -> np.float32:
+    if found.weight > unknown.carving_weight * found.occluded:
+        return found.weighted_sum / found.weight
+    return unknown.value if found.occluded > 0 else _ONE
 
 
 @jit()
-def _settle(
-    middle: Floats, radius: np.float32, evidence: Evidence, reach: np.float32
-) -> tuple[Integers, Votes]:
-    """The votes of the cameras that see all points of a ball alike, and the other cameras."""
-    views, ks, pixels, tiles = evidence
-    total, weight, hidden = _NOTHING, _NOTHING, _NOTHING
-    doubtful = np.empty(len(views), np.int64)
+def _observe_ball(
+    center: Floats, radius: np.float32, maps: _DepthMaps, truncation: np.float32
+) -> tuple[_Observations, Integers]:
+    """Observations shared by all points of a ball; and the cameras that differ among them."""
+    total, weight, occluded = _ZERO, _ZERO, _ZERO
+    height, width = maps.pixels.shape[1], maps.pixels.shape[2]
+    others = np.empty(len(maps.viewmats), np.int64)
     count = 0
-    for c in range(len(views)):
-        x, y, depth = _along_axes(views[c], middle[0], middle[1], middle[2])
-        doubtful[count] = c
+    for c in range(len(maps.viewmats)):
+        x, y, depth = _to_camera(maps.viewmats[c], center[0], center[1], center[2])
+        others[count] = c
         if depth - radius < _NEAR:
             count += 1
             continue
-        k = ks[c]
+        k = maps.Ks[c]
         column, row = k[0, 0] * x / depth + k[0, 2], k[1, 1] * y / depth + k[1, 2]
         around = k[0, 0] * radius / (depth - radius) + _ONE
         left, right = int(np.floor(column - around)), int(np.floor(column + around))
         top, bottom = int(np.floor(row - around)), int(np.floor(row + around))
-        if right < 0 or bottom < 0 or left >= pixels.shape[2] or top >= pixels.shape[1]:
+        if right < 0 or bottom < 0 or left >= width or top >= height:
             continue
-        if left < 0 or top < 0 or right >= pixels.shape[2] or bottom >= pixels.shape[1]:
+        if left < 0 or top < 0 or right >= width or bottom >= height:
             count += 1
             continue
-        near, far, empty, unsure = np.float32(np.inf), _NOTHING, _NOTHING, _NOTHING
+        near, far, empty, ambiguous = np.float32(np.inf), _ZERO, _ZERO, _ZERO
         for v in range(top // _TILE, bottom // _TILE + 1):
             for u in range(left // _TILE, right // _TILE + 1):
-                tile = tiles[c, v, u]
-                near, far = min(near, tile[NEAREST]), max(far, tile[FARTHEST])
-                empty, unsure = max(empty, tile[EMPTY]), max(unsure, tile[UNSURE])
+                tile = maps.tiles[c, v, u]
+                near, far = min(near, tile[_NEAREST]), max(far, tile[_FARTHEST])
+                empty, ambiguous = max(empty, tile[_EMPTY]), max(ambiguous, tile[_AMBIGUOUS])
         if far == 0 and empty > 0:
             total, weight = total + _ONE, weight + _ONE
-        elif empty == 0 and unsure == 0 and depth - radius > far - _BEHIND * reach:
-            hidden += _ONE
-        elif empty == 0 and unsure == 0 and depth + radius < near - reach:
+        elif empty == 0 and ambiguous == 0 and depth - radius > far - _BEHIND * truncation:
+            occluded += _ONE
+        elif empty == 0 and ambiguous == 0 and depth + radius < near - truncation:
             total, weight = total + _HALF, weight + _HALF
         else:
             count += 1
-    return doubtful[:count], (total, weight, hidden)
+    return _Observations(total, weight, occluded), others[:count]
 
 
 @jit()
-def _along_axes(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, Number, Number]:
+def _to_camera(view: Floats, x: Number, y: Number, z: Number) -> Vector:
     return (
         view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3],
         view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3],
@@ -267,20 +296,20 @@ def _along_axes(view: Floats, x: Number, y: Number, z: Number) -> tuple[Number, 
 
 
 @jit()
-def _ask(
-    point: tuple[Number, Number, Number],
-    evidence: Evidence,
+def _observe_point(
+    point: Vector,
+    maps: _DepthMaps,
     cameras: Integers,
-    votes: Votes,
-    reach: np.float32,
-) -> Votes:
-    """The votes with those of `cameras` about a point added; distances in reaches."""
-    views, ks, pixels, _ = evidence
-    per_reach = _ONE / reach
-    total, weight, hidden = votes
+    found: _Observations,
+    truncation: np.float32,
+) -> _Observations:
+    """`found` with the observations of `cameras` at a point added."""
+    pixels = maps.pixels
+    per_truncation = _ONE / truncation
+    total, weight, occluded = found.weighted_sum, found.weight, found.occluded
     for c in cameras:
-        k = ks[c]
-        x, y, depth = _along_axes(views[c], point[0], point[1], point[2])
+        k = maps.Ks[c]
+        x, y, depth = _to_camera(maps.viewmats[c], point[0], point[1], point[2])
         if depth < _NEAR:
             continue
         per_depth = _ONE / depth
@@ -289,24 +318,24 @@ def _ask(
         if not (0 <= column < pixels.shape[2] and 0 <= row < pixels.shape[1]):
             continue
         pixel = pixels[c, row, column]
-        distance = (pixel[DEPTH] - depth) * per_reach
-        if pixel[ALPHA] >= _SOLID and distance < _BEHIND:
-            hidden += _ONE
+        distance = (pixel[_DEPTH] - depth) * per_truncation
+        if pixel[_ALPHA] >= SURFACE_ALPHA and distance < _BEHIND:
+            occluded += _ONE
             continue
-        value, trust = _observe(distance, pixel[ALPHA], pixel[FACING])
+        value, trust = _observe_pixel(distance, pixel[_ALPHA], pixel[_FACING])
         total += trust * value
         weight += trust
-    return total, weight, hidden
+    return _Observations(total, weight, occluded)
 
 
 @jit()
-def _observe(distance: Number, alpha: Number, facing: Number) -> tuple[Number, Number]:
-    """The distance that a pixel tells a point, in reaches, and its weight."""
-    if alpha <= _EMPTY:
+def _observe_pixel(distance: Number, alpha: Number, facing: Number) -> tuple[Number, Number]:
+    """Truncated distance, in truncations, of a point in front of a pixel's surface; its weight."""
+    if alpha <= _BACKGROUND_ALPHA:
         return _ONE, _ONE
-    if alpha < _SOLID or facing == 0:
-        return _NOTHING, _NOTHING
+    if alpha < SURFACE_ALPHA or facing == 0:
+        return _ZERO, _ZERO
     if distance >= _ONE:
         return _ONE, _HALF
     fading = min(_ONE, _ONE - distance / _BEHIND)
-    return distance - _SKIN, facing * facing * alpha * fading
+    return distance - _OFFSET, facing * facing * alpha * fading

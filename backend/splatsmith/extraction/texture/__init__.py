@@ -1,1 +1,1 @@
-"""Colours of a surface, as a texture or at its vertices."""
+"""Colours of a surface, baked into a texture or at its vertices."""

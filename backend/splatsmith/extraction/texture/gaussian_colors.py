@@ -1,4 +1,4 @@
-"""What colour a surface has, asked of the Gaussians at it and of the pictures that show it."""
+"""Surface colours of a cloud: Gaussians blended along the normals, and rendered views."""
 
 from __future__ import annotations
 
@@ -6,81 +6,58 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from ...gaussians.numba_jit import Bytes, Floats, jit
+from ..array_types import Mask
 from ..views.rendered_views import RenderedViews
 from .color_field import ColorField
+from .color_samples import BASE, DETAIL, ColorSamples, nearest_colors
 from .view_colors import view_colors
 
-DETAIL, BASE = (
-    np.uint8(1),
-    np.uint8(2),
-)  # flags: the Gaussians know a point's colour; the pictures do
+KNOWN_ALPHA = 0.15  # of the Gaussians at a point, from which on their colour counts
 _ZERO, _ONE = np.float32(0), np.float32(1)
-
-_NEARLY = 0.1  # so much nearer than the point that is taken, as a share, the nearest may be
-SURE = 0.15  # alpha of the Gaussians at a point from which on they know its colour
-
-
-@dataclass(frozen=True)
-class ColorSamples:
-    """Of N points: sharp and seen [N, 3], sRGB; known [N], which of them may be believed."""
-
-    sharp: Bytes
-    seen: Bytes
-    known: Bytes
-
-    @property
-    def best(self) -> Bytes:
-        """[N, 3] what is seen, else what the Gaussians at the point say, else black."""
-        return np.where((self.known & BASE)[:, None] > 0, self.seen, self.sharp)
-
-    def take(self, chosen: NDArray[np.intp]) -> ColorSamples:
-        return ColorSamples(self.sharp[chosen], self.seen[chosen], self.known[chosen])
 
 
 @dataclass(frozen=True)
 class GaussianColors:
-    """Both sources of colours.
+    """Colours of a cloud at points in the unit sphere, on the CPU.
 
-    The Gaussians around a point are as sharp as they can be, but know nothing where the surface
-    has missed them; the pictures tell what is seen from outside, but are blurred.
+    The detail is blended from the Gaussians along the normal: sharp, but unknown where the surface
+    misses them. The base is sampled from views: as seen from outside, but blurred.
     """
 
     field: ColorField
     views: RenderedViews
 
-    def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> ColorSamples:
-        """Ask at points [N, 3] of the unit sphere with unit normals [N, 3].
+    @property
+    def detail_size(self) -> float:
+        return self.field.detail_size
+
+    @property
+    def base_pixel_size(self) -> float:
+        return self.views.pixel_size
+
+    def at(self, points: Floats, normals: Floats, base_wanted: Mask) -> ColorSamples:
+        """Sample at `points` [N, 3] with outward unit `normals` [N, 3].
 
         Args:
-            both: [N] of which points the pictures tell even if the Gaussians know their colour.
+            base_wanted: [N] where the base is wanted even if the detail is known.
         """
-        sharp, alphas = self.field.at(points, normals)
-        sure = alphas >= SURE
-        seen, weights = view_colors(points, normals, np.flatnonzero(both | ~sure), self.views)
-        known = DETAIL * sure | BASE * (weights > 0)
-        return ColorSamples(_to_bytes(sharp), _to_bytes(seen), known)
+        detail, alphas = self.field.at(points, normals)
+        has_detail = alphas >= KNOWN_ALPHA
+        indices = np.flatnonzero(base_wanted | ~has_detail)
+        base, weights = view_colors(points, normals, indices, self.views)
+        known = DETAIL * has_detail | BASE * (weights > 0)
+        return ColorSamples(_to_bytes(detail), _to_bytes(base), known)
 
 
-def vertex_colors(points: Floats, normals: Floats, coloring: GaussianColors) -> Bytes:
-    """sRGB bytes [N, 3]; a point that nothing is known about takes the nearest other's colour."""
-    answers = coloring.at(points, normals, np.ones(len(points), np.bool_))
-    colors, known = answers.best, answers.known > 0
+def vertex_colors(points: Floats, normals: Floats, colors: GaussianColors) -> Bytes:
+    """sRGB [N, 3] at `points` [N, 3]; unknown ones take the colour of the nearest known point."""
+    samples = colors.at(points, normals, np.ones(len(points), np.bool_))
+    found, known = samples.best, samples.known > 0
     if known.any() and not known.all():
-        colors[~known] = nearest_colors(points[~known], points[known], colors[known])
-    return colors
-
-
-def nearest_colors(points: Floats, known: Floats, colors: Bytes) -> Bytes:
-    """For each of `points` the one of `colors` [K, 3] that belongs to a `known` point nearby.
-
-    Hardly any is nearer: the search for the very nearest would take thrice the time.
-    """
-    tree = KDTree(known, balanced_tree=False, compact_nodes=False)
-    return colors[tree.query(points, eps=_NEARLY, workers=-1)[1]]
+        found[~known] = nearest_colors(points[~known], points[known], found[known])
+    return found
 
 
 @jit(parallel=True)

@@ -1,4 +1,4 @@
-"""What `coloring` does, in torch."""
+"""`gaussian_colors` in torch."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...gaussians.numba_jit import Floats
+from ..array_types import Mask
 from ..views.rendered_views import RenderedViews
 from .color_field import ColorField
-from .gaussian_colors import BASE, DETAIL, SURE, ColorSamples, GaussianColors
+from .color_samples import BASE, DETAIL, ColorSamples
+from .gaussian_colors import KNOWN_ALPHA, GaussianColors
 from .ray_colors_cuda import GaussianTensors, blend_along_rays_cuda
 from .view_colors_cuda import ViewTensors, view_colors_cuda
 
 
 @dataclass(frozen=True)
 class GaussianColorsCuda(GaussianColors):
-    """Both sources of colours, with what they know on a device."""
+    """As `GaussianColors`, and nearly equal: rays end a few Gaussians later."""
 
-    blobs: GaussianTensors
-    pictures: ViewTensors
+    gaussian_tensors: GaussianTensors
+    view_tensors: ViewTensors
 
     @classmethod
-    def on(cls, device: str, field: ColorField, views: RenderedViews) -> GaussianColorsCuda:
+    def on_device(cls, device: str, field: ColorField, views: RenderedViews) -> GaussianColorsCuda:
         """Args: device: as torch names it."""
-        return cls(field, views, GaussianTensors.of(field, device), ViewTensors.of(views, device))
+        gaussians = GaussianTensors.from_field(field, device)
+        return cls(field, views, gaussians, ViewTensors.from_views(views, device))
 
     @torch.inference_mode()
-    def at(self, points: Floats, normals: Floats, both: NDArray[np.bool_]) -> ColorSamples:
-        """As there, and nearly the same: Gaussians are left out a little later."""
-        device = self.pictures.pixels.device
-        starts = self.field.groups(points, normals)
-        arrays = (points, normals, starts, both)
-        places, facing, groups, wanted = (torch.as_tensor(a, device=device) for a in arrays)
-        sharp, alphas = blend_along_rays_cuda(places, facing, groups, self.blobs)
-        sure = alphas >= SURE
-        asked = (wanted | ~sure).nonzero()[:, 0]
-        colors, weights = view_colors_cuda(places[asked], facing[asked], self.pictures)
-        seen, known = torch.zeros_like(sharp), int(DETAIL) * sure.byte()
-        seen[asked] = colors
-        known[asked] |= int(BASE) * (weights > 0).byte()
-        return ColorSamples(_to_bytes(sharp), _to_bytes(seen), known.cpu().numpy())
+    def at(self, points: Floats, normals: Floats, base_wanted: Mask) -> ColorSamples:
+        device = self.view_tensors.pixels.device
+        starts = self.field.ray_groups(points, normals)
+        arrays = (points, normals, starts, base_wanted)
+        origins, directions, groups, wanted = (torch.as_tensor(a, device=device) for a in arrays)
+        detail, alphas = blend_along_rays_cuda(origins, directions, groups, self.gaussian_tensors)
+        has_detail = alphas >= KNOWN_ALPHA
+        indices = (wanted | ~has_detail).nonzero()[:, 0]
+        colors, weights = view_colors_cuda(origins[indices], directions[indices], self.view_tensors)
+        base, known = torch.zeros_like(detail), int(DETAIL) * has_detail.byte()
+        base[indices] = colors
+        known[indices] |= int(BASE) * (weights > 0).byte()
+        return ColorSamples(_to_bytes(detail), _to_bytes(base), known.cpu().numpy())
 
 
 def _to_bytes(colors: Tensor) -> NDArray[np.uint8]:

@@ -19,28 +19,27 @@ from .baking import bake_texture
 from .gaussian_colors import GaussianColors, vertex_colors
 
 
-def paint(
-    surface: Surface, coloring: Future[GaussianColors], texture_size: int, progress: Progress
+def texture_surface(
+    surface: Surface, colors: Future[GaussianColors], texture_size: int, progress: Progress
 ) -> trimesh.Trimesh:
-    """`surface` with smooth normals and the colours of `coloring`.
+    """`surface` with shading normals and a baked texture, or colours at its vertices.
 
     Args:
-        coloring: awaited when the surface is unwrapped.
+        colors: awaited when the surface is unwrapped.
         texture_size: pixels a side; 0 for colours at the vertices.
 
     Raises:
-        InvalidRequest: it falls into too many pieces for a texture.
+        InvalidRequest: the surface is in too many pieces for a texture.
         Cancelled: between two steps.
     """
     if not texture_size:
-        return _with_vertex_colors(
-            surface, coloring.result(), progress.part("Painting vertices", 0, 1)
-        )
+        painting = progress.part("Painting vertices", 0, 1)
+        return _with_vertex_colors(surface, colors.result(), painting)
     atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
     painting = progress.part("Painting the texture", 0.4, 1)
-    picture = bake_texture(atlas, coloring.result(), texture_size, painting)
+    image = bake_texture(atlas, colors.result(), texture_size, painting)
     material = PBRMaterial(
-        baseColorTexture=Image.fromarray(picture), metallicFactor=0.0, roughnessFactor=1.0
+        baseColorTexture=Image.fromarray(image), metallicFactor=0.0, roughnessFactor=1.0
     )
     u, v = atlas.uvs.T
     return trimesh.Trimesh(
@@ -53,16 +52,16 @@ def paint(
 
 
 def _with_vertex_colors(
-    surface: Surface, coloring: GaussianColors, progress: Progress
+    surface: Surface, colors: GaussianColors, progress: Progress
 ) -> trimesh.Trimesh:
     progress.step(0, 1)
     shaded = split_sharp_edges(surface, face_neighbors(surface.faces))
-    colors = vertex_colors(shaded.surface.vertices, shaded.normals, coloring)
+    found = vertex_colors(shaded.surface.vertices, shaded.normals, colors)
     progress.step(1, 1)
     return trimesh.Trimesh(
         vertices=shaded.surface.vertices,
         faces=shaded.surface.faces,
         vertex_normals=shaded.normals,
-        vertex_colors=colors,
+        vertex_colors=found,
         process=False,
     )

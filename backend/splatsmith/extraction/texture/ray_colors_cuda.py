@@ -1,4 +1,4 @@
-"""What `inward_looks` does, in torch: for all groups of points at once, a few Gaussians a step."""
+"""`ray_colors` in torch: all groups of rays at once, a few Gaussians a step."""
 
 from __future__ import annotations
 
@@ -9,81 +9,98 @@ import torch
 from torch import Tensor
 
 from .color_field import ColorField
-from .gaussian_grid import FAINTEST
-from .ray_colors import FADE, FULL, MAX_ALPHA
+from .gaussian_grid import LEAST_ALPHA
+from .ray_colors import FADE_SHARE, MAX_ALPHA, OPAQUE_TRANSMITTANCE, RayWindow
 
-# Gaussians that are blended between two looks at which groups are full: more when few are left.
+# Gaussians blended between two checks for opaque groups: more when few groups are left.
 _LEAST_STEP, _MOST_STEP = 16, 128
-# At once: pairs of points and Gaussians take about 80 bytes, those of groups and Gaussians 200.
+# At once: a pair of ray and Gaussian takes about 80 bytes, one of group and Gaussian 200.
 _MOST_PAIRS, _MOST_ENTRIES = 1 << 23, 1 << 21
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class GaussianTensors:
-    """A field's N Gaussians, as there, and the cells that they reach into, on a device.
+    """A field's N Gaussians and the cells that they extend into, on a device.
 
     Attributes:
-        levels: [L, 2] as in `gaussian_grid.Lists`, without the grids that hold nobody.
-        starts, members: as in `gaussian_grid.Lists`.
-        window: how far outside and inside of a point Gaussians count.
+        means, extents, whitening, opacities, colors: as in `ray_colors.GaussianArrays`.
+        levels, starts, members: as in `gaussian_grid.CellLists`, without empty levels.
+        window: the part of a ray that counts.
     """
 
     means: Tensor
-    reaches: Tensor
-    shapes: Tensor
+    extents: Tensor
+    whitening: Tensor
     opacities: Tensor
     colors: Tensor
     levels: Tensor
     starts: Tensor
     members: Tensor
-    window: tuple[float, float]
+    window: RayWindow
 
     @staticmethod
-    def of(field: ColorField, device: str) -> GaussianTensors:
+    def from_field(field: ColorField, device: str) -> GaussianTensors:
         grid = field.grid
-        levels, starts, members = grid.lists
+        levels, starts, members = grid.cells
         ends = levels[:, 1] + levels[:, 0] ** 3
         used = levels[starts[ends] > starts[levels[:, 1]]]
-        arrays = (grid.means, grid.reaches, grid.shapes, field.opacities, field.colors)
+        arrays = (grid.means, grid.extents, grid.whitening, field.opacities, field.colors)
         tensors = (torch.as_tensor(a, device=device) for a in (*arrays, used, starts, members))
         return GaussianTensors(*tensors, window=field.window)
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """G groups of points: points and normals [G, P, 3], short groups filled with their last point.
+    """G groups of P rays; shorter groups are padded with their last ray.
 
     Attributes:
-        middles, facing: [G, 3], the points and normals by which Gaussians are sorted.
-        widths: [G] how far points are from the line along the middle one's normal.
-        lows, highs: [G, 3] the boxes that hold all that the points may meet.
+        points, normals: [G, P, 3].
+        middle_points, middle_normals: [G, 3], of the ray by which Gaussians are sorted.
+        widths: [G] greatest distance of a point from the middle ray.
+        lows, highs: [G, 3] boxes around all rays.
     """
 
     points: Tensor
     normals: Tensor
-    middles: Tensor
-    facing: Tensor
+    middle_points: Tensor
+    middle_normals: Tensor
     widths: Tensor
     lows: Tensor
     highs: Tensor
 
     @staticmethod
-    def of(points: Tensor, normals: Tensor, middle: Tensor, window: tuple[float, float]) -> _Groups:
-        """Args: middle: [G], the middle point's place in its group."""
-        which = torch.arange(len(points), device=points.device)
-        middles, facing = points[which, middle], normals[which, middle]
-        widths = _off_line(middles[:, None], facing[:, None], points).amax(1)
-        fronts, backs = points + window[0] * normals, points - window[1] * normals
+    def from_rays(points: Tensor, normals: Tensor, middle: Tensor, window: RayWindow) -> _Groups:
+        """Args: middle: [G] index of the middle ray in its group."""
+        group = torch.arange(len(points), device=points.device)
+        middle_points, middle_normals = points[group, middle], normals[group, middle]
+        distances = _line_distances(middle_points[:, None], middle_normals[:, None], points)
+        fronts, backs = points + window.outside * normals, points - window.inside * normals
         lows = torch.minimum(fronts, backs).amin(1)
         highs = torch.maximum(fronts, backs).amax(1)
-        return _Groups(points, normals, middles, facing, widths, lows, highs)
+        widths = distances.amax(1)
+        return _Groups(points, normals, middle_points, middle_normals, widths, lows, highs)
+
+
+@dataclass(frozen=True)
+class _CellBoxes:
+    """[G, L, 3] the first and last cell of each level that groups touch."""
+
+    first: Tensor
+    last: Tensor
+
+    @property
+    def sizes(self) -> Tensor:
+        return self.last - self.first + 1
+
+    def part(self, groups: slice) -> _CellBoxes:
+        return _CellBoxes(self.first[groups], self.last[groups])
 
 
 def blend_along_rays_cuda(
-    points: Tensor, normals: Tensor, starts: Tensor, blobs: GaussianTensors
+    points: Tensor, normals: Tensor, starts: Tensor, gaussians: GaussianTensors
 ) -> tuple[Tensor, Tensor]:
-    """As there: colours [N, 3] and alphas [N].
+    """As `blend_along_rays`: colours [N, 3], divided by alpha, and alphas [N].
 
     Args:
         points, normals: [N, 3].
@@ -91,157 +108,185 @@ def blend_along_rays_cuda(
     """
     counts = starts.diff()
     places = torch.arange(int(counts.max()) if len(counts) else 0, device=points.device)
-    texels = starts[:-1, None] + torch.minimum(places, counts[:, None] - 1)
+    rays = starts[:-1, None] + torch.minimum(places, counts[:, None] - 1)
     colors, alphas = torch.zeros_like(points), torch.zeros_like(points[:, 0])
-    at_once = max(1, _MOST_PAIRS // (_LEAST_STEP * max(len(places), 1)))
-    for few in torch.arange(len(counts)).split(at_once) if len(counts) else ():
-        part = slice(int(few[0]), int(few[-1]) + 1)
-        spots = texels[part]
+    batch_size = max(1, _MOST_PAIRS // (_LEAST_STEP * max(len(places), 1)))
+    for batch in torch.arange(len(counts)).split(batch_size) if len(counts) else ():
+        part = slice(int(batch[0]), int(batch[-1]) + 1)
+        own = rays[part]
         middles = counts[part] // 2
-        groups = _Groups.of(points[spots], normals[spots], middles, blobs.window)
-        rgb, light = _blend(groups, *_in_order(groups, blobs), blobs)
-        # A group's last point stands there several times, always with the same colour.
-        alphas[spots] = 1 - light
-        colors[spots] = rgb / (1 - light[..., None]).clamp(min=_TINY)
+        groups = _Groups.from_rays(points[own], normals[own], middles, gaussians.window)
+        rgb, transmittance = _blend(groups, *_sorted_gaussians(groups, gaussians), gaussians)
+        # A padded group's last ray is written several times, always with the same colour.
+        alphas[own] = 1 - transmittance
+        colors[own] = rgb / (1 - transmittance[..., None]).clamp(min=_TINY)
     return colors, alphas
 
 
-def _in_order(groups: _Groups, blobs: GaussianTensors) -> tuple[Tensor, Tensor]:
-    """The Gaussians that groups may meet, group after group, each front to back; [G] how many."""
-    first, last = (_cells(corner, blobs.levels[:, :1]) for corner in (groups.lows, groups.highs))
-    boxes = (last - first + 1).prod(-1).sum(-1)
+def _sorted_gaussians(groups: _Groups, gaussians: GaussianTensors) -> tuple[Tensor, Tensor]:
+    """The Gaussians that groups may meet, group by group, front to back; and how many [G]."""
+    sides = gaussians.levels[:, :1]
+    boxes = _CellBoxes(_cell(groups.lows[:, None], sides), _cell(groups.highs[:, None], sides))
+    entries = boxes.sizes.prod(-1).sum(-1)
     parts = [
-        _candidates(groups, (first, last), part, blobs) for part in _parts(boxes, _MOST_ENTRIES)
+        _find_candidates(groups, boxes, part, gaussians)
+        for part in _batches(entries, _MOST_ENTRIES)
     ]
-    which, found, depths = (torch.cat(each) for each in zip(*parts, strict=True))
+    group, found, depths = (torch.cat(each) for each in zip(*parts, strict=True))
     order = depths.argsort()
-    order = order[which[order].argsort(stable=True)]
-    return found[order], torch.bincount(which, minlength=len(groups.points))
+    order = order[group[order].argsort(stable=True)]
+    return found[order], torch.bincount(group, minlength=len(groups.points))
 
 
-def _candidates(
-    groups: _Groups, boxes: tuple[Tensor, Tensor], part: slice, blobs: GaussianTensors
+def _find_candidates(
+    groups: _Groups, boxes: _CellBoxes, part: slice, gaussians: GaussianTensors
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of some groups: the numbers of group and Gaussian [M] of all that may meet, and the depth."""
-    first, last = (corner[part] for corner in boxes)
-    sizes = last - first + 1
-    row, place = _expanded(sizes.prod(-1).reshape(-1))
-    group, level = row // len(blobs.levels), row % len(blobs.levels)
-    _, up, along = sizes.reshape(-1, 3)[row].T
-    offsets = torch.stack([place // (up * along), place // along % up, place % along], 1)
+    """Pairs of some groups and Gaussians that may meet: group [M], Gaussian [M] and depth [M]."""
+    sizes, first = boxes.part(part).sizes, boxes.first[part]
+    row, place = _expand(sizes.prod(-1).reshape(-1))
+    group, level = row // len(gaussians.levels), row % len(gaussians.levels)
+    _, ny, nz = sizes.reshape(-1, 3)[row].T
+    offsets = torch.stack([place // (ny * nz), place // nz % ny, place % nz], 1)
     cell = first.reshape(-1, 3)[row] + offsets
-    side, base = blobs.levels[level].T
+    side, base = gaussians.levels[level].T
     number = base + (cell[:, 0] * side + cell[:, 1]) * side + cell[:, 2]
-    lengths = blobs.starts[number + 1] - blobs.starts[number]
+    lengths = gaussians.starts[number + 1] - gaussians.starts[number]
     some = lengths.nonzero()[:, 0]
-    lists = (group[some] + part.start, cell[some], side[some], blobs.starts[number[some]])
-    lengths = lengths[some]
+    start = gaussians.starts[number[some]]
+    lists = _Lists(group[some] + part.start, cell[some], side[some], start, lengths[some])
     met = [
-        _met(groups, [each[few] for each in lists], lengths[few], blobs)
-        for few in _parts(lengths, _MOST_ENTRIES)
+        _filter_candidates(groups, lists.part(batch), gaussians)
+        for batch in _batches(lists.lengths, _MOST_ENTRIES)
     ]
     which, found, depths = (torch.cat(each) for each in zip(*met, strict=True))
     return which, found, depths
 
 
-def _met(
-    groups: _Groups, lists: list[Tensor], lengths: Tensor, blobs: GaussianTensors
+@dataclass(frozen=True)
+class _Lists:
+    """Lists of Gaussians in cells that groups touch.
+
+    Attributes:
+        group: [R].
+        cell: [R, 3] coordinates in their level.
+        side: [R] cells a side of the level.
+        start: [R] of the list in `members`.
+        lengths: [R].
+    """
+
+    group: Tensor
+    cell: Tensor
+    side: Tensor
+    start: Tensor
+    lengths: Tensor
+
+    def part(self, rows: slice) -> _Lists:
+        return _Lists(
+            self.group[rows], self.cell[rows], self.side[rows], self.start[rows], self.lengths[rows]
+        )
+
+
+def _filter_candidates(
+    groups: _Groups, lists: _Lists, gaussians: GaussianTensors
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `_candidates`, of cells' lists: the group, the cell [3], cells a side, the first place."""
-    row, place = _expanded(lengths)
-    group, cell, side, start = (each[row] for each in lists)
-    found = blobs.members[start + place].long()
-    means, reaches = blobs.means[found], blobs.reaches[found]
-    lows, highs = torch.maximum(groups.lows[group], means - reaches), means + reaches
-    meets = (highs >= groups.lows[group]) & (means - reaches <= groups.highs[group])
-    # Of the cells that both boxes lie in, only the first one answers.
+    """As `_find_candidates`, of lists."""
+    row, place = _expand(lists.lengths)
+    group, cell, side = lists.group[row], lists.cell[row], lists.side[row]
+    found = gaussians.members[lists.start[row] + place].long()
+    means, extents = gaussians.means[found], gaussians.extents[found]
+    lows, highs = torch.maximum(groups.lows[group], means - extents), means + extents
+    meets = (highs >= groups.lows[group]) & (means - extents <= groups.highs[group])
+    # Both boxes may share several cells: only the first one counts.
     meets = (meets & (_cell(lows, side[:, None]) == cell)).all(1)
-    off = _off_line(groups.middles[group], groups.facing[group], means)
-    chosen = (meets & (off <= reaches.amax(1) + groups.widths[group])).nonzero()[:, 0]
-    group, found = group[chosen], found[chosen]
-    return group, found, _depths(groups.middles[group], groups.facing[group], found, blobs)
+    points, normals = groups.middle_points[group], groups.middle_normals[group]
+    distances = _line_distances(points, normals, means)
+    chosen = (meets & (distances <= extents.amax(1) + groups.widths[group])).nonzero()[:, 0]
+    found = found[chosen]
+    return group[chosen], found, _peak_depths(points[chosen], normals[chosen], found, gaussians)
 
 
-def _depths(points: Tensor, normals: Tensor, found: Tensor, blobs: GaussianTensors) -> Tensor:
-    """[M] how far inside of points [M, 3] Gaussians peak on the lines along the normals."""
-    shapes = blobs.shapes[found]
-    slopes = (shapes * normals[:, None]).sum(-1)
-    offsets = (shapes * (points - blobs.means[found])[:, None]).sum(-1)
+def _peak_depths(
+    points: Tensor, normals: Tensor, found: Tensor, gaussians: GaussianTensors
+) -> Tensor:
+    """[M] depths below points [M, 3] at which Gaussians peak on the lines along the normals."""
+    whitening = gaussians.whitening[found]
+    slopes = (whitening * normals[:, None]).sum(-1)
+    offsets = (whitening * (points - gaussians.means[found])[:, None]).sum(-1)
     return (slopes * offsets).sum(-1) / (slopes * slopes).sum(-1).clamp(min=_TINY)
 
 
 def _blend(
-    groups: _Groups, order: Tensor, counts: Tensor, blobs: GaussianTensors
+    groups: _Groups, order: Tensor, counts: Tensor, gaussians: GaussianTensors
 ) -> tuple[Tensor, Tensor]:
-    """Of every point the colours [G, P, 3], times alpha, and the light [G, P] that is left."""
-    light = torch.ones_like(groups.points[..., 0])
+    """Premultiplied colours [G, P, 3] and transmittances [G, P] of all rays."""
+    transmittance = torch.ones_like(groups.points[..., 0])
     rgb = torch.zeros_like(groups.points)
     starts = counts.cumsum(0) - counts
     active, done = counts.nonzero()[:, 0], 0
     while len(active):
-        fitting = _MOST_PAIRS // (len(active) * light.shape[1])
-        steps = done + torch.arange(min(max(fitting, _LEAST_STEP), _MOST_STEP), device=light.device)
-        there = steps < counts[active, None]
-        blob = order[(starts[active, None] + steps).clamp(max=len(order) - 1)]
-        alphas = _alphas(groups, active, blob, blobs) * there[:, None]
+        fitting = _MOST_PAIRS // (len(active) * transmittance.shape[1])
+        step = min(max(fitting, _LEAST_STEP), _MOST_STEP)
+        ranks = done + torch.arange(step, device=transmittance.device)
+        exists = ranks < counts[active, None]
+        chosen = order[(starts[active, None] + ranks).clamp(max=len(order) - 1)]
+        alphas = _alphas(groups, active, chosen, gaussians) * exists[:, None]
         left = (1 - alphas).cumprod(-1)
         before = torch.cat([torch.ones_like(left[..., :1]), left[..., :-1]], -1)
-        shares = alphas * before * light[active, :, None]
-        rgb[active] += shares @ blobs.colors[blob]
-        light[active] *= left[..., -1]
-        done += len(steps)
-        active = active[(light[active].amax(1) >= float(FULL)) & (counts[active] > done)]
-    return rgb, light
+        weights = alphas * before * transmittance[active, :, None]
+        rgb[active] += weights @ gaussians.colors[chosen]
+        transmittance[active] *= left[..., -1]
+        done += step
+        is_open = transmittance[active].amax(1) >= float(OPAQUE_TRANSMITTANCE)
+        active = active[is_open & (counts[active] > done)]
+    return rgb, transmittance
 
 
-def _alphas(groups: _Groups, active: Tensor, blob: Tensor, blobs: GaussianTensors) -> Tensor:
-    """[g, P, K] of Gaussians [g, K] where they peak on the ways inwards of some groups' points.
+def _alphas(groups: _Groups, active: Tensor, chosen: Tensor, gaussians: GaussianTensors) -> Tensor:
+    """[g, P, K] of Gaussians `chosen` [g, K] at their peaks along some groups' rays.
 
-    Places are taken from the middle point, so that the differences of large numbers stay small.
+    Relative to the middle point, so that no large numbers cancel.
     """
-    shapes = blobs.shapes[blob].permute(0, 3, 2, 1).flatten(2)  # [g, 3, 3 K]
-    middles = groups.middles[active, None]
-    centers = (blobs.shapes[blob] * (blobs.means[blob] - middles)[:, :, None]).sum(-1)
+    whitening = gaussians.whitening[chosen].permute(0, 3, 2, 1).flatten(2)  # [g, 3, 3 K]
+    middles = groups.middle_points[active, None]
+    relative = (gaussians.means[chosen] - middles)[:, :, None]
+    centers = (gaussians.whitening[chosen] * relative).sum(-1)
     centers = centers.mT.flatten(1)[:, None]  # [g, 1, 3 K]
-    split = (3, blob.shape[1])
-    offsets = ((groups.points[active] - middles) @ shapes - centers).unflatten(-1, split)
-    slopes = (groups.normals[active] @ shapes).unflatten(-1, split)
+    split = (3, chosen.shape[1])
+    offsets = ((groups.points[active] - middles) @ whitening - centers).unflatten(-1, split)
+    slopes = (groups.normals[active] @ whitening).unflatten(-1, split)
     depths = (slopes * offsets).sum(2) / ((slopes * slopes).sum(2) + _TINY)
     offsets -= depths[:, :, None] * slopes
     distances = 0.5 * (offsets * offsets).sum(2)
-    alphas = (blobs.opacities[blob][:, None] * torch.exp(-distances)).clamp(max=float(MAX_ALPHA))
-    outside, inside = blobs.window
-    # Towards either end Gaussians count for less, so that colours change smoothly.
-    ends = torch.minimum(depths + outside, inside - depths) / (float(FADE) * (outside + inside))
-    return torch.where(alphas >= FAINTEST, alphas * ends.clamp(0, 1), 0)
+    peaks = gaussians.opacities[chosen][:, None] * torch.exp(-distances)
+    alphas = peaks.clamp(max=float(MAX_ALPHA))
+    outside, inside = gaussians.window
+    # Gaussians fade towards either end of the window, so that colours are continuous.
+    fade_length = float(FADE_SHARE) * (outside + inside)
+    fade = torch.minimum(depths + outside, inside - depths) / fade_length
+    return torch.where(alphas >= LEAST_ALPHA, alphas * fade.clamp(0, 1), 0)
 
 
-def _off_line(points: Tensor, normals: Tensor, others: Tensor) -> Tensor:
-    """How far `others` are from the lines along the normals; all [..., 3]."""
+def _line_distances(points: Tensor, normals: Tensor, others: Tensor) -> Tensor:
+    """Distances of `others` from the lines along the normals; all [..., 3]."""
     gaps = others - points
     along = (gaps * normals).sum(-1)
     return ((gaps * gaps).sum(-1) - along * along).clamp(min=0).sqrt()
 
 
-def _cells(corners: Tensor, sides: Tensor) -> Tensor:
-    """[G, L, 3] the cells of every grid in which corners [G, 3] lie."""
-    return _cell(corners[:, None], sides)
-
-
-def _cell(places: Tensor, sides: Tensor) -> Tensor:
-    """The cell along each axis, of `sides`; the grids' cube is [-1, 1]^3."""
-    cells = ((places + 1) * 0.5 * sides).floor().clamp(min=0).long()
+def _cell(positions: Tensor, sides: Tensor) -> Tensor:
+    """Cell coordinates, of `sides` cells along each side of the cube [-1, 1]^3."""
+    cells = ((positions + 1) * 0.5 * sides).floor().clamp(min=0).long()
     return torch.minimum(cells, sides - 1)
 
 
-def _expanded(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Of rows that stand for so many [R]: the row of each, and its place among its row's."""
+def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Of rows repeated `counts` [R] times: each copy's row, and its rank among the row's copies."""
     rows = torch.repeat_interleave(counts)
     return rows, torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
 
 
-def _parts(counts: Tensor, most: int) -> Iterator[slice]:
-    """Slices of rows that stand together for at most `most`, or of one row that is more."""
+def _batches(counts: Tensor, most: int) -> Iterator[slice]:
+    """Slices of rows whose `counts` add up to at most `most`, or of one row that exceeds it."""
     ends = counts.cumsum(0).cpu()
     start = done = 0
     while start < len(ends) or not start:

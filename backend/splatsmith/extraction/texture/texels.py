@@ -1,121 +1,127 @@
-"""Texels and the faces that lie on them."""
+"""Rasterisation of an atlas: which face each texel shows, and where on the surface it lies."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from ...gaussians.numba_jit import Bytes, Floats, Integers, Number, jit
-from ..surface.adjacency import Doubles, Indices
+from ..array_types import Doubles, Indices
 
-TILE = 8  # texels a side that are painted one after another, since they lie together
+TILE = 8  # texels a side that follow each other in memory order, since they lie together
 NO_FACE = -1
-_STRIP = 64  # rows or columns that one thread takes at once
-_RIM = 0.75  # texels outside of a face that are still its own where no face is at home
+_STRIP = 64  # rows or columns per thread
+_MARGIN = 0.75  # texels around a face that show it where they lie in no other face
 _TINY = np.float32(1e-30)
+
+
+class AtlasArrays(NamedTuple):
+    """An atlas as compiled loops take it."""
+
+    faces: Indices  # [F, 3]
+    uvs: Floats  # [V, 2]
+    positions: Floats  # [V, 3]
+    normals: Floats  # [V, 3]
 
 
 @jit(parallel=True)
 def rasterize_faces(uvs: Floats, faces: Indices, size: int) -> Indices:
-    """The face [size, size] on every texel's centre, or close by it; NOBODY where none is.
+    """[size, size] the face at each texel's centre, or close to it; NO_FACE elsewhere.
 
-    Rows run as in the picture, from v = 0 on.
+    Rows run as in the image, from v = 0 on.
     """
-    owner = np.full((size, size), NO_FACE, np.int32)
-    at_home = np.zeros((size, size), np.uint8)
+    face_ids = np.full((size, size), NO_FACE, np.int32)
+    is_inside = np.zeros((size, size), np.uint8)
     for strip in numba.prange((size + _STRIP - 1) // _STRIP):
         top, bottom = strip * _STRIP, min((strip + 1) * _STRIP, size)
         triangle = np.empty((3, 2), np.float64)
         for face in range(len(faces)):
             for i in range(3):
                 triangle[i, 1] = uvs[faces[face, i], 1] * size - 0.5
-            y0, y1 = _span(triangle[:, 1], top, bottom)
+            y0, y1 = _texel_range(triangle[:, 1], top, bottom)
             if y0 < y1:
                 for i in range(3):
                     triangle[i, 0] = uvs[faces[face, i], 0] * size - 0.5
-                _claim(triangle, face, (y0, y1), owner, at_home)
-    return owner
+                _rasterize_face(triangle, face, y0, y1, face_ids, is_inside)
+    return face_ids
 
 
 @jit()
-def _claim(
-    triangle: Doubles, face: int, rows: tuple[int, int], owner: Indices, at_home: Bytes
+def _rasterize_face(
+    triangle: Doubles, face: int, top: int, bottom: int, face_ids: Indices, is_inside: Bytes
 ) -> None:
-    x0, x1 = _span(triangle[:, 0], 0, owner.shape[1])
-    edges = _edges(triangle)
-    for row in range(rows[0], rows[1]):
+    """Set the texels of a face, corners [3, 2] in texels, in rows from `top` to before `bottom`."""
+    x0, x1 = _texel_range(triangle[:, 0], 0, face_ids.shape[1])
+    edges = _edge_functions(triangle)
+    for row in range(top, bottom):
         for column in range(x0, x1):
             outside = -np.inf
             for a, b, c in edges:
                 outside = max(outside, a * column + b * row + c)
-            if outside <= 0 or (outside <= _RIM and not at_home[row, column]):
-                owner[row, column] = face
-                at_home[row, column] = outside <= 0
+            if outside <= 0 or (outside <= _MARGIN and not is_inside[row, column]):
+                face_ids[row, column] = face
+                is_inside[row, column] = outside <= 0
 
 
 @jit()
-def _span(places: Doubles, first: int, end: int) -> tuple[int, int]:
-    """Those of the texels from `first` to `end` that a face may own."""
-    low = min(places[0], places[1], places[2])
-    high = max(places[0], places[1], places[2])
-    return max(first, int(np.ceil(low - _RIM))), min(end, int(np.floor(high + _RIM)) + 1)
+def _texel_range(coordinates: Doubles, first: int, end: int) -> tuple[int, int]:
+    """The texels from `first` to before `end` that a face and its margin may cover."""
+    low = min(coordinates[0], coordinates[1], coordinates[2])
+    high = max(coordinates[0], coordinates[1], coordinates[2])
+    return max(first, int(np.ceil(low - _MARGIN))), min(end, int(np.floor(high + _MARGIN)) + 1)
 
 
 @jit()
-def _edges(triangle: Doubles) -> Doubles:
-    """[3, 3]: a x + b y + c is how far (x, y) lies outside of each edge."""
+def _edge_functions(triangle: Doubles) -> Doubles:
+    """[3, 3]: a x + b y + c is the distance of (x, y) outside each edge."""
     edges = np.zeros((3, 3), np.float64)
     u, v = triangle[1] - triangle[0], triangle[2] - triangle[0]
-    turn = -1.0 if u[0] * v[1] - u[1] * v[0] < 0 else 1.0
+    orientation = -1.0 if u[0] * v[1] - u[1] * v[0] < 0 else 1.0
     for i in range(3):
         start, end = triangle[i], triangle[(i + 1) % 3]
-        across, up = end[0] - start[0], end[1] - start[1]
-        length = np.sqrt(across * across + up * up)
+        dx, dy = end[0] - start[0], end[1] - start[1]
+        length = np.sqrt(dx * dx + dy * dy)
         if length > 0:
-            edges[i, 0], edges[i, 1] = turn * up / length, -turn * across / length
+            edges[i, 0], edges[i, 1] = orientation * dy / length, -orientation * dx / length
             edges[i, 2] = -(edges[i, 0] * start[0] + edges[i, 1] * start[1])
     return edges
 
 
-def painted(owner: Indices, top: int, bottom: int) -> Integers:
-    """The texels, counted row after row, that have an owner in some rows, tile after tile."""
-    size = owner.shape[1]
+def covered_texels(face_ids: Indices, top: int, bottom: int) -> Integers:
+    """Flat indices of the texels with a face in rows `top` to before `bottom`, tile by tile."""
+    size = face_ids.shape[1]
     texels = np.arange(top * size, bottom * size).reshape(-1, TILE, size // TILE, TILE)
     texels = texels.transpose(0, 2, 1, 3).reshape(-1)
-    return texels[owner.reshape(-1)[texels] != NO_FACE]
+    return texels[face_ids.reshape(-1)[texels] != NO_FACE]
 
 
 @jit(parallel=True)
 def texel_positions(
-    texels: Integers, owner: Indices, uvs: Floats, faces: Indices, skin: tuple[Floats, Floats]
+    texels: Integers, face_ids: Indices, atlas: AtlasArrays
 ) -> tuple[Floats, Floats]:
-    """Where on the surface texels lie, [T, 3], and its unit normals there.
-
-    Args:
-        skin: the places and the normals of the vertices [V, 3].
-    """
-    size = owner.shape[1]
-    points = np.empty((len(texels), 3), np.float32)
+    """Positions and unit normals [T, 3] on the surface, interpolated at texels' centres."""
+    size = face_ids.shape[1]
+    positions = np.empty((len(texels), 3), np.float32)
     normals = np.empty((len(texels), 3), np.float32)
     for i in numba.prange(len(texels)):
         row, column = texels[i] // size, texels[i] % size
-        corners = faces[owner[row, column]]
-        a, b, c = uvs[corners[0]], uvs[corners[1]], uvs[corners[2]]
-        weights = _corner_weights((column + 0.5) / size, (row + 0.5) / size, a, b, c)
+        corners = atlas.faces[face_ids[row, column]]
+        a, b, c = atlas.uvs[corners[0]], atlas.uvs[corners[1]], atlas.uvs[corners[2]]
+        weights = _barycentric((column + 0.5) / size, (row + 0.5) / size, a, b, c)
         for axis in range(3):
-            points[i, axis] = _mixed(skin[0], corners, weights, axis)
-            normals[i, axis] = _mixed(skin[1], corners, weights, axis)
+            positions[i, axis] = _interpolate(atlas.positions, corners, weights, axis)
+            normals[i, axis] = _interpolate(atlas.normals, corners, weights, axis)
         x, y, z = normals[i]
         length = max(np.sqrt(x * x + y * y + z * z), _TINY)
         normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
-    return points, normals
+    return positions, normals
 
 
 @jit()
-def _corner_weights(
-    x: float, y: float, a: Floats, b: Floats, c: Floats
-) -> tuple[float, float, float]:
-    """What the corners of a face count for at (x, y); none below 0, 1 in sum."""
+def _barycentric(x: float, y: float, a: Floats, b: Floats, c: Floats) -> tuple[float, float, float]:
+    """Barycentric coordinates of (x, y), clamped to the triangle."""
     area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
     if area == 0:
         return 1 / 3, 1 / 3, 1 / 3
@@ -127,7 +133,7 @@ def _corner_weights(
 
 
 @jit()
-def _mixed(
+def _interpolate(
     values: Floats, corners: Indices, weights: tuple[float, float, float], axis: int
 ) -> Number:
     return (
@@ -138,57 +144,57 @@ def _mixed(
 
 
 @jit(parallel=True)
-def put(colors: Bytes, texels: Integers, picture: Bytes) -> None:
-    """Set `texels` of a picture [P, 3] to colours [T, 3]."""
+def scatter_colors(colors: Bytes, texels: Integers, image: Bytes) -> None:
+    """Set `texels` of a flat image [P, 3] to `colors` [T, 3]."""
     for i in numba.prange(len(texels)):
         for channel in range(3):
-            picture[texels[i], channel] = colors[i, channel]
+            image[texels[i], channel] = colors[i, channel]
 
 
 @jit(parallel=True)
-def spread(picture: Bytes, owner: Indices, nearest: Indices) -> None:
-    """Give texels of a picture [S, S, 3] without an owner the colour of the `nearest` with one."""
-    size = len(owner)
+def fill_uncovered(image: Bytes, face_ids: Indices, nearest: Indices) -> None:
+    """Give texels of an image [S, S, 3] without a face the colour of the `nearest` with one."""
+    size = len(face_ids)
     for row in numba.prange(size):
         for column in range(size):
             source = nearest[row, column]
-            if owner[row, column] == NO_FACE and source >= 0:
+            if face_ids[row, column] == NO_FACE and source >= 0:
                 for channel in range(3):
-                    picture[row, column, channel] = picture[source // size, source % size, channel]
+                    image[row, column, channel] = image[source // size, source % size, channel]
 
 
 @jit(parallel=True)
-def nearest_covered(owner: Indices) -> Indices:
-    """The nearest texel [S, S] that has an owner, counted row after row; -1 if none has."""
-    size = len(owner)
-    in_column = _nearest_rows(owner)
+def nearest_covered(face_ids: Indices) -> Indices:
+    """[S, S] flat index of the nearest texel with a face (exact distance transform); -1 if none."""
+    size = len(face_ids)
+    in_column = _nearest_rows(face_ids)
     nearest = np.full((size, size), -1, np.int32)
     for row in numba.prange(size):
         for column in range(size):
             least = 2 * size * size
-            for away in range(size):
-                if away * away >= least:
+            for offset in range(size):
+                if offset * offset >= least:
                     break
-                for other in (column - away, column + away):
+                for other in (column - offset, column + offset):
                     if 0 <= other < size and in_column[row, other] >= 0:
-                        far = away * away + (in_column[row, other] - row) ** 2
-                        if far < least:
-                            least = far
+                        squared = offset * offset + (in_column[row, other] - row) ** 2
+                        if squared < least:
+                            least = squared
                             nearest[row, column] = in_column[row, other] * size + other
     return nearest
 
 
 @jit(parallel=True)
-def _nearest_rows(owner: Indices) -> Indices:
-    """For every texel [S, S] the nearest row in which its column has an owner; -1 if none is."""
-    size = len(owner)
+def _nearest_rows(face_ids: Indices) -> Indices:
+    """[S, S] the nearest row in which the texel's column has a face; -1 if there is none."""
+    size = len(face_ids)
     rows = np.full((size, size), -1, np.int32)
     for strip in numba.prange((size + _STRIP - 1) // _STRIP):
         columns = range(strip * _STRIP, min((strip + 1) * _STRIP, size))
         for row in range(size):
             for column in columns:
                 above = rows[row - 1, column] if row else -1
-                rows[row, column] = row if owner[row, column] != NO_FACE else above
+                rows[row, column] = row if face_ids[row, column] != NO_FACE else above
         for row in range(size - 2, -1, -1):
             for column in columns:
                 above, below = rows[row, column], rows[row + 1, column]

@@ -1,6 +1,8 @@
-"""Colours of points on a surface, from the pictures that show them."""
+"""Colours of points on a surface, sampled from the views that show them."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -8,93 +10,96 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
-from ..views.rendered_views import RenderedViews
+from ..array_types import Vector
+from ..views.rendered_views import SURFACE_ALPHA, RenderedViews
 
 TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and its pixel's depth
-SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
-# Cosines: looks as square as the first are taken; where there is none, as the second.
-SQUARE, GRAZING = np.float32(0.4), np.float32(0.05)
-LEAST = np.float32(1e-3)  # weight of all looks together that tells something
-_CHUNK = 512  # points that one thread takes at once
+# Cosines between normal and view: views above the first are used; if there is none, the second.
+FACING, GRAZING = np.float32(0.4), np.float32(0.05)
+LEAST_WEIGHT = np.float32(1e-3)  # of all views together, below which a point is not visible
+_CHUNK = 512  # points per thread
 _NEAR = np.float32(NEAR_PLANE)
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
-Cameras = tuple[Floats, Floats]  # projections [C, 3, 4] from space to pixels, positions [C, 3]
-ViewImages = tuple[
-    Floats, Floats, Floats
-]  # colors [C, H, W, 3] over black, alphas, depths [C, H, W]
+
+class ViewImages(NamedTuple):
+    """C views as compiled loops take them."""
+
+    projections: Floats  # [C, 3, 4] from space to pixels
+    positions: Floats  # [C, 3] of the cameras
+    colors: Floats  # [C, H, W, 3] premultiplied
+    alphas: Floats  # [C, H, W]
+    depths: Floats  # [C, H, W]
 
 
 def view_colors(
-    points: Floats, normals: Floats, asked: NDArray[np.intp], views: RenderedViews
+    points: Floats, normals: Floats, indices: NDArray[np.intp], views: RenderedViews
 ) -> tuple[Floats, Floats]:
-    """sRGB colours [N, 3] of points in the unit sphere, and how well they are seen, [N] from 0 up.
+    """sRGB colours [N, 3] of points in the unit sphere, and their weights [N], 0 if not visible.
 
-    Squarer looks count for more, and so do those whose depth fits better.
+    Views are weighted by their squared cosine to the normal and by agreement in depth.
 
     Args:
-        asked: [A] which of the points are wanted; all others are as if they were not seen.
+        indices: [A] of the points to be sampled; the others have weight 0.
     """
     colors = np.zeros((len(points), 3), np.float32)
     weights = np.zeros(len(points), np.float32)
-    cameras, drawn = views.cameras, views.rendering
-    projections = np.ascontiguousarray(cameras.Ks @ cameras.viewmats[:, :3])
-    pictures = (drawn.colors, drawn.alphas, drawn.depths)
-    _look((points, normals), asked, (projections, cameras.positions), pictures, (colors, weights))
+    cameras, rendering = views.cameras, views.rendering
+    images = ViewImages(
+        np.ascontiguousarray(cameras.Ks @ cameras.viewmats[:, :3]),
+        cameras.positions,
+        rendering.colors,
+        rendering.alphas,
+        rendering.depths,
+    )
+    _sample_views(points, normals, indices, images, colors, weights)
     return colors, weights
 
 
 @jit(parallel=True)
-def _look(
-    places: tuple[Floats, Floats],
-    asked: NDArray[np.intp],
-    cameras: Cameras,
-    pictures: ViewImages,
-    out: tuple[Floats, Floats],
+def _sample_views(
+    points: Floats,
+    normals: Floats,
+    indices: NDArray[np.intp],
+    views: ViewImages,
+    colors: Floats,
+    weights: Floats,
 ) -> None:
-    points, normals = places
-    for chunk in numba.prange((len(asked) + _CHUNK - 1) // _CHUNK):
-        seen, total = np.empty(4, np.float32), np.empty(4, np.float32)
-        for i in asked[chunk * _CHUNK : (chunk + 1) * _CHUNK]:
-            for least in (SQUARE, GRAZING):
+    for chunk in numba.prange((len(indices) + _CHUNK - 1) // _CHUNK):
+        sample, total = np.empty(4, np.float32), np.empty(4, np.float32)
+        for i in indices[chunk * _CHUNK : (chunk + 1) * _CHUNK]:
+            for least_cosine in (FACING, GRAZING):
                 total[:] = 0
-                _sum_up(points[i], normals[i], cameras, pictures, (least, seen, total))
-                if total[3] > LEAST:
-                    out[1][i] = total[3]
+                for camera in range(len(views.positions)):
+                    cosine = _cosine(points[i], normals[i], views.positions[camera])
+                    if cosine > least_cosine and _sample_view(points[i], views, camera, sample):
+                        _accumulate(sample, cosine, total)
+                if total[3] > LEAST_WEIGHT:
+                    weights[i] = total[3]
                     for channel in range(3):
-                        out[0][i, channel] = total[channel] / total[3]
+                        colors[i, channel] = total[channel] / total[3]
                     break
 
 
 @jit()
-def _sum_up(
-    point: Floats,
-    normal: Floats,
-    cameras: Cameras,
-    pictures: ViewImages,
-    sums: tuple[np.float32, Floats, Floats],
-) -> None:
-    """Add up what every camera that looks squarely enough sees of a point, and the weights."""
-    least, seen, total = sums
-    projections, positions = cameras
-    for camera in range(len(positions)):
-        facing = _facing(point, normal, positions[camera])
-        if facing > least and _sample(point, projections[camera], pictures, camera, seen):
-            weight = facing * facing * seen[3]
-            total[3] += weight
-            for channel in range(3):
-                total[channel] += weight * seen[channel]
+def _accumulate(sample: Floats, cosine: Number, total: Floats) -> None:
+    """Add a sample, colour and weight [4], to the total, weighted by the squared cosine."""
+    weight = cosine * cosine * sample[3]
+    total[3] += weight
+    for channel in range(3):
+        total[channel] += weight * sample[channel]
 
 
 @jit()
-def _facing(point: Floats, normal: Floats, eye: Floats) -> Number:
-    x, y, z = eye[0] - point[0], eye[1] - point[1], eye[2] - point[2]
+def _cosine(point: Floats, normal: Floats, camera: Floats) -> Number:
+    """Between the normal and the direction to the camera."""
+    x, y, z = camera[0] - point[0], camera[1] - point[1], camera[2] - point[2]
     along = normal[0] * x + normal[1] * y + normal[2] * z
     return along / np.sqrt(x * x + y * y + z * z)
 
 
 @jit()
-def _project(point: Floats, matrix: Floats) -> tuple[Number, Number, Number]:
+def _project(point: Floats, matrix: Floats) -> Vector:
     x, y, z = point[0], point[1], point[2]
     return (
         matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3],
@@ -104,34 +109,39 @@ def _project(point: Floats, matrix: Floats) -> tuple[Number, Number, Number]:
 
 
 @jit()
-def _sample(
-    point: Floats, projection: Floats, pictures: ViewImages, camera: int, seen: Floats
-) -> bool:
-    """Fill `seen` with colour and trust of a point in one picture; False if it is hidden there."""
-    colors, alphas, depths = pictures
-    u, v, z = _project(point, projection)
+def _sample_view(point: Floats, views: ViewImages, camera: int, sample: Floats) -> bool:
+    """Fill colour and weight [4] of a point in one view; False if it is not visible there.
+
+    Bilinear, without the pixels that do not show this surface.
+    """
+    colors, alphas, depths = views.colors, views.alphas, views.depths
+    u, v, z = _project(point, views.projections[camera])
     if z < _NEAR:
         return False
-    across, down = u / z - _HALF, v / z - _HALF
-    column, row = int(np.floor(across)), int(np.floor(down))
+    x, y = u / z - _HALF, v / z - _HALF
+    column, row = int(np.floor(x)), int(np.floor(y))
     if column < 0 or row < 0 or column + 1 >= alphas.shape[2] or row + 1 >= alphas.shape[1]:
         return False
-    # The four pixels around, those that do not show this surface left out.
-    right, below = across - np.float32(column), down - np.float32(row)
-    red, green, blue, light, trust = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
-    for y in range(2):
-        for x in range(2):
-            share = (right if x else _ONE - right) * (below if y else _ONE - below)
-            alpha = alphas[camera, row + y, column + x]
-            gap = abs(depths[camera, row + y, column + x] - z) / TOLERANCE
-            if alpha >= SOLID and gap < _ONE:
+    right, below = x - np.float32(column), y - np.float32(row)
+    red, green, blue, opacity, weight = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+    for j in range(2):
+        for i in range(2):
+            share = (right if i else _ONE - right) * (below if j else _ONE - below)
+            alpha = alphas[camera, row + j, column + i]
+            gap = abs(depths[camera, row + j, column + i] - z) / TOLERANCE
+            if alpha >= SURFACE_ALPHA and gap < _ONE:
                 share *= _ONE - gap
-                trust += share
-                light += share * alpha
-                red += share * colors[camera, row + y, column + x, 0]
-                green += share * colors[camera, row + y, column + x, 1]
-                blue += share * colors[camera, row + y, column + x, 2]
-    if trust <= _ZERO:
+                weight += share
+                opacity += share * alpha
+                red += share * colors[camera, row + j, column + i, 0]
+                green += share * colors[camera, row + j, column + i, 1]
+                blue += share * colors[camera, row + j, column + i, 2]
+    if weight <= _ZERO:
         return False
-    seen[0], seen[1], seen[2], seen[3] = red / light, green / light, blue / light, trust
+    sample[0], sample[1], sample[2], sample[3] = (
+        red / opacity,
+        green / opacity,
+        blue / opacity,
+        weight,
+    )
     return True

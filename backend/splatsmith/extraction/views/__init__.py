@@ -1,1 +1,1 @@
-"""The cloud as cameras all around see it, and what those pictures tell of a point."""
+"""Renderings of a cloud from all around, and visibility of points in them."""

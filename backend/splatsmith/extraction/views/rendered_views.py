@@ -1,4 +1,4 @@
-"""The cloud seen from all around: what both meshes and points are taken from."""
+"""Renderings of a normalised cloud from all around: the input of mesh and point extraction."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from ...contract.bounds import VISIBLE_OPACITY, Sphere, bounding_sphere
 from ...contract.cloud import GaussianCloud
 from ...contract.problems import InvalidRequest
 from ...gaussians.cameras import Cameras, orbit_cameras
-from ...gaussians.numba_jit import Floats, Number, jit
+from ...gaussians.numba_jit import Floats, jit
 from ...gaussians.rasterize import rasterize
 from ...gaussians.rendering import NEAR_PLANE, Rendering
 from ...gaussians.unit_sphere import to_unit_sphere
 from ...progress import Progress
+from ..array_types import Vector
+
+SURFACE_ALPHA = np.float32(0.5)  # a pixel of at least this alpha shows the surface
 
 _FOV = 40.0
-_DISTANCE = 1.03 / np.sin(np.radians(_FOV / 2))  # the unit sphere with a little room
-_STEEP_ELEVATION = 80.0
-_AT_ONCE = 48  # pictures from one copy of the cloud on a GPU
-_SOLID = np.float32(0.5)  # a pixel of this alpha shows the surface
-_STEEP = np.float32(4)  # pixels' widths of depth in a pixel: two surfaces, not one
+_DISTANCE = 1.03 / np.sin(np.radians(_FOV / 2))  # the unit sphere with a margin of 3 %
+_OVERHEAD_ELEVATION = 80.0
+_GPU_BATCH = 48  # cameras per call on a GPU
+_MAX_SLOPE = np.float32(4)  # depth per pixel, in pixel widths: steeper is a depth discontinuity
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _BLACK = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class ViewSamples:
-    """What one camera sees at given points.
+    """One view looked up at N points.
 
     Attributes:
-        seen: [N] whether the point is at the surface that its pixel shows.
-        gap: [N] depth of the pixel's surface minus the point's: above 0 in front of it.
-        pixels: [N] flat index of the pixel; meaningless where the point is outside the picture.
+        depth_differences: [N] depth of the pixel minus the point's: above 0 the point is in front.
+        pixels: [N] flat index of the pixel; 0 where the point projects outside the image.
     """
 
-    seen: NDArray[np.bool_]
-    gap: NDArray[np.float32]
+    depth_differences: NDArray[np.float32]
     pixels: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class RenderedViews:
-    """Pictures of a cloud that was brought into the unit sphere; `sphere` leads back.
+    """Renderings of a cloud in the unit sphere; `sphere` maps back to the asset frame.
 
-    colors are over black, that is premultiplied by alphas.
+    Colours are premultiplied by alpha (over black).
     """
 
     sphere: Sphere
@@ -57,23 +57,22 @@ class RenderedViews:
         return len(self.cameras)
 
     def joined(self, other: RenderedViews) -> RenderedViews:
-        """These and others of the same cloud and picture size."""
+        """These and other views of the same cloud and image size."""
         cameras = replace(
             self.cameras,
             viewmats=np.concatenate([self.cameras.viewmats, other.cameras.viewmats]),
             Ks=np.concatenate([self.cameras.Ks, other.cameras.Ks]),
         )
-        return RenderedViews(
-            self.sphere, cameras, Rendering.concatenated([self.rendering, other.rendering])
-        )
+        rendering = Rendering.concatenated([self.rendering, other.rendering])
+        return RenderedViews(self.sphere, cameras, rendering)
 
     @property
-    def pixel(self) -> float:
-        """The width of a pixel at the unit sphere's centre."""
+    def pixel_size(self) -> float:
+        """Width of a pixel at the unit sphere's centre."""
         return _DISTANCE / float(self.cameras.Ks[0, 0, 0])
 
-    def sight(self, index: int, points: NDArray[np.float32], tolerance: float) -> ViewSamples:
-        """How camera `index` sees `points` [N, 3] of the unit sphere."""
+    def sample(self, index: int, points: NDArray[np.float32]) -> ViewSamples:
+        """View `index` at `points` [N, 3] of the unit sphere."""
         view, k = self.cameras.viewmats[index], self.cameras.Ks[index]
         x, y, z = (points @ view[:3, :3].T + view[:3, 3]).T
         z = np.maximum(z, NEAR_PLANE)
@@ -82,47 +81,49 @@ class RenderedViews:
         row = np.clip(np.floor(k[1, 1] * y / z + k[1, 2]), -1, height).astype(np.intp)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         pixels = np.where(inside, row * width + column, 0)
-        gap = self.rendering.depths[index].reshape(-1)[pixels] - z
-        solid = self.rendering.alphas[index].reshape(-1)[pixels] >= _SOLID
-        return ViewSamples(inside & solid & (np.abs(gap) <= tolerance), gap, pixels)
+        return ViewSamples(self.rendering.depths[index].reshape(-1)[pixels] - z, pixels)
 
 
 @jit()
-def surface_normal(
-    depths: Floats, alphas: Floats, k: Floats, pixel: tuple[int, int]
-) -> tuple[Number, Number, Number]:
-    """Along the camera's axes, towards it; zero where no surface is or it is too steep.
+def surface_normal(depths: Floats, alphas: Floats, k: Floats, row: int, column: int) -> Vector:
+    """Unit normal in camera axes, facing the camera, by central differences of depths [H, W].
 
-    From the depths [H, W] of the pixel's four neighbours.
+    Zero at the border, off the surface and at depth discontinuities.
+
+    Args:
+        k: [3, 3] intrinsics.
     """
-    row, column = pixel
     if not (0 < row < depths.shape[0] - 1 and 0 < column < depths.shape[1] - 1):
         return _ZERO, _ZERO, _ZERO
     z = depths[row, column]
-    if alphas[row, column] < _SOLID or z <= 0:
+    if alphas[row, column] < SURFACE_ALPHA or z <= 0:
         return _ZERO, _ZERO, _ZERO
     x, y = (column + _HALF - k[0, 2]) / k[0, 0], (row + _HALF - k[1, 2]) / k[1, 1]
-    # The depth's change over a pixel, against the pixel's own width at that depth.
-    across = _HALF * (depths[row, column + 1] - depths[row, column - 1]) * k[0, 0] / z
-    along = _HALF * (depths[row + 1, column] - depths[row - 1, column]) * k[1, 1] / z
-    if max(abs(across), abs(along)) > _STEEP:
+    # Change of depth over one pixel, in widths of a pixel at that depth.
+    slope_x = _HALF * (depths[row, column + 1] - depths[row, column - 1]) * k[0, 0] / z
+    slope_y = _HALF * (depths[row + 1, column] - depths[row - 1, column]) * k[1, 1] / z
+    if max(abs(slope_x), abs(slope_y)) > _MAX_SLOPE:
         return _ZERO, _ZERO, _ZERO
-    nz = -_ONE - x * across - y * along
-    length = np.sqrt(across * across + along * along + nz * nz)
-    return np.float32(across / length), np.float32(along / length), np.float32(nz / length)
+    nz = -_ONE - x * slope_x - y * slope_y
+    length = np.sqrt(slope_x * slope_x + slope_y * slope_y + nz * nz)
+    return np.float32(slope_x / length), np.float32(slope_y / length), np.float32(nz / length)
 
 
 @dataclass(frozen=True)
 class NormalizedCloud:
-    """A cloud brought into the unit sphere; `sphere` leads back."""
+    """A cloud moved and scaled into the unit sphere; `sphere` maps back to the asset frame."""
 
     cloud: GaussianCloud
     sphere: Sphere
 
     @classmethod
-    def of(cls, cloud: GaussianCloud) -> NormalizedCloud:
-        """Raises InvalidRequest: there is nothing to see in the cloud."""
-        check_cloud(cloud)
+    def from_cloud(cls, cloud: GaussianCloud) -> NormalizedCloud:
+        """Normalise `cloud` by its robust bounding sphere.
+
+        Raises:
+            InvalidRequest: no Gaussian is visible, or values are not finite.
+        """
+        _check_cloud(cloud)
         sphere = bounding_sphere(cloud)
         return cls(to_unit_sphere(cloud, sphere), sphere)
 
@@ -130,28 +131,24 @@ class NormalizedCloud:
 def render_views(
     subject: NormalizedCloud, cameras: Cameras, device: str, progress: Progress
 ) -> RenderedViews:
-    """Draw the subject as `cameras` see it.
+    """Render `subject` from each of `cameras`.
 
     Raises:
-        Cancelled: between two pictures, or a few on a GPU.
+        Cancelled: between two images, or two batches of them on a GPU.
     """
-    drawn: list[Rendering] = []
-    at_once = 1 if device == "cpu" else _AT_ONCE
-    for i in range(0, len(cameras), at_once):
+    renderings: list[Rendering] = []
+    batch_size = 1 if device == "cpu" else _GPU_BATCH
+    for i in range(0, len(cameras), batch_size):
         progress.step(i, len(cameras))
-        few = slice(i, i + at_once)
-        some = replace(cameras, viewmats=cameras.viewmats[few], Ks=cameras.Ks[few])
-        drawn.append(rasterize(subject.cloud, some, background=_BLACK, device=device))
+        part = slice(i, i + batch_size)
+        batch = replace(cameras, viewmats=cameras.viewmats[part], Ks=cameras.Ks[part])
+        renderings.append(rasterize(subject.cloud, batch, background=_BLACK, device=device))
     progress.step(len(cameras), len(cameras))
-    return RenderedViews(subject.sphere, cameras, Rendering.concatenated(drawn))
+    return RenderedViews(subject.sphere, cameras, Rendering.concatenated(renderings))
 
 
-def check_cloud(cloud: GaussianCloud) -> None:
-    """Refuse clouds that show nothing.
-
-    Raises:
-        InvalidRequest: no Gaussians, none opaque enough to be seen, or values that are no numbers.
-    """
+def _check_cloud(cloud: GaussianCloud) -> None:
+    """Raise InvalidRequest if no Gaussian is visible or values are not finite."""
     if not len(cloud):
         raise InvalidRequest("There are no Gaussians in this cloud.", "Choose another splat file.")
     arrays = (cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.sh0, cloud.shN)
@@ -166,15 +163,15 @@ def check_cloud(cloud: GaussianCloud) -> None:
         )
 
 
-def fibonacci_cameras(count: int, size: int, above: int = 0) -> Cameras:
-    """Fibonacci's spiral: no two cameras near each other, none exactly above.
+def fibonacci_cameras(count: int, size: int, overhead: int = 0) -> Cameras:
+    """Cameras of `size` pixels a side, evenly spread around the unit sphere (Fibonacci lattice).
 
     Args:
-        above: so many more cameras look steeply down, into vessels.
+        overhead: number of additional cameras that look steeply down, into vessels.
     """
     i = np.arange(count) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * i / count))
     azimuths = np.degrees(i * np.pi * (3 - 5**0.5))
-    elevations = np.append(elevations, np.full(above, _STEEP_ELEVATION))
-    azimuths = np.append(azimuths, np.linspace(45, 405, above, endpoint=False))
+    elevations = np.append(elevations, np.full(overhead, _OVERHEAD_ELEVATION))
+    azimuths = np.append(azimuths, np.linspace(45, 405, overhead, endpoint=False))
     return orbit_cameras(azimuths, elevations, float(_DISTANCE), _FOV, size)

@@ -1,8 +1,9 @@
-"""Which points lie on the surface that pictures show, and what its normal is there."""
+"""Which points lie on the surface that the views show, and the surface's normal there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -11,135 +12,154 @@ from numpy.typing import NDArray
 from ...contract.cloud import GaussianCloud
 from ...gaussians.numba_jit import Floats, Number, jit
 from ...gaussians.rendering import NEAR_PLANE
-from .rendered_views import RenderedViews, surface_normal
+from ..array_types import Mask
+from .rendered_views import SURFACE_ALPHA, RenderedViews, surface_normal
 
-# viewmats [C, 4, 4], Ks [C, 3, 3], positions [C, 3], depths and alphas [C, H, W].
-ViewArrays = tuple[Floats, Floats, Floats, Floats, Floats]
-# Of a point and a picture: whether it shows the point, the surface's distance from it, the normal.
-Look = tuple[bool, Number, Number, Number, Number]
-
-_SOLID = np.float32(0.5)  # alpha of a pixel that shows the surface
-_NEAR = np.float32(0.03)  # of the bounding radius, from the pixel's surface: still on it
-_STEEPEST = np.float32(4)  # times so much along the depth, where the surface is seen aslant
-_HALF_NEAR = np.float32(0.5) * _NEAR
-_SHARP = np.float32(0.003)  # distance below which a closer look is no better
+_TOLERANCE = np.float32(0.03)  # of the bounding radius, between a point and the surface it lies on
+_DEPTH_TOLERANCE = np.float32(4)  # times that along the depth, where the surface is slanted
+_HALF_TOLERANCE = np.float32(0.5) * _TOLERANCE
+_MIN_DISTANCE = np.float32(0.003)  # distances below it rank views alike
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+
+
+class ViewArrays(NamedTuple):
+    """Views as compiled loops take them."""
+
+    viewmats: Floats  # [C, 4, 4]
+    Ks: Floats  # [C, 3, 3]
+    positions: Floats  # [C, 3] of the cameras
+    depths: Floats  # [C, H, W]
+    alphas: Floats  # [C, H, W]
+
+
+class _Hit(NamedTuple):
+    """A point against the surface in one pixel: signed distance, and unit normal or zero."""
+
+    visible: bool
+    distance: Number
+    nx: Number
+    ny: Number
+    nz: Number
 
 
 @dataclass(frozen=True)
 class Visibility:
-    """What all pictures together tell of N points.
+    """N points against all views.
 
     Attributes:
-        seen: [N] whether any shows the point.
-        normals: [N, 3] the surface's unit normal; zero where no picture tells it.
-        towards: [N, 3] sum of the directions to the cameras that see the point.
+        visible: [N] whether at least one view shows the point.
+        normals: [N, 3] unit normal of the surface; zero where no view has one.
+        view_directions: [N, 3] sum of the unit vectors to the cameras that show the point.
     """
 
-    seen: NDArray[np.bool_]
+    visible: Mask
     normals: Floats
-    towards: Floats
+    view_directions: Floats
 
 
 def view_arrays(views: RenderedViews) -> ViewArrays:
-    """All of `views`, as compiled loops take them."""
-    drawn, cameras = views.rendering, views.cameras
-    places = cameras.positions.astype(np.float32)
-    return cameras.viewmats, cameras.Ks, places, drawn.depths, drawn.alphas
+    rendering, cameras = views.rendering, views.cameras
+    positions = cameras.positions.astype(np.float32)
+    return ViewArrays(cameras.viewmats, cameras.Ks, positions, rendering.depths, rendering.alphas)
 
 
-def point_visibility(points: Floats, depths: Floats, pictures: ViewArrays) -> Visibility:
-    """What `pictures` tell of `points` [N, 3] of the unit sphere, up to `depths` [N] below it.
+def point_visibility(points: Floats, margins: Floats, views: ViewArrays) -> Visibility:
+    """Visibility of `points` [N, 3] in the unit sphere and the surface's normals there.
 
-    Where both sides of a thin wall are near a point, the normal is that of the nearer side.
+    Near both sides of a thin wall, the normal is that of the nearer side.
+
+    Args:
+        margins: [N] how far below the surface a point still counts as on it.
     """
-    seen = np.zeros(len(points), np.bool_)
-    normals, towards = np.zeros_like(points), np.zeros_like(points)
-    _look_at((points, depths), pictures, seen, normals, towards)
-    return Visibility(seen, normals, towards)
+    visible = np.zeros(len(points), np.bool_)
+    normals, directions = np.zeros_like(points), np.zeros_like(points)
+    _fill_visibility(points, margins, views, visible, normals, directions)
+    return Visibility(visible, normals, directions)
 
 
-def are_visible(points: Floats, pictures: ViewArrays) -> NDArray[np.bool_]:
-    """[N] whether any picture shows the point."""
-    return _are_seen((points, np.zeros(len(points), np.float32)), pictures)
+def are_visible(points: Floats, views: ViewArrays) -> Mask:
+    """[N] whether at least one view shows each point [N, 3]."""
+    return _are_visible(points, np.zeros(len(points), np.float32), views)
 
 
-def visible_gaussians(cloud: GaussianCloud, pictures: ViewArrays) -> NDArray[np.bool_]:
-    """[N] whether any picture shows the Gaussian: not its centre, but what is opaque around it."""
-    return _are_seen((cloud.means, gaussian_center_depths(cloud)), pictures)
+def visible_gaussians(cloud: GaussianCloud, views: ViewArrays) -> Mask:
+    """[N] whether at least one view shows the Gaussian's half-opaque ellipsoid."""
+    return _are_visible(cloud.means, center_depths(cloud), views)
 
 
-def gaussian_center_depths(cloud: GaussianCloud) -> Floats:
-    """[N] how far below the half-opaque ellipsoid a Gaussian's centre lies, squarely seen."""
+def center_depths(cloud: GaussianCloud) -> Floats:
+    """[N] depth of the centres below the half-opaque ellipsoids, along the shortest axis."""
     return half_opacity_radii(cloud.opacities) * cloud.scales.min(axis=1)
 
 
 def half_opacity_radii(opacities: Floats) -> Floats:
-    """Radii of the half-opaque ellipsoids, in standard deviations; 0 where there is none."""
+    """[N] radius of the half-opaque ellipsoid in standard deviations; 0 if there is none."""
     return np.sqrt(2 * np.log(np.maximum(1, 2 * opacities)))
 
 
 @jit(parallel=True)
-def _are_seen(points: tuple[Floats, Floats], pictures: ViewArrays) -> NDArray[np.bool_]:
-    places, below = points
-    seen = np.zeros(len(places), np.bool_)
-    for i in numba.prange(len(places)):
-        for c in range(len(pictures[0])):
-            if _look(places[i], below[i], pictures, c)[0]:
-                seen[i] = True
+def _are_visible(points: Floats, margins: Floats, views: ViewArrays) -> NDArray[np.bool_]:
+    visible = np.zeros(len(points), np.bool_)
+    for i in numba.prange(len(points)):
+        for camera in range(len(views.viewmats)):
+            if _hit_test(points[i], margins[i], views, camera).visible:
+                visible[i] = True
                 break
-    return seen
+    return visible
 
 
 @jit(parallel=True)
-def _look_at(
-    points: tuple[Floats, Floats],
-    pictures: ViewArrays,
-    seen: NDArray[np.bool_],
+def _fill_visibility(
+    points: Floats,
+    margins: Floats,
+    views: ViewArrays,
+    visible: Mask,
     normals: Floats,
-    towards: Floats,
+    directions: Floats,
 ) -> None:
-    places, below = points
-    for i in numba.prange(len(places)):
-        nearest, sharpest = -1, _ZERO
-        for c in range(len(pictures[0])):
-            shows, distance, x, y, z = _look(places[i], below[i], pictures, c)
-            if not shows:
+    for i in numba.prange(len(points)):
+        best, best_rank = -1, _ZERO
+        for camera in range(len(views.viewmats)):
+            hit = _hit_test(points[i], margins[i], views, camera)
+            if not hit.visible:
                 continue
-            seen[i] = True
-            facing = _face(places[i], pictures[2][c], (x, y, z), towards[i])
-            if facing / (abs(distance) + _SHARP) > sharpest:
-                nearest, sharpest = c, facing / (abs(distance) + _SHARP)
-        if nearest >= 0:
-            _average((places[i], below[i]), pictures, nearest, normals[i])
+            visible[i] = True
+            facing = _add_direction(points[i], views.positions[camera], hit, directions[i])
+            if facing / (abs(hit.distance) + _MIN_DISTANCE) > best_rank:
+                best, best_rank = camera, facing / (abs(hit.distance) + _MIN_DISTANCE)
+        if best >= 0:
+            _average_normal(points[i], margins[i], views, best, normals[i])
 
 
 @jit()
-def _look(point: Floats, below: np.float32, pictures: ViewArrays, c: int) -> Look:
-    viewmats, ks, _, depths, alphas = pictures
-    view, k = viewmats[c], ks[c]
+def _hit_test(point: Floats, margin: np.float32, views: ViewArrays, camera: int) -> _Hit:
+    """The point against the tangent plane of the surface in its pixel."""
+    view, k = views.viewmats[camera], views.Ks[camera]
+    depths, alphas = views.depths, views.alphas
     px, py, pz = point[0], point[1], point[2]
     x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
     y = view[1, 0] * px + view[1, 1] * py + view[1, 2] * pz + view[1, 3]
     z = view[2, 0] * px + view[2, 1] * py + view[2, 2] * pz + view[2, 3]
     if not z > NEAR_PLANE:
-        return False, _ZERO, _ZERO, _ZERO, _ZERO
-    column, row = np.floor(k[0, 0] * x / z + k[0, 2]), np.floor(k[1, 1] * y / z + k[1, 2])
-    if not (0 <= column < depths.shape[2] and 0 <= row < depths.shape[1]):
-        return False, _ZERO, _ZERO, _ZERO, _ZERO
-    at = int(row), int(column)
-    depth = depths[c, at[0], at[1]]
-    if alphas[c, at[0], at[1]] < _SOLID or abs(depth - z) > _STEEPEST * (_NEAR + below):
-        return False, _ZERO, _ZERO, _ZERO, _ZERO
-    nx, ny, nz = surface_normal(depths[c], alphas[c], k, at)
+        return _Hit(False, _ZERO, _ZERO, _ZERO, _ZERO)
+    u, v = np.floor(k[0, 0] * x / z + k[0, 2]), np.floor(k[1, 1] * y / z + k[1, 2])
+    if not (0 <= u < depths.shape[2] and 0 <= v < depths.shape[1]):
+        return _Hit(False, _ZERO, _ZERO, _ZERO, _ZERO)
+    row, column = int(v), int(u)
+    depth = depths[camera, row, column]
+    limit = _DEPTH_TOLERANCE * (_TOLERANCE + margin)
+    if alphas[camera, row, column] < SURFACE_ALPHA or abs(depth - z) > limit:
+        return _Hit(False, _ZERO, _ZERO, _ZERO, _ZERO)
+    nx, ny, nz = surface_normal(depths[camera], alphas[camera], k, row, column)
     if nz == 0:
-        return -_NEAR - below <= depth - z <= _NEAR, depth - z, _ZERO, _ZERO, _ZERO
-    # From the point to what the middle of the pixel shows, along the camera's axes.
-    x = (np.float32(column) + _HALF - k[0, 2]) / k[0, 0] * depth - x
-    y = (np.float32(row) + _HALF - k[1, 2]) / k[1, 1] * depth - y
+        visible = -_TOLERANCE - margin <= depth - z <= _TOLERANCE
+        return _Hit(visible, depth - z, _ZERO, _ZERO, _ZERO)
+    # From the point to the surface at the pixel's centre, in camera axes.
+    x = (np.float32(u) + _HALF - k[0, 2]) / k[0, 0] * depth - x
+    y = (np.float32(v) + _HALF - k[1, 2]) / k[1, 1] * depth - y
     distance = nx * x + ny * y + nz * (depth - z)
-    return (
-        -_NEAR <= distance <= _NEAR + below,
+    return _Hit(
+        -_TOLERANCE <= distance <= _TOLERANCE + margin,
         distance,
         nx * view[0, 0] + ny * view[1, 0] + nz * view[2, 0],
         nx * view[0, 1] + ny * view[1, 1] + nz * view[2, 1],
@@ -148,36 +168,33 @@ def _look(point: Floats, below: np.float32, pictures: ViewArrays, c: int) -> Loo
 
 
 @jit()
-def _face(
-    point: Floats, camera: Floats, normal: tuple[Number, Number, Number], towards: Floats
-) -> Number:
-    """How squarely a camera sees the surface, 0..1; its direction is added to `towards`."""
+def _add_direction(point: Floats, camera: Floats, hit: _Hit, directions: Floats) -> Number:
+    """Cosine, 0..1, between normal and direction to the camera, which is added to `directions`."""
     x, y, z = camera[0] - point[0], camera[1] - point[1], camera[2] - point[2]
     length = np.sqrt(x * x + y * y + z * z)
     x, y, z = x / length, y / length, z / length
-    towards[0] += x
-    towards[1] += y
-    towards[2] += z
-    return max(normal[0] * x + normal[1] * y + normal[2] * z, _ZERO)
+    directions[0] += x
+    directions[1] += y
+    directions[2] += z
+    return max(hit.nx * x + hit.ny * y + hit.nz * z, _ZERO)
 
 
 @jit()
-def _average(
-    point: tuple[Floats, np.float32], pictures: ViewArrays, nearest: int, normal: Floats
+def _average_normal(
+    point: Floats, margin: np.float32, views: ViewArrays, best: int, normal: Floats
 ) -> None:
-    """The mean normal of the pictures that show the same side as the nearest one does."""
-    place, below = point
-    _, _, rx, ry, rz = _look(place, below, pictures, nearest)
+    """Weighted mean of the normals that face the same side as view `best` shows."""
+    side = _hit_test(point, margin, views, best)
     unused = np.zeros(3, np.float32)
-    for c in range(len(pictures[0])):
-        shows, distance, x, y, z = _look(place, below, pictures, c)
-        if shows and x * rx + y * ry + z * rz > 0:
-            facing = _face(place, pictures[2][c], (x, y, z), unused)
-            off = distance / (_HALF_NEAR + below)
+    for camera in range(len(views.viewmats)):
+        hit = _hit_test(point, margin, views, camera)
+        if hit.visible and hit.nx * side.nx + hit.ny * side.ny + hit.nz * side.nz > 0:
+            facing = _add_direction(point, views.positions[camera], hit, unused)
+            off = hit.distance / (_HALF_TOLERANCE + margin)
             weight = facing * facing * np.exp(-off * off)
-            normal[0] += weight * x
-            normal[1] += weight * y
-            normal[2] += weight * z
+            normal[0] += weight * hit.nx
+            normal[1] += weight * hit.ny
+            normal[2] += weight * hit.nz
     length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
     if length > 0:
         normal /= length

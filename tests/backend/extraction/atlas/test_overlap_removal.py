@@ -1,4 +1,4 @@
-"""Flat charts that lie over themselves, a little or much."""
+"""Self-overlaps of flat charts, small and large."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def ring(turn: float, lift: float = 0.0, narrowing: float = 0.0) -> tuple[Floats
     return points, faces.astype(np.int32)
 
 
-def tangles(points: Floats, faces: np.ndarray, most: float) -> np.ndarray:
-    """What `remove_overlaps` reports of one chart; its points are moved."""
-    rims = face_neighbors(faces) < 0
-    return remove_overlaps(points, faces, rims, np.array([0, len(faces)]), most)[0]
+def find_overlaps(points: Floats, faces: np.ndarray, max_move: float) -> np.ndarray:
+    """The result of `remove_overlaps` for one chart, whose points are moved."""
+    boundary = face_neighbors(faces) < 0
+    return remove_overlaps(points, faces, boundary, np.array([0, len(faces)]), max_move)[0]
 
 
 def areas(points: Floats, faces: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def areas(points: Floats, faces: np.ndarray) -> np.ndarray:
 
 
 def depth_at_samples(points: Floats, faces: np.ndarray) -> np.ndarray:
-    """[N] how many faces lie over each of many random places."""
+    """[N] number of faces that cover each of many random points."""
     places = np.random.default_rng(0).uniform(-2.5, 2.5, (100_000, 2))
     covers = np.zeros(len(places), int)
     for face in faces:
@@ -55,48 +55,48 @@ def depth_at_samples(points: Floats, faces: np.ndarray) -> np.ndarray:
     return covers
 
 
-def test_what_does_not_overlap_stays() -> None:
+def test_charts_without_overlap_stay() -> None:
     points, faces = ring(1.9 * np.pi)
     before = points.copy()
-    assert tangles(points, faces, 0.1).tolist() == [-1, -1]
+    assert find_overlaps(points, faces, 0.1).tolist() == [-1, -1]
     np.testing.assert_array_equal(points, before)
 
 
-def test_ends_that_overlap_a_little_are_drawn_apart() -> None:
+def test_small_overlaps_are_separated() -> None:
     points, faces = ring(2 * np.pi + 0.02, narrowing=0.1)
     before = points.copy()
     assert depth_at_samples(points, faces).max() == 2
-    assert tangles(points, faces, 0.1).tolist() == [-1, -1]
+    assert find_overlaps(points, faces, 0.1).tolist() == [-1, -1]
     assert depth_at_samples(points, faces).max() == 1
     assert 0 < np.abs(points - before).max() < 0.1
     assert (areas(points, faces) > 0).all()
 
 
 @pytest.mark.parametrize("turn", [2.02 * np.pi, 2.5 * np.pi, 4 * np.pi])
-def test_where_more_overlaps_two_faces_are_named_and_nothing_moves(turn: float) -> None:
+def test_large_overlaps_are_reported_and_nothing_moves(turn: float) -> None:
     points, faces = ring(turn, lift=0.3)
     before = points.copy()
-    one, other = tangles(points, faces, 0.001)
+    one, other = find_overlaps(points, faces, 0.001)
     np.testing.assert_array_equal(points, before)
     middles = points[faces[[one, other]]].mean(axis=1)
-    assert np.linalg.norm(middles[0] - middles[1]) < 1, "they lie at one place of the plane"
-    assert abs(one - other) % STEPS > 1, "and not beside each other in the strip"
+    assert np.linalg.norm(middles[0] - middles[1]) < 1, "they are near each other in the plane"
+    assert abs(one - other) % STEPS > 1, "and not adjacent in the strip"
 
 
 def test_a_touch_is_an_overlap() -> None:
-    """Two sheets whose outlines are the same lie over each other though no edges cross."""
+    """Two coincident sheets overlap although no edges cross."""
     points, faces = ring(4 * np.pi)
     assert depth_at_samples(points, faces).max() == 2
-    assert tangles(points, faces, 1e-6)[0] >= 0
+    assert find_overlaps(points, faces, 1e-6)[0] >= 0
 
 
 def test_other_charts_stay_as_they_are() -> None:
-    tangled, faces = ring(2 * np.pi + 0.02, narrowing=0.1)
+    overlapping, faces = ring(2 * np.pi + 0.02, narrowing=0.1)
     plain, _ = ring(1.5 * np.pi)
-    points = np.concatenate([plain, tangled])
+    points = np.concatenate([plain, overlapping])
     both = np.concatenate([faces, faces + len(plain)]).astype(np.int32)
-    rims = face_neighbors(both) < 0
+    boundary = face_neighbors(both) < 0
     starts = np.array([0, len(faces), 2 * len(faces)])
-    assert remove_overlaps(points, both, rims, starts, 0.1).tolist() == [[-1, -1], [-1, -1]]
+    assert remove_overlaps(points, both, boundary, starts, 0.1).tolist() == [[-1, -1], [-1, -1]]
     np.testing.assert_array_equal(points[: len(plain)], plain)
-    assert (points[len(plain) :] != tangled).any()
+    assert (points[len(plain) :] != overlapping).any()

@@ -1,4 +1,4 @@
-"""Charts packed on a sheet; unwrapping's tests see how they lie there."""
+"""Packing of charts; how they lie in the square is tested with unwrapping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIANGLE = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
 
 
 def triangles(count: int) -> FlatCharts:
-    """As many charts of one face, all alike."""
+    """`count` equal charts of one face."""
     faces = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
     return FlatCharts(np.tile(TRIANGLE, (count, 1)), faces, np.arange(count + 1, dtype=np.int32))
 
@@ -25,7 +25,7 @@ def test_charts_keep_their_shape_at_one_scale(count: int) -> None:
     assert 0 < corners.min() < corners.max() < 1
 
 
-def test_a_chart_of_no_size_has_a_place() -> None:
+def test_a_degenerate_chart_is_packed() -> None:
     faces = np.array([[0, 1, 2]], np.int32)
     charts = FlatCharts(np.zeros((3, 2), np.float32), faces, np.arange(2, dtype=np.int32))
     assert np.isfinite(pack_charts(charts)).all()

@@ -1,4 +1,4 @@
-"""Atlases of surfaces, simple and nasty."""
+"""UV atlases of simple and of degenerate surfaces."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def torus() -> Surface:
 
 
 def crumpled() -> Surface:
-    """Many small charts, some faces without an area, and folds that no direction sees whole."""
+    """Many small charts, degenerate faces, and folds that no projection shows whole."""
     ball = sphere(4)
     bumps = np.random.default_rng(0).normal(size=ball.vertices.shape).astype(np.float32)
     flat = np.array([[0, 1, 1], [2, 3, 2]], np.int32)
@@ -46,11 +46,11 @@ def pair(request: pytest.FixtureRequest) -> tuple[Surface, Atlas]:
     return surface, unwrap(surface, silent())
 
 
-def test_no_face_lies_over_another(pair: tuple[Surface, Atlas]) -> None:
+def test_faces_do_not_overlap(pair: tuple[Surface, Atlas]) -> None:
     assert (covers(pair[1]) > 1).sum() == 0
 
 
-def test_the_counting_notices_an_overlap() -> None:
+def test_the_overlap_count_notices_an_overlap() -> None:
     atlas = unwrap(box(), silent())
     everything_on_one_face = np.tile(atlas.uvs[atlas.surface.faces[0]], (4, 1))
     spoilt = Atlas(
@@ -63,7 +63,7 @@ def test_the_counting_notices_an_overlap() -> None:
     assert (covers(spoilt) > 1).sum() > 1000
 
 
-def test_faces_and_places_stay(pair: tuple[Surface, Atlas]) -> None:
+def test_faces_and_positions_stay(pair: tuple[Surface, Atlas]) -> None:
     surface, atlas = pair
     np.testing.assert_array_equal(atlas.source[atlas.surface.faces], surface.faces)
     np.testing.assert_array_equal(atlas.surface.vertices, surface.vertices[atlas.source])
@@ -77,7 +77,7 @@ def test_charts_are_not_mirrored(pair: tuple[Surface, Atlas]) -> None:
     assert (flat_areas(atlas)[areas_of(surface) > 0] < 0).all()
 
 
-def test_texels_are_spent_by_area(pair: tuple[Surface, Atlas]) -> None:
+def test_texel_density_is_uniform(pair: tuple[Surface, Atlas]) -> None:
     surface, atlas = pair
     areas = areas_of(surface)
     density = np.abs(flat_areas(atlas)) / np.maximum(areas, 1e-12)
@@ -95,7 +95,7 @@ def test_charts_keep_their_distance(pair: tuple[Surface, Atlas]) -> None:
     assert not ((largest >= 0) & (smallest < largest)).any()
 
 
-def test_smooth_surfaces_need_few_charts_and_fill_the_sheet() -> None:
+def test_smooth_surfaces_need_few_charts_and_fill_the_square() -> None:
     atlas = unwrap(sphere(5), silent())
     assert atlas.charts.max() < 30
     assert np.abs(flat_areas(atlas)).sum() > 0.55
@@ -117,7 +117,7 @@ def test_seams_do_not_show_in_the_normals() -> None:
     np.testing.assert_array_equal(atlas.normals[order][1:][twins], atlas.normals[order][:-1][twins])
 
 
-def strange(faces: list[list[int]], vertices: list[list[float]] | None = None) -> Surface:
+def surface_from(faces: list[list[int]], vertices: list[list[float]] | None = None) -> Surface:
     corners = vertices or [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]
     return Surface(np.array(corners, np.float32), np.array(faces, np.int32))
 
@@ -125,18 +125,18 @@ def strange(faces: list[list[int]], vertices: list[list[float]] | None = None) -
 @pytest.mark.parametrize(
     "surface",
     [
-        strange([[0, 1, 2]]),
-        strange([[0, 1, 2], [0, 0, 1]]),
-        strange([[0, 1, 2], [0, 1, 2]]),
-        strange([[0, 1, 2], [0, 2, 1]]),
-        strange([[0, 1, 2], [1, 0, 3], [0, 1, 4]]),
-        strange([[0, 1, 2], [3, 4, 1]]),
-        strange([[0, 1, 2]], [[0, 0, 0], [1e-12, 0, 0], [0, 1e-12, 0]]),
-        strange([[0, 1, 2], [0, 2, 1]], [[0, 0, 0], [1, 0, 0], [2, 0, 0]]),
+        surface_from([[0, 1, 2]]),
+        surface_from([[0, 1, 2], [0, 0, 1]]),
+        surface_from([[0, 1, 2], [0, 1, 2]]),
+        surface_from([[0, 1, 2], [0, 2, 1]]),
+        surface_from([[0, 1, 2], [1, 0, 3], [0, 1, 4]]),
+        surface_from([[0, 1, 2], [3, 4, 1]]),
+        surface_from([[0, 1, 2]], [[0, 0, 0], [1e-12, 0, 0], [0, 1e-12, 0]]),
+        surface_from([[0, 1, 2], [0, 2, 1]], [[0, 0, 0], [1, 0, 0], [2, 0, 0]]),
     ],
     ids=["one", "flat edge", "twice", "both sides", "three at an edge", "apart", "tiny", "line"],
 )
-def test_strange_surfaces_are_unwrapped(surface: Surface) -> None:
+def test_degenerate_surfaces_are_unwrapped(surface: Surface) -> None:
     atlas = unwrap(surface, silent())
     assert len(atlas.surface.faces) == len(surface.faces)
     assert np.isfinite(atlas.uvs).all()
@@ -168,14 +168,14 @@ def areas_of(surface: Surface) -> np.ndarray:
 
 
 def flat_areas(atlas: Atlas) -> np.ndarray:
-    """[F] with the sign of the way around, v downwards."""
+    """[F] signed areas, v downwards."""
     a, b, c = (atlas.uvs[atlas.surface.faces[:, i]].astype(np.float64) for i in range(3))
     u, v = b - a, c - a
     return (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
 
 
 def covers(atlas: Atlas) -> np.ndarray:
-    """How many faces the centre of each of FINE * FINE texels lies in, their edges left out."""
+    """[FINE, FINE] number of faces with each texel's centre strictly inside."""
     counts = np.zeros((FINE, FINE), np.int32)
     _count(atlas.uvs.astype(np.float64) * FINE - 0.5, atlas.surface.faces, counts)
     return counts
@@ -183,7 +183,7 @@ def covers(atlas: Atlas) -> np.ndarray:
 
 @jit()
 def _texels_of(uvs: np.ndarray, face: np.ndarray) -> list[tuple[int, int]]:
-    """Rows and columns of the texels whose centres lie in a face, its edges left out."""
+    """Rows and columns of the texels whose centres lie strictly inside a face."""
     x, y = uvs[face, 0], uvs[face, 1]
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     found = []

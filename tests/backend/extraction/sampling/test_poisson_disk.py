@@ -1,4 +1,4 @@
-"""Blue noise: chosen points are even, exactly as many as wanted, and always the same."""
+"""Poisson-disk sampling: even, exactly as many points as wanted, deterministic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nearest(points: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("side", [1e-3, 1, 30])
 @pytest.mark.parametrize("count", [100, 10_000])
-def test_distances_come_near_the_greatest_possible(count: int, side: float) -> None:
+def test_distances_are_near_the_densest_packing(count: int, side: float) -> None:
     points = square(6 * count, side)
     chosen = poisson_disk_sample(points, upwards(len(points)), count, silent())
     distances = nearest(points[chosen]) / np.sqrt(2 / np.sqrt(3) / count) / side
@@ -35,7 +35,7 @@ def test_distances_come_near_the_greatest_possible(count: int, side: float) -> N
     assert np.quantile(distances, 0.01) > 0.55
 
 
-def test_two_sides_of_a_wall_are_spaced_apart_from_each_other() -> None:
+def test_two_sides_of_a_wall_are_sampled_independently() -> None:
     points = square(6000)
     normals = upwards(len(points))
     normals[::2] *= -1
@@ -47,7 +47,7 @@ def test_two_sides_of_a_wall_are_spaced_apart_from_each_other() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 599, 600])
-def test_exactly_as_many_are_chosen_each_once(count: int) -> None:
+def test_exactly_as_many_points_are_chosen_each_once(count: int) -> None:
     points = square(600)
     chosen = poisson_disk_sample(points, upwards(600), count, silent())
     assert len(set(chosen)) == count
@@ -55,11 +55,11 @@ def test_exactly_as_many_are_chosen_each_once(count: int) -> None:
     np.testing.assert_array_equal(chosen, again)
 
 
-def test_points_in_one_place_are_all_chosen_in_the_end() -> None:
+def test_coincident_points_are_all_chosen_if_wanted() -> None:
     points = np.zeros((50, 3), np.float32)
     assert sorted(poisson_disk_sample(points, upwards(50), 50, silent())) == list(range(50))
 
 
-def test_more_than_there_are_cannot_be_chosen() -> None:
+def test_more_points_than_candidates_are_refused() -> None:
     with pytest.raises(ValueError, match="11 of 10"):
         poisson_disk_sample(square(10), upwards(10), 11, silent())
