@@ -1,48 +1,87 @@
-"""Textured meshes from clouds of Gaussians."""
+"""Textured meshes from any source of a surface."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
+import numpy as np
 import trimesh
+from PIL import Image
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
 
-from ..contract.cloud import GaussianCloud
 from ..contract.protocol import ExtractionOptions
 from ..progress import Progress
-from .surface.reconstruction import reconstruct_surface
-from .texture.color_field import ColorField
-from .texture.gaussian_colors import GaussianColors
-from .texture.gaussian_grid import GaussianGrid
-from .texture.painting import texture_surface
-from .views.rendered_views import NormalizedCloud, RenderedViews
+from .atlas.unwrap import unwrap
+from .sources import SurfaceColors, SurfaceSource
+from .surface.adjacency import face_neighbors
+from .surface.shading_normals import split_sharp_edges
+from .surface.triangle_surface import Surface
+from .texture.baking import bake_texture
+from .texture.vertex_colors import vertex_colors
+
+_SURFACE_SHARE = 0.6  # of the progress
 
 
 def extract_mesh(
-    cloud: GaussianCloud, options: ExtractionOptions, progress: Progress, device: str
+    source: SurfaceSource, options: ExtractionOptions, progress: Progress, device: str
 ) -> trimesh.Trimesh:
-    """A mesh of at most about `options.face_budget` faces, textured, in the cloud's frame.
+    """A mesh of at most `options.face_budget` faces, textured, in the asset frame.
 
     Raises:
-        InvalidRequest: the cloud shows nothing, or no surface.
+        InvalidRequest: the source has no surface, or one in too many pieces for a texture.
         Cancelled: between two steps.
     """
-    subject = NormalizedCloud.from_cloud(cloud)
-    # Preparing colours takes one core, while the others render, reconstruct and unwrap.
-    with ThreadPoolExecutor(1) as executor:
-        grid = executor.submit(GaussianGrid.from_cloud, subject.cloud)
-        surface, views = reconstruct_surface(subject, options, progress.part("", 0, 0.6), device)
-        field = executor.submit(lambda: ColorField.from_grid(grid.result(), subject.cloud, surface))
-        colors = executor.submit(lambda: _colors(field.result(), views, device))
-        mesh = texture_surface(surface, colors, options.texture_size, progress.part("", 0.6, 1))
+    colored = source.colored_surface(options, progress.part("", 0, _SURFACE_SHARE), device)
+    texturing = progress.part("", _SURFACE_SHARE, 1)
+    mesh = texture_surface(colored.surface, colored.colors, options.texture_size, texturing)
     # Assigning vertices would make trimesh drop the normals.
-    mesh.apply_scale(subject.sphere.radius)
-    mesh.apply_translation(subject.sphere.center)
+    mesh.apply_scale(colored.sphere.radius)
+    mesh.apply_translation(colored.sphere.center)
     return mesh
 
 
-def _colors(field: ColorField, views: RenderedViews, device: str) -> GaussianColors:
-    if device == "cpu":
-        return GaussianColors(field, views)
-    from .texture.gaussian_colors_cuda import GaussianColorsCuda  # torch takes seconds to import
+def texture_surface(
+    surface: Surface, colors: SurfaceColors, texture_size: int, progress: Progress
+) -> trimesh.Trimesh:
+    """`surface` with shading normals and a baked texture, or colours at its vertices.
 
-    return GaussianColorsCuda.on_device(device, field, views)
+    Args:
+        colors: in the surface's frame.
+        texture_size: pixels a side; 0 for colours at the vertices.
+
+    Raises:
+        InvalidRequest: the surface is in too many pieces for a texture.
+        Cancelled: between two steps.
+    """
+    if not texture_size:
+        painting = progress.part("Painting vertices", 0, 1)
+        return _with_vertex_colors(surface, colors, painting)
+    atlas = unwrap(surface, progress.part("Unwrapping", 0, 0.4))
+    painting = progress.part("Painting the texture", 0.4, 1)
+    image = bake_texture(atlas, colors, texture_size, painting)
+    material = PBRMaterial(
+        baseColorTexture=Image.fromarray(image), metallicFactor=0.0, roughnessFactor=1.0
+    )
+    u, v = atlas.uvs.T
+    return trimesh.Trimesh(
+        vertices=atlas.surface.vertices,
+        faces=atlas.surface.faces,
+        vertex_normals=atlas.normals,
+        visual=TextureVisuals(uv=np.stack([u, 1 - v], axis=1), material=material),
+        process=False,
+    )
+
+
+def _with_vertex_colors(
+    surface: Surface, colors: SurfaceColors, progress: Progress
+) -> trimesh.Trimesh:
+    progress.step(0, 1)
+    shaded = split_sharp_edges(surface, face_neighbors(surface.faces))
+    found = vertex_colors(shaded.surface.vertices, shaded.normals, colors)
+    progress.step(1, 1)
+    return trimesh.Trimesh(
+        vertices=shaded.surface.vertices,
+        faces=shaded.surface.faces,
+        vertex_normals=shaded.normals,
+        vertex_colors=found,
+        process=False,
+    )

@@ -26,6 +26,7 @@ from ..contract.protocol import (
 )
 from ..engines import registry
 from ..engines.base import EngineInputs, Generation
+from ..extraction.gaussian_source import GaussianSurfaceSource
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
@@ -178,5 +179,6 @@ def _write_products(
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):
             part = progress.part("Extracting the mesh", 0.2, 1)
-            mesh = surface or extract_mesh(cloud, job.options, part, job.device)
+            source = GaussianSurfaceSource(cloud)
+            mesh = surface or extract_mesh(source, job.options, part, job.device)
             write_glb(job.folder / artifacts.MESH, mesh)

@@ -13,6 +13,7 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.contract.protocol import ExtractionOptions
 from splatsmith.errors import Cancelled
+from splatsmith.extraction.gaussian_source import GaussianSurfaceSource
 from splatsmith.extraction.mesh import extract_mesh
 from splatsmith.progress import Progress, silent
 from tests.backend.gaussians.clouds import joined, random_cloud, shell
@@ -23,7 +24,7 @@ RADIUS = 4.0
 
 def mesh_of(cloud: GaussianCloud, faces: int = 5000) -> trimesh.Trimesh:
     options = ExtractionOptions(face_budget=faces, texture_size=0)
-    return extract_mesh(cloud, options, silent(), "cpu")
+    return extract_mesh(GaussianSurfaceSource(cloud), options, silent(), "cpu")
 
 
 def welded(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -130,13 +131,13 @@ def test_cancellation_stops_in_every_stage(ball: GaussianCloud, after: int) -> N
     steps: list[float] = []
     progress = Progress(lambda done, stage: steps.append(done), lambda: len(steps) > after)
     with pytest.raises(Cancelled):
-        extract_mesh(ball, ExtractionOptions(), progress, "cpu")
+        extract_mesh(GaussianSurfaceSource(ball), ExtractionOptions(), progress, "cpu")
     assert len(steps) == after + 1
 
 
 def test_progress_rises_to_the_end(ball: GaussianCloud) -> None:
     steps: list[float] = []
     progress = Progress(lambda done, stage: steps.append(done), lambda: False)
-    extract_mesh(ball, ExtractionOptions(face_budget=500), progress, "cpu")
+    extract_mesh(GaussianSurfaceSource(ball), ExtractionOptions(face_budget=500), progress, "cpu")
     assert steps == sorted(steps)
     assert steps[-1] == 1

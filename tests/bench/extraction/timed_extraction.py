@@ -12,6 +12,7 @@ from pathlib import Path
 
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.protocol import Closure, ExtractionOptions
+from splatsmith.extraction.gaussian_source import GaussianSurfaceSource
 from splatsmith.extraction.glb import write_glb
 from splatsmith.extraction.mesh import extract_mesh
 from splatsmith.progress import Progress, silent
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cloud = read_cloud(parsed.cloud)
     clock = StageClock()
     progress = Progress(clock.on_progress, lambda: False)
-    mesh = extract_mesh(cloud, options, progress, parsed.device)
+    mesh = extract_mesh(GaussianSurfaceSource(cloud), options, progress, parsed.device)
     clock.on_progress(1, "Writing the file")
     write_glb(parsed.mesh, mesh)
     clock.on_progress(1, "")
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _load_compiled(device: str) -> None:
     """Compile all loops, or load them from numba's cache, as a worker does once."""
     with tempfile.TemporaryDirectory() as folder:
-        mesh = extract_mesh(shell(1000), _WARM_UP, silent(), device)
+        mesh = extract_mesh(GaussianSurfaceSource(shell(1000)), _WARM_UP, silent(), device)
         write_glb(Path(folder) / "mesh.glb", mesh)
 
 

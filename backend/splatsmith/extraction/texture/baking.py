@@ -11,9 +11,9 @@ from ...gaussians.numba_jit import Bytes, Floats, Integers
 from ...progress import Progress
 from ..array_types import Mask
 from ..atlas.unwrap import Atlas
+from ..sources import SurfaceColors
 from .color_samples import BASE, ColorSamples, nearest_colors
 from .detail_transfer import sample_step, transfer_detail
-from .gaussian_colors import GaussianColors
 from .texels import (
     AtlasArrays,
     covered_texels,
@@ -32,7 +32,7 @@ _MAX_BLUR = 1 / 512  # of the side: the distance between charts
 
 
 def bake_texture(
-    atlas: Atlas, colors: GaussianColors, texture_size: int, progress: Progress
+    atlas: Atlas, colors: SurfaceColors, texture_size: int, progress: Progress
 ) -> Bytes:
     """Bake `colors` into a texture [S, S, 3], sRGB, upper row first, without empty texels.
 
@@ -57,7 +57,7 @@ def bake_texture(
     return image
 
 
-def _bake(atlas: Atlas, colors: GaussianColors, size: int, blur: int, progress: Progress) -> Bytes:
+def _bake(atlas: Atlas, colors: SurfaceColors, size: int, blur: int, progress: Progress) -> Bytes:
     arrays = AtlasArrays(atlas.surface.faces, atlas.uvs, atlas.surface.vertices, atlas.normals)
     face_ids = rasterize_faces(arrays.uvs, arrays.faces, size)
     layers = _TextureLayers.empty(size)
@@ -91,7 +91,7 @@ def _total_area(triangles: Floats) -> float:
     return float(np.sqrt(np.maximum(aa * bb - ab * ab, 0)).sum() / 2)
 
 
-def _blur_radius(colors: GaussianColors, texel_size: float, size: int) -> int:
+def _blur_radius(colors: SurfaceColors, texel_size: float, size: int) -> int:
     """Texels to either side by which base colours are blurred; at most the charts' distance."""
     blur = _BLUR * colors.base_pixel_size / max(texel_size, 1e-9)
     return round(min(blur, _MAX_BLUR * size))

@@ -11,7 +11,7 @@ from ...gaussians.numba_jit import Bytes, Floats, jit
 from ..array_types import Mask
 from ..views.rendered_views import RenderedViews
 from .color_field import ColorField
-from .color_samples import BASE, DETAIL, ColorSamples, nearest_colors
+from .color_samples import BASE, DETAIL, ColorSamples
 from .view_colors import view_colors
 
 KNOWN_ALPHA = 0.15  # of the Gaussians at a point, from which on their colour counts
@@ -20,7 +20,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @dataclass(frozen=True)
 class GaussianColors:
-    """Colours of a cloud at points in the unit sphere, on the CPU.
+    """`SurfaceColors` of a cloud, in the unit sphere, on the CPU.
 
     The detail is blended from the Gaussians along the normal: sharp, but unknown where the surface
     misses them. The base is sampled from views: as seen from outside, but blurred.
@@ -38,26 +38,12 @@ class GaussianColors:
         return self.views.pixel_size
 
     def at(self, points: Floats, normals: Floats, base_wanted: Mask) -> ColorSamples:
-        """Sample at `points` [N, 3] with outward unit `normals` [N, 3].
-
-        Args:
-            base_wanted: [N] where the base is wanted even if the detail is known.
-        """
         detail, alphas = self.field.at(points, normals)
         has_detail = alphas >= KNOWN_ALPHA
         indices = np.flatnonzero(base_wanted | ~has_detail)
         base, weights = view_colors(points, normals, indices, self.views)
         known = DETAIL * has_detail | BASE * (weights > 0)
         return ColorSamples(_to_bytes(detail), _to_bytes(base), known)
-
-
-def vertex_colors(points: Floats, normals: Floats, colors: GaussianColors) -> Bytes:
-    """sRGB [N, 3] at `points` [N, 3]; unknown ones take the colour of the nearest known point."""
-    samples = colors.at(points, normals, np.ones(len(points), np.bool_))
-    found, known = samples.best, samples.known > 0
-    if known.any() and not known.all():
-        found[~known] = nearest_colors(points[~known], points[known], found[known])
-    return found
 
 
 @jit(parallel=True)

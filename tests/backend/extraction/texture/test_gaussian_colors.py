@@ -11,8 +11,9 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.extraction.surface.triangle_surface import Surface
 from splatsmith.extraction.texture.color_field import ColorField
 from splatsmith.extraction.texture.color_samples import BASE, DETAIL
-from splatsmith.extraction.texture.gaussian_colors import GaussianColors, vertex_colors
+from splatsmith.extraction.texture.gaussian_colors import GaussianColors
 from splatsmith.extraction.texture.ray_colors import RayWindow
+from splatsmith.extraction.texture.vertex_colors import vertex_colors
 from splatsmith.extraction.views.rendered_views import (
     NormalizedCloud,
     fibonacci_cameras,
