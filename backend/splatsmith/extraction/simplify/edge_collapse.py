@@ -31,10 +31,23 @@ _ROUNDS = 400
 _EDGES_PER_EXCESS_VERTEX = 2.0  # considered in a round, for each vertex that is still to go
 _LEAST_SHARE, _MOST_SHARE = 0.15, 0.3  # but at least and at most so many, of all vertices
 _COST_SAMPLES = 4096  # vertices by whose edges the bound on the cost is chosen
-_MIN_TURN_COSINE = 0.2  # between a face's normals before and after
-_MIN_ASPECT = 0.03  # height by longest edge: no new face is thinner, unless it was
 
 _BOUNDARY, _CHANGED = 0, 1  # columns of flags
+
+
+class ShapeLimits(NamedTuple):
+    """What a collapse may do to the faces around it.
+
+    Attributes:
+        min_cosine: between a face's normals before and after.
+        min_aspect: height by longest edge; no new face is thinner, unless it was.
+    """
+
+    min_cosine: float
+    min_aspect: float
+
+
+STRICT, RELAXED = ShapeLimits(0.2, 0.03), ShapeLimits(-1.0, 0.0)
 
 
 class _Mesh(NamedTuple):
@@ -52,8 +65,10 @@ class _VertexState(NamedTuple):
 
 
 @jit()
-def collapse_edges(vertices: Doubles, faces: Indices, target: int) -> tuple[Doubles, Indices]:
-    """At most `target` faces, or as few as the topology allows.
+def collapse_edges(
+    vertices: Doubles, faces: Indices, target: int, limits: ShapeLimits
+) -> tuple[Doubles, Indices]:
+    """At most `target` faces, or as few as the topology and `limits` allow.
 
     Args:
         vertices: [V, 3], moved in place.
@@ -73,16 +88,9 @@ def collapse_edges(vertices: Doubles, faces: Indices, target: int) -> tuple[Doub
         if len(faces) <= target:
             break
         mesh = _Mesh(vertices, faces)
-        _update_costs(mesh, stars, state, costs)
-        best = _cheapest_edges(faces, costs, stars)
-        bound = _cost_bound(costs, best, (len(faces) - target) // 2)
-        chosen = _independent_edges(faces, stars, costs, best, bound)
-        _reject_invalid(mesh, stars, state, chosen, costs)
-        _keep_cheapest(costs, chosen, (len(faces) - target + 1) // 2)
-        flags[:, _CHANGED] = False
-        count = _collapse(mesh, stars, state, chosen)
+        count, exhausted = _collapse_round(mesh, stars, state, limits, costs, target)
         if count == 0:
-            if (best < 0).all():  # edges rejected earlier may be valid now
+            if exhausted:  # edges rejected earlier may be valid now
                 if retrying:
                     break
                 retrying = True
@@ -92,6 +100,27 @@ def collapse_edges(vertices: Doubles, faces: Indices, target: int) -> tuple[Doub
         faces, costs = _compact_faces(faces, costs)
         stars = _stars_of(faces, len(vertices))
     return vertices, faces
+
+
+@jit()
+def _collapse_round(
+    mesh: _Mesh,
+    stars: Stars,
+    state: _VertexState,
+    limits: ShapeLimits,
+    costs: Floats,
+    target: int,
+) -> tuple[int, bool]:
+    """Collapse a set of independent edges: how many, and whether none was left to choose from."""
+    excess = len(mesh.faces) - target
+    _update_costs(mesh, stars, state, costs)
+    best = _cheapest_edges(mesh.faces, costs, stars)
+    bound = _cost_bound(costs, best, excess // 2)
+    chosen = _independent_edges(mesh.faces, stars, costs, best, bound)
+    _reject_invalid(mesh, stars, state, limits, chosen, costs)
+    _keep_cheapest(costs, chosen, (excess + 1) // 2)
+    state.flags[:, _CHANGED] = False
+    return _collapse(mesh, stars, state, chosen), bool((best < 0).all())
 
 
 @jit()
@@ -196,7 +225,12 @@ def _independent_edges(
 
 @jit(parallel=True)
 def _reject_invalid(
-    mesh: _Mesh, stars: Stars, state: _VertexState, chosen: Indices, costs: Floats
+    mesh: _Mesh,
+    stars: Stars,
+    state: _VertexState,
+    limits: ShapeLimits,
+    chosen: Indices,
+    costs: Floats,
 ) -> None:
     """Drop the chosen edges whose collapse would harm the mesh; their cost becomes infinite."""
     for vertex in numba.prange(len(chosen)):
@@ -205,7 +239,7 @@ def _reject_invalid(
             continue
         if not (
             _keeps_topology(mesh.faces, stars, state.flags, edge)
-            and _keeps_shape(mesh, stars, state, edge)
+            and _keeps_shape(mesh, stars, state, limits, edge)
         ):
             costs[edge] = np.inf
             chosen[vertex] = -1
@@ -239,8 +273,10 @@ def _keeps_topology(faces: Indices, stars: Stars, flags: NDArray[np.bool_], edge
 
 
 @jit()
-def _keeps_shape(mesh: _Mesh, stars: Stars, state: _VertexState, edge: int) -> bool:
-    """Whether no remaining face flips or degenerates."""
+def _keeps_shape(
+    mesh: _Mesh, stars: Stars, state: _VertexState, limits: ShapeLimits, edge: int
+) -> bool:
+    """Whether the remaining faces stay within the limits."""
     vertices, faces = mesh.vertices, mesh.faces
     a, b = start_vertex(faces, edge), end_vertex(faces, edge)
     position = np.empty(3, np.float64)
@@ -255,10 +291,11 @@ def _keeps_shape(mesh: _Mesh, stars: Stars, state: _VertexState, edge: int) -> b
             nx, ny, nz = scaled_normal(position, p, q)
             old = np.sqrt(ox * ox + oy * oy + oz * oz)
             new = np.sqrt(nx * nx + ny * ny + nz * nz)
-            if ox * nx + oy * ny + oz * nz < _MIN_TURN_COSINE * old * new:
+            if ox * nx + oy * ny + oz * nz < limits.min_cosine * old * new:
                 return False
             aspect = new / _squared_longest_edge(position, p, q)
-            if aspect < _MIN_ASPECT and aspect < old / _squared_longest_edge(vertices[kept], p, q):
+            before = old / _squared_longest_edge(vertices[kept], p, q)
+            if aspect < limits.min_aspect and aspect < before:
                 return False
     return True
 

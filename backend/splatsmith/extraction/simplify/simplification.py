@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import fast_simplification
 import numpy as np
 import trimesh
 
 from ..surface.triangle_surface import Surface
-from .edge_collapse import collapse_edges
+from .edge_collapse import RELAXED, STRICT, ShapeLimits, collapse_edges
 from .manifold_repair import repair_manifold, separate_coincident_vertices
+from .vertex_clustering import cluster_vertices
 
-_AGGRESSION = (7, 9, 11)  # how fast the bound on the error grows, tried until the budget is met
+_FIRST_CELL = 1 / 8  # of the median edge, when vertices are clustered
+_CELL_GROWTH = 1.5  # until the budget is met
+_LEAST_CELL = 1e-3  # of the extent
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
 _OFFSET = 0.01  # median edge lengths between two vertices that were one
 
@@ -18,35 +20,30 @@ _OFFSET = 0.01  # median edge lengths between two vertices that were one
 def simplify(surface: Surface, face_budget: int) -> Surface:
     """The same surface with at most `face_budget` triangles; boundaries keep their shape.
 
-    Holes and components too many for the budget are given up.
+    Edges are collapsed, without flipping or degenerate faces if that is enough. Where handles and
+    components are too many for the budget, vertices are clustered, in cells as small as will do.
     """
     if len(surface.faces) <= face_budget:
         return surface
+    reduced = _collapse(_collapse(surface, face_budget, STRICT), face_budget, RELAXED)
+    extent = float(np.ptp(surface.vertices, axis=0).max())
+    cell = max(_FIRST_CELL * _median_edge(reduced), _LEAST_CELL * extent)
+    while len(reduced.faces) > face_budget:
+        clustered = cluster_vertices(reduced, cell, _OFFSET * cell)
+        reduced = _collapse(clustered, face_budget, RELAXED)
+        cell *= _CELL_GROWTH
+    return reduced if len(reduced.faces) else _convex_hull(surface, face_budget)
+
+
+def _collapse(surface: Surface, face_budget: int, limits: ShapeLimits) -> Surface:
+    """At most `face_budget` triangles, or as few as the topology and `limits` allow."""
+    if len(surface.faces) <= face_budget:
+        return surface
     vertices, faces = collapse_edges(
-        surface.vertices.astype(np.float64), surface.faces, face_budget
+        surface.vertices.astype(np.float64), surface.faces, face_budget, limits
     )
     reduced = Surface(vertices.astype(np.float32), faces).compact()
-    if len(reduced.faces) <= face_budget:
-        return separate_coincident_vertices(reduced, _OFFSET * _median_edge(reduced))
-    for aggression in _AGGRESSION:
-        if len(reduced.faces) <= face_budget:
-            break
-        reduced = _decimate(surface, face_budget, aggression)
-    if len(reduced.faces) > face_budget or not len(reduced.faces):
-        return _convex_hull(surface, face_budget)
-    return reduced
-
-
-def _decimate(surface: Surface, face_budget: int, aggression: int) -> Surface:
-    """Whatever becomes of the topology."""
-    vertices, faces = fast_simplification.simplify(
-        surface.vertices.astype(np.float64),
-        surface.faces,
-        target_count=face_budget,
-        agg=aggression,
-    )[:2]
-    reduced = Surface(vertices.astype(np.float32), faces.astype(np.int32))
-    return repair_manifold(reduced, _OFFSET * _median_edge(reduced))
+    return separate_coincident_vertices(reduced, _OFFSET * _median_edge(reduced))
 
 
 def _convex_hull(surface: Surface, face_budget: int) -> Surface:

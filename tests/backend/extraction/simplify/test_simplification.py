@@ -8,7 +8,7 @@ import pytest
 import trimesh
 from scipy.spatial import KDTree
 
-from splatsmith.extraction.simplify.edge_collapse import collapse_edges
+from splatsmith.extraction.simplify.edge_collapse import STRICT, collapse_edges
 from splatsmith.extraction.simplify.simplification import join_mirror_image, simplify
 from splatsmith.extraction.surface.triangle_surface import Surface
 from tests.backend.extraction.sample_surfaces import rolled_sheet, sphere, surface_of
@@ -116,7 +116,9 @@ def test_the_number_of_threads_does_not_matter() -> None:
     results = []
     for threads in (1, before):
         numba.set_num_threads(threads)
-        results.append(collapse_edges(surface.vertices.astype(np.float64), surface.faces, 900))
+        results.append(
+            collapse_edges(surface.vertices.astype(np.float64), surface.faces, 900, STRICT)
+        )
     numba.set_num_threads(before)
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
