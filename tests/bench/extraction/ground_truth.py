@@ -42,13 +42,17 @@ class GroundTruth:
     diagonal: float
 
     def cloud(self) -> GaussianCloud:
-        """Flat Gaussians on its whole surface; deterministic."""
-        random = np.random.default_rng(list(self.record.id.encode()))
-        return surface_splats(self.mesh, poisson_points(self.mesh, GAUSSIANS, random), random)
+        return object_cloud(self.record, self.mesh)
+
+
+def object_cloud(record: ObjectRecord, mesh: Mesh) -> GaussianCloud:
+    """Flat Gaussians on the object's whole surface; deterministic."""
+    random = np.random.default_rng(list(record.id.encode()))
+    return surface_splats(mesh, poisson_points(mesh, GAUSSIANS, random), random)
 
 
 def select_objects(folder: Path, count: int) -> list[ObjectRecord]:
-    """Objects of all categories in round_, alternately with and without a texture.
+    """Objects of all categories in turn, alternately with and without a texture.
 
     Within a category they are ordered by the hash of their id.
     """
