@@ -166,16 +166,16 @@ def _splat_backward(
                 own += splat[RED + channel] * color_gradients[row, column, channel]
             if alpha < _MAX_ALPHA:
                 by_alpha = transmittance[y, x] * own - behind[y, x] / (_ONE - alpha)
-                _add_shape_gradients(splat, row, column, (falloff, by_alpha), sums)
+                _add_shape_gradients(splat, (row, column), falloff, by_alpha, sums)
             behind[y, x] += weight * own
 
 
 @jit()
 def _add_shape_gradients(
-    splat: Floats, row: int, column: int, pixel: tuple[Number, Number], sums: Floats
+    splat: Floats, pixel: tuple[int, int], falloff: Number, by_alpha: Number, sums: Floats
 ) -> None:
-    """By the splat's position, conic and opacity; `pixel`: its falloff, and dloss / dalpha."""
-    falloff, by_alpha = pixel
+    """Of one pixel, by the splat's position, conic and opacity; by_alpha is dloss / dalpha."""
+    row, column = pixel
     dx, dy = column + _HALF - splat[X], row + _HALF - splat[Y]
     by_distance = -by_alpha * splat[OPACITY] * falloff
     sums[0] -= by_distance * (splat[CONIC_XX] * dx + splat[CONIC_XY] * dy)

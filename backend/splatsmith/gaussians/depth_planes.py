@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -33,8 +35,22 @@ def projection_jacobian(
     return jacobian @ viewmats[:, None, :3, :3]
 
 
+class SplatGeometry(NamedTuple):
+    """N Gaussians for all cameras; or, with C in front, N for each of C cameras.
+
+    Attributes:
+        means: [N, 3].
+        covariances: [N, 3, 3].
+        surface_offsets: [N], as `rendering.surface_offset` has them.
+    """
+
+    means: Tensor
+    covariances: Tensor
+    surface_offsets: Tensor
+
+
 def depth_planes(
-    gaussians: tuple[Tensor, Tensor, Tensor],
+    gaussians: SplatGeometry,
     viewmats: Tensor,
     ks: Tensor,
     size: tuple[int, int],
@@ -45,9 +61,10 @@ def depth_planes(
     x and y are pixels from the image's principal point.
 
     Args:
-        gaussians: means [N, 3], covariances [N, 3, 3], surface offsets [N] as
-            `rendering.surface_offset` has them; or each camera's own, with C in front.
+        viewmats: [C, 4, 4].
+        ks: [C, 3, 3] in pixels.
         size: width and height, pixels.
+        eps2d: added to the 2D variances, pixels^2.
     """
     means, covariances, offsets = gaussians
     centers = means @ viewmats[:, :3, :3].mT + viewmats[:, None, :3, 3]

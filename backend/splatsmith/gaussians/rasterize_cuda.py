@@ -22,7 +22,7 @@ from torch import Tensor
 from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
-from .depth_planes import depth_planes
+from .depth_planes import SplatGeometry, depth_planes
 from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, surface_offset
 
 log = logging.getLogger(__name__)
@@ -176,12 +176,12 @@ def _depths(cloud: _CloudTensors, cameras: _CameraTensors, info: dict[str, Any])
         flatten_ids=info["flatten_ids"],
     )
     centers = torch.stack([pixels % size[0], pixels // size[0]], dim=1) + 0.5
-    alphas = _alphas(centers - info["means2d"][images, gaussians], (images, gaussians), info)
+    alphas = _alphas(centers - info["means2d"][images, gaussians], images, gaussians, info)
     chosen = _crosses_half(torch.log1p(-alphas), images * pixels_each + pixels)
     gaussians, centers = gaussians[chosen], centers[chosen]
     pixels, images = pixels[chosen], images[chosen]
     # One camera per pixel, which sees nothing but the one Gaussian.
-    single = (
+    single = SplatGeometry(
         cloud.means[gaussians, None],
         cloud.covariances[gaussians, None],
         cloud.surface_offsets[gaussians, None],
@@ -195,15 +195,11 @@ def _depths(cloud: _CloudTensors, cameras: _CameraTensors, info: dict[str, Any])
     return depths.reshape(count, size[1], size[0])
 
 
-def _alphas(offsets: Tensor, splats: tuple[Tensor, Tensor], info: dict[str, Any]) -> Tensor:
-    """[m] alphas of splats at `offsets` [m, 2], in pixels, from their centres.
-
-    Args:
-        splats: indices of the cameras [m] and of the Gaussians [m].
-    """
-    (xx, xy, yy), (dx, dy) = info["conics"][splats].T, offsets.T
+def _alphas(offsets: Tensor, images: Tensor, gaussians: Tensor, info: dict[str, Any]) -> Tensor:
+    """[m] alphas of Gaussians [m] in images [m], at `offsets` [m, 2] pixels from their centres."""
+    (xx, xy, yy), (dx, dy) = info["conics"][images, gaussians].T, offsets.T
     distances = 0.5 * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
-    return (info["opacities"][splats] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
+    return (info["opacities"][images, gaussians] * torch.exp(-distances)).clamp(max=MAX_ALPHA)
 
 
 def _crosses_half(log_transmittances: Tensor, pixels: Tensor) -> Tensor:

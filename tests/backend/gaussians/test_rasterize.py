@@ -12,7 +12,7 @@ from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.transform import rotation_matrices
 from splatsmith.gaussians import rasterize_cuda
 from splatsmith.gaussians.cameras import Cameras, orbit_cameras
-from splatsmith.gaussians.depth_planes import depth_planes
+from splatsmith.gaussians.depth_planes import SplatGeometry, depth_planes
 from splatsmith.gaussians.projection import (
     SLOPE_X,
     SLOPE_Y,
@@ -138,7 +138,7 @@ def test_depth_planes_of_the_gpu_path_equal_those_of_the_cpu() -> None:
     axes = torch.from_numpy(rotation_matrices(cloud.quats) * cloud.scales[:, None])
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
     offsets = torch.from_numpy(surface_offset(cloud.opacities))
-    splats = (torch.from_numpy(cloud.means), axes @ axes.mT, offsets)
+    splats = SplatGeometry(torch.from_numpy(cloud.means), axes @ axes.mT, offsets)
     planes = depth_planes(splats, views, ks, (64, 64), 0.3).numpy()
     arrays = CloudArrays(cloud.means, cloud.quats, cloud.scales, cloud.opacities)
     for i in range(2):
@@ -157,9 +157,9 @@ def test_depth_planes_of_one_gaussian_per_camera_equal_those_of_all() -> None:
     views, ks = torch.from_numpy(cameras.viewmats), torch.from_numpy(cameras.Ks)
     means, covariances = torch.from_numpy(cloud.means), axes @ axes.mT
     offsets = torch.from_numpy(surface_offset(cloud.opacities))
-    planes = depth_planes((means, covariances, offsets), views, ks, (64, 64), 0.3)
+    planes = depth_planes(SplatGeometry(means, covariances, offsets), views, ks, (64, 64), 0.3)
     images, which = torch.tensor([0, 1, 1, 0]), torch.tensor([3, 3, 19, 7])
-    own = (means[which, None], covariances[which, None], offsets[which, None])
+    own = SplatGeometry(means[which, None], covariances[which, None], offsets[which, None])
     single = depth_planes(own, views[images], ks[images], (64, 64), 0.3)
     torch.testing.assert_close(single[:, 0], planes[images, which])
 
