@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 
 from ..contract.cards import ConditionKind
-from ..contract.cloud import GaussianCloud
 from ..contract.parameters import ParameterValue
 from ..progress import Progress
+from ..representations.base import Representation
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,12 @@ class ConditioningCamera:
 class Generation:
     """An engine's answer, in the asset frame.
 
-    A network that answers with something else (a density field, RGBD views) is turned into
-    Gaussians by its engine; `surface` is its own mesh where that is better than one taken from
-    the cloud. `notes` are sentences for the user.
+    representation: what the network gives: Gaussians, a density field or RGBD views.
+    notes: sentences for the user.
     """
 
-    cloud: GaussianCloud
+    representation: Representation
     camera: ConditioningCamera
-    surface: trimesh.Trimesh | None = None
     notes: tuple[str, ...] = ()
 
 

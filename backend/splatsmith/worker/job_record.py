@@ -1,8 +1,7 @@
-"""job.json: all that is needed to make an asset again, or to compare it with a picture."""
+"""job.json: everything needed to reproduce an asset, or to compare it with its picture."""
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -13,6 +12,7 @@ from ..contract.cards import Checkpoint, EngineCard
 from ..contract.jsonable import to_json
 from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
 from ..engines.base import Generation
+from ..files import write_json
 from ..weights import fingerprints
 
 RECORDED_PACKAGES = ("torch", "numpy", "gsplat", "diffusers")
@@ -22,10 +22,17 @@ def describe_generation(
     request: GenerateRequest,
     card: EngineCard,
     generation: Generation,
+    gaussians: int,
     seconds: Mapping[str, float],
     class_label: str,
 ) -> dict[str, object]:
-    """The record of a generated asset. `class_label`: the class that the engine was given."""
+    """The record of a generated asset.
+
+    Args:
+        gaussians: their number in the splat file.
+        seconds: by stage.
+        class_label: the class that the engine was given.
+    """
     variant = card.variant(request.variant)
     checkpoints = variant.required_checkpoints(request.conditions, request.parameters)
     return {
@@ -36,7 +43,8 @@ def describe_generation(
         "checkpoints": {each.id: fingerprints(each) for each in checkpoints},
         "licences": {each.id: _licence(each) for each in checkpoints},
         "conditioning_camera": to_json(generation.camera),
-        "gaussians": len(generation.cloud),
+        "representation": generation.representation.kind,
+        "gaussians": gaussians,
         "notes": list(generation.notes),
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
         "versions": _versions(),
@@ -44,7 +52,7 @@ def describe_generation(
 
 
 def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -> dict[str, object]:
-    """The record of a mesh or points taken from a given cloud."""
+    """The record of a mesh or points extracted from a given cloud."""
     return {
         "request": to_json(request),
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
@@ -54,8 +62,7 @@ def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -
 
 def write_record(folder: Path, record: Mapping[str, object]) -> None:
     """Write `record` as `folder`/job.json."""
-    text = json.dumps(record, indent=2, ensure_ascii=False)
-    (folder / JOB_RECORD).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / JOB_RECORD, record)
 
 
 def _licence(checkpoint: Checkpoint) -> dict[str, str]:

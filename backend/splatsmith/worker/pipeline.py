@@ -1,4 +1,4 @@
-"""One job: conditions -> engine -> cloud -> extraction -> artifacts."""
+"""One job: request -> engine -> representation -> products and previews -> job record."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import trimesh
+from typing import cast
 
 from ..conditioning.class_labels import nearest_class_label
 from ..conditioning.matting import remove_background
 from ..contract import artifacts
 from ..contract.cards import ConditionKind, EngineCard, Variant
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
+from ..contract.parameters import ParameterValue
 from ..contract.points import write_points
 from ..contract.protocol import (
     DEFAULT_ENGINE,
@@ -26,13 +26,14 @@ from ..contract.protocol import (
 )
 from ..engines import registry
 from ..engines.base import EngineInputs, Generation
-from ..extraction.gaussian_source import GaussianSurfaceSource
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
 from ..gaussians.preview_rendering import PreviewScene
 from ..images import read_picture
 from ..progress import Progress, silent
+from ..representations.base import Representation
+from ..representations.gaussians import GaussianSplats
 from .engine_cache import EngineCache
 from .job_record import describe_extraction, describe_generation, write_record
 from .previews import write_previews
@@ -42,7 +43,7 @@ PICTURE_SHARE, ENGINE_SHARE, PRODUCT_SHARE = 0.1, 0.7, 0.9
 
 @dataclass
 class Timings:
-    """Seconds by stage, in the order the stages ran."""
+    """Seconds by stage, in the order of execution."""
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -60,60 +61,55 @@ def generate(
     engine_cache: EngineCache,
     progress: Progress,
 ) -> Generation:
-    """Carry out a completed `request` and leave all its artifacts in `folder`.
+    """Generate an asset and write all its artifacts to `folder`.
+
+    Args:
+        request: completed, that is checked against its engine's card with all defaults filled in.
+        pictures: files by role.
 
     Raises:
-        Cancelled: the user stopped it; the folder's content is then worthless.
-        SplatsmithError: what went wrong, for the user.
+        Cancelled: between two steps; what the folder contains is then incomplete.
+        SplatsmithError: an error for the user.
     """
     timings = Timings()
-    with timings.measure("load engine"):
-        engine = engine_cache.get(request.engine, request.variant)
-    with timings.measure("prepare picture"):
-        inputs = _prepare(request, pictures, progress.part("Preparing", 0, PICTURE_SHARE))
-    with timings.measure("generate"):
-        part = progress.part("Generating", PICTURE_SHARE, ENGINE_SHARE)
-        generation = engine.generate(inputs, part)
-        notes = (*_class_notes(request, inputs), *generation.notes)
-        generation = replace(generation, notes=notes)
-    _write_products(
-        generation.cloud,
-        generation.surface,
+    inputs, generation = _run_engine(request, pictures, engine_cache, timings, progress)
+    cloud = _write_products(
+        generation.representation,
         _Extraction(request.products, request.extraction, folder, engine_cache.device, timings),
         progress.part("Extracting", ENGINE_SHARE, PRODUCT_SHARE),
     )
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
-        scene = PreviewScene(generation.cloud, generation.camera, engine_cache.device)
+        scene = PreviewScene(cloud, generation.camera, engine_cache.device)
         write_previews(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
-    write_record(
-        folder,
-        describe_generation(request, card, generation, timings.seconds, inputs.class_label),
+    record = describe_generation(
+        request, card, generation, len(cloud), timings.seconds, inputs.class_label
     )
+    write_record(folder, record)
     return generation
 
 
 def extract(
     request: ExtractRequest, cloud_file: Path, folder: Path, device: str, progress: Progress
 ) -> None:
-    """Take mesh or points from the splat file `cloud_file` into `folder`.
+    """Extract the requested products from the splat file `cloud_file` into `folder`.
 
     Raises:
         Cancelled, SplatsmithError: as in `generate`.
     """
     timings = Timings()
-    cloud = read_cloud(cloud_file)
+    splats = GaussianSplats(read_cloud(cloud_file))
     extraction = _Extraction(request.products, request.extraction, folder, device, timings)
-    _write_products(cloud, None, extraction, progress.part("Extracting", 0, 1))
+    _write_products(splats, extraction, progress.part("Extracting", 0, 1))
     write_record(folder, describe_extraction(request, timings.seconds))
 
 
 def warm_up(engine_cache: EngineCache) -> None:
-    """Load the built-in engine and all compiled code, so that the first job need not wait for it.
+    """Load the built-in engine and all compiled code, so that the first job need not wait for them.
 
     Raises:
-        WeightsMissing, WeightsDamaged: what the names say.
+        WeightsMissing, WeightsDamaged: the built-in weights cannot be loaded.
     """
     card = registry.card(DEFAULT_ENGINE)
     request = GenerateRequest(prompt="a ball", parameters={"steps": 1}).completed(card)
@@ -121,8 +117,28 @@ def warm_up(engine_cache: EngineCache) -> None:
         generate(request, {}, Path(folder), engine_cache, silent())
 
 
+def _run_engine(
+    request: GenerateRequest,
+    pictures: Mapping[ConditionKind, Path],
+    engine_cache: EngineCache,
+    timings: Timings,
+    progress: Progress,
+) -> tuple[EngineInputs, Generation]:
+    with timings.measure("load engine"):
+        engine = engine_cache.get(request.engine, request.variant)
+    with timings.measure("prepare picture"):
+        inputs = _prepare(request, pictures, progress.part("Preparing", 0, PICTURE_SHARE))
+    with timings.measure("generate"):
+        part = progress.part("Generating", PICTURE_SHARE, ENGINE_SHARE)
+        generation = engine.generate(inputs, part)
+    notes = (*_class_notes(request, inputs), *generation.notes)
+    return inputs, replace(generation, notes=notes)
+
+
 @dataclass(frozen=True)
 class _Extraction:
+    """What to extract, where to write it, and on what device."""
+
     products: tuple[Product, ...]
     options: ExtractionOptions
     folder: Path
@@ -144,7 +160,7 @@ def _prepare(
         prompt=request.prompt.strip(),
         variant=request.variant,
         pictures=images,
-        parameters=card.check_parameters(variant, request.parameters),
+        parameters=cast("Mapping[str, ParameterValue]", request.parameters),  # it is completed
         class_label=_class_label(request, card, variant),
     )
 
@@ -163,22 +179,20 @@ def _class_notes(request: GenerateRequest, inputs: EngineInputs) -> list[str]:
 
 
 def _write_products(
-    cloud: GaussianCloud,
-    surface: trimesh.Trimesh | None,
-    job: _Extraction,
-    progress: Progress,
-) -> None:
-    """The cloud itself is always kept: everything else can be made from it again."""
-    with job.timings.measure("write splats"):
+    representation: Representation, job: _Extraction, progress: Progress
+) -> GaussianCloud:
+    """Write the products and return the cloud, which is always written."""
+    with job.timings.measure("make splats"):
+        cloud = representation.gaussians(progress.part("Making splats", 0, 0.1), job.device)
         write_cloud(job.folder / artifacts.SPLATS, cloud)
     if Product.POINTS in job.products:
         with job.timings.measure("extract points"):
-            part = progress.part("Sampling points", 0, 0.2)
+            part = progress.part("Sampling points", 0.1, 0.25)
             points = extract_points(cloud, job.options, part, job.device)
-            write_points(job.folder / artifacts.POINTS, points)
+            write_points(job.folder / artifacts.POINTS, representation.correct_normals(points))
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):
-            part = progress.part("Extracting the mesh", 0.2, 1)
-            source = GaussianSurfaceSource(cloud)
-            mesh = surface or extract_mesh(source, job.options, part, job.device)
+            part = progress.part("Extracting the mesh", 0.25, 1)
+            mesh = extract_mesh(representation, job.options, part, job.device)
             write_glb(job.folder / artifacts.MESH, mesh)
+    return cloud

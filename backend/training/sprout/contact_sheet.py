@@ -52,7 +52,8 @@ def _turntable(
     parameters = CARD.check_parameters(CARD.variant("base"), {"seed": 0})
     inputs = EngineInputs(prompt, "base", pictures, parameters)
     generation = sprout.generate(inputs, silent())
-    scene = PreviewScene(generation.cloud, generation.camera, "cpu")
+    cloud = generation.representation.gaussians(silent(), "cpu")
+    scene = PreviewScene(cloud, generation.camera, "cpu")
     return render_turntable(scene, TurntableSpec(TURNTABLE_VIEWS, CELL_SIZE))
 
 

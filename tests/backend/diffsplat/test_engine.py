@@ -29,6 +29,7 @@ from splatsmith.errors import Cancelled, UnreadablePicture
 from splatsmith.progress import Progress, silent
 from splatsmith.worker import pipeline
 from splatsmith.worker.engine_cache import EngineCache
+from tests.backend.engines.generated import cloud_of
 
 VARIANTS = [variant.id for variant in CARD.variants]
 PIXELS = 64 * 64  # of a view: the small denoisers have 8 x 8 latents
@@ -81,10 +82,15 @@ def same(first: GaussianCloud, second: GaussianCloud) -> bool:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_text_becomes_a_cloud_of_four_views(engines: Engines, variant: str) -> None:
     generation = generate(engines[variant], "a red chair")
-    assert 0.9 * 4 * PIXELS < len(generation.cloud) <= 4 * PIXELS
-    assert np.isfinite(generation.cloud.means).all()
-    assert np.allclose(np.linalg.norm(generation.cloud.quats, axis=1), 1, atol=1e-4)
-    assert 0.0005 <= generation.cloud.scales.min() <= generation.cloud.scales.max() <= 0.02 + 1e-6
+    assert 0.9 * 4 * PIXELS < len(cloud_of(generation)) <= 4 * PIXELS
+    assert np.isfinite(cloud_of(generation).means).all()
+    assert np.allclose(np.linalg.norm(cloud_of(generation).quats, axis=1), 1, atol=1e-4)
+    assert (
+        0.0005
+        <= cloud_of(generation).scales.min()
+        <= cloud_of(generation).scales.max()
+        <= 0.02 + 1e-6
+    )
     assert (generation.camera.elevation, generation.camera.distance) == (10.0, 1.4)
     assert generation.notes == ()
 
@@ -92,14 +98,16 @@ def test_text_becomes_a_cloud_of_four_views(engines: Engines, variant: str) -> N
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prompt_picture_and_seed_change_the_result(engines: Engines, variant: str) -> None:
     engine, picture = engines[variant], {ConditionKind.IMAGE: red_square()}
-    both = generate(engine, "a box", pictures=picture).cloud
-    assert same(both, generate(engine, "a box", pictures=picture).cloud)
-    assert not same(both, generate(engine, "a ball", pictures=picture).cloud)
-    assert not same(both, generate(engine, "a box", pictures=picture, seed=1).cloud)
+    both = cloud_of(generate(engine, "a box", pictures=picture))
+    assert same(both, cloud_of(generate(engine, "a box", pictures=picture)))
+    assert not same(both, cloud_of(generate(engine, "a ball", pictures=picture)))
+    assert not same(both, cloud_of(generate(engine, "a box", pictures=picture, seed=1)))
     other = red_square()
     other[10:40, 50:80, :3] = (0, 200, 0)
-    assert not same(both, generate(engine, "a box", pictures={ConditionKind.IMAGE: other}).cloud)
-    assert not same(both, generate(engine, "a box").cloud)
+    assert not same(
+        both, cloud_of(generate(engine, "a box", pictures={ConditionKind.IMAGE: other}))
+    )
+    assert not same(both, cloud_of(generate(engine, "a box")))
 
 
 @pytest.mark.parametrize(
@@ -111,8 +119,8 @@ def test_every_scheduler_gives_a_different_result(
     engines: Engines, variant: str, scheduler: str
 ) -> None:
     engine = engines[variant]
-    default = generate(engine, "a box", steps=3).cloud
-    chosen = generate(engine, "a box", steps=3, scheduler=scheduler).cloud
+    default = cloud_of(generate(engine, "a box", steps=3))
+    chosen = cloud_of(generate(engine, "a box", steps=3, scheduler=scheduler))
     published = {"sd15": "sde-dpmsolver++", "sd35-medium": "flow"}
     assert same(default, chosen) == (scheduler == published[variant])
 
@@ -130,30 +138,30 @@ def test_every_scheduler_gives_a_different_result(
     ],
 )
 def test_every_option_changes_the_result(engines: Engines, change: dict[str, Any]) -> None:
-    plain = generate(engines["sd15"], "a box").cloud
-    assert not same(plain, generate(engines["sd15"], "a box", **change).cloud)
+    plain = cloud_of(generate(engines["sd15"], "a box"))
+    assert not same(plain, cloud_of(generate(engines["sd15"], "a box", **change)))
 
 
 def test_t5_changes_the_result(engines: Engines) -> None:
-    plain = generate(engines["sd35-medium"], "a box").cloud
-    assert not same(plain, generate(engines["sd35-medium"], "a box", t5=True).cloud)
+    plain = cloud_of(generate(engines["sd35-medium"], "a box"))
+    assert not same(plain, cloud_of(generate(engines["sd35-medium"], "a box", t5=True)))
 
 
 @pytest.mark.parametrize("kind", MAPS)
 def test_control_maps_change_the_result(engines: Engines, kind: ConditionKind) -> None:
     engine, given = engines["sd15"], {kind: red_square()}
-    controlled = generate(engine, "a box", pictures=given).cloud
-    assert not same(controlled, generate(engine, "a box").cloud)
+    controlled = cloud_of(generate(engine, "a box", pictures=given))
+    assert not same(controlled, cloud_of(generate(engine, "a box")))
     assert not same(
-        controlled, generate(engine, "a box", pictures=given, control_strength=0.3).cloud
+        controlled, cloud_of(generate(engine, "a box", pictures=given, control_strength=0.3))
     )
-    assert not same(controlled, generate(engine, "a box", pictures=given, guess=True).cloud)
+    assert not same(controlled, cloud_of(generate(engine, "a box", pictures=given, guess=True)))
 
 
 def test_a_map_of_strength_zero_has_no_effect(engines: Engines) -> None:
     given = {ConditionKind.DEPTH: grey_ramp()}
-    controlled = generate(engines["sd15"], "a box", pictures=given, control_strength=0.0).cloud
-    assert same(controlled, generate(engines["sd15"], "a box").cloud)
+    controlled = cloud_of(generate(engines["sd15"], "a box", pictures=given, control_strength=0.0))
+    assert same(controlled, cloud_of(generate(engines["sd15"], "a box")))
 
 
 def test_the_elevation_of_a_picture_can_be_estimated(engines: Engines) -> None:
@@ -167,7 +175,7 @@ def test_the_elevation_of_a_picture_can_be_estimated(engines: Engines) -> None:
 def test_gaussians_below_the_opacity_threshold_are_dropped(
     engines: Engines,
 ) -> None:
-    cloud = generate(engines["sd15"], "a box", opacity_threshold=0.5).cloud
+    cloud = cloud_of(generate(engines["sd15"], "a box", opacity_threshold=0.5))
     assert 0 < len(cloud) < 4 * PIXELS
     assert cloud.opacities.min() > 0.5
 
@@ -190,7 +198,7 @@ def test_maps_and_pictures_are_mutually_exclusive(one: ConditionKind, other: Con
 
 def test_eta_changes_the_noise_of_ddim(engines: Engines) -> None:
     full, half, none = (
-        generate(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta).cloud
+        cloud_of(generate(engines["sd15"], "a box", steps=3, scheduler="ddim", eta=eta))
         for eta in (1.0, 0.5, 0.0)
     )
     assert not same(full, half)
@@ -213,9 +221,11 @@ def test_each_variant_has_its_own_parameters() -> None:
 
 def test_the_guidance_of_pictures_is_a_parameter_of_its_own(engines: Engines) -> None:
     engine, pictures = engines["sd15"], {ConditionKind.IMAGE: red_square()}
-    plain = generate(engine, "a box", pictures=pictures).cloud
-    assert same(plain, generate(engine, "a box", pictures=pictures, guidance=3.0).cloud)
-    assert not same(plain, generate(engine, "a box", pictures=pictures, image_guidance=3.0).cloud)
+    plain = cloud_of(generate(engine, "a box", pictures=pictures))
+    assert same(plain, cloud_of(generate(engine, "a box", pictures=pictures, guidance=3.0)))
+    assert not same(
+        plain, cloud_of(generate(engine, "a box", pictures=pictures, image_guidance=3.0))
+    )
 
 
 def test_every_variant_states_its_memory() -> None:
@@ -236,8 +246,10 @@ def test_a_picture_without_an_object_is_refused(engines: Engines) -> None:
 
 def test_a_picture_can_be_prepared_as_published(engines: Engines) -> None:
     given = {ConditionKind.IMAGE: red_square()}
-    fine = generate(engines["sd15"], pictures=given).cloud
-    assert not same(fine, generate(engines["sd15"], pictures=given, preparation="published").cloud)
+    fine = cloud_of(generate(engines["sd15"], pictures=given))
+    assert not same(
+        fine, cloud_of(generate(engines["sd15"], pictures=given, preparation="published"))
+    )
 
 
 def test_cancel_stops_between_steps(engines: Engines) -> None:
@@ -271,5 +283,5 @@ def test_a_job_goes_through_the_pipeline(checkpoints: Path, tmp_path: Path) -> N
     generation = pipeline.generate(
         request, {ConditionKind.IMAGE: picture}, out, engine_cache, silent()
     )
-    assert len(read_cloud(out / "splats.ply")) == len(generation.cloud)
+    assert len(read_cloud(out / "splats.ply")) == len(cloud_of(generation))
     assert (out / "turntable.webp").is_file()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -27,9 +28,15 @@ from splatsmith.contract.protocol import (
 from splatsmith.engines import registry
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.errors import Cancelled, UnreadablePicture
+from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.progress import Progress, silent
+from splatsmith.representations.base import Representation
+from splatsmith.representations.density_field import DensityField
+from splatsmith.representations.rgbd_views import RgbdViews
 from splatsmith.worker import pipeline
 from splatsmith.worker.engine_cache import EngineCache
+from tests.backend.engines.generated import cloud_of
+from tests.backend.representations.subjects import metaball_function, solid_views
 
 LATTICE = "tests.backend.engines.lattice"
 EVERYTHING = {"splats.ply", "points.ply", "mesh.glb", "preview.png", "turntable.webp", "job.json"}
@@ -57,7 +64,7 @@ def lattice_request(**changes: object) -> GenerateRequest:
 def test_a_prompt_gives_every_artifact(tmp_path: Path, engine_cache: EngineCache) -> None:
     generation = pipeline.generate(lattice_request(), {}, tmp_path, engine_cache, silent())
     assert {path.name for path in tmp_path.iterdir()} == EVERYTHING
-    assert len(read_cloud(tmp_path / "splats.ply")) == len(generation.cloud) == 343
+    assert len(read_cloud(tmp_path / "splats.ply")) == len(cloud_of(generation)) == 343
     assert len(read_points(tmp_path / "points.ply").positions) == 700
     mesh = trimesh.load_mesh(tmp_path / "mesh.glb")
     assert 100 < len(mesh.faces) <= 500
@@ -133,18 +140,36 @@ def test_a_transparent_picture_is_refused(tmp_path: Path, engine_cache: EngineCa
         )
 
 
-def test_an_engine_may_bring_its_own_surface(tmp_path: Path, engine_cache: EngineCache) -> None:
-    own = trimesh.creation.icosphere(subdivisions=1)
+def rgbd_views() -> RgbdViews:
+    return RgbdViews(solid_views(orbit_cameras(range(0, 360, 60), 25, 3.0, 40, 64)))
 
-    class Sculptor:
+
+def density_field() -> DensityField:
+    return DensityField(metaball_function(), 48)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(density_field, "density field"), (rgbd_views, "RGBD views")]
+)
+def test_every_representation_gives_every_product_with_the_requested_options(
+    tmp_path: Path, make: Callable[[], Representation], kind: str
+) -> None:
+    class Answering:
         def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
-            cloud = engine_cache.get("lattice", "cube").generate(inputs, progress).cloud
-            return Generation(cloud, ConditioningCamera(0, 3, 40), own)
+            return Generation(make(), ConditioningCamera(0, 3, 40))
 
-    other_cache = EngineCache("cpu")
-    other_cache.get = lambda engine, variant: Sculptor()  # pyright: ignore[reportAttributeAccessIssue]
-    pipeline.generate(lattice_request(), {}, tmp_path, other_cache, silent())
-    assert len(trimesh.load_mesh(tmp_path / "mesh.glb").faces) == len(own.faces)
+    engine_cache = EngineCache("cpu")
+    engine_cache.get = lambda engine, variant: Answering()  # pyright: ignore[reportAttributeAccessIssue]
+    request = lattice_request(extraction=replace(SMALL, texture_size=512))
+    pipeline.generate(request, {}, tmp_path, engine_cache, silent())
+    assert {path.name for path in tmp_path.iterdir()} == EVERYTHING
+    record = json.loads((tmp_path / "job.json").read_text(encoding="utf-8"))
+    assert record["representation"] == kind
+    assert record["gaussians"] == len(read_cloud(tmp_path / "splats.ply"))
+    assert len(read_points(tmp_path / "points.ply")) == 700
+    mesh = trimesh.load_mesh(tmp_path / "mesh.glb")
+    assert 400 < len(mesh.faces) <= 500
+    assert mesh.visual.material.baseColorTexture.size == (512, 512)
 
 
 def test_mesh_and_points_are_extracted_from_a_splat_file(

@@ -27,6 +27,7 @@ from splatsmith.errors import Cancelled, UnreadablePicture, WeightsDamaged
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.progress import Progress, silent
+from tests.backend.engines.generated import cloud_of
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +56,14 @@ def red_square() -> NDArray[np.uint8]:
 
 
 def test_text_becomes_a_cloud_inside_the_asset_frame(sprout: Sprout) -> None:
-    cloud = generate(sprout, "a wooden chair").cloud
+    cloud = cloud_of(generate(sprout, "a wooden chair"))
     assert len(cloud) > 200
     assert np.abs(cloud.means).max() < 2
     assert np.allclose(np.linalg.norm(cloud.quats, axis=1), 1, atol=1e-4)
 
 
 def test_the_seed_determines_the_result(sprout: Sprout) -> None:
-    first, repeated, other = (generate(sprout, "a tree", seed=seed).cloud for seed in (1, 1, 2))
+    first, repeated, other = (cloud_of(generate(sprout, "a tree", seed=seed)) for seed in (1, 1, 2))
     assert np.array_equal(first.means, repeated.means)
     assert not np.array_equal(first.opacities, other.opacities)
 
@@ -70,7 +71,7 @@ def test_the_seed_determines_the_result(sprout: Sprout) -> None:
 def test_a_picture_determines_colour_and_camera(sprout: Sprout) -> None:
     generation = generate(sprout, cutout=red_square(), detail=0.0, elevation=30.0)
     red, green, blue = np.average(
-        0.5 + 0.28209479 * generation.cloud.sh0, axis=0, weights=generation.cloud.opacities
+        0.5 + 0.28209479 * cloud_of(generation).sh0, axis=0, weights=cloud_of(generation).opacities
     )
     assert red > green + 0.2
     assert red > blue + 0.2
@@ -78,7 +79,7 @@ def test_a_picture_determines_colour_and_camera(sprout: Sprout) -> None:
 
 
 def test_text_and_a_picture_combine(sprout: Sprout) -> None:
-    assert len(generate(sprout, "a red box", red_square()).cloud) > 100
+    assert len(cloud_of(generate(sprout, "a red box", red_square()))) > 100
 
 
 def test_a_transparent_picture_is_refused(sprout: Sprout) -> None:
@@ -136,7 +137,7 @@ def psnr(generation: Generation, cutout: NDArray[np.uint8]) -> float:
     """Of the conditioning camera's view, framed as the picture is; dB."""
     camera = generation.camera
     cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 256)
-    rendered = rasterize(generation.cloud, cameras, background=(0, 0, 0))
+    rendered = rasterize(cloud_of(generation), cameras, background=(0, 0, 0))
     straight = rendered.colors[0] / np.maximum(rendered.alphas[0, ..., None], 1e-3)
     rgba = np.concatenate([straight, rendered.alphas[0, ..., None]], axis=2).clip(0, 1)
     ours, theirs = (
@@ -162,12 +163,12 @@ def test_refinement_can_be_cancelled(sprout: Sprout) -> None:
 
 def test_an_object_has_the_colour_that_its_prompt_names(sprout: Sprout) -> None:
     for name in ("purple", "green"):
-        assert dominant_color(generate(sprout, f"a {name} house", steps=4).cloud) == name
+        assert dominant_color(cloud_of(generate(sprout, f"a {name} house", steps=4))) == name
 
 
 def test_a_synonym_gives_the_same_asset_as_its_training_noun(sprout: Sprout) -> None:
     car, automobile, van = (
-        generate(sprout, f"a {name}").cloud for name in ("car", "automobile", "van")
+        cloud_of(generate(sprout, f"a {name}")) for name in ("car", "automobile", "van")
     )
     assert np.array_equal(car.means, automobile.means)
     assert not np.array_equal(car.opacities, van.opacities)
@@ -177,7 +178,7 @@ def conditioning_alpha(generation: Generation) -> NDArray[np.float32]:
     """Alpha [128, 128] from the camera that keep_framing assumes."""
     camera = generation.camera
     cameras = orbit_cameras([0.0], camera.elevation, camera.distance, camera.fov, 128)
-    return rasterize(generation.cloud, cameras).alphas[0]
+    return rasterize(cloud_of(generation), cameras).alphas[0]
 
 
 @pytest.mark.parametrize("refinement", [0, 4])

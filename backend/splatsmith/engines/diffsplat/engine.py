@@ -14,6 +14,7 @@ from ...nn.cuda_graphs import Denoiser, GraphedDenoiser
 from ...nn.offload import MemoryDemand, choose_offload, explain_out_of_memory
 from ...nn.precision import choose_precision
 from ...progress import Progress
+from ...representations.gaussians import GaussianSplats
 from ...weights import require
 from ..base import ConditioningCamera, EngineInputs, Generation
 from .base_models import BASE_MODELS, BaseModel
@@ -80,7 +81,7 @@ class DiffSplat:
         cloud = self._decode(latents, image.elevation, settings.opacity_threshold, networks)
         progress.step(total, total)
         camera = ConditioningCamera(image.elevation, DISTANCE, FOV)
-        return Generation(cloud, camera, notes=text.notes)
+        return Generation(GaussianSplats(cloud), camera, notes=text.notes)
 
     def _memory_demand(self, inputs: EngineInputs, settings: Settings) -> MemoryDemand:
         """Of the networks that the request needs, all of which must be on this machine."""

@@ -17,6 +17,7 @@ from ...diffusion.rectified_flow import add_noise, sample, sampling_times
 from ...gaussians.gaussian_batch import GaussianBatch, to_cloud
 from ...nn.cuda_graphs import Denoiser, GraphedDenoiser
 from ...progress import Progress
+from ...representations.gaussians import GaussianSplats
 from ...weights import bundled_file
 from ..base import ConditioningCamera, EngineInputs, Generation
 from .card import WEIGHTS
@@ -102,7 +103,9 @@ class Sprout:
             cloud = recolor(cloud, prompt.color)
         progress.step(1, 1)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
-        return Generation(cloud, camera, notes=notes if conditioning.picture is None else ())
+        return Generation(
+            GaussianSplats(cloud), camera, notes=notes if conditioning.picture is None else ()
+        )
 
     def _from_text(
         self, conditioning: DenoiserInputs, settings: _Settings, progress: Progress

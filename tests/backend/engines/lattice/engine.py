@@ -12,6 +12,7 @@ import numpy as np
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
+from splatsmith.representations.gaussians import GaussianSplats
 
 MOST_WORDS = 100  # that it reads
 SIDE = 7  # Gaussians along an edge of the cube
@@ -31,7 +32,7 @@ class Lattice:
         words = len(inputs.prompt.split())
         notes = (f"The prompt was cut after word {MOST_WORDS}.",) if words > MOST_WORDS else ()
         cube = make_cube(int(seed), bool(hollow))
-        return Generation(cube, ConditioningCamera(15, 3, 40), notes=notes)
+        return Generation(GaussianSplats(cube), ConditioningCamera(15, 3, 40), notes=notes)
 
 
 def load(variant: str, device: str) -> Lattice:

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
+from splatsmith.representations.gaussians import GaussianSplats
 from splatsmith.weights import files_of
 
 from .card import CARD
@@ -30,7 +31,7 @@ class Mosaic:
             sh0=np.zeros((count, 3), np.float32),
             shN=np.zeros((count, 0, 3), np.float32),
         )
-        return Generation(cloud, ConditioningCamera(0.0, 2.0, 40.0))
+        return Generation(GaussianSplats(cloud), ConditioningCamera(0.0, 2.0, 40.0))
 
 
 def load(variant: str, device: str) -> Mosaic:

@@ -1,0 +1,1 @@
+"""What engines answer with: Gaussians, a density field, or RGBD views."""

@@ -1,0 +1,160 @@
+"""A density field sampled on a voxel grid, of which only the blocks at the surface are kept.
+
+The grid is evaluated layer by layer, so that memory grows with the surface and not with the volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from ..contract.bounds import Box
+from ..extraction.surface.sparse_volume import (
+    BLOCK_SIZE,
+    INSIDE,
+    OUTSIDE,
+    UNKNOWN,
+    SparseVolume,
+    VoxelGrid,
+)
+from ..extraction.surface.tsdf_fusion import TRUNCATION
+from ..gaussians.numba_jit import Floats
+from ..progress import Progress
+from .field_function import FieldFunction
+
+_WINDOW = BLOCK_SIZE + 2  # voxels: a block and its neighbours on either side
+_MAX_STEPS = 100_000  # sign changes that the field's slope is measured at
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class _Blocks:
+    """What is kept of the layers so far: block codes, and coordinates and voxels of mixed blocks.
+
+    Voxels are level - density, negative inside.
+    """
+
+    index: NDArray[np.int32]
+    coords: list[NDArray[np.int32]] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.coords))
+
+
+def sample_field(function: FieldFunction, resolution: int, progress: Progress) -> SparseVolume:
+    """Truncated distances to the level, as fused depths have them; unknown beyond the bounds.
+
+    Args:
+        resolution: samples along the longest side of the bounds, both ends included.
+
+    Raises:
+        Cancelled: between two layers of blocks.
+    """
+    grid, counts = _grid(function.bounds, resolution)
+    blocks = _Blocks(np.full(grid.blocks, UNKNOWN, np.int32))
+    for layer, window in enumerate(_windows(function, grid, counts)):
+        progress.step(layer, grid.blocks[0])
+        _keep(blocks, window, layer)
+    progress.step(1, 1)
+    coords = np.concatenate([np.zeros((0, 3), np.int32), *blocks.coords])
+    voxels = np.zeros((0, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
+    values = np.concatenate([voxels, *blocks.values])
+    return SparseVolume(grid, blocks.index, coords, _truncated(values))
+
+
+def closed_at_bounds(volume: SparseVolume) -> SparseVolume:
+    """`volume` with everything beyond the bounds outside."""
+    index = np.where(volume.index == UNKNOWN, np.int32(OUTSIDE), volume.index)
+    return replace(volume, index=index, values=np.nan_to_num(volume.values, nan=1.0))
+
+
+def _grid(bounds: Box, resolution: int) -> tuple[VoxelGrid, tuple[int, int, int]]:
+    """The grid, with a margin of one block on every side, and the samples within the bounds."""
+    extent = (bounds.upper - bounds.lower).astype(np.float64)
+    voxel_size = float(extent.max()) / (resolution - 1)
+    counts = np.maximum(np.rint(extent / voxel_size).astype(int) + 1, 2)
+    blocks = -(-counts // BLOCK_SIZE) + 2
+    origin = (bounds.lower - BLOCK_SIZE * voxel_size).astype(np.float32)
+    (nx, ny, nz), (bx, by, bz) = counts.tolist(), blocks.tolist()
+    return VoxelGrid(origin, voxel_size, (bx, by, bz)), (nx, ny, nz)
+
+
+def _windows(
+    function: FieldFunction, grid: VoxelGrid, counts: tuple[int, int, int]
+) -> Iterator[Floats]:
+    """For each layer of blocks along x its voxels [10, Y, Z] and one neighbour on every side.
+
+    A window is overwritten by the next. Voxels are level - density; NaN beyond the bounds.
+    """
+    rows, columns = (BLOCK_SIZE * n + 2 for n in grid.blocks[1:])
+    window = np.full((_WINDOW, rows, columns), np.nan, np.float32)
+    inner = (
+        slice(BLOCK_SIZE + 1, BLOCK_SIZE + 1 + counts[1]),
+        slice(BLOCK_SIZE + 1, BLOCK_SIZE + 1 + counts[2]),
+    )
+    first = -1
+    for layer in range(grid.blocks[0]):
+        for x in range(first, BLOCK_SIZE + 1):
+            sample = BLOCK_SIZE * (layer - 1) + x
+            window[x + 1] = np.nan
+            if 0 <= sample < counts[0]:
+                window[x + 1][inner] = _plane(function, grid, sample, counts)
+        yield window
+        window[:2] = window[BLOCK_SIZE:]
+        first = 1
+
+
+def _plane(
+    function: FieldFunction, grid: VoxelGrid, sample: int, counts: tuple[int, int, int]
+) -> Floats:
+    """[ny, nz] level - density at samples of the same x."""
+    start = grid.origin + np.float32(BLOCK_SIZE * grid.voxel_size)
+    y, z = (
+        start[axis] + np.float32(grid.voxel_size) * np.arange(counts[axis], dtype=np.float32)
+        for axis in (1, 2)
+    )
+    x = start[0] + np.float32(grid.voxel_size * sample)
+    points = np.empty((counts[1], counts[2], 3), np.float32)
+    points[..., 0], points[..., 1], points[..., 2] = x, y[:, None], z
+    return function.signed(points.reshape(-1, 3)).reshape(counts[1:])
+
+
+def _keep(blocks: _Blocks, window: Floats, layer: int) -> None:
+    """Classify a layer's blocks; keep the voxels of those at which the sign changes."""
+    inside, known = window < 0, ~np.isnan(window)
+    any_inside, any_known = _any_in_blocks(inside), _any_in_blocks(known)
+    all_inside = any_inside & ~_any_in_blocks(~inside)
+    mixed = any_inside & ~all_inside
+    codes = blocks.index[layer]
+    codes[any_known] = OUTSIDE
+    codes[all_inside] = INSIDE
+    rows, columns = np.nonzero(mixed)
+    codes[mixed] = blocks.count + np.arange(len(rows), dtype=np.int32)
+    layers = np.full(len(rows), layer)
+    blocks.coords.append(np.stack([layers, rows, columns], axis=1).astype(np.int32))
+    inner = window[1:-1, 1:-1, 1:-1]
+    shape = (BLOCK_SIZE, len(codes), BLOCK_SIZE, codes.shape[1], BLOCK_SIZE)
+    blocks.values.append(inner.reshape(shape).transpose(1, 3, 0, 2, 4)[mixed])
+
+
+def _any_in_blocks(mask: Mask) -> Mask:
+    """[by, bz] whether any voxel of a block or next to it is set in [10, Y, Z]."""
+    flat = mask.any(axis=0)
+    rows = sliding_window_view(flat, _WINDOW, axis=0)[::BLOCK_SIZE].any(axis=-1)
+    return sliding_window_view(rows, _WINDOW, axis=1)[:, ::BLOCK_SIZE].any(axis=-1)
+
+
+def _truncated(values: Floats) -> Floats:
+    """Values scaled so that at the surface they are distances in units of the truncation."""
+    steps = np.diff(values, axis=1)
+    steps = np.abs(steps[(values[:, 1:] < 0) != (values[:, :-1] < 0)])
+    steps = steps[np.isfinite(steps)][:: 1 + len(steps) // _MAX_STEPS]
+    limit = np.float32(TRUNCATION) * (np.median(steps) if len(steps) else np.float32(1))
+    return np.clip(values, -limit, limit) / max(limit, np.finfo(np.float32).tiny)
