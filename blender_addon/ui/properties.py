@@ -81,6 +81,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         items=(
             (Turntable.WEBP.value, "WebP", "One turn, small, for web pages", "", 1),
             (Turntable.MP4.value, "MP4", "One turn, as a film", "", 2),
+            (Turntable.GIF.value, "GIF", "One turn, for programs that show no WebP", "", 16),
             (
                 Turntable.GROWING_WEBP.value,
                 "Growing WebP",
@@ -94,6 +95,13 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
                 "Two turns, as a film; the splats grow during the first",
                 "",
                 8,
+            ),
+            (
+                Turntable.GROWING_GIF.value,
+                "Growing GIF",
+                "Two turns, for programs that show no WebP; the splats grow during the first",
+                "",
+                32,
             ),
         ),
         options={"ENUM_FLAG"},

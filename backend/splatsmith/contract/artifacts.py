@@ -11,7 +11,7 @@ PREVIEW = "preview.png"
 JOB_RECORD = "job.json"
 
 PRODUCT_FILES = {Product.SPLATS: SPLATS, Product.MESH: MESH, Product.POINTS: POINTS}
-_TURNTABLE_TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
+_TURNTABLE_TYPES = {"webp": "image/webp", "mp4": "video/mp4", "gif": "image/gif"}
 
 
 def turntable_file(turntable: Turntable) -> str:

@@ -31,12 +31,14 @@ class Turntable(StrEnum):
 
     WEBP = "webp"
     MP4 = "mp4"
+    GIF = "gif"
     GROWING_WEBP = "growing-webp"
     GROWING_MP4 = "growing-mp4"
+    GROWING_GIF = "growing-gif"
 
     @property
     def grows(self) -> bool:
-        return self in (Turntable.GROWING_WEBP, Turntable.GROWING_MP4)
+        return self.value.startswith("growing-")
 
 
 class JobKind(StrEnum):

@@ -23,6 +23,7 @@ from ..progress import Progress
 TURN_SECONDS = 3.0
 ANIMATION = TurntableSpec(frames=36, size=320)  # light enough for lists and web pages
 VIDEO = TurntableSpec(frames=90, size=512)
+GIF = TurntableSpec(frames=30, size=320)  # its time unit is 10 ms: 100 ms a frame are exact
 WEBP_QUALITY = 80  # of 100
 MP4_QUALITY = 18  # x264's constant rate factor, lower is better: no visible artefacts
 
@@ -66,15 +67,25 @@ def _with_progress(frames: Frames, count: int, progress: Progress) -> Frames:
 
 
 def _write_webp(path: Path, frames: Frames, spec: TurntableSpec) -> None:
-    """An endless animation."""
-    first = Image.fromarray(next(frames))
-    first.save(
+    _write_animation(path, map(Image.fromarray, frames), spec, quality=WEBP_QUALITY)
+
+
+def _write_gif(path: Path, frames: Frames, spec: TurntableSpec) -> None:
+    """A palette of 256 colours for each frame, dithered."""
+    _write_animation(path, (Image.fromarray(frame).quantize(256) for frame in frames), spec)
+
+
+def _write_animation(
+    path: Path, images: Iterator[Image.Image], spec: TurntableSpec, **options: int
+) -> None:
+    """Write an endless animation; `options` are those of Pillow's encoder."""
+    next(images).save(
         path,
         save_all=True,
-        append_images=map(Image.fromarray, frames),
+        append_images=images,
         duration=round(1000 * TURN_SECONDS / spec.frames),
         loop=0,
-        quality=WEBP_QUALITY,
+        **options,
     )
 
 
@@ -93,4 +104,5 @@ def _write_mp4(path: Path, frames: Frames, spec: TurntableSpec) -> None:
 WRITERS: dict[str, tuple[TurntableSpec, Callable[[Path, Frames, TurntableSpec], None]]] = {
     ".webp": (ANIMATION, _write_webp),
     ".mp4": (VIDEO, _write_mp4),
+    ".gif": (GIF, _write_gif),
 }

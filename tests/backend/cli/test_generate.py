@@ -39,9 +39,12 @@ def test_turntables_are_made_as_asked_for(run: CommandLine) -> None:
         answer = run.generate("--prompt", "x", "--out", out, "--turntables", *asked)
         assert answer.code == 0, answer.err
         assert names(Path(out)) - {"splats.ply", "preview.png", "job.json"} == made
-    answer = run.generate("--prompt", "x", "--turntables", "gif")
+    answer = run.generate("--prompt", "x", "--turntables", "avi")
     assert answer.code == 2
-    assert "there is no 'gif', but webp, mp4, growing-webp, growing-mp4" in answer.err
+    assert (
+        "there is no 'avi', but webp, mp4, gif, growing-webp, growing-mp4, growing-gif"
+        in answer.err
+    )
     with Image.open("o1/growing.webp") as turntable:
         assert turntable.n_frames == 72  # pyright: ignore[reportAttributeAccessIssue]
 

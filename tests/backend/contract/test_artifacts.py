@@ -16,8 +16,10 @@ def test_names_and_their_order_are_fixed() -> None:
         "preview.png",
         "turntable.webp",
         "turntable.mp4",
+        "turntable.gif",
         "growing.webp",
         "growing.mp4",
+        "growing.gif",
         "job.json",
     ]
 

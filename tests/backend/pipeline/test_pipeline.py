@@ -13,6 +13,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from splatsmith.contract.artifacts import turntable_file
 from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json
@@ -86,6 +87,23 @@ def test_an_mp4_turntable_is_a_video_of_one_turn(tmp_path: Path, engine_cache: E
     assert frames[0].shape == (512, 512, 3)
     assert np.ptp(frames[0], axis=2).max() > 50  # in colour
     assert not (tmp_path / "turntable.webp").exists()
+
+
+@pytest.mark.parametrize(("kind", "turns"), [(Turntable.GIF, 1), (Turntable.GROWING_GIF, 2)])
+def test_a_gif_turntable_is_an_endless_animation_of_3_seconds_a_turn(
+    tmp_path: Path, engine_cache: EngineCache, kind: Turntable, turns: int
+) -> None:
+    request = lattice_request(products=(Product.SPLATS,), turntables=(kind,))
+    pipeline.generate(request, {}, tmp_path, engine_cache, silent())
+    with Image.open(tmp_path / turntable_file(kind)) as animation:
+        assert animation.format == "GIF"
+        assert animation.n_frames == 30 * turns  # pyright: ignore[reportAttributeAccessIssue]
+        assert animation.info["loop"] == 0
+        animation.seek(30 * turns - 1)
+        assert animation.info["duration"] == 100
+        last = np.asarray(animation.convert("RGB"))
+    assert last.shape == (320, 320, 3)
+    assert np.ptp(last.astype(int), axis=2).max() > 50  # in colour
 
 
 def test_only_the_requested_products_are_made(tmp_path: Path, engine_cache: EngineCache) -> None:
