@@ -13,6 +13,7 @@ from pathlib import Path
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40
 MOST_PARAMETERS = 6
+NUMBERS = {"int", "float", "Number", "np.float32", "np.float64"}  # of vectors, colours and ranges
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
 
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
@@ -140,10 +141,14 @@ def imported(nodes: Iterator[ast.AST], package: list[str]) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            source = ".".join([*base, *([node.module] if node.module else [])])
             # `from package import name` may mean a module: both readings are kept.
-            yield from (f"{source}.{alias.name}" for alias in node.names)
+            yield from (f"{imported_from(node, package)}.{alias.name}" for alias in node.names)
+
+
+def imported_from(node: ast.ImportFrom, package: list[str]) -> str:
+    """The absolute name of what `from ... import` names, in a module of `package`."""
+    base = package[: len(package) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])
 
 
 Rule = Callable[[Project], Iterator[str]]
@@ -268,10 +273,52 @@ def functions_are_short(project: Project) -> Iterator[str]:
 
 def functions_take_few_parameters(project: Project) -> Iterator[str]:
     for module, function in functions(project):
-        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-        count = len([each for each in arguments if each.arg not in ("self", "cls")])
+        count = len(parameters(function))
         if count > MOST_PARAMETERS:
             yield f"{module.name}.{function.name} has {count} parameters"
+
+
+def functions_take_no_tuple_for_several_arguments(project: Project) -> Iterator[str]:
+    """A dataclass, or a NamedTuple for numba, gives the parts names."""
+    for module, function in functions(project):
+        for parameter in parameters(function):
+            parts = tuple_parts(project, module, parameter.annotation)
+            is_vector = len(set(parts)) == 1 and parts[0] in NUMBERS
+            if len(parts) > 1 and not is_vector:
+                yield f"{module.name}.{function.name}: {parameter.arg} is a tuple"
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return [each for each in arguments if each.arg not in ("self", "cls")]
+
+
+def tuple_parts(project: Project, module: Module, annotation: ast.expr | None) -> list[str]:
+    """The element types of a tuple of fixed length; none of anything else."""
+    if isinstance(annotation, ast.BinOp):  # X | None
+        found = [tuple_parts(project, module, x) for x in (annotation.left, annotation.right)]
+        return max(found, key=len)
+    if isinstance(annotation, ast.Name):
+        return alias_parts(project, module, annotation.id)
+    is_tuple = isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple"
+    if not is_tuple or not isinstance(annotation.slice, ast.Tuple):
+        return []
+    parts = [ast.unparse(part) for part in annotation.slice.elts]
+    return [] if "..." in parts else parts
+
+
+def alias_parts(project: Project, module: Module, name: str) -> list[str]:
+    """As `tuple_parts`, of a type alias at a module's top or imported from there."""
+    package = module.name.split(".")
+    if module.path.stem != "__init__":
+        package = package[:-1]
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return tuple_parts(project, module, node.value)
+        if isinstance(node, ast.ImportFrom) and name in {each.name for each in node.names}:
+            source = project.modules.get(imported_from(node, package))
+            return alias_parts(project, source, name) if source else []
+    return []
 
 
 def functions(project: Project) -> Iterator[tuple[Module, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -322,6 +369,7 @@ RULES: tuple[Rule, ...] = (
     functions_are_short,
     functions_take_few_parameters,
     started_pythons_ignore_the_working_folder,
+    functions_take_no_tuple_for_several_arguments,
     modules_are_named_by_what_they_do,
     only_the_command_line_prints,
 )

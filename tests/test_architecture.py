@@ -51,6 +51,9 @@ VIOLATIONS: dict[str, dict[str, str]] = {
     "started_pythons_ignore_the_working_folder": {
         "backend/splatsmith/start.py": "COMMAND = ['python', '-m', 'splatsmith.worker']",
     },
+    "functions_take_no_tuple_for_several_arguments": {
+        "backend/splatsmith/packed.py": "def packed(a, b: tuple[Floats, int]): ...",
+    },
     "modules_are_named_by_what_they_do": {"blender_addon/utils.py": ""},
     "only_the_command_line_prints": {"backend/splatsmith/worker.py": "print(1)"},
 }
@@ -82,6 +85,37 @@ def test_part_without_a_layer_is_noticed(tmp_path: Path) -> None:
 
 def test_every_rule_has_a_violation_to_notice() -> None:
     assert {rule.__name__ for rule in RULES} == set(VIOLATIONS)
+
+
+TUPLES = {
+    "tuple[Floats, Floats]": True,
+    "tuple[float, int, str] | None": True,
+    "Pair": True,
+    "Imported": True,
+    "tuple[float, float, float]": False,
+    "tuple[int, int]": False,
+    "tuple[Floats, ...]": False,
+    "list[tuple[int, Floats]]": False,
+    "Vector": False,
+    "Unknown": False,
+}
+
+
+@pytest.mark.parametrize("annotation", TUPLES)
+def test_tuples_for_several_arguments_are_told_from_vectors(
+    annotation: str, tmp_path: Path
+) -> None:
+    package = tmp_path / "backend/splatsmith/nn"
+    package.mkdir(parents=True)
+    (package / "types.py").write_text("Imported = tuple[Tensor, Tensor]", encoding="utf-8")
+    (package / "loops.py").write_text(
+        "from .types import Imported\n"
+        "Pair = tuple[Tensor, bool]\nVector = tuple[Number, Number, Number]\n"
+        f"def f(x: {annotation}): ...\n",
+        encoding="utf-8",
+    )
+    rule = architecture.functions_take_no_tuple_for_several_arguments
+    assert bool(list(rule(Project(tmp_path)))) == TUPLES[annotation]
 
 
 def test_imports_inside_functions_and_for_types_load_nothing(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def refine(
         frame = target.initial_frame(alpha)
         if frame is None:
             return decoder(initial)
-        fitted, frame = _optimise(decoder, (initial, frame), target, steps, on_step)
+        fitted, frame = _optimise(decoder, initial, frame, target, steps, on_step)
         with torch.no_grad():
             gaussians = decoder(fitted)
         gaussians = _fit_colors(gaussians, target, target.framed_k(frame))
@@ -137,13 +137,14 @@ def place_by_frame(gaussians: GaussianBatch, view: TargetView) -> GaussianBatch:
 
 def _optimise(
     decoder: Decoder,
-    initial: tuple[Tensor, Tensor],
+    latents: Tensor,
+    frame: Tensor,
     target: _Target,
     steps: int,
     on_step: Callable[[int], None],
 ) -> tuple[Tensor, Tensor]:
     """Latents and frame after `steps` of Adam."""
-    latents, frame = (part.detach().requires_grad_() for part in initial)
+    latents, frame = (part.detach().requires_grad_() for part in (latents, frame))
     groups = [{"params": [latents], "lr": _LATENT_RATE}, {"params": [frame], "lr": _FRAME_RATE}]
     optimizer = torch.optim.Adam(groups, betas=_BETAS)
     for step in range(1, steps + 1):
