@@ -23,6 +23,7 @@ from splatsmith.engines.diffsplat.cameras import (
 from splatsmith.engines.diffsplat.checkpoint import BUILDERS, rename_elevest_keys
 from splatsmith.engines.diffsplat.denoisers import (
     MultiViewPixArt,
+    MultiViewUNet,
     TextEmbeddings,
     build_control_net,
     build_unet,
@@ -257,6 +258,7 @@ def _guided_denoiser(case: Case) -> GuidedDenoiser:
     load_parameters(network.network, case.weights(component))
     if "controlnet" not in case.config:
         return GuidedDenoiser(network).eval()
+    assert isinstance(network, MultiViewUNet)
     control_net = build_control_net(network, _embedding_channels(case))
     load_parameters(control_net.network, case.weights("controlnet"))
     return GuidedDenoiser(network, control_net).eval()

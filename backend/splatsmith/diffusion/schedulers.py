@@ -43,7 +43,7 @@ class Solver:
     def add_noise(self, clean: Tensor, noise: Tensor) -> Tensor:
         """Latents at the first timestep, from clean ones and unit noise."""
         if isinstance(self.scheduler, FlowMatchEulerDiscreteScheduler):
-            return self.scheduler.scale_noise(clean, self.timesteps[:1], noise)
+            return self.scheduler.scale_noise(clean, self.timesteps[:1], noise)  # pyright: ignore[reportArgumentType]
         return self.scheduler.add_noise(clean, noise, self.timesteps[:1])  # pyright: ignore[reportArgumentType]
 
     def scale_input(self, latents: Tensor, step: int) -> Tensor:
