@@ -6,6 +6,7 @@ All are SplatsmithErrors (contract.problems draws the upper tree):
     |- UnreadablePicture     not a picture, or one that cannot be used
     |- WeightsMissing        a checkpoint is not on this machine
     |- WeightsDamaged        a checkpoint is cut off, altered or of another model
+    |- UnsafeWeights         a checkpoint's file holds code beside weights
     |- LicenceNotAccepted    a checkpoint's licence is still to be accepted
     |- HubRefused            the hub does not hand out a checkpoint
     |- HubUnreachable        the hub does not answer, or must not be asked
@@ -56,6 +57,14 @@ class WeightsDamaged(SplatsmithError):
     code = "weights-damaged"
     title = "The engine's weights are damaged"
     status = 500
+
+
+class UnsafeWeights(SplatsmithError):
+    """Raised when a pickled checkpoint holds code, or anything else than weights."""
+
+    code = "unsafe-weights"
+    title = "The checkpoint is not safe"
+    status = 422
 
 
 class LicenceNotAccepted(SplatsmithError):

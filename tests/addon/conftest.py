@@ -17,7 +17,9 @@ from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.link.snapshot import LinkSettings
 
 PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
-ENGINES = ",".join(f"tests.backend.engines.{name}" for name in ("lattice", "mosaic", "menagerie"))
+ENGINES = ",".join(
+    f"tests.backend.engines.{name}" for name in ("lattice", "mosaic", "menagerie", "quarry")
+)
 
 
 @pytest.fixture(scope="session")

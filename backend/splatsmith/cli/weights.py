@@ -12,12 +12,13 @@ from rich.table import Column, Table
 from ..contract.cards import Checkpoint, ConditionKind, EngineCard, Variant
 from ..contract.checkpoints import CheckpointState
 from ..contract.jsonable import to_json
-from ..contract.problems import NotFound, SplatsmithError
+from ..contract.problems import InvalidRequest, NotFound, SplatsmithError
 from ..engines import registry
 from ..errors import Cancelled
 from ..progress import Progress
 from ..weights import status_of
 from ..weights.licences import accept
+from ..weights.status import download_hint
 from .console import ConsoleOutput
 from .local_runner import cancel_on_interrupt
 
@@ -49,7 +50,12 @@ def add_weights(commands: argparse._SubParsersAction) -> None:
     checking = _add(own, "verify", run_verify, "read checkpoints that are here again, and compare")
     checking.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES} (default: all here)")
     importing = _add(own, "import", run_import, "take over checkpoints that are on the disk")
-    importing.add_argument("folder", type=Path, metavar="FOLDER")
+    importing.add_argument(
+        "source",
+        type=Path,
+        metavar="FILE_OR_FOLDER",
+        help="a file of weights, a folder of a repository's files, or the hub's cache",
+    )
     importing.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES} (default: any)")
     importing.add_argument(
         "--link", action="store_true", help="use the files where they are, instead of copies"
@@ -80,16 +86,22 @@ def run_download(options: argparse.Namespace, console: ConsoleOutput) -> int:
     from ..weights.download import download
     from ..weights.hub import Hub
 
-    wanted = select_checkpoints(options.names, options.conditions)
+    selected = select_checkpoints(options.names, options.conditions)
+    wanted = [each for each in selected if each.is_downloadable]
+    if not wanted:
+        raise InvalidRequest(
+            "There is nothing to download.", " ".join(map(download_hint, selected))
+        )
     if options.accept_licence:
         accept(each.licence for each in wanted)
     with cancel_on_interrupt() as interrupted, console.progress("Downloading") as report:
         try:
-            download(wanted, Hub.of_environment(), Progress(report, interrupted.is_set))
+            notes = download(wanted, Hub.of_environment(), Progress(report, interrupted.is_set))
         except Cancelled:
             console.print_status("Stopped; what has arrived is kept.")
             return INTERRUPTED
-    console.print_result("\n".join(f"{each.id}: {_state(each)}" for each in wanted))
+    states = [f"{each.id}: {_state(each)}" for each in selected]
+    console.print_result("\n".join([*states, *notes]))
     return DONE
 
 
@@ -112,7 +124,7 @@ def run_verify(options: argparse.Namespace, console: ConsoleOutput) -> int:
 
 
 def run_import(options: argparse.Namespace, console: ConsoleOutput) -> int:
-    """Import the checkpoints found in the folder, or only the named ones."""
+    """Import the checkpoints found in the folder, or only the named ones; or a single file."""
     from ..weights.local_import import import_checkpoints  # reads safetensors; as above
 
     wanted = (
@@ -122,7 +134,7 @@ def run_import(options: argparse.Namespace, console: ConsoleOutput) -> int:
     )
     with cancel_on_interrupt() as interrupted, console.progress("Importing") as report:
         result = import_checkpoints(
-            options.folder, wanted, options.link, Progress(report, interrupted.is_set)
+            options.source, wanted, options.link, Progress(report, interrupted.is_set)
         )
     for warning in result.warnings:
         console.print_status(f"Left out: {warning}")

@@ -9,6 +9,7 @@ from enum import StrEnum
 from .licences import Licence
 from .parameters import ParameterSpec, ParameterValue
 from .problems import InvalidRequest, NotFound
+from .tensor_layouts import TensorLayout, TensorSignature
 
 
 class ConditionKind(StrEnum):
@@ -38,14 +39,6 @@ SUFFICIENT_CONDITIONS = (ConditionKind.TEXT, ConditionKind.CLASS, ConditionKind.
 
 
 @dataclass(frozen=True)
-class TensorSignature:
-    """A tensor that tells one checkpoint's file from another's by its shape."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class CheckpointFile:
     """A file, or several by a pattern, of a checkpoint.
 
@@ -54,12 +47,19 @@ class CheckpointFile:
     size_bytes: of all that `path` matches: exact if `sha256` is given, else an estimate, until
         the hub says.
     signatures: of which every file of weights holds all, or their shards do together.
+    layout: all tensors of the file. Required for a pickle, which is converted by it.
     """
 
     path: str
     size_bytes: int
     sha256: str = ""
     signatures: tuple[TensorSignature, ...] = ()
+    layout: TensorLayout | None = None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the card says what tensors it holds."""
+        return bool(self.signatures) or self.layout is not None
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,20 @@ class Requirement:
         return not self.parameter or parameters[self.parameter] == self.value
 
 
+class CheckpointSource(StrEnum):
+    """Where a checkpoint's files come from."""
+
+    HUB = "hub"  # a repository; downloaded when the user asks for it
+    OWN_FILE = "own-file"  # published nowhere: the user imports a file of his own
+    BUNDLED = "bundled"  # shipped in the package
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """Files that are fetched and used together: of one repository, or inside the package.
+    """Files that are fetched and used together.
 
     id: its name on the command line, in messages and records; unique among all engines'.
-    repository: "owner/name" on the hub; empty if the files travel with the package.
+    repository: "owner/name" on the hub; empty for other sources.
     revision: a commit, tag or branch; of a branch, the commit is recorded at the download.
     gated: the hub asks for a token of a user who was granted access there.
     requirements: of the requests that use it, which meet any of them; none = all requests.
@@ -104,6 +112,7 @@ class Checkpoint:
     revision: str = "main"
     gated: bool = False
     requirements: tuple[Requirement, ...] = ()
+    source: CheckpointSource = CheckpointSource.HUB
 
     def is_required(
         self, given: frozenset[ConditionKind], parameters: Mapping[str, object]
@@ -120,7 +129,11 @@ class Checkpoint:
 
     @property
     def is_bundled(self) -> bool:
-        return not self.repository
+        return self.source is CheckpointSource.BUNDLED
+
+    @property
+    def is_downloadable(self) -> bool:
+        return self.source is CheckpointSource.HUB
 
 
 @dataclass(frozen=True)

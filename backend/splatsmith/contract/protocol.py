@@ -205,7 +205,7 @@ class DownloadRequest:
             InvalidRequest: it has none that could be downloaded.
         """
         variant = card.variant(self.variant)
-        known = tuple(c.id for c in variant.checkpoints if not c.is_bundled)
+        known = tuple(c.id for c in variant.checkpoints if c.is_downloadable)
         if not known:
             raise InvalidRequest(
                 f"There is nothing to download for {variant.title}.", "It is ready to be used."

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from ..contract.cards import Checkpoint, CheckpointFile
 from ..errors import WeightsDamaged
-from .integrity import read_shapes, signature_mismatch
-from .patterns import ANY, folder_in, matches, matching
+from .file_formats import WeightsFormat, weights_format
+from .integrity import read_shapes, tensor_mismatch
+from .patterns import ANY, folder_in, matches, matching_stored, stored_path
 
 UNKNOWN_STEP = "0"  # in a path, for a training step that the layout does not give
 
@@ -36,9 +37,9 @@ class DiscoveredCheckpoint:
 
     @property
     def weights(self) -> frozenset[Path]:
-        """The files that carry signatures, as real paths."""
-        signed = [file for file in self.checkpoint.files if file.signatures]
-        paths = [path for file in signed for path in matching(self.files, file)]
+        """The files of weights, as real paths."""
+        signed = [file for file in self.checkpoint.files if file.has_weights]
+        paths = [path for file in signed for path in matching_stored(self.files, file)]
         return frozenset(self.files[path].resolve() for path in paths)
 
 
@@ -95,11 +96,11 @@ def _candidates_without(
         for pattern in patterns:
             depth = pattern.path.count("/") + 1
             tail = "/".join(path.parts[-depth:])
-            if matches(tail, pattern.path):
+            if matches(tail, pattern.path) or matches(tail, stored_path(pattern.path)):
                 below[Path(*path.parts[:-depth])].add(tail)
     for root, tails in below.items():
-        chosen = {path for pattern in patterns for path in matching(tails, pattern)}
-        if all(matching(tails, pattern) for pattern in patterns):
+        chosen = {path for pattern in patterns for path in matching_stored(tails, pattern)}
+        if all(matching_stored(tails, pattern) for pattern in patterns):
             start = [UNKNOWN_STEP if part == ANY else part for part in prefix]
             files = {"/".join([*start, tail]): folder / root / tail for tail in sorted(chosen)}
             is_named = _is_named(folder / root, checkpoint) or bool(
@@ -120,18 +121,21 @@ def _shared_folders(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _is_named(root: Path, checkpoint: Checkpoint) -> bool:
-    owner, name = checkpoint.repository.split("/")
-    return bool({name, f"{owner}--{name}", f"models--{owner}--{name}"} & set(root.parts))
+    owner, _, name = checkpoint.repository.partition("/")
+    folders = {name, f"{owner}--{name}", f"models--{owner}--{name}"}
+    return bool(name) and not folders.isdisjoint(root.parts)
 
 
 def _find_mismatch(candidate: DiscoveredCheckpoint) -> str:
     """How the candidate's tensors differ from the signatures, in words; empty if they match."""
     for file in candidate.checkpoint.files:
-        if not file.signatures:
+        if not file.has_weights:
             continue
-        paths = [candidate.files[path] for path in matching(candidate.files, file)]
+        paths = [candidate.files[path] for path in matching_stored(candidate.files, file)]
         try:
-            mismatch = signature_mismatch(read_shapes(paths), file)
+            if any(weights_format(path) is WeightsFormat.PICKLE for path in paths):
+                continue  # compared when it is converted
+            mismatch = tensor_mismatch(read_shapes(paths), file)
         except WeightsDamaged as error:
             return error.detail.removesuffix(".")
         if mismatch:
@@ -146,8 +150,8 @@ def _resemblance(candidate: DiscoveredCheckpoint, checkpoints: Sequence[Checkpoi
     except WeightsDamaged:
         return ""
     for other in checkpoints:
-        signed: list[CheckpointFile] = [file for file in other.files if file.signatures]
-        if signed and not any(signature_mismatch(shapes, file) for file in signed):
+        signed: list[CheckpointFile] = [file for file in other.files if file.has_weights]
+        if signed and not any(tensor_mismatch(shapes, file) for file in signed):
             return f"; it looks like {other.title}"
     return ""
 

@@ -25,6 +25,21 @@ def hash_file(path: Path, progress: Progress) -> str:
     return _digest(path, hashlib.sha256(), progress)
 
 
+def copy_file(source: Path, target: Path, progress: Progress) -> str:
+    """Copy a file and return its SHA-256.
+
+    Raises:
+        Cancelled: from `progress`.
+    """
+    digest, size = hashlib.sha256(), source.stat().st_size
+    with source.open("rb") as file, target.open("wb") as output:
+        while chunk := file.read(CHUNK):
+            output.write(chunk)
+            digest.update(chunk)
+            progress.step(file.tell(), size)
+    return digest.hexdigest()
+
+
 def has_digest(path: Path, digest: str) -> bool:
     """Whether the file has this SHA-256, or this SHA-1 as a blob of git."""
     if len(digest) != GIT_DIGEST_LETTERS:

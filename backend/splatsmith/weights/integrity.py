@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ..contract.cards import Checkpoint, CheckpointFile, TensorSignature
+from ..contract.cards import Checkpoint, CheckpointFile
+from ..contract.tensor_layouts import TensorSignature
 from ..errors import WeightsDamaged
 from ..progress import Progress
 from .hashing import hash_file
-from .patterns import matching
+from .patterns import matching_stored
 from .records import CheckpointRecord, RecordedFile, read_record, write_record
 from .status import download_hint, folder_of
-
-Shapes = Mapping[str, tuple[int, ...]]
+from .tensor_layouts import Shapes, format_shape, match_layout
 
 
 def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
@@ -38,26 +38,28 @@ def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def signature_mismatch(shapes: Shapes, file: CheckpointFile) -> str:
-    """The first signature of `file` that `shapes` does not match, in words; empty if all match."""
+def tensor_mismatch(shapes: Shapes, file: CheckpointFile) -> str:
+    """How `shapes` differ from the layout or the signatures of `file`; empty if they match."""
+    if file.layout is not None:
+        return match_layout(shapes, file.layout).difference
     for signature in file.signatures:
         if shapes.get(signature.name) != signature.shape:
             return _describe_mismatch(signature, shapes)
     return ""
 
 
-def check_signatures(checkpoint: Checkpoint, record: CheckpointRecord) -> None:
-    """Compare the recorded files' tensors with the signatures on the card.
+def check_tensors(checkpoint: Checkpoint, record: CheckpointRecord) -> None:
+    """Compare the recorded files' tensors with the layouts and signatures on the card.
 
     Raises:
         WeightsDamaged: a file is of another network, or is truncated.
     """
     recorded = [each.path for each in record.files]
     for file in checkpoint.files:
-        if not file.signatures:
+        if not file.has_weights:
             continue
-        paths = [Path(record.folder, path) for path in matching(recorded, file)]
-        if paths and (mismatch := signature_mismatch(read_shapes(paths), file)):
+        paths = [Path(record.folder, path) for path in matching_stored(recorded, file)]
+        if paths and (mismatch := tensor_mismatch(read_shapes(paths), file)):
             raise WeightsDamaged(
                 f"{paths[0]} is not of {checkpoint.title}: {mismatch}.", download_hint(checkpoint)
             )
@@ -94,7 +96,7 @@ def verify(checkpoint: Checkpoint, progress: Progress) -> None:
             share = (done / total, (done + file.size_bytes) / total)
             _verify_file(checkpoint, record, file, progress.part(file.path, *share))
             done += file.size_bytes
-        check_signatures(checkpoint, record)
+        check_tensors(checkpoint, record)
     except WeightsDamaged:
         write_record(replace(record, is_whole=False))
         raise
@@ -118,8 +120,3 @@ def _describe_mismatch(signature: TensorSignature, shapes: Shapes) -> str:
         return f"it has no {signature.name}"
     found, expected = shapes[signature.name], signature.shape
     return f"its {signature.name} is {format_shape(found)}, not {format_shape(expected)}"
-
-
-def format_shape(shape: Iterable[int]) -> str:
-    """As sentences give it: 320 x 10 x 3 x 3."""
-    return " x ".join(map(str, shape))

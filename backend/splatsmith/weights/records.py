@@ -19,11 +19,15 @@ from ..settings import data_directory
 
 @dataclass(frozen=True)
 class RecordedFile:
-    """A file by its path inside the repository; `sha256` is empty until it was hashed."""
+    """A file by its path inside the repository; `sha256` is empty until it was hashed.
+
+    converted_from: of a converted file, the original's SHA-256.
+    """
 
     path: str
     size_bytes: int
     sha256: str
+    converted_from: str = ""
 
 
 @dataclass(frozen=True)

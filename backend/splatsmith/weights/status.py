@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..contract.cards import Checkpoint
+from ..contract.cards import Checkpoint, CheckpointSource
 from ..contract.checkpoints import CheckpointState, CheckpointStatus
 from ..contract.problems import NotFound
 from ..errors import WeightsDamaged, WeightsMissing
 from .licences import is_accepted
-from .patterns import matching
+from .patterns import matching_stored
 from .records import CheckpointRecord, RecordedFile, read_record
 
 GIGABYTE = 1e9
@@ -36,7 +36,7 @@ def files_of(checkpoint: Checkpoint, pattern: str) -> list[Path]:
     record = _complete_record(checkpoint)
     for file in checkpoint.files:
         if file.path == pattern:
-            found = matching((known.path for known in record.files), file)
+            found = matching_stored((known.path for known in record.files), file)
             return [Path(record.folder, path) for path in found]
     raise NotFound(f"{checkpoint.id} has no files {pattern!r}.")
 
@@ -78,6 +78,11 @@ def fingerprints(checkpoint: Checkpoint) -> dict[str, str]:
 
 def download_hint(checkpoint: Checkpoint) -> str:
     """How to obtain the checkpoint, as a sentence for the user."""
+    if checkpoint.source is CheckpointSource.OWN_FILE:
+        return (
+            "It is published nowhere: import a file of your own in the panel, or with"
+            f" `splatsmith weights import FILE {checkpoint.id}`."
+        )
     return f"Download it in the panel, or with `splatsmith weights download {checkpoint.id}`."
 
 
@@ -118,7 +123,7 @@ def _covers(record: CheckpointRecord, checkpoint: Checkpoint) -> bool:
     """Whether the record is of the card's files: a newer card may name others."""
     known = [file.path for file in record.files]
     same_place = record.repository == checkpoint.repository
-    return same_place and all(matching(known, file) for file in checkpoint.files)
+    return same_place and all(matching_stored(known, file) for file in checkpoint.files)
 
 
 def _has_size(record: CheckpointRecord, file: RecordedFile) -> bool:

@@ -32,8 +32,7 @@ def _download(request: AnyRequest, _job: RunJob, progress: Progress) -> tuple[st
     assert isinstance(request, DownloadRequest)
     variant = registry.card(request.engine).variant(request.variant)
     wanted = [c for c in variant.checkpoints if c.id in request.checkpoints]
-    download(wanted, Hub.of_environment(), progress)
-    return ()
+    return download(wanted, Hub.of_environment(), progress)
 
 
 if __name__ == "__main__":

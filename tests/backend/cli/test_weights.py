@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from splatsmith.contract.cloud import read_cloud
 from splatsmith.settings import DATA_VARIABLE
 from splatsmith.weights import folder_of
 from tests.backend.cli.conftest import CommandLine
 from tests.backend.engines.mosaic.card import BASE, TILES, WORDS
 from tests.backend.service.service_process import WAIT_TIMEOUT, environment
 from tests.backend.weights.mirror import Mirror, running
+from tests.backend.weights.pickles import Calls, pickled, training_checkpoint, write
 from tests.backend.weights.published import TOKEN, new_mirror, write_snapshot
 
 WORDS_FILE = "encoder/model.safetensors"
@@ -101,7 +103,7 @@ def test_a_variant_is_fetched_for_what_it_is_told(run: CommandLine) -> None:
         (["download", "mosaic-words"], {"HF_HUB_OFFLINE": "1"}, 1, "switched off"),
         (["download", "mosaic-words"], {"HF_ENDPOINT": "http://127.0.0.1:9"}, 1, "does not answer"),
         (["verify", "mosaic-words"], {}, 1, "is not here"),
-        (["import", "nowhere"], {}, 2, "There is no folder nowhere"),
+        (["import", "nowhere"], {}, 2, "There is no file or folder nowhere"),
         (["download"], {}, 2, "See splatsmith weights download --help"),
     ],
 )
@@ -160,6 +162,41 @@ def test_a_folder_is_imported(run: CommandLine, tmp_path: Path) -> None:
         "mosaic-large: imported",
         "mosaic-small: was here already",
     }
+
+
+def test_an_own_pickle_is_imported_and_used(run: CommandLine, tmp_path: Path) -> None:
+    source = write(tmp_path / "my run/last.ckpt", pickled(training_checkpoint(rows=16)))
+    before = run("generate", "--engine", "quarry", "--variant", "wide", "--prompt", "a")
+    assert before.code == 1
+    assert "weights import FILE quarry-wide" in " ".join(before.err.split())
+
+    answer = run("weights", "import", source, "quarry")
+
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines() == ["quarry-wide: imported"]
+    making = ("--engine", "quarry", "--variant", "wide", "--prompt", "a", "--products", "splats")
+    assert run("generate", *making, "--out", "o").code == 0
+    record = json.loads(Path("o/job.json").read_text(encoding="utf-8"))
+    assert list(record["checkpoints"]["quarry-wide"]) == ["stone.safetensors"]
+    assert len(read_cloud(Path("o/splats.ply"))) == 16
+
+
+def test_a_hostile_pickle_is_refused_on_the_command_line(run: CommandLine, tmp_path: Path) -> None:
+    marker = tmp_path / "it ran"
+    source = write(tmp_path / "a.pt", pickled({"a": Calls(os.system, f"touch '{marker}'")}))
+
+    answer = run("weights", "import", source)
+
+    assert answer.code == 2
+    assert "nothing of it was run" in " ".join(answer.err.split())
+    assert not marker.exists()
+
+
+def test_an_own_checkpoint_cannot_be_downloaded(run: CommandLine) -> None:
+    answer = run("weights", "download", "quarry-wide")
+
+    assert answer.code == 2
+    assert "published nowhere" in " ".join(answer.err.split())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl+C to a whole console")

@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[3]
 LATTICE = "tests.backend.engines.lattice"
 MOSAIC = "tests.backend.engines.mosaic"
 MENAGERIE = "tests.backend.engines.menagerie"
-TEST_ENGINES = ",".join((LATTICE, MOSAIC, MENAGERIE))
+QUARRY = "tests.backend.engines.quarry"
+TEST_ENGINES = ",".join((LATTICE, MOSAIC, MENAGERIE, QUARRY))
 WAIT_TIMEOUT = 240.0  # seconds: a first compilation of extraction takes two minutes
 POLL = 0.02
 

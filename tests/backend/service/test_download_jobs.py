@@ -35,6 +35,12 @@ from tests.backend.service.service_process import (
     wait_for,
 )
 from tests.backend.weights.mirror import Mirror, running
+from tests.backend.weights.pickles import (
+    Calls,
+    publish_pickle,
+    state_dict,
+    training_checkpoint,
+)
 from tests.backend.weights.published import TOKEN, new_mirror, weights
 
 WEIGHTS = "small__render/checkpoints/000020/net/weights.safetensors"
@@ -73,6 +79,28 @@ def downloader(service: RunningService) -> psutil.Process:
         return [child for child in children if "splatsmith.worker.downloader" in child.cmdline()]
 
     return wait_for(find, bool)[0]
+
+
+def test_a_published_pickle_is_downloaded_converted_and_used(mirror: Mirror, data: Path) -> None:
+    publish_pickle(mirror, training_checkpoint())
+    with running_service(data) as service:
+        job = service.wait(submit(service, DownloadRequest("quarry", "published")).id)
+        made = service.run(GenerateRequest("a", engine="quarry", products=(Product.SPLATS,)))
+
+    assert job.state is JobState.SUCCEEDED, job.problem
+    assert "was converted to safetensors" in job.notes[0]
+    assert made.state is JobState.SUCCEEDED, made.problem
+
+
+def test_a_published_pickle_with_code_fails_its_job(mirror: Mirror, data: Path) -> None:
+    publish_pickle(mirror, {**state_dict(), "net.extra": Calls(print, "it ran")})
+    with running_service(data) as service:
+        job = service.wait(submit(service, DownloadRequest("quarry", "published")).id)
+        states_then = states(service)
+
+    assert job.problem is not None
+    assert job.problem.code == "unsafe-weights"
+    assert states_then["quarry-published"] is CheckpointState.PARTIAL
 
 
 def test_missing_weights_are_reported_then_downloaded_then_used(mirror: Mirror, data: Path) -> None:

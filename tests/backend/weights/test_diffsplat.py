@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from splatsmith.contract.cards import Checkpoint, ConditionKind, TensorSignature, Variant
+from splatsmith.contract.cards import Checkpoint, ConditionKind, Variant
+from splatsmith.contract.tensor_layouts import TensorSignature
 from splatsmith.engines.diffsplat.published_checkpoints import (
     BLOB_PARAMETER,
     DIFFSPLAT,

@@ -6,14 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from splatsmith.contract.checkpoints import CheckpointState
+from splatsmith.contract.problems import InvalidRequest
 from splatsmith.errors import (
     Cancelled,
     HubRefused,
     HubUnreachable,
     LicenceNotAccepted,
     StorageFull,
+    UnsafeWeights,
     WeightsDamaged,
     WeightsMissing,
 )
@@ -23,7 +26,9 @@ from splatsmith.weights.download import download
 from splatsmith.weights.hub import Hub
 from splatsmith.weights.records import read_record
 from tests.backend.engines.mosaic.card import LARGE, LOCKED, SMALL, WORDS
+from tests.backend.engines.quarry.card import NARROW, PUBLISHED
 from tests.backend.weights.mirror import COMMIT, Mirror, digest
+from tests.backend.weights.pickles import Calls, publish_pickle, state_dict, training_checkpoint
 from tests.backend.weights.published import TOKEN, published
 
 STEP = "small__render/checkpoints/000020/net"
@@ -234,3 +239,61 @@ def test_a_repository_or_a_file_that_is_gone_is_named(mirror: Mirror, hub: Hub) 
 
 def _arrived(hub: Hub) -> int:
     return sum(path.stat().st_size for path in hub.cache.rglob("*.incomplete"))
+
+
+def test_a_published_pickle_is_converted_once_fetched(mirror: Mirror, hub: Hub) -> None:
+    original = publish_pickle(mirror, training_checkpoint())
+
+    (note,) = download([PUBLISHED], hub, silent())
+
+    assert "converted to safetensors" in note
+    record = read_record(PUBLISHED)
+    assert record is not None and record.commit == COMMIT
+    config, weights = record.files
+    assert (config.path, weights.path) == ("configs/a.json", "step_20/stone.safetensors")
+    assert weights.converted_from == digest(original)
+    (stored,) = files_of(PUBLISHED, "step_*/stone.ckpt")
+    assert set(load_file(stored)) == set(state_dict(prefix=""))
+    assert (folder_of(PUBLISHED) / "configs/a.json").read_bytes() == b"{}"
+    kept = hub.cache / "models--studio--pit/snapshots" / COMMIT / "step_20/stone.ckpt"
+    assert kept.read_bytes() == original
+    mirror.asked.clear()
+    assert download([PUBLISHED], hub, silent()) == ()
+    assert mirror.asked == []
+
+
+def test_a_published_pickle_of_other_tensors_or_with_code_does_not_count(
+    mirror: Mirror, hub: Hub
+) -> None:
+    publish_pickle(mirror, state_dict(rows=16))
+    with pytest.raises(WeightsDamaged, match=r"net\.body\.weight: 16 x 4, not 8 x 4"):
+        download([PUBLISHED], hub, silent())
+    publish_pickle(mirror, {**state_dict(), "net.extra": Calls(print, "it ran")})
+    with pytest.raises(UnsafeWeights, match=r"holds code \(print\)"):
+        download([PUBLISHED], hub, silent())
+
+    assert status_of(PUBLISHED).state is CheckpointState.PARTIAL
+    publish_pickle(mirror, state_dict())
+    download([PUBLISHED], hub, silent())
+    assert status_of(PUBLISHED).state is CheckpointState.PRESENT
+
+
+def test_a_cancelled_conversion_is_done_by_the_next_download(mirror: Mirror, hub: Hub) -> None:
+    publish_pickle(mirror, state_dict())
+    stages: list[str] = []
+    progress = Progress(lambda _, stage: stages.append(stage), lambda: "Converting" in stages)
+    with pytest.raises(Cancelled):
+        download([PUBLISHED], hub, progress)
+    mirror.asked.clear()
+
+    download([PUBLISHED], hub, silent())
+
+    assert mirror.fetched() == []
+    assert status_of(PUBLISHED).state is CheckpointState.PRESENT
+
+
+def test_what_is_published_nowhere_is_not_asked_for(mirror: Mirror, hub: Hub) -> None:
+    with pytest.raises(InvalidRequest, match="published nowhere: import a file of your own"):
+        download([NARROW], hub, silent())
+
+    assert mirror.asked == []

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from splatsmith.contract.checkpoints import CheckpointState
 from splatsmith.contract.problems import InvalidRequest
 from splatsmith.errors import WeightsDamaged
+from splatsmith.files import file_digest
 from splatsmith.progress import silent
 from splatsmith.weights import files_of, folder_of, status_of
 from splatsmith.weights.download import download
 from splatsmith.weights.hub import Hub
 from splatsmith.weights.integrity import verify
 from splatsmith.weights.local_import import ImportResult, import_checkpoints
+from splatsmith.weights.records import read_record
 from tests.backend.engines.mosaic.card import BASE, LARGE, LOCKED, SMALL, TILES, WORDS
+from tests.backend.engines.quarry.card import NARROW, PUBLISHED, WIDE
+from tests.backend.weights.pickles import pickled, state_dict, write
 from tests.backend.weights.published import weights, write_snapshot
 
 ALL = (WORDS, SMALL, LARGE, LOCKED)
@@ -102,6 +108,39 @@ def test_what_is_here_is_kept(tmp_path: Path) -> None:
     imported(tmp_path / "base")
 
     assert imported(tmp_path / "base").already_present == (WORDS,)
+
+
+def test_a_snapshot_with_a_pickle_is_converted(tmp_path: Path) -> None:
+    snapshot = tmp_path / "pit"
+    write(snapshot / "configs/a.json", b"{}")
+    source = write(snapshot / "step_20/stone.ckpt", pickled(state_dict()))
+
+    result = import_checkpoints(snapshot, (PUBLISHED, *ALL), False, silent())
+
+    assert result.imported == (PUBLISHED,)
+    (stored,) = files_of(PUBLISHED, "step_*/stone.ckpt")
+    assert stored.name == "stone.safetensors"
+    record = read_record(PUBLISHED)
+    assert record is not None
+    assert record.files[1].converted_from == file_digest(source)
+    with pytest.raises(InvalidRequest, match="without --link"):
+        import_checkpoints(snapshot, (replace(PUBLISHED, id="twin"),), True, silent())
+
+
+def test_what_was_converted_on_another_machine_is_imported(tmp_path: Path) -> None:
+    folder = tmp_path / "converted"
+    write(folder / "configs/a.json", b"{}")
+    (folder / "step_20").mkdir()
+    save_file(state_dict(prefix=""), folder / "step_20/stone.safetensors")
+
+    assert import_checkpoints(folder, (PUBLISHED,), False, silent()).imported == (PUBLISHED,)
+    verify(PUBLISHED, silent())
+
+
+def test_an_own_file_is_found_in_a_folder(tmp_path: Path) -> None:
+    save_file(state_dict(16), tmp_path / "stone.safetensors")
+
+    assert import_checkpoints(tmp_path, (NARROW, WIDE), False, silent()).imported == (WIDE,)
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])

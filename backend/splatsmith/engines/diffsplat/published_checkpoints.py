@@ -11,9 +11,9 @@ from ...contract.cards import (
     CheckpointFile,
     ConditionKind,
     Requirement,
-    TensorSignature,
 )
 from ...contract.licences import CommercialUse, Licence
+from ...contract.tensor_layouts import TensorSignature
 
 DIFFSPLAT = "chenguolin/DiffSplat"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...contract.cards import Checkpoint, CheckpointFile, ConditionKind, EngineCard, Variant
+from ...contract.cards import (
+    Checkpoint,
+    CheckpointFile,
+    CheckpointSource,
+    ConditionKind,
+    EngineCard,
+    Variant,
+)
 from ...contract.licences import CommercialUse, Licence
 from ...contract.parameters import ELEVATION, GUIDANCE, SEED, STEPS, ParameterSpec, ParameterType
 
@@ -23,6 +30,7 @@ WEIGHTS = Checkpoint(
         "beside the weights",
         commercial_use=CommercialUse.ALLOWED,
     ),
+    source=CheckpointSource.BUNDLED,
 )
 
 PARAMETERS = (

@@ -8,11 +8,11 @@ from splatsmith.contract.cards import (
     ConditionKind,
     EngineCard,
     Requirement,
-    TensorSignature,
     Variant,
 )
 from splatsmith.contract.licences import CommercialUse, Licence
 from splatsmith.contract.parameters import ParameterSpec, ParameterType
+from splatsmith.contract.tensor_layouts import TensorSignature
 
 from .repositories import BASE, TILES, VAULT
 

@@ -1,0 +1,1 @@
+"""A test engine whose checkpoints are pickles: one on a hub, two that only users have."""
