@@ -65,6 +65,14 @@ def test_zip_has_the_built_in_weights_with_their_attribution(names: set[str]) ->
     assert any("ATTRIBUTION" in name for name in sprout)
 
 
+def test_an_installed_package_has_every_resource_and_key_list(project: Path) -> None:
+    patterns = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+    (globs,) = patterns["tool"]["setuptools"]["package-data"].values()
+    suffixes = {glob.removeprefix("*") for glob in globs}
+    found = {path.suffix for path in (project / "backend/splatsmith").rglob("*") if path.is_file()}
+    assert (found | {".gz"}) - {".py", ".pyc"} - {".nbi", ".nbc"} <= suffixes
+
+
 def test_zip_has_no_development_files(names: set[str]) -> None:
     for word in ("__pycache__", ".pyc", "training/", "tests/", "demo.py", "dev.txt", ".log"):
         assert not [name for name in names if word in name]
