@@ -45,6 +45,12 @@ class JobKind(StrEnum):
     GENERATE = "generate"
     EXTRACT = "extract"
     DOWNLOAD = "download"
+    IMPORT = "import"
+
+    @property
+    def makes_asset(self) -> bool:
+        """Whether it leaves files to be imported into a scene; else it is about checkpoints."""
+        return self in (JobKind.GENERATE, JobKind.EXTRACT)
 
 
 class JobState(StrEnum):
@@ -215,6 +221,45 @@ class DownloadRequest:
                 f"{variant.title} has no checkpoint {unknown[0]!r}.", f"It has: {', '.join(known)}."
             )
         return replace(self, variant=variant.id, checkpoints=self.checkpoints or known)
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Import a file of weights: `upload` is an id from POST /v1/weights.
+
+    It is recognised by its tensors among `checkpoints`, ids of the engine's; by default all of
+    them, or those of `variant`. file_name: what the user calls the file, for messages.
+    """
+
+    upload: str
+    engine: str
+    variant: str = ""
+    checkpoints: tuple[str, ...] = ()
+    file_name: str = "checkpoint"
+
+    @property
+    def title(self) -> str:
+        return f"Import {self.file_name}"
+
+    def completed(self, card: EngineCard) -> ImportRequest:
+        """This request with the checkpoints by name.
+
+        Raises:
+            NotFound: the engine has no such variant or checkpoint.
+            InvalidRequest: the file's name is none, or there is nothing that could be imported.
+        """
+        if not 0 < len(self.file_name) <= MAX_NAME_CHARACTERS or set(self.file_name) & set("/\\"):
+            raise InvalidRequest("The file's name is none.", "Send its name without folders.")
+        variants = (card.variant(self.variant),) if self.variant else card.variants
+        found = (each for variant in variants for each in variant.checkpoints)
+        known = tuple(dict.fromkeys(each.id for each in found if not each.is_bundled))
+        if not known:
+            raise InvalidRequest(f"{card.title} has no weights to import.", "It is ready to use.")
+        if unknown := [name for name in self.checkpoints if name not in known]:
+            raise NotFound(
+                f"{card.title} has no checkpoint {unknown[0]!r}.", f"It has: {', '.join(known)}."
+            )
+        return replace(self, checkpoints=self.checkpoints or known)
 
 
 @dataclass(frozen=True)

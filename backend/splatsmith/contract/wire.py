@@ -1,6 +1,6 @@
 """Bodies of HTTP v1 beside those in contract.protocol, and the state file of a service.
 
-POST /v1/images, /v1/clouds   the file itself  -> 201 Upload
+POST /v1/images, /v1/clouds, /v1/weights   the file itself  -> 201 Upload
 POST /v1/jobs                 JobSubmission    -> 202 JobStatus + Location
 GET  /v1/events               an event stream, see contract.event_stream and EVENT_TYPES
 """
@@ -18,6 +18,7 @@ from .protocol import (
     ExtractRequest,
     GenerateRequest,
     Health,
+    ImportRequest,
     JobKind,
     JobStatus,
 )
@@ -25,12 +26,13 @@ from .protocol import (
 MAX_PREVIEW_BYTES = 64 * 2**10
 PREVIEW_TYPES = ("image/jpeg", "image/png", "image/webp")
 
-AnyRequest = GenerateRequest | ExtractRequest | DownloadRequest
+AnyRequest = GenerateRequest | ExtractRequest | DownloadRequest | ImportRequest
 
 REQUEST_TYPES: dict[JobKind, type[AnyRequest]] = {
     JobKind.GENERATE: GenerateRequest,
     JobKind.EXTRACT: ExtractRequest,
     JobKind.DOWNLOAD: DownloadRequest,
+    JobKind.IMPORT: ImportRequest,
 }
 
 

@@ -4,6 +4,7 @@
     GET    /v1/engines                     the engines' cards
     GET    /v1/weights                     the status of their checkpoints on this machine
     POST   /v1/images  /v1/clouds          the file itself as the body -> 201 {"id", "size_bytes"}
+    POST   /v1/weights                     the same, to be imported by a job
     POST   /v1/jobs                        {"kind", "request"} -> 202 + Location; Idempotency-Key
     GET    /v1/jobs                        newest first; ?limit= &before= &state=, Link
     GET    /v1/jobs/{id}                   its state, progress and artifacts

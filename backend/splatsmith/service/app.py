@@ -30,7 +30,7 @@ from .openapi import EVENT_STREAM, JOB_BODY, PROBLEM_RESPONSE, file_body, instal
 from .problem_responses import install_handlers
 from .scheduler import Scheduler
 from .security import AccessMiddleware, AccessPolicy
-from .uploads import read_body, receive_cloud, receive_picture
+from .uploads import read_body, receive_cloud, receive_picture, receive_weights
 
 MAX_PAGE = 200
 
@@ -131,6 +131,16 @@ def _upload_routes(context: ServiceContext) -> APIRouter:
     async def post_cloud(request: Request) -> Response:
         """Upload a splat file; its id goes into an extraction's `cloud`."""
         return _json_response(await receive_cloud(request, context.files), 201)
+
+    @routes.post(
+        "/weights",
+        status_code=201,
+        response_model=Upload,
+        openapi_extra=file_body("A file of weights: safetensors, or a checkpoint of PyTorch."),
+    )
+    async def post_weights(request: Request) -> Response:
+        """Upload a file of weights; its id goes into an import's `upload`."""
+        return _json_response(await receive_weights(request, context.files), 201)
 
     return routes
 

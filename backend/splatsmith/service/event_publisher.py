@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from ..contract.checkpoints import CheckpointStatus
-from ..contract.protocol import Health, JobKind, JobState, JobStatus
+from ..contract.protocol import Health, JobState, JobStatus
 from ..contract.wire import (
     HealthEvent,
     JobDeletedEvent,
@@ -114,16 +114,16 @@ class EventPublisher:
         for job_id, job in jobs.items():
             preview = self._previews.pop(job_id, None)
             self._bus.publish(JobEvent(job, preview) if job else JobDeletedEvent(job_id))
-        downloads = [job for job in jobs.values() if job and job.kind is JobKind.DOWNLOAD]
-        if any(map(self._is_weights_update_due, downloads)):
+        weights_jobs = [job for job in jobs.values() if job and not job.kind.makes_asset]
+        if any(map(self._is_weights_update_due, weights_jobs)):
             before = self._weights
             self._update_weights()
             if self._weights != before:
                 self._bus.publish(WeightsEvent(self._weights))
 
-    def _is_weights_update_due(self, download: JobStatus) -> bool:
+    def _is_weights_update_due(self, job: JobStatus) -> bool:
         elapsed = time.monotonic() - self._weights_time
-        return download.state is not JobState.RUNNING or elapsed >= WEIGHTS_INTERVAL
+        return job.state is not JobState.RUNNING or elapsed >= WEIGHTS_INTERVAL
 
     def _update_weights(self) -> None:
         self._weights = tuple(status_of(each) for each in registry.checkpoints().values())

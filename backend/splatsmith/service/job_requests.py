@@ -6,7 +6,7 @@ import json
 
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest
-from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
+from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest, ImportRequest
 from ..contract.wire import AnyRequest, JobSubmission
 from ..engines import registry
 from ..files import upload_path
@@ -51,6 +51,8 @@ def _validate(request: AnyRequest) -> AnyRequest:
             return request
         case DownloadRequest():
             return _check_licences(request.completed(registry.card(request.engine)))
+        case ImportRequest():
+            return request.completed(registry.card(request.engine))
 
 
 def _uploads_of(request: AnyRequest) -> tuple[str, ...]:
@@ -59,6 +61,8 @@ def _uploads_of(request: AnyRequest) -> tuple[str, ...]:
             return tuple(request.pictures.values())
         case ExtractRequest():
             return (request.cloud,)
+        case ImportRequest():
+            return (request.upload,)
         case DownloadRequest():
             return ()
 

@@ -70,9 +70,9 @@ def compute_worker(device: str) -> WorkerSpec:
 
 
 def download_worker() -> WorkerSpec:
-    """The worker for download jobs; may be killed at any moment without a loss."""
+    """The worker for jobs about checkpoints; may be killed at any moment without a loss."""
     program = ("splatsmith.worker.downloader",)
-    return WorkerSpec((JobKind.DOWNLOAD,), program, False, cancel_timeout=0.5)
+    return WorkerSpec((JobKind.DOWNLOAD, JobKind.IMPORT), program, False, cancel_timeout=0.5)
 
 
 class Scheduler:

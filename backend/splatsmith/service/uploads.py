@@ -15,8 +15,11 @@ from starlette.requests import Request
 from ..contract.cloud import read_cloud
 from ..contract.problems import InvalidRequest
 from ..contract.wire import Upload
+from ..errors import WeightsDamaged
 from ..images import read_picture
-from ..settings import MAX_CLOUD_BYTES, MAX_PICTURE_BYTES
+from ..settings import MAX_CLOUD_BYTES, MAX_PICTURE_BYTES, MAX_WEIGHTS_BYTES
+from ..weights.disk_space import check_free_space
+from ..weights.file_formats import weights_format
 from .artifacts import DataDirectory
 
 Validate = Callable[[Path], object]
@@ -46,6 +49,18 @@ async def receive_cloud(request: Request, files: DataDirectory) -> Upload:
         TooLarge, UnreadableCloud: what the names say.
     """
     return await _receive_upload(request, files, MAX_CLOUD_BYTES, read_cloud)
+
+
+async def receive_weights(request: Request, files: DataDirectory) -> Upload:
+    """Store the posted file of weights; what is in it is checked when it is imported.
+
+    Raises:
+        TooLarge, StorageFull: what the names say.
+        InvalidRequest: it is no file of weights.
+    """
+    _check_content_length(request, MAX_WEIGHTS_BYTES)
+    check_free_space(files.uploads, _content_length(request))
+    return await _receive_upload(request, files, MAX_WEIGHTS_BYTES, _check_weights_format)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -89,10 +104,22 @@ async def _save_body(request: Request, file: BinaryIO, limit: int) -> Upload:
     return Upload(digest.hexdigest(), size)
 
 
+def _check_weights_format(path: Path) -> None:
+    try:
+        weights_format(path)
+    except WeightsDamaged as error:
+        detail = error.detail.replace(str(path), path.name)
+        raise InvalidRequest(detail, error.remedy) from error
+
+
 def _check_content_length(request: Request, limit: int) -> None:
+    _check_length(_content_length(request), limit)
+
+
+def _content_length(request: Request) -> int:
+    """As announced; 0 if it is not."""
     length = request.headers.get("content-length", "")
-    if length.isdecimal():
-        _check_length(int(length), limit)
+    return int(length) if length.isdecimal() else 0
 
 
 def _check_length(size: int, limit: int) -> None:

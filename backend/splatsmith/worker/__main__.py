@@ -11,7 +11,7 @@ import queue
 from pathlib import Path
 
 from ..contract.problems import SplatsmithError
-from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest
+from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest, ImportRequest
 from ..contract.wire import AnyRequest
 from ..devices import AUTO, choose_device, device_title, use_all_cores
 from ..errors import is_out_of_memory
@@ -82,8 +82,8 @@ def _execute(
             cloud = upload_path(uploads, request.cloud)
             pipeline.extract(request, cloud, folder, engine_cache.device, progress)
             return ()
-        case DownloadRequest():
-            raise TypeError("download jobs are the download worker's")
+        case DownloadRequest() | ImportRequest():
+            raise TypeError("jobs about checkpoints are the download worker's")
 
 
 if __name__ == "__main__":

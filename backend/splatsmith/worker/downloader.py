@@ -1,19 +1,22 @@
-"""The download worker: a process that fetches checkpoints, and never loads torch.
+"""The download worker: a process that fetches and imports checkpoints, and never loads torch.
 
-Started by the service as `python -m splatsmith.worker.downloader` while there are download jobs;
+Started by the service as `python -m splatsmith.worker.downloader` while there are such jobs;
 killed at any moment, it loses nothing that has arrived. worker.messages is the protocol.
 """
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from ..contract.protocol import DownloadRequest
+from ..contract.protocol import DownloadRequest, ImportRequest
 from ..contract.wire import AnyRequest
 from ..engines import registry
+from ..files import upload_path
 from ..progress import Progress
 from ..weights.download import download
 from ..weights.hub import Hub
+from ..weights.local_import import import_checkpoints
 from .channel import open_channel, run_job
 from .messages import RunJob, WorkerReady
 
@@ -25,14 +28,23 @@ def main() -> None:
     channel = open_channel()
     channel.send(WorkerReady("", ""))
     while True:
-        run_job(channel.jobs.get(), _download, channel, lambda _error: None)
+        run_job(channel.jobs.get(), _execute, channel, lambda _error: None)
 
 
-def _download(request: AnyRequest, _job: RunJob, progress: Progress) -> tuple[str, ...]:
-    assert isinstance(request, DownloadRequest)
-    variant = registry.card(request.engine).variant(request.variant)
-    wanted = [c for c in variant.checkpoints if c.id in request.checkpoints]
-    return download(wanted, Hub.of_environment(), progress)
+def _execute(request: AnyRequest, job: RunJob, progress: Progress) -> tuple[str, ...]:
+    assert isinstance(request, DownloadRequest | ImportRequest)
+    checkpoints = [registry.checkpoints()[name] for name in request.checkpoints]
+    if isinstance(request, DownloadRequest):
+        return download(checkpoints, Hub.of_environment(), progress)
+    upload = upload_path(Path(job.uploads), request.upload)
+    named = Path(job.folder) / request.file_name  # for messages
+    named.hardlink_to(upload)
+    try:
+        result = import_checkpoints(named, checkpoints, False, progress)
+    finally:
+        named.unlink()
+    upload.unlink(missing_ok=True)
+    return tuple(f"{each.title} was imported." for each in result.imported)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ EVERY_ROUTE = [
     ("GET", "/v1/openapi.json"),
     ("POST", "/v1/images"),
     ("POST", "/v1/clouds"),
+    ("POST", "/v1/weights"),
     ("GET", "/v1/jobs"),
     ("POST", "/v1/jobs"),
     ("GET", "/v1/jobs/x"),

@@ -14,7 +14,12 @@ import pytest
 
 from splatsmith.contract.jsonable import from_json
 from splatsmith.contract.problems import Problem
-from splatsmith.settings import MAX_CLOUD_BYTES, MAX_JSON_BYTES, MAX_PICTURE_BYTES
+from splatsmith.settings import (
+    MAX_CLOUD_BYTES,
+    MAX_JSON_BYTES,
+    MAX_PICTURE_BYTES,
+    MAX_WEIGHTS_BYTES,
+)
 from tests.backend.service.service_process import RunningService, lattice, running_service
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -104,6 +109,7 @@ def test_bad_idempotency_key_is_refused(service: RunningService, key: str) -> No
         ("images", b"hello", "unreadable-picture"),
         ("images", PNG_START + bytes(100), "unreadable-picture"),
         ("clouds", b"", "unreadable-cloud"),
+        ("weights", b"", "invalid-request"),
         ("clouds", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\n", "unreadable-cloud"),
     ],
 )
@@ -119,7 +125,12 @@ def test_bad_upload_is_refused_and_not_stored(
 
 @pytest.mark.parametrize(
     ("path", "limit"),
-    [("images", MAX_PICTURE_BYTES), ("clouds", MAX_CLOUD_BYTES), ("jobs", MAX_JSON_BYTES)],
+    [
+        ("images", MAX_PICTURE_BYTES),
+        ("clouds", MAX_CLOUD_BYTES),
+        ("weights", MAX_WEIGHTS_BYTES),
+        ("jobs", MAX_JSON_BYTES),
+    ],
 )
 def test_body_with_too_large_content_length_is_refused_unread(
     service: RunningService, path: str, limit: int

@@ -12,14 +12,8 @@ import pytest
 
 from splatsmith import service as service_package
 from splatsmith.contract.problems import SplatsmithError
-from splatsmith.contract.protocol import (
-    DownloadRequest,
-    ExtractRequest,
-    GenerateRequest,
-    JobState,
-    JobStatus,
-)
-from splatsmith.contract.wire import EVENT_TYPES
+from splatsmith.contract.protocol import JobState, JobStatus
+from splatsmith.contract.wire import EVENT_TYPES, REQUEST_TYPES
 from splatsmith.service import server  # noqa: F401  its modules define errors
 from tests.backend.service.service_process import RunningService
 
@@ -110,7 +104,7 @@ def test_every_reference_resolves(document: Document) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [GenerateRequest, ExtractRequest, DownloadRequest, JobStatus, *EVENT_TYPES.values()],
+    [*REQUEST_TYPES.values(), JobStatus, *EVENT_TYPES.values()],
 )
 def test_body_schemas_have_the_fields_of_their_dataclass(document: Document, kind: type) -> None:
     schema = document["components"]["schemas"][kind.__name__]
