@@ -19,8 +19,8 @@ QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
 SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
 
 
-def with_fault(fault: str) -> api.Recipe:
-    return api.Recipe(engine="lattice", parameters={"fault": fault}, products=(Product.SPLATS,))
+def failing(failure: str) -> api.Recipe:
+    return api.Recipe(engine="lattice", parameters={"failure": failure}, products=(Product.SPLATS,))
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_maps_lead_from_images_and_files(
     path = tmp_path / "edges.png"
     image.save(filepath=str(path))
     maps = {ConditionKind.DEPTH: image, ConditionKind.CANNY: path}
-    led = replace(SPLATS, variant="led", maps=maps)
-    asset = api.generate("a chair", recipe=led)
+    guided = replace(SPLATS, variant="guided", maps=maps)
+    asset = api.generate("a chair", recipe=guided)
     request = api.request_of(asset.objects[Product.SPLATS])
     assert request is not None
     kept = api.pictures_of(request)
@@ -118,7 +118,12 @@ def test_maps_lead_from_images_and_files(
         ("", None, QUICK, "neither a prompt nor a picture"),
         ("a chair", "no/such.png", QUICK, "cannot be read"),
         ("a chair", __file__, QUICK, "picture"),
-        ("a chair", None, api.Recipe("lattice", "led", maps={DEPTH: "no/such.png"}), "cannot be"),
+        (
+            "a chair",
+            None,
+            api.Recipe("lattice", "guided", maps={DEPTH: "no/such.png"}),
+            "cannot be",
+        ),
         ("a chair", None, api.Recipe("lattice", maps={DEPTH: __file__}), "picture"),
         ("a chair", None, api.Recipe("lattice", maps={DEPTH: PICTURE}), "takes no depth"),
         ("a chair", None, api.Recipe(engine="anvil"), "anvil"),
@@ -144,7 +149,7 @@ def test_what_the_engine_has_to_say_is_told(desk: None) -> None:
 
 def test_failure_of_the_engine_is_told(desk: None) -> None:
     with pytest.raises(SplatsmithError, match="memory"):
-        api.generate("a chair", recipe=with_fault("memory"))
+        api.generate("a chair", recipe=failing("memory"))
     assert api.generate("a chair", recipe=SPLATS).objects
 
 
@@ -194,9 +199,9 @@ def test_rows_own_maps_lead_in_place_of_the_recipes(
     desk: None, image: bpy.types.Image, tmp_path: Path
 ) -> None:
     (tmp_path / "edges.png").write_bytes(PICTURE.read_bytes())
-    table = tmp_path / "led.csv"
+    table = tmp_path / "guided.csv"
     table.write_text("prompt,canny\na chair,\na table,edges.png\n", encoding="utf-8")
-    recipe = replace(SPLATS, variant="led", maps={DEPTH: image})
+    recipe = replace(SPLATS, variant="guided", maps={DEPTH: image})
     report = api.batch(table, recipe=recipe)
     made = [api.request_of(asset.objects[Product.SPLATS]) for asset in report.assets]
     assert [list(request.pictures) for request in made if request] == [

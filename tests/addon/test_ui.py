@@ -259,7 +259,7 @@ def guided(registered: None) -> bpy.types.PropertyGroup:
         variants=(
             Variant("plain", "Plain", (ConditionKind.TEXT,), parameters=elevation),
             Variant(
-                "led",
+                "guided",
                 "Led",
                 (ConditionKind.TEXT, ConditionKind.DEPTH, ConditionKind.CANNY),
                 parameters=elevation,
@@ -270,7 +270,7 @@ def guided(registered: None) -> bpy.types.PropertyGroup:
     show_engines([card])
     settings = bpy.context.scene.splatsmith
     settings.engine, settings.prompt = "guided", "a tower"
-    engine_group(settings).variant = "led"
+    engine_group(settings).variant = "guided"
     return settings
 
 
@@ -281,7 +281,7 @@ def test_the_selected_shape_leads_an_engine_that_takes_maps(
     engine_group(guided).variant = "plain"
     assert guided.guide_kinds() == ()
     assert guided.recipe().guide is None
-    engine_group(guided).variant = "led"
+    engine_group(guided).variant = "guided"
     assert guided.conditions() == {ConditionKind.TEXT, ConditionKind.DEPTH}
     assert "rough shape" in why_not(guided, RUNNING)
     bpy.ops.mesh.primitive_cube_add()
@@ -316,7 +316,7 @@ def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None)
     await_engines()
     settings = bpy.context.scene.splatsmith
     settings.prompt, settings.engine, settings.products = "a bench", "lattice", {"splats"}
-    engine_group(settings).variant = "led"
+    engine_group(settings).variant = "guided"
     settings.guide, settings.guide_picture = "canny", bpy.data.images.new("sketch", 8, 8)
     assert bpy.ops.splatsmith.generate() == {"FINISHED"}
     await_endings()
@@ -325,7 +325,7 @@ def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None)
     assert bpy.ops.splatsmith.again() == {"FINISHED"}
     assert settings.guide == "canny" and tuple(settings.guide_picture.size) == (8, 8)
     assert list(settings.recipe().maps) == [ConditionKind.CANNY]
-    settings.recall(GenerateRequest("a bench", {ConditionKind.DEPTH: "0"}, "lattice", "led"), {})
+    settings.recall(GenerateRequest("a bench", {ConditionKind.DEPTH: "0"}, "lattice", "guided"), {})
     assert (settings.guide, settings.guide_source) == ("depth", "selection")
     assert settings.guide_picture is None
 

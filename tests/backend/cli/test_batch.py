@@ -39,7 +39,7 @@ def test_every_prompt_gets_a_folder(run: CommandLine) -> None:
 
 def test_a_failing_item_is_told_and_the_rest_is_made(run: CommandLine) -> None:
     Path("table.csv").write_text(
-        "prompt,name,fault,seed\na,first,,1\nb,second,disk,2\nc,third,,1000\nd,fourth,,3\n",
+        "prompt,name,failure,seed\na,first,,1\nb,second,disk,2\nc,third,,1000\nd,fourth,,3\n",
         encoding="utf-8",
     )
 
@@ -85,7 +85,7 @@ def test_rows_are_led_by_maps(run: CommandLine) -> None:
         "prompt,depth,canny\na,d.png,\nb,,d.png\nc,lost.png,\n", encoding="utf-8"
     )
 
-    answer = batch(run, "table.csv", "--variant", "led")
+    answer = batch(run, "table.csv", "--variant", "guided")
 
     assert answer.code == 1
     assert states() == ["made", "made", "failed"]

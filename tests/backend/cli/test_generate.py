@@ -97,7 +97,7 @@ def test_files_beside_the_new_ones_stay(run: CommandLine) -> None:
         (["--prompt", "x", "--seed", "100"], "seed is 100"),
         (["--prompt", "x", "--seed", "one"], "seed is 'one'"),
         (["--prompt", "x", "--hollow", "maybe"], "hollow is 'maybe'"),
-        (["--prompt", "x", "--fault", "odd"], "fault is 'odd'"),
+        (["--prompt", "x", "--failure", "odd"], "failure is 'odd'"),
         (["--prompt", "x", "--sed", "1"], "--sed"),
         (["--prompt", "x", "--faces", "1"], "face_budget is 1"),
         (["--prompt", "x", "--products", "song"], "song"),
@@ -128,10 +128,11 @@ def test_an_unknown_engine_is_named_with_the_known_ones(run: CommandLine) -> Non
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("fault", "ZeroDivisionError"), ("memory", "memory"), ("disk", "No room")]
+    ("failure", "words"),
+    [("exception", "ZeroDivisionError"), ("memory", "memory"), ("disk", "No room")],
 )
-def test_a_failure_is_code_1_and_leaves_nothing(run: CommandLine, fault: str, words: str) -> None:
-    answer = run.generate("--prompt", "x", "--out", "o", "--fault", fault)
+def test_a_failure_is_code_1_and_leaves_nothing(run: CommandLine, failure: str, words: str) -> None:
+    answer = run.generate("--prompt", "x", "--out", "o", "--failure", failure)
 
     assert answer.code == 1
     assert words in answer.err
@@ -143,14 +144,14 @@ def test_a_failure_keeps_what_was_there_before(run: CommandLine) -> None:
     run.generate("--prompt", "x", "--out", "o")
     before = {path: path.read_bytes() for path in Path("o").iterdir()}
 
-    run.generate("--prompt", "x", "--out", "o", "--fault", "disk")
+    run.generate("--prompt", "x", "--out", "o", "--failure", "disk")
 
     assert {path: path.read_bytes() for path in Path("o").iterdir()} == before
 
 
 def test_debug_shows_the_traceback(run: CommandLine) -> None:
     with pytest.raises(ZeroDivisionError):
-        run.generate("--prompt", "x", "--debug", "--fault", "fault")
+        run.generate("--prompt", "x", "--debug", "--failure", "exception")
 
 
 def test_a_file_in_the_folder_s_place_is_named(run: CommandLine) -> None:

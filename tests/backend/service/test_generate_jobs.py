@@ -52,7 +52,7 @@ def test_defaults_are_filled_in_when_a_job_is_posted(service: RunningService) ->
     assert job.request["variant"] == "cube"
     assert job.request["parameters"] == {
         "seed": 0, "steps": 1, "pause": 0.0, "hollow": False, "previews": False,
-        "fault": "none",
+        "failure": "none",
     }  # fmt: skip
     service.wait(job.id)
 
@@ -221,7 +221,7 @@ def test_list_is_paged_newest_first(service: RunningService) -> None:
 
 
 def test_list_can_be_filtered_by_state(service: RunningService) -> None:
-    failed = service.run(lattice(fault="fault"))
+    failed = service.run(lattice(failure="exception"))
 
     found = service.http.get("/v1/jobs", params={"state": "failed"}).json()
 
@@ -230,9 +230,9 @@ def test_list_can_be_filtered_by_state(service: RunningService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "word"),
+    ("failure", "code", "word"),
     [
-        ("fault", "internal", "ZeroDivisionError"),
+        ("exception", "internal", "ZeroDivisionError"),
         ("memory", "out-of-memory", "memory"),
         ("disk", "storage-full", "No room"),
         ("exit", "worker-died", "exit code 7"),
@@ -240,9 +240,9 @@ def test_list_can_be_filtered_by_state(service: RunningService) -> None:
     ],
 )
 def test_failed_job_has_its_reason_and_the_next_one_runs(
-    service: RunningService, fault: str, code: str, word: str
+    service: RunningService, failure: str, code: str, word: str
 ) -> None:
-    job = service.run(lattice(fault=fault))
+    job = service.run(lattice(failure=failure))
 
     assert job.state is JobState.FAILED
     assert job.problem is not None
@@ -254,4 +254,4 @@ def test_failed_job_has_its_reason_and_the_next_one_runs(
 
 
 def test_engine_output_to_stdout_does_not_disturb_the_messages(service: RunningService) -> None:
-    assert service.run(lattice(fault="chatty")).state is JobState.SUCCEEDED
+    assert service.run(lattice(failure="print")).state is JobState.SUCCEEDED

@@ -59,7 +59,7 @@ def test_worker_that_dies_idle_is_restarted(data: Path) -> None:
 
 def test_unresponsive_worker_is_killed_on_cancel(data: Path) -> None:
     with running_service(data) as service:
-        job = service.post_job(lattice(fault="deaf"))
+        job = service.post_job(lattice(failure="hang"))
         service.wait_until_generating(job.id)
         worker = service.worker()
 

@@ -1,4 +1,4 @@
-"""What the lattice can do, and how it can fail."""
+"""The card of the lattice: a cube of Gaussians, made in steps that can be slow or fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from splatsmith.contract.cards import ConditionKind, EngineCard, Variant
 from splatsmith.contract.parameters import ParameterSpec, ParameterType
 
 MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
-FAULTS = ("none", "fault", "memory", "disk", "exit", "killed", "deaf", "chatty")
+FAILURES = ("none", "exception", "memory", "disk", "exit", "killed", "hang", "print")
 
 PARAMETERS = (
     ParameterSpec("seed", ParameterType.INT, 0, "Where chance begins.", minimum=0, maximum=99),
@@ -16,7 +16,7 @@ PARAMETERS = (
     ),
     ParameterSpec("hollow", ParameterType.BOOL, False, "Leave the inside out."),
     ParameterSpec("previews", ParameterType.BOOL, False, "Show what there is so far."),
-    ParameterSpec("fault", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAULTS),
+    ParameterSpec("failure", ParameterType.CHOICE, "none", "What goes wrong.", choices=FAILURES),
 )
 
 CARD = EngineCard(
@@ -34,8 +34,8 @@ CARD = EngineCard(
             parameters=PARAMETERS,
         ),
         Variant(
-            "led",
-            "Led",
+            "guided",
+            "Guided",
             (ConditionKind.TEXT, *MAPS),
             (ConditionKind.TEXT,),
             parameters=PARAMETERS,

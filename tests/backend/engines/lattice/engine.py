@@ -1,4 +1,4 @@
-"""The lattice itself."""
+"""The lattice engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
 from splatsmith.representations.gaussians import GaussianSplats
 
-MOST_WORDS = 100  # that it reads
+MAX_WORDS = 100  # of a prompt; the rest is cut off
 SIDE = 7  # Gaussians along an edge of the cube
 
 
@@ -27,10 +27,10 @@ class Lattice:
             if previews:
                 progress.preview(np.full((320, 320, 3), 50 * step % 256, np.uint8))
             progress.step(step, int(steps))
-            _misbehave(str(inputs.parameters["fault"]))
+            _fail(str(inputs.parameters["failure"]))
             time.sleep(float(pause))
         words = len(inputs.prompt.split())
-        notes = (f"The prompt was cut after word {MOST_WORDS}.",) if words > MOST_WORDS else ()
+        notes = (f"The prompt was cut after word {MAX_WORDS}.",) if words > MAX_WORDS else ()
         cube = make_cube(int(seed), bool(hollow))
         return Generation(GaussianSplats(cube), ConditioningCamera(15, 3, 40), notes=notes)
 
@@ -39,9 +39,9 @@ def load(variant: str, device: str) -> Lattice:
     return Lattice()
 
 
-def _misbehave(fault: str) -> None:
-    match fault:
-        case "fault":
+def _fail(failure: str) -> None:
+    match failure:
+        case "exception":
             raise ZeroDivisionError("a fault of the engine")
         case "memory":
             raise MemoryError
@@ -51,9 +51,9 @@ def _misbehave(fault: str) -> None:
             os._exit(7)
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "deaf":
+        case "hang":
             time.sleep(3600)
-        case "chatty":
+        case "print":
             os.write(1, b"not a message\n")
 
 
