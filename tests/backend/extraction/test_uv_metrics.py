@@ -19,7 +19,7 @@ FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
 def square(width: float = 1.0, height: float = 1.0, size: float = 3.0) -> UvMapping:
     """A square of `size` in space, a rectangle in the texture."""
-    return UvMapping(size * SQUARE, SQUARE[:, :2] * np.float32((width, height)), FACES)
+    return UvMapping(size * SQUARE, SQUARE[:, :2] * np.array([width, height], np.float32), FACES)
 
 
 def test_isometric_maps_have_no_stretch() -> None:
@@ -37,7 +37,7 @@ def test_unequal_scales_of_charts_are_stretch() -> None:
     one, other = square(0.25, 0.25), square(0.5, 0.5)
     both = UvMapping(
         np.concatenate([one.positions, other.positions]),
-        np.concatenate([one.uvs, other.uvs + np.float32((0.5, 0))]),
+        np.concatenate([one.uvs, other.uvs + np.array([0.5, 0], np.float32)]),
         np.concatenate([one.faces, other.faces + 4]),
     )
     l2, linf = stretch(both)

@@ -18,6 +18,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import trimesh
+from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 from splatsmith.contract.protocol import ExtractionOptions
 from splatsmith.extraction.gaussian_source import GaussianSurfaceSource
@@ -73,12 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = time.process_time()
         mesh = extract_mesh(source, options, silent(), "cpu")
         seconds = time.process_time() - start
-        image = np.asarray(mesh.visual.material.baseColorTexture)
+        image = np.asarray(_texture(mesh))
         for name, encode in ENCODERS.items():
             results[name].append(_measure(encode, image, seconds))
         _write_line(f"{record.id[:32]:<34}{seconds:>8.2f} s")
     for line in markdown(results):
         _write_line(line)
+
+
+def _texture(mesh: trimesh.Trimesh) -> Image.Image:
+    assert isinstance(mesh.visual, TextureVisuals)
+    assert isinstance(mesh.visual.material, PBRMaterial)
+    assert mesh.visual.material.baseColorTexture is not None
+    return mesh.visual.material.baseColorTexture
 
 
 def _measure(encode: Callable[[np.ndarray], bytes], image: np.ndarray, rest: float) -> Encoding:

@@ -71,7 +71,7 @@ class ColorField:
         gaussians = GaussianArrays(
             grid.means, grid.extents, grid.whitening, self.opacities, self.colors
         )
-        window = RayWindow(np.float32(self.window.outside), np.float32(self.window.inside))
+        window = RayWindow(*(np.float32(width) for width in self.window))
         return blend_along_rays(rays, grid.cells, gaussians, window)
 
     def ray_groups(self, points: Floats, normals: Floats) -> Integers:

@@ -29,8 +29,8 @@ _TINY = np.float32(1e-12)
 class RayWindow(NamedTuple):
     """How far outside and inside of the surface Gaussians count."""
 
-    outside: Number
-    inside: Number
+    outside: float
+    inside: float
 
 
 class GaussianArrays(NamedTuple):
@@ -105,7 +105,7 @@ def blend_along_rays(
     """Colours [N, 3], divided by alpha, and alphas [N] of rays into the surface.
 
     Args:
-        window: float32.
+        window: of np.float32.
     """
     colors = np.zeros((len(rays.points), 3), np.float32)
     alphas = np.zeros(len(rays.points), np.float32)
