@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _chosen_engine(arguments: Sequence[str]) -> tuple[EngineCard, Variant]:
-    """What --engine and --variant name; they decide which other options there are."""
+    """The card and variant of --engine and --variant, which decide the other options."""
     first = Parser(add_help=False, allow_abbrev=False)
     first.add_argument("--engine", default=DEFAULT_ENGINE)
     first.add_argument("--variant", default="")

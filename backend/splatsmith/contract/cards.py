@@ -1,4 +1,4 @@
-"""What an engine can do, as data: the panel, the command line and the API are drawn from it."""
+"""Cards: the abilities of engines as data, from which panel, command line and API are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tensor_layouts import TensorLayout, TensorSignature
 
 
 class ConditionKind(StrEnum):
-    """What an asset is generated from. All but TEXT and CLASS are pictures."""
+    """Kinds of conditions for a generation. All but TEXT and CLASS are pictures."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -42,7 +42,7 @@ SUFFICIENT_CONDITIONS = (ConditionKind.TEXT, ConditionKind.CLASS, ConditionKind.
 class CheckpointFile:
     """A file, or several by a pattern, of a checkpoint.
 
-    path: inside the repository; `*` stands for any part of a name. Where it stands for a folder,
+    path: inside the repository; `*` matches any part of a name. Where it matches folders,
         as training steps do, the last one counts.
     size_bytes: of all that `path` matches: exact if `sha256` is given, else an estimate, until
         the hub says.
@@ -58,13 +58,13 @@ class CheckpointFile:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the card says what tensors it holds."""
+        """Whether the file holds tensors that the card describes."""
         return bool(self.signatures) or self.layout is not None
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Requests that use a checkpoint: those that meet everything that is said here.
+    """Requests that use a checkpoint: those that meet all of these criteria.
 
     given: any of these conditions is given.
     without: none of these is given.
@@ -86,7 +86,7 @@ class Requirement:
 
 
 class CheckpointSource(StrEnum):
-    """Where a checkpoint's files come from."""
+    """Origin of a checkpoint's files."""
 
     HUB = "hub"  # a repository; downloaded when the user asks for it
     OWN_FILE = "own-file"  # published nowhere: the user imports a file of his own
@@ -168,12 +168,12 @@ class Variant:
 
     @property
     def finds_class_by_prompt(self) -> bool:
-        """Whether a prompt stands for the class label that is nearest to it."""
+        """Whether a prompt is replaced by the class label that is nearest to it."""
         takes = self.conditions
         return ConditionKind.CLASS in takes and ConditionKind.TEXT not in takes
 
     def conditions_read(self, given: frozenset[ConditionKind]) -> frozenset[ConditionKind]:
-        """What the engine reads of `given`: a prompt may stand for a class."""
+        """The conditions that the engine gets: a prompt may be replaced by a class."""
         if self.finds_class_by_prompt and ConditionKind.TEXT in given:
             return given - {ConditionKind.TEXT} | {ConditionKind.CLASS}
         return given
@@ -181,7 +181,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class MapCamera:
-    """How the front camera of an engine that takes maps stands: at `elevation`, a parameter.
+    """The front camera of an engine that takes maps; its elevation is the parameter `elevation`.
 
     distance: from the origin, in the engine's units. fov: degrees, the picture's whole side.
     """
@@ -259,7 +259,7 @@ class EngineCard:
 
 
 def _nothing_given(variant: Variant) -> InvalidRequest:
-    """What to give where nothing is: what is required, or any that suffices."""
+    """The error for a request without conditions; names those that are required or sufficient."""
     takes = set(variant.conditions)
     if variant.finds_class_by_prompt:
         takes.add(ConditionKind.TEXT)

@@ -1,4 +1,4 @@
-"""Checkpoints as the panel and the command line list them."""
+"""Status of checkpoints on this machine, for the panel and the command line."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from enum import StrEnum
 
 class CheckpointState(StrEnum):
     ABSENT = "absent"
-    PARTIAL = "partial"  # a download or an import was broken off; it goes on where it stopped
-    PRESENT = "here"  # every file was checked when it came, and still has its size
+    PARTIAL = "partial"  # a download or an import was interrupted; downloads are resumed
+    PRESENT = "here"  # complete: every file was checked when it was stored, and has its size
     DAMAGED = "damaged"  # a file has changed since
 
 
 @dataclass(frozen=True)
 class CheckpointStatus:
-    """What is on this machine of the checkpoint called `id`, in bytes.
+    """The status of the checkpoint `id`.
 
-    size_bytes: of all its files; an estimate until the hub or an import said it.
-    is_licence_accepted: nothing is left to be accepted before a download.
+    size_bytes: of all its files; an estimate until a download or an import began.
+    is_licence_accepted: the licence was accepted, or need not be.
     """
 
     id: str

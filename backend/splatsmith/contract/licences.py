@@ -8,11 +8,11 @@ from enum import StrEnum
 
 
 class CommercialUse(StrEnum):
-    """Of a checkpoint and of what is generated with it."""
+    """Whether a checkpoint, and what is generated with it, may be used commercially."""
 
     ALLOWED = "allowed"
     FORBIDDEN = "forbidden"
-    UNKNOWN = "unknown"  # no licence says so
+    UNKNOWN = "unknown"  # not stated
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Licence:
 
     @property
     def summary(self) -> str:
-        """What the licence says of commercial use, as a sentence."""
+        """Whether and on which terms commercial use is allowed, in sentences."""
         return " ".join(
             filter(None, (COMMERCIAL_SENTENCES[self.commercial_use], self.commercial_terms))
         )
@@ -44,7 +44,7 @@ COMMERCIAL_SENTENCES = {
 
 
 def commercial_use_of(licences: Iterable[Licence]) -> CommercialUse:
-    """What all of these together allow: forbidden by one is forbidden; unknown comes next."""
+    """Of all these together: forbidden if one forbids it, else unknown if one does not state it."""
     uses = {licence.commercial_use for licence in licences}
     for use in (CommercialUse.FORBIDDEN, CommercialUse.UNKNOWN):
         if use in uses:

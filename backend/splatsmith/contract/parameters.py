@@ -75,8 +75,8 @@ class ParameterSpec:
         return value
 
 
-# Parameters that several engines have. Each variant sets its own defaults and ranges with
-# `dataclasses.replace`, and says what is particular about it in the description.
+# Parameters that several engines have. Each variant sets its own defaults, ranges and description
+# with `dataclasses.replace`.
 
 SEED = ParameterSpec(
     "seed",

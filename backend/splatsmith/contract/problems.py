@@ -1,11 +1,11 @@
-"""What can go wrong, said once for the panel, the command line and HTTP alike.
+"""Errors for users, the same in the panel, on the command line and over HTTP.
 
 Every error a user may see is a `SplatsmithError`: one sentence on what was wrong and one on what to
 do. `Problem` is its form on the wire, an RFC 9457 problem document with two members of our own,
 `code` (stable, for programs) and `remedy` (what to do, for people).
 
     SplatsmithError
-    |- InvalidRequest        a request that cannot be carried out as it stands
+    |- InvalidRequest        an invalid or incomplete request
     |  '- NotFound           it names something that does not exist
     |- UnreadableCloud       a file that is not a splat (or point) file, or is damaged
     '- (the backend's own)   see splatsmith.errors

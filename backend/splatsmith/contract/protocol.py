@@ -14,12 +14,12 @@ from .problems import InvalidRequest, NotFound, Problem
 
 PROTOCOL_VERSION = 1
 DEFAULT_ENGINE = "sprout"
-MAX_PROMPT_CHARACTERS = 200_000  # engines read far less, and say where they stop
+MAX_PROMPT_CHARACTERS = 200_000  # engines read far less, and note where they stop
 MAX_NAME_CHARACTERS = 200
 
 
 class Product(StrEnum):
-    """What a cloud can be turned into."""
+    """Kinds of results of a job."""
 
     SPLATS = "splats"
     MESH = "mesh"
@@ -57,7 +57,7 @@ class JobState(StrEnum):
     QUEUED = "queued"  # waiting for the worker
     RUNNING = "running"  # the worker is on it
     SUCCEEDED = "succeeded"  # its artifacts are complete
-    FAILED = "failed"  # `problem` says why
+    FAILED = "failed"  # for the reason in `problem`
     CANCELLED = "cancelled"  # a user stopped it
 
     @property
@@ -66,7 +66,7 @@ class JobState(StrEnum):
 
 
 class Closure(StrEnum):
-    """What becomes of the places that cannot be seen from anywhere."""
+    """Treatment of regions that no camera can see."""
 
     AUTO = "auto"  # watertight for objects, open for scenes
     WATERTIGHT = "watertight"  # solid: one closed skin, without holes
@@ -79,7 +79,7 @@ RESOLUTIONS = (32, 512)  # least and most voxels along the longest side
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """How meshes and points are taken from a cloud.
+    """Options for the extraction of meshes and points.
 
     Attributes:
         face_budget: the most triangles of the mesh.
@@ -135,7 +135,7 @@ class GenerateRequest:
 
     @property
     def title(self) -> str:
-        """What the asset is called: its name, else its prompt, else its class."""
+        """The asset's display name: its name, else its prompt, else its class."""
         return self.name.strip() or self.prompt.strip() or self.class_label.strip() or "Asset"
 
     def completed(self, card: EngineCard) -> GenerateRequest:
@@ -277,7 +277,7 @@ class JobStatus:
     """A job as seen from outside.
 
     progress: runs from 0 to 1. request: the request's JSON.
-    notes: what the engine has to say of its result, such as where a prompt was cut; sentences.
+    notes: the engine's remarks on its result, such as where a prompt was cut; sentences.
     """
 
     id: str

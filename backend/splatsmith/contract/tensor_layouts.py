@@ -1,4 +1,4 @@
-"""Which tensors a file of weights holds: a few by which it is recognised, or all of them."""
+"""Tensors of files of weights: signatures to recognise a file, and complete layouts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TensorSignature:
-    """A tensor that tells one checkpoint's file from another's by its shape."""
+    """A tensor whose shape distinguishes the files of different checkpoints."""
 
     name: str
     shape: tuple[int, ...]

@@ -1,6 +1,6 @@
 """The engines. Cards are light; an engine's torch code is imported when it is loaded.
 
-An engine is a package with two modules: `card`, whose CARD says what it can do, and `engine`, whose
+An engine is a package with two modules: `card` with its CARD, an EngineCard, and `engine`, whose
 `load(variant, device) -> Engine` loads its weights. The environment variable SPLATSMITH_ENGINES
 adds further packages, separated by commas.
 """

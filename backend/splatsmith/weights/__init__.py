@@ -1,4 +1,4 @@
-"""Where each checkpoint is on this machine, whether it is whole, and how it gets here.
+"""Checkpoints on this machine: their status, downloads, imports, conversion and integrity.
 
 What is light to import is exported here. `download`, `local_import` and `integrity` load the hub's
 library or safetensors: import them where they are used.

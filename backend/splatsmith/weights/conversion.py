@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "splatsmith.worker.checkpoint_converter"
 PACKAGE_ROOT = Path(__file__).absolute().parents[2]
-POLL_SECONDS = 0.1  # between two looks at whether the job was cancelled
+POLL_SECONDS = 0.1  # between two checks for cancellation
 LOG_BYTES = 2_000  # of the converter's standard error that go to our log
 ERRORS = {each.code: each for each in (UnsafeWeights, WeightsDamaged, StorageFull)}
 
@@ -142,7 +142,7 @@ class _Converter:
             self._process.stdin.write(encode(message))
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has died: `ask` says so
+            pass  # the process has died: `ask` raises
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -1,4 +1,4 @@
-"""What `weights.conversion` and its child process send each other: one JSON object a line.
+"""Messages between `weights.conversion` and its child process: one JSON array a line.
 
 parent -> child   OpenPickle, then WriteTensors
 child -> parent   PickleContent, then TensorsWritten ... and ConversionDone; or ConversionFailed
@@ -22,7 +22,7 @@ class OpenPickle:
 
 @dataclass(frozen=True)
 class PickleContent:
-    """What the pickle's dictionary holds; a member of a nested dictionary is called "outer/inner".
+    """Content of the pickle's dictionary; a nested dictionary's member is named "outer/inner".
 
     shapes: of its tensors, by name. others: names of what is no tensor.
     """

@@ -45,14 +45,14 @@ class DiscoveredCheckpoint:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found; `warnings` are sentences on what was left out."""
+    """Discovered checkpoints; `warnings` are sentences on what was left out."""
 
     checkpoints: tuple[DiscoveredCheckpoint, ...]
     warnings: tuple[str, ...]
 
 
 def discover(folder: Path, checkpoints: Sequence[Checkpoint]) -> Discovery:
-    """Look for these checkpoints in `folder` and below."""
+    """Find these checkpoints in `folder` and its subfolders."""
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     found: list[DiscoveredCheckpoint] = []
     warnings: list[str] = []

@@ -45,7 +45,7 @@ class DownloadPlan:
 
     @property
     def converted_bytes(self) -> int:
-        """What the conversion of its pickles writes, with all that belongs to them."""
+        """Bytes that a conversion writes: of all files, which are stored together."""
         return self.size_bytes if has_pickles(self.checkpoint) else 0
 
 

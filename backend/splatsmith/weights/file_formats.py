@@ -1,4 +1,4 @@
-"""What kind of file of weights a file is, by its content: the suffix says nothing."""
+"""The format of a file of weights, by its content; suffixes are not reliable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WeightsFormat(Enum):
 
 
 def weights_format(path: Path) -> WeightsFormat:
-    """Which format the file has.
+    """The format of the file at `path`.
 
     Raises:
         WeightsDamaged: neither; or a zip archive that torch.save would not have written.

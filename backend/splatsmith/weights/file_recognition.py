@@ -1,4 +1,4 @@
-"""Which checkpoint a single file of weights is of, by all its tensors."""
+"""Recognition of a single file of weights: its checkpoint, by all its tensors."""
 
 from __future__ import annotations
 

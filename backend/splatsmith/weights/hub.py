@@ -90,7 +90,7 @@ class Hub:
         return self._store(checkpoint) / "snapshots" / commit
 
     def present_bytes(self, checkpoint: Checkpoint, commit: str, file: HubFile) -> int:
-        """How many bytes of `file` have arrived."""
+        """Bytes of `file` that have arrived."""
         complete = self.folder_of(checkpoint, commit) / file.path
         blob = self._blob(checkpoint, file.digest)
         sizes = (path.stat().st_size for path in (complete, blob, _part(blob)) if path.is_file())

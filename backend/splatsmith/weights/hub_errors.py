@@ -1,4 +1,4 @@
-"""Errors of huggingface_hub as our own, which say what to do."""
+"""Errors of huggingface_hub, translated to ours, which have a remedy."""
 
 from __future__ import annotations
 

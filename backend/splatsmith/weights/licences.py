@@ -1,4 +1,4 @@
-"""Which licences the user has accepted, by URL: each is asked about once."""
+"""Licences that the user has accepted, by URL; each is accepted once."""
 
 from __future__ import annotations
 

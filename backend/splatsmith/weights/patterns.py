@@ -40,7 +40,7 @@ def has_pickles(checkpoint: Checkpoint) -> bool:
 
 
 def stored_path(path: str) -> str:
-    """Where the file `path` of a repository, or a pattern of such, is stored: converted."""
+    """The path, or pattern, of a published file once it is stored: that of safetensors."""
     return str(PurePosixPath(path).with_suffix(SAFETENSORS)) if is_pickle(path) else path
 
 

@@ -1,4 +1,4 @@
-"""Which checkpoints are on this machine, by their records and file sizes alone."""
+"""Status of checkpoints on this machine, from their records and file sizes alone."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class LayoutMatch:
-    """How a file's tensors match a layout.
+    """The comparison of a file's tensors with a layout.
 
     stored_names: of the matching tensors, the name to store each under, by its name in the file.
     missing: names in the file that the layout wants. unknown: names that it neither has nor drops.
@@ -39,7 +39,7 @@ class LayoutMatch:
 
     @property
     def difference(self) -> str:
-        """What differs, with counts and the first names; empty if all matches."""
+        """Differences, with counts and the first names; empty if there are none."""
         shapes = [f"{n}: {format_shape(a)}, not {format_shape(b)}" for n, a, b in self.misshapen]
         found = (
             _counted(self.missing, "is missing", "are missing"),
