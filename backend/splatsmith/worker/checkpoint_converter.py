@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..contract.problems import SplatsmithError
@@ -207,16 +209,16 @@ def _write(
         file.write(header)
         for _, tensor in ordered:
             content = _bytes(tensor)
-            file.write(content)
-            digest.update(content)
+            file.write(content.data)
+            digest.update(content.data)
             send(TensorsWritten(file.tell() - len(header), total))
         file.flush()
         os.fsync(file.fileno())
         return ConversionDone(digest.hexdigest())
 
 
-def _bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
 
 
 if __name__ == "__main__":
