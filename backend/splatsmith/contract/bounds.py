@@ -23,7 +23,7 @@ _GROWTH_MARGIN = 0.2  # of the longest edge of what is inside already
 _SIGMAS = 2.0  # of a Gaussian that a sphere contains
 _TYPICAL_PERCENTILE = 95  # of the sizes: the few that are larger do not widen the sphere
 _PERCENTILE_SAMPLE = 200_000  # Gaussians at most that percentiles are taken of
-# Below these, float32 cannot tell the sphere's points apart: of the centre's distance, and of 0.
+# Relative to the centre's distance, and absolute: float32 resolves no smaller spheres.
 _MIN_RELATIVE_RADIUS, _MIN_RADIUS = 1e-6, 1e-30
 _MIN_EDGE = 1e-6
 

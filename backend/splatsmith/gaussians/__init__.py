@@ -1,1 +1,1 @@
-"""Gaussians seen by cameras: rasterisers with one signature, previews, cameras."""
+"""Cameras, rasterisers and previews of Gaussians."""

@@ -180,7 +180,7 @@ def _depths(cloud: _CloudTensors, cameras: _CameraTensors, info: dict[str, Any])
     chosen = _crosses_half(torch.log1p(-alphas), images * pixels_each + pixels)
     gaussians, centers = gaussians[chosen], centers[chosen]
     pixels, images = pixels[chosen], images[chosen]
-    # One camera per pixel, which sees nothing but the one Gaussian.
+    # One camera per pixel, with one Gaussian each.
     single = SplatGeometry(
         cloud.means[gaussians, None],
         cloud.covariances[gaussians, None],

@@ -33,9 +33,9 @@ class Representation(SurfaceSource, Protocol):
         ...
 
     def correct_normals(self, points: PointCloud) -> PointCloud:
-        """Points extracted from its Gaussians with the best normals that it knows.
+        """Points extracted from its Gaussians, with more accurate normals where it has any.
 
-        Those of the Gaussians are coarse, and on open surfaces may face either side.
+        Normals estimated from Gaussians are coarse, and may face either side of open surfaces.
         """
         ...
 

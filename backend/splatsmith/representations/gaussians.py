@@ -26,7 +26,7 @@ class GaussianSplats:
         return self.cloud
 
     def correct_normals(self, points: PointCloud) -> PointCloud:
-        """`points` as they are: nothing more is known of their normals."""
+        """`points` unchanged."""
         return points
 
     def colored_surface(

@@ -38,7 +38,7 @@ class RgbdViews:
     """Views as a representation; what no view shows stays open.
 
     Attributes:
-        is_open: a part of a scene, which is not seen from behind.
+        is_open: a part of a scene, which no view shows from behind.
         depth_tolerance: between views' depths of the same surface, as a share of the distance.
     """
 

@@ -27,15 +27,15 @@ def visible_part(surface: Surface, views: ViewImages, tolerance: float) -> Surfa
 def face_views(
     positions: Floats, normals: Floats, views: ViewImages, depth_tolerance: float
 ) -> Floats:
-    """Normals [N, 3] flipped where they face away from the cameras that see the positions [N, 3].
+    """Normals [N, 3] at positions [N, 3], flipped where they face away from the cameras there.
 
     Args:
-        depth_tolerance: as a share of the distance; positions beyond it are not seen.
+        depth_tolerance: of a position's depth from that of its pixel, relative to the depth.
     """
     towards = np.zeros_like(positions)
     for index, camera in enumerate(views.cameras.positions):
-        seen = views.view(index).pixels_of(positions, relative=depth_tolerance) >= 0
-        directions = camera - positions[seen]
-        towards[seen] += directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        visible = views.view(index).pixels_of(positions, relative=depth_tolerance) >= 0
+        directions = camera - positions[visible]
+        towards[visible] += directions / np.linalg.norm(directions, axis=1, keepdims=True)
     away = (towards * normals).sum(axis=1) < 0
     return np.where(away[:, None], -normals, normals)
