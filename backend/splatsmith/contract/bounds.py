@@ -132,7 +132,7 @@ def _core(means: _Points) -> tuple[_Points, _Points]:
 
 
 def _within(means: _Points, low: _Points, high: _Points, margin: float) -> _Mask:
-    return ((means >= low - margin) & (means <= high + margin)).all(axis=0)
+    return np.logical_and.reduce((means >= low - margin) & (means <= high + margin), axis=0)
 
 
 def _connected(means: _Points) -> _Mask:

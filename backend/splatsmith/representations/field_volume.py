@@ -146,9 +146,11 @@ def _keep(blocks: _Blocks, window: Floats, layer: int) -> None:
 
 def _any_in_blocks(mask: Mask) -> Mask:
     """[by, bz] whether any voxel of a block or next to it is set in [10, Y, Z]."""
-    flat = mask.any(axis=0)
-    rows = sliding_window_view(flat, _WINDOW, axis=0)[::BLOCK_SIZE].any(axis=-1)
-    return sliding_window_view(rows, _WINDOW, axis=1)[:, ::BLOCK_SIZE].any(axis=-1)
+    flat = np.logical_or.reduce(mask, axis=0)
+    rows = sliding_window_view(flat, _WINDOW, axis=0)[::BLOCK_SIZE]
+    rows = np.logical_or.reduce(rows, axis=-1)
+    blocks = sliding_window_view(rows, _WINDOW, axis=1)[:, ::BLOCK_SIZE]
+    return np.logical_or.reduce(blocks, axis=-1)
 
 
 def _truncated(values: Floats) -> Floats:

@@ -74,12 +74,13 @@ def project_to_level(points: Floats, function: FieldFunction, voxel_size: float)
     Those that it leads away from the level stay.
     """
     start, moved = function.signed(points), points.copy()
+    limit = np.float32(_MAX_STEP * voxel_size)
     for _ in range(_NEWTON_STEPS):
         gradients = _gradients(moved, function, _DIFFERENCE * voxel_size)
         squared = np.maximum((gradients**2).sum(axis=1), _TINY)
         steps = gradients * (function.signed(moved) / squared)[:, None]
         lengths = np.linalg.norm(steps, axis=1, keepdims=True)
-        steps *= np.minimum(1, _MAX_STEP * voxel_size / np.maximum(lengths, _TINY))
+        steps *= np.minimum(np.float32(1), limit / np.maximum(lengths, _TINY))
         moved -= steps
     improved = np.abs(function.signed(moved)) <= np.abs(start)
     return np.where(improved[:, None], moved, points)

@@ -164,9 +164,9 @@ def _differences(depth: Floats, mask: Mask, focal: float) -> Floats:
     steady[:, :-1] |= continues
     valid = mask[:, 1:] & mask[:, :-1] & (steady | (slopes <= _SLOPE * nearer))
     valid &= slopes <= _MAX_SLOPE * nearer
-    steps = np.where(valid, steps, 0)
+    steps = np.where(valid, steps, np.float32(0))
     total, count = np.zeros_like(depth), np.zeros_like(depth)
     for columns in (slice(None, -1), slice(1, None)):
         total[:, columns] += steps
         count[:, columns] += valid
-    return total / np.maximum(count, 1)
+    return total / np.maximum(count, np.float32(1))

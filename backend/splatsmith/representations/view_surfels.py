@@ -69,6 +69,6 @@ def _surfels(view: View, kept: Mask) -> Surfels:
         positions=view.points[kept],
         tangents=major / np.linalg.norm(major, axis=1, keepdims=True),
         normals=view.area_normals[kept] / view.areas[kept][:, None],
-        sigmas=_SIGMA * lengths,
+        sigmas=np.float32(_SIGMA) * lengths.astype(np.float32),
         colors=view.image[kept],
     )

@@ -67,7 +67,7 @@ def _with_progress(frames: Frames, count: int, progress: Progress) -> Frames:
 
 
 def _write_webp(path: Path, frames: Frames, spec: TurntableSpec) -> None:
-    _write_animation(path, map(Image.fromarray, frames), spec, quality=WEBP_QUALITY)
+    _write_animation(path, map(Image.fromarray, frames), spec)
 
 
 def _write_gif(path: Path, frames: Frames, spec: TurntableSpec) -> None:
@@ -75,17 +75,15 @@ def _write_gif(path: Path, frames: Frames, spec: TurntableSpec) -> None:
     _write_animation(path, (Image.fromarray(frame).quantize(256) for frame in frames), spec)
 
 
-def _write_animation(
-    path: Path, images: Iterator[Image.Image], spec: TurntableSpec, **options: int
-) -> None:
-    """Write an endless animation; `options` are those of Pillow's encoder."""
+def _write_animation(path: Path, images: Iterator[Image.Image], spec: TurntableSpec) -> None:
+    """Write an endless animation."""
     next(images).save(
         path,
         save_all=True,
         append_images=images,
         duration=round(1000 * TURN_SECONDS / spec.frames),
         loop=0,
-        **options,
+        quality=WEBP_QUALITY,  # GIF has none
     )
 
 

@@ -23,7 +23,7 @@ class MeshSamples:
 
 def sample_mesh(mesh: trimesh.Trimesh, count: int = 20_000) -> MeshSamples:
     """Points spread over the mesh by area."""
-    positions, faces = trimesh.sample.sample_surface(mesh, count, seed=0)
+    positions, faces = trimesh.sample.sample_surface(mesh, count, seed=0)[:2]
     weights = trimesh.triangles.points_to_barycentric(mesh.triangles[faces], positions)
     assert isinstance(mesh.visual, TextureVisuals)
     assert isinstance(mesh.visual.material, PBRMaterial)

@@ -163,7 +163,10 @@ def solid_mesh() -> trimesh.Trimesh:
     torus.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
     ball = trimesh.creation.icosphere(subdivisions=5, radius=_BALL_RADIUS)
     ball.apply_translation(_BALL)
-    return trimesh.util.concatenate([torus, ball])
+    vertices = np.concatenate([torus.vertices, ball.vertices])
+    return trimesh.Trimesh(
+        vertices, np.concatenate([torus.faces, len(torus.vertices) + ball.faces])
+    )
 
 
 def solid_views(cameras: Cameras) -> ViewImages:

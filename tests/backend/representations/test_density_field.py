@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from trimesh.visual.color import ColorVisuals
 
 from splatsmith.contract.bounds import Box
 from splatsmith.contract.problems import InvalidRequest
@@ -121,6 +122,7 @@ def test_the_texture_has_the_fields_colors(texture_size: int) -> None:
 
 def test_vertex_colors_are_the_fields() -> None:
     mesh = extract_mesh(field(), options(texture_size=0), silent(), "cpu")
+    assert isinstance(mesh.visual, ColorVisuals)
     colors = np.asarray(mesh.visual.vertex_colors)[:, :3] / 255
     errors = np.abs(colors - metaball_color(np.asarray(mesh.vertices, np.float32)))
     assert errors.max() < 2 / 255

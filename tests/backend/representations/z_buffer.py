@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
 
 from splatsmith.gaussians.cameras import Cameras
-from splatsmith.gaussians.numba_jit import Floats, jit
+from splatsmith.gaussians.numba_jit import Floats, Integers, jit
+
+Doubles = NDArray[np.float64]
 
 
 def rasterize_mesh(mesh: trimesh.Trimesh, cameras: Cameras, index: int) -> tuple[Floats, Floats]:
@@ -25,7 +28,7 @@ def rasterize_mesh(mesh: trimesh.Trimesh, cameras: Cameras, index: int) -> tuple
 
 @jit()
 def _rasterize(
-    corners: Floats, vertices: Floats, faces: Floats, depths: Floats, points: Floats
+    corners: Doubles, vertices: Doubles, faces: Integers, depths: Floats, points: Floats
 ) -> None:
     height, width = depths.shape
     for face in faces:
