@@ -1,14 +1,14 @@
-"""Splatsmith for scripts; the panel's operators call nothing else.
+"""The scripting interface; the operators call nothing else.
 
     from bl_ext.user_default.splatsmith import api
 
     chair = api.generate("a wooden chair")
-    boat = api.generate(picture="boat.png", placing=api.Placing(location=(2, 0, 0), size=0.5))
+    boat = api.generate(picture="boat.png", placement=api.Placement(location=(2, 0, 0), size=0.5))
     api.batch("prompts.txt")
     statue = api.extract(bpy.context.object, extraction=api.ExtractionOptions(face_budget=50_000))
 
 Works in Blender's window, in `blender --background` and in the bpy module. The backend is started
-on first use and ends with Blender. Everything here belongs on the main thread.
+on first use and ends with Blender. Call all of this on the main thread.
 """
 
 from __future__ import annotations
@@ -34,39 +34,41 @@ from .contract.protocol import (
     JobKind,
     Product,
 )
-from .control_map import Guide as Guide  # a part of a recipe, for scripts
-from .generation_settings import Recipe
-from .images import Picture, name_of, read_picture
+from .generation_settings import GenerationSettings
 from .importing.files import (
     Asset,
-    Placing,
-    grid,
+    Placement,
+    asset_title,
+    grid_placements,
     import_files,
-    read_origin,
-    request_of,
-    title_of_splats,
+    read_record,
+    read_request,
 )
-from .importing.post_import import Finish
+from .importing.post_import import PostImport
 from .job_tracker import Desk, Ending, Wish
-from .link.snapshot import LinkSettings, Snapshot
+from .link.snapshot import BackendSettings, SessionSnapshot
 from .online_access import check_online, default_settings
-from .scene.provenance import mark_asset, read_mark
+from .scene.asset_browser import add_to_asset_browser
+from .scene.control_map import ControlMap as ControlMap  # for scripts
+from .scene.images import Picture, picture_name, read_picture
+from .scene.provenance import read_provenance
 from .scene.quads import add_quads
-from .scene.splats import cloud_of, copy_splats
-from .scene.transform_snapshot import stance_of
+from .scene.splats import cloud_from_attributes, copy_splat_attributes
+from .scene.transform_snapshot import snapshot_transform
 
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How a batch went: the assets in the scene and, by the item's name, what failed and why."""
+    """The imported assets of a batch and, by the item's name, the errors of the others."""
 
     assets: tuple[Asset, ...]
     failures: Mapping[str, SplatsmithError]
 
 
-PLAIN, DEFAULTS, AT_CURSOR, AS_MADE = Recipe(), ExtractionOptions(), Placing(), Finish()
+DEFAULT_SETTINGS, DEFAULT_EXTRACTION = GenerationSettings(), ExtractionOptions()
+AT_CURSOR, AS_IMPORTED = Placement(), PostImport()
 
 _desk = Desk()
 
@@ -76,17 +78,24 @@ def generate(
     picture: Picture | None = None,
     *,
     name: str = "",
-    recipe: Recipe = PLAIN,
-    placing: Placing = AT_CURSOR,
-    finish: Finish = AS_MADE,
+    settings: GenerationSettings = DEFAULT_SETTINGS,
+    placement: Placement = AT_CURSOR,
+    post_import: PostImport = AS_IMPORTED,
 ) -> Asset:
-    """Make an asset, wait for it and import it. Ctrl+C cancels the job.
+    """Generate an asset, wait for it and import it. Ctrl+C cancels the job.
 
     Raises:
-        SplatsmithError: what was wrong, and what to do.
+        SplatsmithError: the job failed; says why and what to do.
     """
     return wait_for(
-        submit(prompt, picture, name=name, recipe=recipe, placing=placing, finish=finish)
+        submit(
+            prompt,
+            picture,
+            name=name,
+            settings=settings,
+            placement=placement,
+            post_import=post_import,
+        )
     )
 
 
@@ -95,87 +104,91 @@ def submit(
     picture: Picture | None = None,
     *,
     name: str = "",
-    recipe: Recipe = PLAIN,
-    placing: Placing = AT_CURSOR,
-    finish: Finish = AS_MADE,
+    settings: GenerationSettings = DEFAULT_SETTINGS,
+    placement: Placement = AT_CURSOR,
+    post_import: PostImport = AS_IMPORTED,
 ) -> str:
-    """Order an asset and return at once with the order's key, for `wait_for`.
+    """Submit a generation and return its key at once, for `wait_for`.
 
-    Without anyone waiting, `poll` imports it when it is done; the panel calls that by itself.
+    Without `wait_for`, `poll` imports it when it is done; the panel's timer calls that.
 
     Raises:
-        InvalidRequest: a picture cannot be read, or the guide has no faces.
+        InvalidRequest: a picture cannot be read, or the control map has no faces.
     """
     request = GenerateRequest(
         prompt=prompt,
-        engine=recipe.engine,
-        variant=recipe.variant,
-        parameters=dict(recipe.parameters),
-        products=recipe.products,
-        extraction=recipe.extraction,
-        name=name or ("" if prompt.strip() else name_of(picture)),
-        turntables=recipe.turntables,
+        engine=settings.engine,
+        variant=settings.variant,
+        parameters=dict(settings.parameters),
+        products=settings.products,
+        extraction=settings.extraction,
+        name=name or ("" if prompt.strip() else picture_name(picture)),
+        turntables=settings.turntables,
     )
     image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
-    return _the_desk().submit(request, image | recipe.leading(), Wish(placing, finish))
+    return _the_desk().submit(
+        request, image | settings.control_pictures(), Wish(placement, post_import)
+    )
 
 
 def extract(
     splats: bpy.types.Object,
     products: Collection[Product] = (Product.MESH,),
     *,
-    extraction: ExtractionOptions = DEFAULTS,
-    finish: Finish = AS_MADE,
+    extraction: ExtractionOptions = DEFAULT_EXTRACTION,
+    post_import: PostImport = AS_IMPORTED,
 ) -> Asset:
-    """Take a mesh or points from a splat object, whoever made it, and wait for them.
+    """Extract a mesh or points from a splat object, from whatever program, and wait for them.
 
-    They are named after the splats and stand as those do when the results arrive.
+    They get the name and the transform that the splats have when the results arrive.
 
     Raises:
-        SplatsmithError: what was wrong, and what to do.
+        SplatsmithError: the job failed; says why and what to do.
     """
-    return wait_for(submit_extraction(splats, products, extraction=extraction, finish=finish))
+    return wait_for(
+        submit_extraction(splats, products, extraction=extraction, post_import=post_import)
+    )
 
 
 def submit_extraction(
     splats: bpy.types.Object,
     products: Collection[Product] = (Product.MESH,),
     *,
-    extraction: ExtractionOptions = DEFAULTS,
-    finish: Finish = AS_MADE,
+    extraction: ExtractionOptions = DEFAULT_EXTRACTION,
+    post_import: PostImport = AS_IMPORTED,
 ) -> str:
-    """Order mesh or points of a splat object and return at once with the order's key.
+    """Submit an extraction and return its key at once.
 
     Raises:
-        NoSplats: the object has no splats to give, or is being edited.
+        NoSplats: the object has no splats, or is being edited.
     """
-    values = copy_splats(splats)
-    known, made = read_mark(splats), ""
-    first = request_of(splats)
+    values = copy_splat_attributes(splats)
+    known, made = read_provenance(splats), ""
+    first = read_request(splats)
     if first is not None and isinstance(first, GenerateRequest):
         made = json.dumps(to_json(replace(first, extraction=extraction)), ensure_ascii=False)
-    wish = Wish(stance_of(splats), finish, made, known.engine if known else "")
-    name = title_of_splats(splats.name)
+    wish = Wish(snapshot_transform(splats), post_import, made, known.engine if known else "")
+    name = asset_title(splats.name)
     request = ExtractRequest("", tuple(products), extraction, name)
-    return _the_desk().submit_extraction(request, lambda: cloud_of(values), wish)
+    return _the_desk().submit_extraction(request, lambda: cloud_from_attributes(values), wish)
 
 
-def make_quads(mesh: bpy.types.Object, face_count: int = 0) -> bpy.types.Object:
-    """Remesh a mesh object to some `face_count` quads, coloured as it is; it is then hidden.
+def remesh_to_quads(mesh: bpy.types.Object, face_count: int = 0) -> bpy.types.Object:
+    """Remesh a mesh object to about `face_count` quads with its colours, and hide it.
 
-    0 is half as many quads as it has triangles. Takes some seconds.
+    A `face_count` of 0 is half the number of triangles. Takes some seconds.
 
     Raises:
-        NoMesh: the object is no mesh with faces, or is being edited.
+        NoMesh: the object has no faces, or is being edited.
     """
     return add_quads(mesh, face_count)
 
 
 def wait_for(key: str) -> Asset:
-    """Wait for the order `key` and import it.
+    """Wait for the job `key` and import its results.
 
     Raises:
-        SplatsmithError: why there is no asset; `Cancelled` if somebody stopped it.
+        SplatsmithError: the job failed; `Cancelled` if it was cancelled.
     """
     ending = _await(key)
     if ending.asset is None:
@@ -183,33 +196,33 @@ def wait_for(key: str) -> Asset:
     return ending.asset
 
 
-def import_asset(source: Path | str, *, name: str = "", placing: Placing = AT_CURSOR) -> Asset:
+def import_asset(source: Path | str, *, name: str = "", placement: Placement = AT_CURSOR) -> Asset:
     """Import a folder of results, or a single splat PLY, points PLY or GLB file.
 
     Raises:
         SplatsmithError: there is nothing to import, or it cannot be read.
     """
     path = Path(bpy.path.abspath(str(source)))
-    return import_files(path, tuple(Product), read_origin(path, name), placing)
+    return import_files(path, tuple(Product), read_record(path, name), placement)
 
 
 def batch(
     source: Path | str,
     *,
-    recipe: Recipe = PLAIN,
-    placing: Placing = AT_CURSOR,
-    finish: Finish = AS_MADE,
+    settings: GenerationSettings = DEFAULT_SETTINGS,
+    placement: Placement = AT_CURSOR,
+    post_import: PostImport = AS_IMPORTED,
 ) -> BatchReport:
-    """Make all assets of a prompts file, a CSV table or a folder of pictures, laid out in a grid.
+    """Generate all items of a prompts file, a CSV table or a folder of pictures, in a grid.
 
-    An item that fails leaves its place empty, and the batch goes on.
+    The place of an item that fails stays empty, and the batch goes on.
 
     Raises:
-        InvalidRequest: `source` holds nothing to make.
+        InvalidRequest: `source` has no items.
     """
     assets: list[Asset] = []
     failures: dict[str, SplatsmithError] = {}
-    keys = submit_batch(source, recipe=recipe, placing=placing, finish=finish)
+    keys = submit_batch(source, settings=settings, placement=placement, post_import=post_import)
     for item, key in keys.items():
         try:
             assets.append(wait_for(key))
@@ -221,33 +234,40 @@ def batch(
 def submit_batch(
     source: Path | str,
     *,
-    recipe: Recipe = PLAIN,
-    placing: Placing = AT_CURSOR,
-    finish: Finish = AS_MADE,
+    settings: GenerationSettings = DEFAULT_SETTINGS,
+    placement: Placement = AT_CURSOR,
+    post_import: PostImport = AS_IMPORTED,
 ) -> dict[str, str]:
-    """Order a batch and return at once with the orders' keys, by the items' names.
+    """Submit a batch and return the jobs' keys at once, by the items' names.
 
     Raises:
-        InvalidRequest: `source` holds nothing to make.
+        InvalidRequest: `source` has no items.
     """
     items = read_batch(Path(bpy.path.abspath(str(source))))
-    places = grid(len(items), placing)
+    places = grid_placements(len(items), placement)
     return {
-        item.name: _submit_item(item, recipe, place, finish)
+        item.name: _submit_item(item, settings, place, post_import)
         for item, place in zip(items, places, strict=True)
     }
 
 
-def _submit_item(item: BatchItem, recipe: Recipe, placing: Placing, finish: Finish) -> str:
-    """A row's own maps take the place of all that would lead it otherwise."""
+def _submit_item(
+    item: BatchItem, settings: GenerationSettings, placement: Placement, post_import: PostImport
+) -> str:
+    """Submit one row; its own control maps replace those of `settings`."""
     maps = dict(item.pictures)
     picture = maps.pop(ConditionKind.IMAGE, None)
-    own = replace(recipe, parameters={**recipe.parameters, **item.parameters})
+    own = replace(settings, parameters={**settings.parameters, **item.parameters})
     if maps:
-        own = replace(own, guide=None, maps=maps)
+        own = replace(own, control_map=None, maps=maps)
     try:
         return submit(
-            item.prompt, picture, name=item.name, recipe=own, placing=placing, finish=finish
+            item.prompt,
+            picture,
+            name=item.name,
+            settings=own,
+            placement=placement,
+            post_import=post_import,
         )
     except SplatsmithError as error:
         return _the_desk().note_failure(error)
@@ -261,23 +281,23 @@ def poll() -> list[Ending]:
     return _the_desk().poll()
 
 
-def snapshot() -> Snapshot:
-    """The backend's state, the engines and the jobs, as of now."""
+def snapshot() -> SessionSnapshot:
+    """The state of the backend, its engines and jobs."""
     return _the_desk().session.snapshot
 
 
 def cancel(job: str) -> None:
-    """Stop a job, by its id or its order's key; one that has ended stays as it is."""
+    """Cancel a job, by its key or id; a job that has ended stays as it is."""
     _the_desk().session.cancel(job)
 
 
 def remove(job: str) -> None:
-    """Forget a job and its files; what was imported of it stays."""
+    """Delete a job and its files; imported objects stay."""
     _the_desk().session.remove(job)
 
 
 def retry(job: str) -> str:
-    """Order a job's request again; returns the new order's key.
+    """Submit a job's request again; returns the new job's key.
 
     Raises:
         OnlineAccessDenied: it is a download, and Blender is set to stay offline.
@@ -289,21 +309,21 @@ def retry(job: str) -> str:
 
 
 def import_job(job: str) -> str:
-    """Have a finished job imported at the cursor, as the order whose key is returned."""
+    """Import a finished job again, at the cursor; returns the key for `wait_for`."""
     return _the_desk().fetch(job)
 
 
-def files_of(job: str) -> Path:
-    """The folder with all files of a finished job: its turntables are there, too.
+def result_folder(job: str) -> Path:
+    """The folder with all files of a finished job, turntables included.
 
     Raises:
-        NotFound: they were not fetched; `import_job` does so.
+        NotFound: they were not downloaded; `import_job` does so.
     """
     return _the_desk().fetched_files(job)
 
 
 def install() -> None:
-    """Make the backend's environment: a download of some gigabytes. Returns at once.
+    """Create the backend's environment: a download of some gigabytes. Returns at once.
 
     Raises:
         OnlineAccessDenied: Blender is set to stay offline.
@@ -313,16 +333,16 @@ def install() -> None:
 
 
 def download(request: DownloadRequest) -> None:
-    """Fetch checkpoints and wait for them.
+    """Download checkpoints and wait for them.
 
     Raises:
-        SplatsmithError: what was wrong, and what to do.
+        SplatsmithError: the job failed; says why and what to do.
     """
     _await(submit_download(request))
 
 
 def submit_download(request: DownloadRequest) -> str:
-    """Order checkpoints and return at once with the order's key.
+    """Submit a download of checkpoints and return its key at once.
 
     Raises:
         OnlineAccessDenied: Blender is set to stay offline.
@@ -337,38 +357,38 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the backend, or an installation. Jobs under way go on at the next start."""
+    """Stop the backend, or an installation. Unfinished jobs go on at the next start."""
     _the_desk().session.stop()
 
 
 def dismiss_problem() -> None:
-    """Forget the last problem with the backend."""
-    _the_desk().session.forget_problem()
+    """Clear the last problem of the backend."""
+    _the_desk().session.clear_problem()
 
 
-def configure(settings: LinkSettings) -> None:
-    """Use `settings` from now on; a backend that was started with other ones is stopped."""
+def configure(settings: BackendSettings) -> None:
+    """Use `settings` from now on; a backend started with other ones is stopped."""
     _desk.configure(settings)
 
 
 def shutdown() -> None:
-    """Stop the backend and wait for its end. Also happens when Blender ends."""
+    """Stop the backend and wait until it has ended. Also called when Blender ends."""
     _desk.close()
 
 
 # Assets in the scene
 
 
-def offer_as_asset(obj: bpy.types.Object) -> None:
-    """Show `obj` in the asset browser, with its prompt and its own picture."""
-    known, request = read_mark(obj), request_of(obj)
-    picture = snapshot().previews.get(known.job) if known else None
+def mark_as_asset(obj: bpy.types.Object) -> None:
+    """Add `obj` to the asset browser, with its prompt and preview picture."""
+    provenance, request = read_provenance(obj), read_request(obj)
+    picture = snapshot().previews.get(provenance.job) if provenance else None
     prompt = request.prompt if isinstance(request, GenerateRequest) else ""
-    mark_asset(obj, prompt, picture, ("Splatsmith",))
+    add_to_asset_browser(obj, prompt, picture, ("Splatsmith",))
 
 
-def pictures_of(request: GenerateRequest) -> dict[ConditionKind, Path]:
-    """The files of the pictures in `request`, by role; those that were sent from elsewhere lack."""
+def find_pictures(request: GenerateRequest) -> dict[ConditionKind, Path]:
+    """The files of the pictures in `request`, by role, as far as they were sent from here."""
     kept = {role: _the_desk().kept_picture(upload) for role, upload in request.pictures.items()}
     return {role: path for role, path in kept.items() if path is not None}
 

@@ -1,4 +1,4 @@
-"""What makes an asset beside its prompt and picture."""
+"""The settings of a generation beside its prompt and picture."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from .contract.cards import ConditionKind
 from .contract.parameters import ParameterValue
 from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
-from .control_map import Guide
-from .images import Picture, read_picture
+from .scene.control_map import ControlMap
+from .scene.images import Picture, read_picture
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What changes a result beside its prompt and picture. Empty: the engine's own defaults.
+class GenerationSettings:
+    """Engine, parameters, products and control maps. Empty values are the engine's defaults.
 
-    guide: a rough shape in the scene that leads, drawn as a map.
-    maps: depth and normal maps, or pictures whose edges lead (ConditionKind.CANNY), by their roles.
+    control_map: rendered from objects in the scene.
+    maps: pictures by kind: depth and normal maps, or any picture for its edges (CANNY).
     """
 
     engine: str = DEFAULT_ENGINE
@@ -26,16 +26,16 @@ class Recipe:
     products: tuple[Product, ...] = tuple(Product)
     extraction: ExtractionOptions = ExtractionOptions()
     turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
-    guide: Guide | None = None
+    control_map: ControlMap | None = None
     maps: Mapping[ConditionKind, Picture] = field(default_factory=dict)
 
-    def leading(self) -> dict[ConditionKind, bytes]:
-        """The files of all that leads, by role.
+    def control_pictures(self) -> dict[ConditionKind, bytes]:
+        """The image files of all control maps, by kind.
 
         Raises:
-            InvalidRequest: a map cannot be read, or the guide has no faces.
+            InvalidRequest: a map cannot be read, or its objects have no visible faces.
         """
         files = {role: read_picture(picture) for role, picture in self.maps.items()}
-        if self.guide is not None:
-            files[self.guide.kind] = self.guide.picture()
+        if self.control_map is not None:
+            files[self.control_map.kind] = self.control_map.png()
         return files

@@ -22,12 +22,12 @@ from .contract.protocol import (
     JobStatus,
 )
 from .contract.wire import REQUEST_TYPES
-from .importing.files import Asset, Origin, Placing, import_beside, import_files
-from .importing.post_import import Finish, finish_asset
+from .importing.files import Asset, Origin, Placement, import_files, import_with_transform
+from .importing.post_import import PostImport, apply_post_import
 from .link.client import ServiceError
 from .link.session import RESULTS, Session
-from .link.snapshot import LinkSettings, Order, Outcome
-from .scene.transform_snapshot import Stance
+from .link.snapshot import BackendSettings, Order, Outcome
+from .scene.transform_snapshot import TransformSnapshot
 
 
 class Cancelled(SplatsmithError):
@@ -55,8 +55,8 @@ class Wish:
     made: the request in the mark of those splats, if they have one, and the engine.
     """
 
-    place: Placing | Stance
-    finish: Finish = Finish()
+    place: Placement | TransformSnapshot
+    post_import: PostImport = PostImport()
     made: str = ""
     engine: str = ""
 
@@ -65,7 +65,7 @@ class Desk:
     """The orders of this Blender that are not in the scene yet. Main thread only."""
 
     def __init__(self) -> None:
-        self._settings: LinkSettings | None = None
+        self._settings: BackendSettings | None = None
         self._session: Session | None = None
         self._wishes: dict[str, Wish] = {}  # by order, until it ends
         self._extractions: dict[str, Wish] = {}  # by job, of those that have ended
@@ -88,7 +88,7 @@ class Desk:
             self._session = Session(self._settings)
         return self._session
 
-    def configure(self, settings: LinkSettings) -> None:
+    def configure(self, settings: BackendSettings) -> None:
         """Use `settings` from now on; a session with other ones is closed, with its orders."""
         if settings != self._settings:
             self.close()
@@ -119,19 +119,19 @@ class Desk:
         """
         if self._settings is not None and self._settings.offline:
             self.configure(replace(self._settings, offline=False))
-        key = self._note(Wish(Placing()))
+        key = self._note(Wish(Placement()))
         self.session.submit(Order(key, request))
         return key
 
     def retry(self, job: str) -> str:
         """Order the request of `job` again, to rest where its splats are, or at the cursor."""
-        key = self._note(self._extractions.get(job, Wish(Placing())))
+        key = self._note(self._extractions.get(job, Wish(Placement())))
         self.session.retry(job, key)
         return key
 
     def fetch(self, job: str) -> str:
         """Have the results of a finished `job` imported, to rest as in `retry`."""
-        key = self._note(self._extractions.get(job, Wish(Placing())))
+        key = self._note(self._extractions.get(job, Wish(Placement())))
         self.session.fetch(job, key)
         return key
 
@@ -189,14 +189,14 @@ class Desk:
     def _note(self, wish: Wish) -> str:
         """A new order's key."""
         key = uuid.uuid4().hex
-        if isinstance(wish.place, Placing):
+        if isinstance(wish.place, Placement):
             wish = replace(wish, place=wish.place.resolved())
         self._wishes[key] = wish
         return key
 
     def _end(self, outcome: Outcome) -> Ending:
-        wish = self._wishes.pop(outcome.key, Wish(Placing()))
-        if isinstance(wish.place, Stance):
+        wish = self._wishes.pop(outcome.key, Wish(Placement()))
+        if isinstance(wish.place, TransformSnapshot):
             self._extractions[outcome.job.id] = wish
         if outcome.job.problem is not None:
             return Ending(outcome.key, error=ServiceError(outcome.job.problem))
@@ -216,8 +216,8 @@ def _import(job: JobStatus, folder: Path, wish: Wish) -> Asset:
     made = wish.made or json.dumps(job.request, ensure_ascii=False)
     engine = wish.engine if isinstance(request, ExtractRequest) else request.engine
     origin = Origin(job.title, made, engine, job.id)
-    if isinstance(wish.place, Stance):
-        asset = import_beside(folder, request.products, origin, wish.place)
-        return finish_asset(asset, wish.finish, wish.place.object)
+    if isinstance(wish.place, TransformSnapshot):
+        asset = import_with_transform(folder, request.products, origin, wish.place)
+        return apply_post_import(asset, wish.post_import, wish.place.object)
     asset = import_files(folder, request.products, origin, wish.place)
-    return finish_asset(asset, wish.finish)
+    return apply_post_import(asset, wish.post_import)

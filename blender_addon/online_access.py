@@ -8,7 +8,7 @@ import bpy
 
 from .contract import find_backend
 from .contract.problems import SplatsmithError
-from .link.snapshot import LinkSettings
+from .link.snapshot import BackendSettings
 
 
 class OnlineAccessDenied(SplatsmithError):
@@ -32,11 +32,11 @@ def check_online() -> None:
         )
 
 
-def default_settings() -> LinkSettings:
+def default_settings() -> BackendSettings:
     """The settings of a fresh installation."""
     if __package__.startswith("bl_ext."):
         folder = bpy.utils.extension_path_user(__package__, create=True)
     else:
         folder = bpy.utils.user_resource("DATAFILES", path="splatsmith", create=True)
     offline = not bpy.app.online_access
-    return LinkSettings(folder=Path(folder), backend=find_backend(), offline=offline)
+    return BackendSettings(folder=Path(folder), backend=find_backend(), offline=offline)

@@ -25,8 +25,7 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
-    "importing images online_access",
-    "control_map",
+    "importing online_access",
     "generation_settings job_tracker",
     "api",
     "ui",

@@ -1,1 +1,1 @@
-"""Files become objects in the scene, placed, and treated as the request asked."""
+"""Result files to objects in the scene: reading, placement, and what is done afterwards."""

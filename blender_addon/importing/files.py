@@ -1,4 +1,4 @@
-"""Files of a finished job, or of anyone else, become objects in the scene."""
+"""Imports a job's result files, or files from other programs, as objects of the scene."""
 
 from __future__ import annotations
 
@@ -23,29 +23,32 @@ from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..scene.appearance import raise_transparent_bounces
 from ..scene.mesh import add_mesh
 from ..scene.points import add_points
-from ..scene.provenance import Mark, read_mark, write_mark
+from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import add_splats
-from ..scene.transform_snapshot import Stance
-from .placement import asset_collection, place
+from ..scene.transform_snapshot import TransformSnapshot
+from .placement import asset_collection, place_objects
 
-SPLATS_NAME = re.compile(r"\.splats(\.\d+)?$")
+SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
 _GRID_SPACING = 1.5  # times the assets' size
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 
 
 @dataclass(frozen=True)
-class Placing:
-    """Where an asset rests, and its longest edge in metres; no location is the 3D cursor's."""
+class Placement:
+    """Where an asset is put on the ground, and its longest edge in metres.
+
+    location: None is the 3D cursor's.
+    """
 
     location: tuple[float, float, float] | None = None
     size: float = 1.0
 
-    def resolved(self) -> Placing:
-        """This placing with the location that it has at this moment."""
-        return Placing(self.spot(), self.size)
+    def resolve(self) -> Placement:
+        """This placement with the cursor's present location filled in."""
+        return Placement(self.current_location(), self.size)
 
-    def spot(self) -> tuple[float, float, float]:
-        """The location, or the cursor's of this moment."""
+    def current_location(self) -> tuple[float, float, float]:
+        """The location, or the cursor's present one."""
         if self.location is not None:
             return self.location
         x, y, z = bpy.context.scene.cursor.location
@@ -54,7 +57,7 @@ class Placing:
 
 @dataclass(frozen=True)
 class Origin:
-    """What an asset remembers of its making; empty for files from elsewhere."""
+    """The title and provenance of an asset; empty for files of other programs."""
 
     title: str
     request: str = ""
@@ -66,7 +69,7 @@ class Origin:
 class Asset:
     """An imported asset: its objects by product, and the file or folder they came from.
 
-    quads: the mesh once more, remeshed, where that was asked for.
+    quads: the mesh remeshed to quads, if that was requested.
     """
 
     name: str
@@ -77,17 +80,17 @@ class Asset:
 
 
 def find_files(source: Path) -> dict[Product, Path]:
-    """The splats, mesh and points in a folder, or the one that a single file is.
+    """The splats, mesh and points in a folder, or the single file itself, by product.
 
     Raises:
-        InvalidRequest: there is nothing of the kind.
+        InvalidRequest: there are none.
         UnreadableCloud: a PLY file is damaged.
     """
     if source.is_dir():
         files = {product: source / name for product, name in PRODUCT_FILES.items()}
         found = {product: path for product, path in files.items() if path.is_file()}
     elif source.is_file():
-        found = {_product_of(source): source}
+        found = {_detect_product(source): source}
     else:
         found = {}
     if not found:
@@ -98,8 +101,8 @@ def find_files(source: Path) -> dict[Product, Path]:
     return found
 
 
-def read_origin(source: Path, title: str = "") -> Origin:
-    """What job.json beside the files says of their making."""
+def read_record(source: Path, title: str = "") -> Origin:
+    """The origin recorded in the job.json beside the files, if there is one."""
     folder = source if source.is_dir() else source.parent
     record = folder / JOB_RECORD
     if not record.is_file():
@@ -109,24 +112,24 @@ def read_origin(source: Path, title: str = "") -> Origin:
     return Origin(title, json.dumps(request, ensure_ascii=False), request.get("engine", ""))
 
 
-def request_of(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
-    """The request that `obj` was made from; None if Splatsmith did not make it.
+def read_request(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
+    """The request that `obj` was made from; None if it is not from Splatsmith.
 
-    What was extracted from a generated object remembers that one's request, with its own options.
+    What was extracted from a generated object has that object's request with its own options.
     """
-    known = read_mark(obj)
-    if known is None or not known.request:
+    provenance = read_provenance(obj)
+    if provenance is None or not provenance.request:
         return None
-    members = json.loads(known.request)
+    members = json.loads(provenance.request)
     return from_json(ExtractRequest if "cloud" in members else GenerateRequest, members)
 
 
 def import_files(
-    source: Path, wanted: Collection[Product], origin: Origin, placing: Placing
+    source: Path, wanted: Collection[Product], origin: Origin, placement: Placement
 ) -> Asset:
-    """Add the `wanted` files at `source` to the scene, all in one place, marked with their origin.
+    """Add the `wanted` files at `source` to the scene with one common transform.
 
-    The cloud, if there is one, decides the place even where it is not wanted itself.
+    The splats, if there are any, determine it even where they are not wanted themselves.
 
     Raises:
         InvalidRequest: there are no such files.
@@ -134,54 +137,54 @@ def import_files(
     """
     files = find_files(source)
     cloud = read_cloud(files[Product.SPLATS]) if Product.SPLATS in files else None
-    collection = asset_collection(bpy.context.scene, shorten(origin.title))
+    collection = asset_collection(bpy.context.scene, datablock_name(origin.title))
     try:
-        objects = _add_all(_chosen(files, wanted), cloud, origin, collection)
+        objects = _add_all(_select(files, wanted), cloud, origin, collection)
     except BaseException:
         bpy.data.collections.remove(collection)
         raise
-    measure = cloud or _stand_in(_positions(next(iter(objects.values()))))
-    place(list(objects.values()), measure, placing.spot(), placing.size)
+    measure = cloud or _bounding_cloud(_corners(next(iter(objects.values()))))
+    place_objects(list(objects.values()), measure, placement.current_location(), placement.size)
     return Asset(origin.title, objects, source, origin.job)
 
 
-def import_beside(
-    source: Path, wanted: Collection[Product], origin: Origin, stance: Stance
+def import_with_transform(
+    source: Path, wanted: Collection[Product], origin: Origin, transform: TransformSnapshot
 ) -> Asset:
-    """Add the `wanted` files at `source` where the splats that they were extracted from stand now.
+    """Add the `wanted` files at `source` with the present name and transform of their splats.
 
-    They take the splats' name as well. Where the splats are gone: where they last stood.
+    If the splats were deleted, `transform` is used as it is.
 
     Raises:
         InvalidRequest, SplatsmithError: as in `import_files`.
     """
-    stance = stance.now()
-    origin = replace(origin, title=title_of_splats(stance.name))
-    files = _chosen(find_files(source), wanted)
-    objects = _add_all(files, None, origin, stance.find_collection())
+    transform = transform.updated()
+    origin = replace(origin, title=asset_title(transform.name))
+    files = _select(find_files(source), wanted)
+    objects = _add_all(files, None, origin, transform.find_collection())
     for obj in objects.values():
-        stance.give(obj)
+        transform.apply_to(obj)
     return Asset(origin.title, objects, source, origin.job)
 
 
-def grid(count: int, placing: Placing) -> list[Placing]:
-    """A square of places, row by row, beginning at `placing` and going along +X and +Y."""
-    x, y, z = placing.spot()
+def grid_placements(count: int, placement: Placement) -> list[Placement]:
+    """A square grid, row by row, from `placement` along +X and +Y."""
+    x, y, z = placement.current_location()
     columns = math.ceil(math.sqrt(count))
-    step = _GRID_SPACING * placing.size
+    step = _GRID_SPACING * placement.size
     return [
-        Placing((x + step * (i % columns), y + step * (i // columns), z), placing.size)
+        Placement((x + step * (i % columns), y + step * (i // columns), z), placement.size)
         for i in range(count)
     ]
 
 
-def title_of_splats(name: str) -> str:
-    """The asset's title in the name of its splat object; any other name as it is."""
-    return SPLATS_NAME.sub("", name) or name
+def asset_title(name: str) -> str:
+    """The name of a splat object without its suffix `.splats`."""
+    return SPLATS_SUFFIX.sub("", name) or name
 
 
-def shorten(title: str) -> str:
-    """`title` on one line, cut to what Blender's names can hold."""
+def datablock_name(title: str) -> str:
+    """`title` on one line, shortened to what Blender's names can hold."""
     line = " ".join(title.split())
     if len(line.encode()) <= MAX_NAME_BYTES:
         return line or "Asset"
@@ -189,14 +192,14 @@ def shorten(title: str) -> str:
     return cut.rpartition(" ")[0] or cut
 
 
-def _product_of(file: Path) -> Product:
+def _detect_product(file: Path) -> Product:
     if file.suffix.lower() in (".glb", ".gltf"):
         return Product.MESH
     names = open_vertices(file).names
     return Product.POINTS if "red" in names and "opacity" not in names else Product.SPLATS
 
 
-def _chosen(files: Mapping[Product, Path], wanted: Collection[Product]) -> dict[Product, Path]:
+def _select(files: Mapping[Product, Path], wanted: Collection[Product]) -> dict[Product, Path]:
     return {product: file for product, file in files.items() if product in wanted}
 
 
@@ -209,14 +212,14 @@ def _add_all(
     objects: dict[Product, bpy.types.Object] = {}
     try:
         for product, file in files.items():
-            name = f"{shorten(origin.title)}.{product.value}"
+            name = f"{datablock_name(origin.title)}.{product.value}"
             objects[product] = _add(product, file, cloud, name, collection)
     except BaseException:
         for obj in objects.values():
             bpy.data.objects.remove(obj)
         raise
     for product, obj in objects.items():
-        write_mark(obj, Mark(origin.request, origin.job, origin.engine, product.value))
+        write_provenance(obj, Provenance(origin.request, origin.job, origin.engine, product.value))
     if Product.SPLATS in objects:
         raise_transparent_bounces(bpy.context.scene)
     return objects
@@ -238,14 +241,14 @@ def _add(
             return add_points(read_points(file), name, collection)
 
 
-def _positions(obj: bpy.types.Object) -> NDArray[np.float32]:
-    """An object's corners in the asset frame: Blender's z is its y."""
+def _corners(obj: bpy.types.Object) -> NDArray[np.float32]:
+    """The corners [8, 3] of an object's bounding box, in the asset frame."""
     x, y, z = np.array(obj.bound_box, np.float32).T
     return np.stack([x, z, -y], axis=1)
 
 
-def _stand_in(positions: NDArray[np.float32]) -> GaussianCloud:
-    """A cloud with the extent of `positions`, to place a mesh or points that came without one."""
+def _bounding_cloud(positions: NDArray[np.float32]) -> GaussianCloud:
+    """A cloud with the extent of `positions`, to place a mesh or points without splats."""
     count = len(positions)
     return GaussianCloud(
         means=positions,

@@ -1,4 +1,4 @@
-"""Where an asset's objects stand, and in which collection."""
+"""The transform of an asset's objects, and their collection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..contract.transform import Y_UP_TO_Z_UP, rotation_matrices
 
 ROOT_COLLECTION = "Splatsmith"
 
-_CORE = 0.02  # of the cloud's weight may lie outside the core on each side of each axis
-_REACH = 0.2  # of the box's longest edge: what lies within it of the box belongs to the object
-_VISIBLE = 0.1  # opacity below which a splat has no say
+_CORE = 0.02  # quantile of the opacity outside the core, on each side of each axis
+_MARGIN = 0.2  # around the box, of its longest edge, within which centres belong to the object
+_VISIBLE = 0.1  # least opacity of the splats that count
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class Bounds:
         return self.upper - self.lower
 
     @property
-    def foot(self) -> NDArray[np.float32]:
-        """The middle of its bottom."""
+    def bottom_center(self) -> NDArray[np.float32]:
+        """The centre of its bottom face."""
         middle = (self.lower + self.upper) / 2
         return np.array([middle[0], middle[1], self.lower[2]], np.float32)
 
 
 def measure(cloud: GaussianCloud) -> Bounds:
-    """The box of what is seen of a cloud (asset frame); stray splats around it do not count.
+    """The robust bounds of a cloud (asset frame): transparent splats and floaters do not count.
 
-    It starts from the inner quantiles of the weighted centres and grows over its neighbours until
-    nothing is near: thin legs are reached, a floater behind a gap is not.
+    The box of the inner quantiles of the opacity-weighted centres is grown by a margin until no
+    more centres are inside: thin legs are included, a floater beyond a gap is not.
     """
     seen = cloud.select(cloud.opacities >= _VISIBLE)
     if not len(seen):
@@ -70,22 +70,21 @@ def asset_collection(scene: bpy.types.Scene, title: str) -> bpy.types.Collection
     return asset
 
 
-def place(
+def place_objects(
     objects: Sequence[bpy.types.Object],
     cloud: GaussianCloud,
     location: Sequence[float],
     size: float | None = None,
 ) -> None:
-    """Let all products of one asset rest at `location` (world, e.g. `scene.cursor.location`).
+    """Put all products of one asset at `location` (world, e.g. `scene.cursor.location`).
 
-    One common location and uniform scale: the middle of the cloud's robust bounds stands above
-    `location`, their bottom at its height. `size` is the longest edge in metres; None keeps the
-    engine's units as metres.
+    All get one location and uniform scale, which put the bottom centre of the cloud's robust bounds
+    at `location`. `size` is the longest edge in metres; None keeps the engine's units as metres.
     """
     bounds = measure(cloud)
     longest = float(bounds.extent.max())
     scale = size / longest if size is not None and longest > 0 else 1.0
-    corner = np.asarray(location, np.float32) - scale * bounds.foot
+    corner = np.asarray(location, np.float32) - scale * bounds.bottom_center
     for obj in objects:
         obj.location = corner.tolist()
         obj.scale = (scale,) * 3
@@ -104,12 +103,12 @@ def _core(centers: NDArray[np.float32], weights: NDArray[np.float32]) -> Bounds:
 
 
 def _grow(centers: NDArray[np.float32], core: Bounds) -> NDArray[np.bool_]:
-    """Which centres belong to the object that `core` is the inner part of."""
+    """Mask [N] of the centres connected to `core`."""
     inside = np.zeros(len(centers), bool)
     box = core
     while True:
-        reach = _REACH * max(float(box.extent.max()), 1e-6)
-        near = (centers >= box.lower - reach) & (centers <= box.upper + reach)
+        margin = _MARGIN * max(float(box.extent.max()), 1e-6)
+        near = (centers >= box.lower - margin) & (centers <= box.upper + margin)
         grown: NDArray[np.bool_] = np.logical_and.reduce(near, axis=1)
         if grown.sum() == inside.sum():
             return grown
@@ -118,5 +117,5 @@ def _grow(centers: NDArray[np.float32], core: Bounds) -> NDArray[np.bool_]:
 
 
 def _is_root(collection: bpy.types.Collection) -> bool:
-    """Blender appends .001 where another scene already has the name."""
+    """Blender appends .001 if another scene has a collection of that name."""
     return collection.name.split(".")[0] == ROOT_COLLECTION

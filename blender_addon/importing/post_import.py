@@ -1,4 +1,4 @@
-"""What is done with an asset's objects once they are in the scene."""
+"""What is done with an asset's objects after their import."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ import bpy
 
 from ..contract.protocol import Product
 from ..scene.quads import add_quads
-from ..scene.visibility import hand_selection_on, hide
+from ..scene.visibility import hide, transfer_selection
 from .files import Asset
 
-_SHOWN_FIRST = (Product.MESH, Product.SPLATS, Product.POINTS)
+_VISIBLE_ORDER = (Product.MESH, Product.SPLATS, Product.POINTS)
 
 
 @dataclass(frozen=True)
-class Finish:
-    """How the results are to be left.
+class PostImport:
+    """Options of what is done after an import.
 
-    quads: the mesh is remeshed to quads, and the triangles are hidden.
-    alone: of the results, which lie in one place, only the mesh is shown, or what comes next to it.
+    quads: remesh the mesh to quads, and hide the triangles.
+    show_one: hide all results but the mesh, or if there is none the splats, or the points.
     """
 
     quads: bool = False
-    alone: bool = False
+    show_one: bool = False
 
 
-def finish_asset(asset: Asset, finish: Finish, source: bpy.types.Object | None = None) -> Asset:
-    """Carry out `finish`; `source`, the splats that results were extracted from, is one of them.
+def apply_post_import(
+    asset: Asset, post_import: PostImport, source: bpy.types.Object | None = None
+) -> Asset:
+    """Apply `post_import`; `source`, the splats the results were extracted from, is one of them.
 
     Raises:
         NoMesh: see `add_quads`.
     """
     mesh = asset.objects.get(Product.MESH)
-    if finish.quads and mesh is not None:
+    if post_import.quads and mesh is not None:
         asset = replace(asset, quads=add_quads(mesh))
-    shown = next(asset.objects[p] for p in _SHOWN_FIRST if p in asset.objects)
+    shown = next(asset.objects[p] for p in _VISIBLE_ORDER if p in asset.objects)
     if source is not None:
-        hand_selection_on(source, asset.quads or shown)
-    if finish.alone:
+        transfer_selection(source, asset.quads or shown)
+    if post_import.show_one:
         others = [obj for obj in (*asset.objects.values(), source) if obj is not None]
         hide(obj for obj in others if obj != shown)
     return asset

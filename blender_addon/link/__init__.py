@@ -1,1 +1,1 @@
-"""The way to the backend: its environment, its process, its HTTP interface. No bpy in here."""
+"""The connection to the backend: its environment, process and HTTP interface. Imports no bpy."""

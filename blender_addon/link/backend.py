@@ -1,4 +1,4 @@
-"""Which backend this Blender talks to, and what state it is in."""
+"""The backend that this Blender uses: installed and started here, or remote."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from threading import Event
 
 from .client import Client
-from .environment import Environment, InstallFailed, Tell, python_in
+from .environment import Environment, InstallFailed, ProgressCallback, python_in
 from .launcher import BackendFailed, Launcher
-from .snapshot import LinkSettings
+from .snapshot import BackendSettings
 
 
 class Backend:
@@ -18,7 +18,7 @@ class Backend:
     Its methods block: call them from the session's thread.
     """
 
-    def __init__(self, settings: LinkSettings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         self._settings = settings
         self._launcher: Launcher | None = None
 
@@ -30,63 +30,63 @@ class Backend:
         return Environment(folder, settings.backend / "locks", settings.accelerator)
 
     @property
-    def flavour(self) -> str:
-        """What is installed, in a word or two, for the panel."""
+    def build(self) -> str:
+        """The installed build, or the address of a remote backend, for the panel."""
         if self._settings.remote is not None:
             return self._settings.remote.url
-        if self._ready_made is not None:
-            return str(self._ready_made)
-        return self.environment.flavour
+        if self._existing_environment is not None:
+            return str(self._existing_environment)
+        return self.environment.build
 
     @property
     def is_installed(self) -> bool:
-        if self._settings.remote is not None or self._ready_made is not None:
+        if self._settings.remote is not None or self._existing_environment is not None:
             return True
         return self.environment.is_complete
 
-    def install(self, tell: Tell, cancelled: Event) -> None:
-        """Make the environment.
+    def install(self, report: ProgressCallback, cancelled: Event) -> None:
+        """Create the environment.
 
         Raises:
             InstallFailed, InstallCancelled: see `Environment.install`.
         """
         python = self._settings.python or Path(sys.executable)
-        self.environment.install(python, tell, cancelled)
+        self.environment.install(python, report, cancelled)
 
     def start(self, cancelled: Event) -> Client:
-        """Start the service, unless it is a remote one, and greet it.
+        """Start the service, unless it is a remote one, and check its health and version.
 
         Raises:
             InstallFailed: it is not installed.
-            BackendFailed, ServiceGone, ServiceError: it does not come up or does not fit.
+            BackendFailed, ServiceUnreachable, ServiceError: it does not start or fit.
         """
-        client = Client(self._settings.remote or self._launch().start(cancelled))
+        client = Client(self._settings.remote or self._get_launcher().start(cancelled))
         client.health()
         return client
 
-    def why_it_ended(self) -> BackendFailed | None:
-        """Why the process is no more; None while it, or a remote one, may yet answer."""
-        if self._launcher is None or not self._launcher.has_ended():
+    def exit_error(self) -> BackendFailed | None:
+        """Why the process exited; None while it runs, or for a remote backend."""
+        if self._launcher is None or not self._launcher.has_exited():
             return None
-        return self._launcher.why_it_ended()
+        return self._launcher.exit_error()
 
     def stop(self) -> None:
         if self._launcher is not None:
             self._launcher.stop()
 
     @property
-    def _ready_made(self) -> Path | None:
+    def _existing_environment(self) -> Path | None:
         checkout = self._settings.backend.parent / ".venv"
         return self._settings.environment or (checkout if checkout.is_dir() else None)
 
-    def _launch(self) -> Launcher:
+    def _get_launcher(self) -> Launcher:
         if not self.is_installed:
             raise InstallFailed("The backend is not installed.", "Press Install.")
         if self._launcher is None:
-            folder = self._ready_made or self.environment.folder
+            folder = self._existing_environment or self.environment.folder
             home = self._settings.folder / "service"
             chosen = self._settings
             self._launcher = Launcher(
-                python_in(folder), chosen.backend, home, chosen.device, chosen.hub_variables
+                python_in(folder), chosen.backend, home, chosen.device, chosen.hub_environment
             )
         return self._launcher

@@ -43,7 +43,7 @@ class ServiceError(SplatsmithError):
         return self._problem
 
 
-class ServiceGone(SplatsmithError):
+class ServiceUnreachable(SplatsmithError):
     """Raised when nobody answers at the service's address, or the answer breaks off."""
 
     code = "service-gone"
@@ -76,7 +76,7 @@ class Client:
         """Who answers.
 
         Raises:
-            ServiceGone: nobody.
+            ServiceUnreachable: nobody.
             ServiceError: it speaks another protocol version, or refuses the token.
         """
         answer = self._json("GET", "/health")
@@ -114,7 +114,7 @@ class Client:
 
     def submit(self, request: AnyRequest, key: str) -> JobStatus:
         """Submit a job. The same `key` again gives the same job, not a second one."""
-        body = {"kind": kind_of(request).value, "request": to_json(request)}
+        body = {"kind": job_kind(request).value, "request": to_json(request)}
         answer = self._json("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
         return from_json(JobStatus, answer, "job")
 
@@ -147,7 +147,7 @@ class Client:
     def _stream(self, path: str, target: Path) -> str:
         digest = hashlib.sha256()
         response = self._send("GET", path, stream=True)
-        with response, target.open("wb") as file, _told_when_gone():
+        with response, target.open("wb") as file, _translate_connection_errors():
             for chunk in response.iter_content(CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
@@ -158,28 +158,28 @@ class Client:
             return response.json()
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        with _told_when_gone():
+        with _translate_connection_errors():
             response = self._http.request(method, self._url + path, timeout=TIMEOUT, **options)
         if response.ok:
             return response
         with response:
-            raise ServiceError(_problem_in(response))
+            raise ServiceError(_parse_problem(response))
 
 
-def kind_of(request: AnyRequest) -> JobKind:
+def job_kind(request: AnyRequest) -> JobKind:
     """The kind of job that `request` asks for."""
     return next(kind for kind, known in REQUEST_TYPES.items() if type(request) is known)
 
 
 @contextmanager
-def _told_when_gone() -> Iterator[None]:
+def _translate_connection_errors() -> Iterator[None]:
     try:
         yield
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise ServiceGone("The backend does not answer.", "Start it again.") from error
+        raise ServiceUnreachable("The backend does not answer.", "Start it again.") from error
 
 
-def _problem_in(response: requests.Response) -> Problem:
+def _parse_problem(response: requests.Response) -> Problem:
     try:
         body = response.json()
         return Problem(

@@ -1,4 +1,4 @@
-"""The Python environment the backend runs in: made by its own installer, from its locks."""
+"""The Python environment of the backend, created by its installer from its locks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from threading import Event, Thread
 from ..contract.problems import SplatsmithError
 
 OLDEST_PYTHON = (3, 11)
-STAMP = "installed-locks.txt"  # the installer writes it last: without it, it is half-made
+STAMP = "installed-locks.txt"  # the installer writes it last: without it, it is incomplete
 PROBE_SECONDS = 30.0
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 class InstallFailed(SplatsmithError):
-    """Raised when the environment cannot be made, or is not there."""
+    """Raised when the environment cannot be created, or is missing."""
 
     code = "install-failed"
     title = "The backend is not installed"
 
 
 class InstallCancelled(Exception):
-    """Raised when the user stops the installation; what was made of it is removed."""
+    """Raised when the user stops the installation; its files are removed."""
 
 
 def python_in(environment: Path) -> Path:
@@ -45,10 +45,10 @@ def has_nvidia_driver() -> bool:
 
 
 def check_python(python: Path) -> None:
-    """Refuse an interpreter that is absent, too old or cannot make environments.
+    """Refuse an interpreter that is missing, too old or cannot create environments.
 
     Raises:
-        InstallFailed: with what is wrong about it.
+        InstallFailed: says what is wrong with it.
     """
     script = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
     command = [str(python), "-I", "-c", script]
@@ -61,7 +61,9 @@ def check_python(python: Path) -> None:
         raise InstallFailed(f"{python} lacks the modules venv or ensurepip.", remedy)
     version = tuple(int(part) for part in done.stdout.split())
     if version < OLDEST_PYTHON:
-        raise InstallFailed(f"{python} is Python {_dotted(version)}, which is too old.", remedy)
+        raise InstallFailed(
+            f"{python} is Python {_version_text(version)}, which is too old.", remedy
+        )
 
 
 @dataclass(frozen=True)
@@ -78,46 +80,47 @@ class Environment:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was finished, and from locks that have not changed since."""
+        """Whether it was installed completely, from locks that have not changed since."""
         stamp = self.folder / STAMP
         if not stamp.is_file() or not python_in(self.folder).exists():
             return False
-        _, *made_from = stamp.read_text(encoding="utf-8").splitlines()
-        return made_from == [_fingerprint(self.locks / line.split()[0]) for line in made_from]
+        _, *locks = stamp.read_text(encoding="utf-8").splitlines()
+        return locks == [_fingerprint(self.locks / line.split()[0]) for line in locks]
 
     @property
-    def flavour(self) -> str:
-        """The lock it was made from; before that, the one that is going to be asked for."""
+    def build(self) -> str:
+        """The lock that it was installed from; before that, the one that would be."""
         stamp = self.folder / STAMP
         if stamp.is_file():
             lines = stamp.read_text(encoding="utf-8").splitlines()[1:]
             return ", ".join(line.split()[0].removesuffix(".txt") for line in lines)
         if self.accelerator == "auto":
             return "for an NVIDIA GPU" if has_nvidia_driver() else "for the processor"
-        return self._wanted
+        return self._lock_name
 
-    def install(self, python: Path, tell: Tell, cancelled: Event) -> None:
-        """Make it anew with the interpreter `python`; `tell` gets lines of progress. Minutes.
+    def install(self, python: Path, report: ProgressCallback, cancelled: Event) -> None:
+        """Create it with the interpreter `python`; `report` gets lines of progress. Takes minutes.
 
         Raises:
-            InstallFailed: the interpreter or the installer failed; nothing stays behind.
-            InstallCancelled: `cancelled` was set; nothing stays behind.
+            InstallFailed: the interpreter or the installer failed; all files are removed.
+            InstallCancelled: `cancelled` was set; all files are removed.
+            OSError: the folder cannot be written.
         """
         check_python(python)
         self._remove()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         command = [str(python), "-I", str(self.locks / "install.py"), str(self.folder)]
         try:
-            _run([*command, self._wanted], tell, cancelled)
+            _run([*command, self._lock_name], report, cancelled)
         except BaseException:
             self._remove()
             raise
 
     @property
-    def _wanted(self) -> str:
-        own = [lock.stem for lock in self.locks.glob(f"*-{self.accelerator}.txt")]
-        mine = [name for name in own if name.startswith(sys.platform)]
-        return mine[0] if mine else "backend"
+    def _lock_name(self) -> str:
+        names = [lock.stem for lock in self.locks.glob(f"*-{self.accelerator}.txt")]
+        fitting = [name for name in names if name.startswith(sys.platform)]
+        return fitting[0] if fitting else "backend"
 
     def _remove(self) -> None:
         if self.folder.exists():
@@ -131,7 +134,7 @@ def _fingerprint(lock: Path) -> str:
     return f"{lock.name} {digest}"
 
 
-def _run(command: Sequence[str], tell: Tell, cancelled: Event) -> None:
+def _run(command: Sequence[str], report: ProgressCallback, cancelled: Event) -> None:
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -144,7 +147,7 @@ def _run(command: Sequence[str], tell: Tell, cancelled: Event) -> None:
         start_new_session=True,
     )
     lines: list[str] = []
-    reader = Thread(target=_read, args=(process, lines, tell), daemon=True)
+    reader = Thread(target=_read_output, args=(process, lines, report), daemon=True)
     reader.start()
     while reader.is_alive():
         if cancelled.wait(0.1):
@@ -152,12 +155,12 @@ def _run(command: Sequence[str], tell: Tell, cancelled: Event) -> None:
             reader.join()
             raise InstallCancelled
     if process.wait() != 0:
-        *said, remedy = lines[-2:] or [f"The installer ended with {process.returncode}."]
-        raise InstallFailed(" ".join(said), remedy)
+        *detail, remedy = lines[-2:] or [f"The installer ended with {process.returncode}."]
+        raise InstallFailed(" ".join(detail), remedy)
 
 
 def _kill_tree(process: subprocess.Popen[str]) -> None:
-    # venv and pip have children of their own, which would go on writing.
+    # venv and pip have child processes, which would go on writing.
     if sys.platform == "win32":
         command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
         subprocess.run(command, capture_output=True, check=False)
@@ -166,13 +169,15 @@ def _kill_tree(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _read(process: subprocess.Popen[str], lines: list[str], tell: Tell) -> None:
+def _read_output(
+    process: subprocess.Popen[str], lines: list[str], report: ProgressCallback
+) -> None:
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
             lines.append(line.strip())
-            tell(line.strip())
+            report(line.strip())
 
 
-def _dotted(version: Sequence[int]) -> str:
+def _version_text(version: Sequence[int]) -> str:
     return ".".join(map(str, version))

@@ -15,7 +15,7 @@ from ..contract.jsonable import from_json, to_json
 from ..contract.problems import NotFound, Problem, SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest, JobState, JobStatus
 from ..contract.wire import REQUEST_TYPES, AnyRequest
-from .client import Client, kind_of
+from .client import Client, job_kind
 from .snapshot import Order, Outcome
 
 
@@ -172,7 +172,7 @@ def _draft(order: Order) -> JobStatus:
     assert isinstance(request, dict)
     return JobStatus(
         id=order.key,
-        kind=kind_of(order.request),
+        kind=job_kind(order.request),
         state=JobState.QUEUED,
         title=order.request.title,
         request=request,

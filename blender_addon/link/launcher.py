@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 120.0  # a first start compiles byte code, perhaps from a slow disk
 STOP_SECONDS = 10.0
-DEATH_SECONDS = 2.0
+EXIT_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 LOG_LINES = 6
 KEPT_LOGS = 9
@@ -65,12 +65,12 @@ class Launcher:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def has_ended(self) -> bool:
+    def has_exited(self) -> bool:
         """Whether the process, which no longer answers, is dead: its sockets close before it is."""
         if self._process is None:
             return True
         try:
-            self._process.wait(DEATH_SECONDS)
+            self._process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return False
         return True
@@ -86,12 +86,12 @@ class Launcher:
             BackendFailed: it ended, did not come up in time, or `cancelled` was set.
         """
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._drop_old_logs()
+        self._delete_old_logs()
         state_file = self._home / f"service-{os.getpid()}.json"
         state_file.unlink(missing_ok=True)
         self._process = self._spawn(state_file)
         try:
-            return self._await_address(state_file, cancelled)
+            return self._wait_for_address(state_file, cancelled)
         except BackendFailed:
             self.stop()
             raise
@@ -111,16 +111,16 @@ class Launcher:
             process.kill()
             process.wait()
 
-    def why_it_ended(self) -> BackendFailed:
+    def exit_error(self) -> BackendFailed:
         """The error that tells of a process found dead, with the end of its log."""
         code = self._process.poll() if self._process else None
-        lines = self.last_lines()
+        lines = self.log_tail()
         said = f" It last said: {lines[-1]}" if lines else ""
         return BackendFailed(
             f"The backend ended by itself (exit code {code}).{said}", "Press Start to go on."
         )
 
-    def last_lines(self) -> list[str]:
+    def log_tail(self) -> list[str]:
         """The end of the service's log."""
         if not self.log_file.is_file():
             return []
@@ -129,7 +129,7 @@ class Launcher:
             text = file.read().decode("utf-8", "replace")
         return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
 
-    def _drop_old_logs(self) -> None:
+    def _delete_old_logs(self) -> None:
         logs = sorted(self.log_file.parent.glob("*.log"), key=lambda path: path.stat().st_mtime)
         for old in logs[:-KEPT_LOGS]:
             old.unlink(missing_ok=True)
@@ -148,11 +148,11 @@ class Launcher:
                 stderr=subprocess.STDOUT,
             )
 
-    def _await_address(self, state_file: Path, cancelled: Event) -> Address:
+    def _wait_for_address(self, state_file: Path, cancelled: Event) -> Address:
         deadline = time.monotonic() + START_SECONDS
         while not state_file.is_file():
             if not self.is_alive:
-                raise self.why_it_ended()
+                raise self.exit_error()
             if cancelled.wait(PAUSE_SECONDS):
                 raise BackendFailed("The start was cancelled.", "Press Start to go on.")
             if time.monotonic() > deadline:

@@ -16,10 +16,10 @@ from ..contract.checkpoints import CheckpointStatus
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import Health
 from .backend import Backend
-from .client import Client, ServiceGone
+from .client import Client, ServiceUnreachable
 from .environment import InstallCancelled
 from .jobs import OrderBook
-from .snapshot import BackendState, LinkSettings, Order, Outcome, Snapshot
+from .snapshot import BackendSettings, BackendState, Order, Outcome, SessionSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ Command = Callable[[], None]
 class Session:
     """A thread with a backend and an order book. Make one per Blender; close it at the end."""
 
-    def __init__(self, settings: LinkSettings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         self.settings = settings
         self._backend = Backend(settings)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -51,16 +51,16 @@ class Session:
         self._weights: tuple[CheckpointStatus, ...] = ()
         self._flavour = ""
         self._thread = Thread(target=self._run, name="splatsmith", daemon=True)
-        self._commands.put(self._look_around)
+        self._commands.put(self._check_installation)
         self._thread.start()
 
     # What the main thread may call: none of it waits, but `close`.
 
     @property
-    def snapshot(self) -> Snapshot:
-        return Snapshot(
+    def snapshot(self) -> SessionSnapshot:
+        return SessionSnapshot(
             state=self._state,
-            flavour=self._flavour,
+            build=self._flavour,
             message=self._message,
             problem=self._problem,
             health=self._health,
@@ -108,7 +108,7 @@ class Session:
         """Deliver a finished job, perhaps of an earlier Blender, as the outcome of `key`."""
         self._order(lambda: self._fetch(job, key))
 
-    def forget_problem(self) -> None:
+    def clear_problem(self) -> None:
         self._problem = None
 
     def close(self) -> None:
@@ -123,11 +123,11 @@ class Session:
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                self._carry_out_next()
+                self._run_next_command()
         finally:
             self._backend.stop()
 
-    def _carry_out_next(self) -> None:
+    def _run_next_command(self) -> None:
         pause = BUSY_SECONDS if self._orders.is_waiting else IDLE_SECONDS
         try:
             command = self._commands.get(timeout=pause)
@@ -135,8 +135,8 @@ class Session:
             command = self._watch
         try:
             command()
-        except ServiceGone as error:
-            self._lose(error)
+        except ServiceUnreachable as error:
+            self._on_connection_lost(error)
         except SplatsmithError as error:
             self._problem = error.problem
         except OSError as error:
@@ -145,8 +145,8 @@ class Session:
     def _order(self, command: Command) -> None:
         self._commands.put(command)
 
-    def _look_around(self) -> None:
-        self._flavour = self._backend.flavour
+    def _check_installation(self) -> None:
+        self._flavour = self._backend.build
         if not self._backend.is_installed and self._state is BackendState.STOPPED:
             self._state = BackendState.NOT_INSTALLED
 
@@ -154,7 +154,7 @@ class Session:
         self._interrupt.clear()
         self._problem, self._state = None, BackendState.INSTALLING
         try:
-            self._backend.install(self._tell, self._interrupt)
+            self._backend.install(self._report_progress, self._interrupt)
         except InstallCancelled:
             self._state = BackendState.NOT_INSTALLED
         except SplatsmithError:
@@ -162,10 +162,10 @@ class Session:
             raise
         else:
             self._state = BackendState.STOPPED
-            self._look_around()
+            self._check_installation()
             self._start()
 
-    def _tell(self, message: str) -> None:
+    def _report_progress(self, message: str) -> None:
         self._message = message
 
     def _start(self) -> None:
@@ -179,7 +179,7 @@ class Session:
             self._engines = self._client.engines()
         except (SplatsmithError, OSError):
             self._client, self._state = None, BackendState.FAILED
-            self._look_around()
+            self._check_installation()
             raise
         self._state = BackendState.RUNNING
         self._watch()
@@ -193,8 +193,8 @@ class Session:
     def _submit(self, order: Order) -> None:
         try:
             self._orders.send(self._connected(), order)
-        except ServiceGone as error:
-            self._lose(error)
+        except ServiceUnreachable as error:
+            self._on_connection_lost(error)
             self._orders.refuse(order, error.problem)
         except SplatsmithError as error:
             self._orders.refuse(order, error.problem)
@@ -221,9 +221,9 @@ class Session:
         assert self._client is not None
         return self._client
 
-    def _lose(self, error: ServiceGone) -> None:
+    def _on_connection_lost(self, error: ServiceUnreachable) -> None:
         """Say why the service is gone; one that may come back is asked again."""
-        reason = self._backend.why_it_ended()
+        reason = self._backend.exit_error()
         self._state = BackendState.FAILED
         self._problem = (reason or error).problem
         if reason is not None:

@@ -30,7 +30,7 @@ class BackendState(StrEnum):
 
 
 @dataclass(frozen=True)
-class LinkSettings:
+class BackendSettings:
     """Where the backend is, and how it is to run.
 
     folder: all that the add-on keeps: the environment, jobs, results.
@@ -55,7 +55,7 @@ class LinkSettings:
     offline: bool = False
 
     @property
-    def hub_variables(self) -> dict[str, str]:
+    def hub_environment(self) -> dict[str, str]:
         """What the backend's process is told of the hub, by environment variables."""
         token = {"HF_TOKEN": self.hub_token} if self.hub_token else {}
         return {**token, "HF_HUB_OFFLINE": "1"} if self.offline else token
@@ -85,17 +85,17 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SessionSnapshot:
     """All that the panel shows, as of one moment.
 
-    flavour: which lock is or would be installed, such as "linux-x86_64-cpu".
+    build: which lock is or would be installed, such as "linux-x86_64-cpu".
     message: what is going on while the backend is busy.
     weights: what is there of the engines' checkpoints.
     jobs: newest first. previews: by job id, pictures of finished ones.
     """
 
     state: BackendState
-    flavour: str = ""
+    build: str = ""
     message: str = ""
     problem: Problem | None = None
     health: Health | None = None

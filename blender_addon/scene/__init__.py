@@ -1,1 +1,1 @@
-"""Results become objects: splats, points and meshes, their looks, their place in the scene."""
+"""Arrays to Blender objects and back: splats, points, meshes, their materials and transforms."""

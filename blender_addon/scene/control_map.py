@@ -1,12 +1,13 @@
-"""Depth and normal maps of objects, as an engine's camera sees them: a rough shape leads the asset.
+"""Control maps: depth and normals of objects in the scene, rendered from an engine's camera.
 
-The objects are brought to the origin and into the camera's picture, their front (-Y) towards it.
+The objects are moved to the origin and scaled to the camera's frame; their front (-Y) faces it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
@@ -17,32 +18,55 @@ from numpy.typing import NDArray
 from ..contract.cards import ConditionKind, MapCamera
 from ..contract.problems import InvalidRequest
 from ..contract.transform import Y_UP_TO_Z_UP
-from .surface_colors import read_all
+from .images import encode_png
+from .surface_colors import read_values
 
 SIZE = 256  # pixels a side
-_FILLING = 0.9  # of the picture, by the sphere around the objects
+_FRAME_FRACTION = 0.9  # of the frame's side, filled by the bounding sphere of the objects
 
 Pixels = NDArray[np.float32]
 
 
-def draw_map(
+@dataclass(frozen=True)
+class ControlMap:
+    """A depth or normal map of objects in the scene, for engines that take one as a condition.
+
+    objects: rendered from the engine's front camera, their front (-Y) towards it.
+    kind: ConditionKind.DEPTH or ConditionKind.NORMAL.
+    camera: the engine's, from its card; the default is DiffSplat's. elevation: degrees.
+    """
+
+    objects: tuple[bpy.types.Object, ...]
+    kind: ConditionKind = ConditionKind.DEPTH
+    camera: MapCamera = MapCamera(1.4, 39.6)
+    elevation: float = 10.0
+
+    def png(self) -> bytes:
+        """The map as a PNG file.
+
+        Raises:
+            InvalidRequest: the objects have no visible faces.
+        """
+        return encode_png(render_map(self.objects, self.kind, self.camera, self.elevation))
+
+
+def render_map(
     objects: Sequence[bpy.types.Object], kind: ConditionKind, camera: MapCamera, elevation: float
 ) -> Pixels:
-    """RGBA [SIZE, SIZE, 4] in 0..1, the upper row first, white around the objects.
+    """RGBA [SIZE, SIZE, 4] in 0..1, top row first, white background.
 
-    Depth is 1 minus the z-depth over the largest one; normals are n / 2 + 1/2 along the asset
-    frame's axes.
+    Depth is encoded as 1 - z / max(z), normals as n / 2 + 1/2 along the asset frame's axes.
 
     Args:
-        elevation: degrees, from which the camera looks down.
+        elevation: of the camera, degrees; positive looks down.
 
     Raises:
-        InvalidRequest: the objects have no faces, or none can be seen.
+        InvalidRequest: the objects have no faces, or none is visible.
     """
-    tree, center, radius = _bring_together(objects)
-    eye, right, down, forward = _axes(elevation)
+    tree, center, radius = _merge_faces(objects)
+    eye, right, down, forward = _camera_axes(elevation)
     slope = math.tan(math.radians(camera.fov) / 2)
-    scale = radius / (camera.distance * math.sin(math.radians(camera.fov) / 2) * _FILLING)
+    scale = radius / (camera.distance * math.sin(math.radians(camera.fov) / 2) * _FRAME_FRACTION)
     origin = Vector(center + eye * camera.distance * scale)
     steps = (2 * np.arange(SIZE) + 1) / SIZE - 1
     depths = np.zeros((SIZE, SIZE), np.float32)
@@ -50,37 +74,37 @@ def draw_map(
     for row, y in enumerate(steps):
         for column, x in enumerate(steps):
             ray = forward + slope * (x * right + y * down)
-            place, normal, _, _ = tree.ray_cast(origin, Vector(ray))
-            if place is not None:
-                depths[row, column] = (place - origin).dot(Vector(forward)) / scale
+            hit, normal, _, _ = tree.ray_cast(origin, Vector(ray))
+            if hit is not None:
+                depths[row, column] = (hit - origin).dot(Vector(forward)) / scale
                 normals[row, column] = normal if normal.dot(Vector(ray)) < 0 else -normal
     if not depths.any():
         raise InvalidRequest("Nothing of the objects can be seen.", "Choose others.")
-    return _colored(depths, normals, kind)
+    return _encode(depths, normals, kind)
 
 
-def _colored(depths: Pixels, normals: Pixels, kind: ConditionKind) -> Pixels:
+def _encode(depths: Pixels, normals: Pixels, kind: ConditionKind) -> Pixels:
     pixels = np.ones((SIZE, SIZE, 4), np.float32)
     if kind is ConditionKind.DEPTH:
         pixels[..., :3] = 1 - (depths / depths.max())[..., None]
     else:
-        seen = depths > 0
-        pixels[seen, :3] = 0.5 + 0.5 * normals[seen] @ Y_UP_TO_Z_UP
+        hit = depths > 0
+        pixels[hit, :3] = 0.5 + 0.5 * normals[hit] @ Y_UP_TO_Z_UP
     return pixels
 
 
-def _axes(elevation: float) -> tuple[NDArray[np.float64], ...]:
-    """Where the camera stands, and its axes: right, down, forward; Blender's frame."""
+def _camera_axes(elevation: float) -> tuple[NDArray[np.float64], ...]:
+    """Unit vectors in Blender's frame: towards the camera, and its right, down and forward."""
     angle = math.radians(elevation)
     eye = np.array([0, -math.cos(angle), math.sin(angle)])
     right = np.array([1.0, 0, 0])
     return eye, right, np.cross(-eye, right), -eye
 
 
-def _bring_together(
+def _merge_faces(
     objects: Sequence[bpy.types.Object],
 ) -> tuple[BVHTree, NDArray[np.float64], float]:
-    """All faces, as they are shown, and the sphere around them: centre and radius."""
+    """All evaluated faces as one BVH, and their bounding sphere: centre [3] and radius."""
     parts = list(_faces_of(objects))
     if not parts:
         raise InvalidRequest(
@@ -101,20 +125,20 @@ def _bring_together(
 def _faces_of(
     objects: Sequence[bpy.types.Object],
 ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.int32]]]:
-    """Vertices [V, 3] in the world and triangles [F, 3] of each object that has any."""
+    """World vertices [V, 3] and triangles [F, 3] of each object that has any."""
     graph = bpy.context.evaluated_depsgraph_get()
     for obj in objects:
-        shown = obj.evaluated_get(graph)
+        evaluated = obj.evaluated_get(graph)
         try:
-            mesh = shown.to_mesh()
-        except RuntimeError:  # a lamp or the like
+            mesh = evaluated.to_mesh()
+        except RuntimeError:  # a light or another kind without geometry
             continue
         if mesh is None:
             continue
         mesh.calc_loop_triangles()
-        vertices = read_all(mesh.vertices, "co", 3)
-        faces = read_all(mesh.loop_triangles, "vertices", 3, np.int32)
-        shown.to_mesh_clear()
-        matrix = np.array(shown.matrix_world)
+        vertices = read_values(mesh.vertices, "co", 3)
+        faces = read_values(mesh.loop_triangles, "vertices", 3, np.int32)
+        evaluated.to_mesh_clear()
+        matrix = np.array(evaluated.matrix_world)
         if len(faces):
             yield vertices @ matrix[:3, :3].T + matrix[:3, 3], faces

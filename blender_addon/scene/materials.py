@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .nodes import Input, Tree, empty_tree
+from .nodes import Input, NodeTreeBuilder, clear_node_tree
 
 SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
 # Of points and meshes, the glTF importer's name; "color" is black in Cycles.
@@ -12,17 +12,17 @@ SURFACE_COLOR = "Color"
 CUTOFF = 3.0  # an ellipsoid ends at this many standard deviations
 
 
-def build_ellipsoid(name: str) -> bpy.types.Material:
-    """Glow with the splat's colour; alpha is the Gaussian's maximum along the ray.
+def build_ellipsoid_material(name: str) -> bpy.types.Material:
+    """Emission in the splat's colour; alpha is the maximum of the Gaussian along the ray.
 
-    In the instance's own space the ellipsoid is the unit sphere: with P on its surface and D along
-    the ray, the ray passes the centre at the squared distance |P|^2 - (P.D)^2 / |D|^2.
+    In the instance's space the ellipsoid is the unit sphere: for P on its surface and D along the
+    ray, the squared distance of the ray from the centre is |P|^2 - (P.D)^2 / |D|^2.
     """
     material, tree = _new_material(name)
     material.surface_render_method = "DITHERED"
-    # Thousands of tiny lamps would be sampled otherwise; a splat's light is in its colour already.
+    # Splats do not light the scene, and sampling thousands of emitters is slow.
     material.cycles.emission_sampling = "NONE"
-    place = tree.add("ShaderNodeTexCoord").outputs["Object"]
+    position = tree.add("ShaderNodeTexCoord").outputs["Object"]
     geometry = tree.add("ShaderNodeNewGeometry").outputs
     ray = tree.out(
         "ShaderNodeVectorTransform",
@@ -31,55 +31,59 @@ def build_ellipsoid(name: str) -> bpy.types.Material:
         convert_from="WORLD",
         convert_to="OBJECT",
     )
-    along = tree.math("POWER", tree.dot(place, ray), 2.0)
+    along = tree.math("POWER", tree.dot(position, ray), 2.0)
     across = tree.math("DIVIDE", along, tree.dot(ray, ray))
-    distance = tree.math("SUBTRACT", tree.dot(place, place), across)
+    distance = tree.math("SUBTRACT", tree.dot(position, position), across)
     gauss = tree.math("EXPONENT", tree.math("MULTIPLY", distance, -0.5 * CUTOFF**2))
     front = tree.math("SUBTRACT", 1.0, geometry["Backfacing"])
     color = tree.add(
         "ShaderNodeAttribute", attribute_name=SPLAT_COLOR, attribute_type="INSTANCER"
     ).outputs
     alpha = tree.math("MULTIPLY", tree.math("MULTIPLY", color["Alpha"], gauss), front)
-    _glow(tree, color["Color"], alpha)
+    _connect_emission(tree, color["Color"], alpha)
     return material
 
 
-def build_dot(name: str) -> bpy.types.Material:
-    """Glow with the splat's colour, opaque: for splats drawn as points."""
+def build_point_material(name: str) -> bpy.types.Material:
+    """Opaque emission in the splat's colour, for splats drawn as points."""
     material, tree = _new_material(name)
     material.cycles.emission_sampling = "NONE"
     color = tree.add("ShaderNodeAttribute", attribute_name=SPLAT_COLOR).outputs["Color"]
-    _glow(tree, color, 1.0)
+    _connect_emission(tree, color, 1.0)
     return material
 
 
-def build_surface(name: str) -> bpy.types.Material:
-    """A matt surface in the colours of the mesh's vertices, or of the points."""
+def build_surface_material(name: str) -> bpy.types.Material:
+    """Diffuse, in the colours of the mesh's vertices or of the points."""
     material, tree = _new_material(name)
-    _matt(tree, tree.add("ShaderNodeAttribute", attribute_name=SURFACE_COLOR).outputs["Color"])
+    _connect_principled(
+        tree, tree.add("ShaderNodeAttribute", attribute_name=SURFACE_COLOR).outputs["Color"]
+    )
     return material
 
 
-def build_matt_color(name: str, color: tuple[float, float, float]) -> bpy.types.Material:
-    """A matt surface of one colour, linear RGB."""
+def build_diffuse_material(name: str, color: tuple[float, float, float]) -> bpy.types.Material:
+    """Diffuse, in one colour, linear RGB."""
     material, tree = _new_material(name)
-    _matt(tree, (*color, 1.0))
+    _connect_principled(tree, (*color, 1.0))
     return material
 
 
-def _matt(tree: Tree, color: Input) -> None:
+def _connect_principled(tree: NodeTreeBuilder, color: Input) -> None:
     surface = tree.add("ShaderNodeBsdfPrincipled")
     tree.connect(color, surface.inputs["Base Color"])
     tree.connect(0.8, surface.inputs["Roughness"])
     tree.add("ShaderNodeOutputMaterial", surface.outputs[0])
 
 
-def _new_material(name: str) -> tuple[bpy.types.Material, Tree]:
+def _new_material(name: str) -> tuple[bpy.types.Material, NodeTreeBuilder]:
     material = bpy.data.materials.new(name)
-    return material, empty_tree(material)
+    return material, clear_node_tree(material)
 
 
-def _glow(tree: Tree, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float) -> None:
+def _connect_emission(
+    tree: NodeTreeBuilder, color: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket | float
+) -> None:
     light = tree.out("ShaderNodeEmission", color, 1.0)
     clear = tree.out("ShaderNodeBsdfTransparent")
     mixed = tree.out("ShaderNodeMixShader", alpha, clear, light)

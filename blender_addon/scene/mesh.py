@@ -1,4 +1,4 @@
-"""Meshes, through Blender's own glTF importer."""
+"""GLB files to mesh objects, through Blender's glTF importer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import bpy
 
 from ..contract.problems import SplatsmithError
 from . import appearance
-from .surface_colors import mean_color, texture_of
-from .visibility import selection_kept
+from .surface_colors import find_texture, mean_color
+from .visibility import preserve_selection
 
-_SMOOTH_ANGLE = math.radians(60)  # of two faces; sharper edges stay edges
+_SMOOTH_ANGLE = math.radians(60)  # between two faces; edges beyond it are marked sharp
 
 
 class UnreadableMesh(SplatsmithError):
@@ -29,18 +29,18 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
     Raises:
         UnreadableMesh: the file is no GLB, is damaged or holds no mesh.
     """
-    with selection_kept():
+    with preserve_selection():
         imported = _import(glb)
     meshes = [obj for obj in imported if obj.type == "MESH"]
     if not meshes:
         _remove(imported)
         raise UnreadableMesh(f"{glb.name} holds no mesh.", "Make the asset again, with its mesh.")
     obj = _join(meshes)
-    _bake_transform(obj)
+    _apply_transform(obj)
     _remove([other for other in bpy.data.objects if other in imported and other != obj])
-    _move(obj, collection)
+    _move_to_collection(obj, collection)
     obj.name = obj.data.name = name
-    _smooth(obj.data)
+    _shade_smooth(obj.data)
     _color(obj.data)
     return obj
 
@@ -48,9 +48,9 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
 def _import(glb: Path) -> set[bpy.types.Object]:
     before = set(bpy.data.objects)
     try:
-        # Merged: glTF splits vertices along the seams of a texture, where the skin would be open.
+        # glTF splits vertices along UV seams, which would leave the surface open there.
         bpy.ops.import_scene.gltf(filepath=str(glb), merge_vertices=True)
-    except RuntimeError as error:  # how an operator reports its failure
+    except RuntimeError as error:  # how operators report failure
         _remove(set(bpy.data.objects) - before)
         raise UnreadableMesh(
             f"{glb.name} is damaged or no GLB file.", "Make the asset again."
@@ -68,8 +68,8 @@ def _join(meshes: list[bpy.types.Object]) -> bpy.types.Object:
     return first
 
 
-def _bake_transform(obj: bpy.types.Object) -> None:
-    """Move parents' and the object's own transforms into the mesh."""
+def _apply_transform(obj: bpy.types.Object) -> None:
+    """Apply the transforms of the object and its parents to the mesh."""
     bpy.context.view_layer.update()
     obj.data.transform(obj.matrix_world)
     obj.parent = None
@@ -77,30 +77,30 @@ def _bake_transform(obj: bpy.types.Object) -> None:
     obj.matrix_world.identity()
 
 
-def _move(obj: bpy.types.Object, collection: bpy.types.Collection) -> None:
-    for holder in obj.users_collection:
-        holder.objects.unlink(obj)
+def _move_to_collection(obj: bpy.types.Object, collection: bpy.types.Collection) -> None:
+    for other in obj.users_collection:
+        other.objects.unlink(obj)
     collection.objects.link(obj)
 
 
-def _smooth(mesh: bpy.types.Mesh) -> None:
+def _shade_smooth(mesh: bpy.types.Mesh) -> None:
     if not mesh.has_custom_normals:
         mesh.shade_smooth()
         mesh.set_sharp_from_angle(angle=_SMOOTH_ANGLE)
 
 
 def _color(mesh: bpy.types.Mesh) -> None:
-    """Show the mesh's texture, or else the colours of its vertices, in Solid shading as well."""
-    image = texture_of(mesh)
+    """Set up the mesh's texture, or else its vertex colours, for all shading modes."""
+    image = find_texture(mesh)
     if image is not None:
-        _dress(mesh, image)
+        _name_texture(mesh, image)
     elif mesh.color_attributes:
         mesh.color_attributes.active_color_index = 0
         _replace_materials(mesh, appearance.surface_material())
 
 
-def _dress(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
-    """Name a texture and its material after the mesh, and let Solid shading know of them."""
+def _name_texture(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
+    """Name texture and material after the mesh, and set what Solid shading shows of them."""
     image.name = mesh.name
     for material in mesh.materials:
         material.name = mesh.name

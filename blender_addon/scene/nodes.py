@@ -1,4 +1,4 @@
-"""A few words for writing node trees down as expressions."""
+"""Builds node trees from nested expressions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Input = bpy.types.NodeSocket | float | bool | str | tuple[float, ...] | bpy.type
 
 
 @dataclass(frozen=True)
-class Tree:
+class NodeTreeBuilder:
     """A node tree under construction."""
 
     tree: bpy.types.NodeTree
@@ -23,7 +23,7 @@ class Tree:
         node = self.tree.nodes.new(kind)
         for name, value in properties.items():
             setattr(node, name, value)
-        # Sockets of the modes that a node is not in are there, but disabled.
+        # Sockets of a node's other modes exist, but are disabled.
         sockets = [socket for socket in node.inputs if socket.enabled]
         for socket, value in zip(sockets, inputs, strict=False):
             self.connect(value, socket)
@@ -54,9 +54,9 @@ class Tree:
         return self.out("ShaderNodeVectorMath", vector, factor, operation="SCALE")
 
 
-def empty_tree(owner: bpy.types.Material | bpy.types.World) -> Tree:
-    """The cleared node tree of a new material or world."""
-    if owner.node_tree is None:  # before 5.0, which makes it at once
+def clear_node_tree(owner: bpy.types.Material | bpy.types.World) -> NodeTreeBuilder:
+    """The emptied node tree of a new material or world."""
+    if owner.node_tree is None:  # before 5.0, which creates it at once
         owner.use_nodes = True
     owner.node_tree.nodes.clear()
-    return Tree(owner.node_tree)
+    return NodeTreeBuilder(owner.node_tree)

@@ -1,4 +1,4 @@
-"""Blender's operators on one object, without regard to what the user is doing."""
+"""Contexts in which Blender's operators act on one object, whatever the user has selected."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import bpy
 
 
 @contextmanager
-def selected(obj: bpy.types.Object) -> Iterator[None]:
-    """Operators called inside act on `obj` alone, in the user's scene, or `apart` from it.
+def only_selected(obj: bpy.types.Object) -> Iterator[None]:
+    """Operators called inside act on `obj` alone, in the user's scene or an isolated one.
 
-    An overridden context is not safe while other threads run Python (Blender 4.5 and 5.0 crash in
-    one call of about a thousand), so it is not overridden unless an object is being edited.
+    Context overrides are not safe while other threads run Python (Blender 4.5 and 5.0 crash in
+    about one of a thousand calls), so they are used only while the user edits an object.
     """
     if bpy.context.mode != "OBJECT":
-        with apart(obj):
+        with isolated_scene(obj):
             yield
         return
     layer, objects = bpy.context.view_layer, bpy.context.scene.collection.objects
-    chosen, active = [each for each in layer.objects if each.select_get()], layer.objects.active
+    active, selected = layer.objects.active, [o for o in layer.objects if o.select_get()]
     objects.link(obj)
     try:
-        for each in chosen:
+        for each in selected:
             each.select_set(False)
         obj.select_set(True)
         layer.objects.active = obj
@@ -31,16 +31,16 @@ def selected(obj: bpy.types.Object) -> Iterator[None]:
     finally:
         obj.select_set(False)
         objects.unlink(obj)
-        for each in chosen:
+        for each in selected:
             each.select_set(True)
         layer.objects.active = active
 
 
 @contextmanager
-def apart(obj: bpy.types.Object) -> Iterator[None]:
-    """Operators called inside act on `obj` alone, in a scene of its own.
+def isolated_scene(obj: bpy.types.Object) -> Iterator[None]:
+    """Operators called inside act on `obj` alone, in a temporary scene.
 
-    In the user's scene they refuse to work while an object is edited or hidden.
+    In the user's scene they refuse to run while an object is being edited or is hidden.
     """
     scene = bpy.data.scenes.new(obj.name)
     scene.collection.objects.link(obj)

@@ -1,4 +1,4 @@
-"""Objects made of bare points: a point cloud where Blender can make one, else mesh vertices."""
+"""Objects of points with attributes: a point cloud where Blender can make one, else a mesh."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .operator_context import selected
+from .operator_context import only_selected
 
 PointData = bpy.types.Mesh | bpy.types.PointCloud
 
-# 4.2 to 4.4 have point clouds, but no way for a script to fill one.
+# 4.2 to 4.4 have point clouds, but scripts cannot create them with points.
 CAN_CONVERT = bpy.app.version >= (4, 5, 0)
 CAN_RESIZE = "resize" in bpy.types.PointCloud.bl_rna.functions
 FLOAT4 = "FLOAT4" if bpy.app.version >= (5, 2, 0) else "FLOAT_COLOR"
@@ -32,7 +32,7 @@ _WIDTHS = {"FLOAT": 1, "FLOAT_VECTOR": 3}
 
 @dataclass(frozen=True)
 class PointAttribute:
-    """A named value per point: Blender's attribute type, and its values, float32 [N] or [N, W]."""
+    """A named attribute: its type in Blender, and its values, float32 [N] or [N, W]."""
 
     name: str
     type: str
@@ -45,11 +45,11 @@ def add_point_object(
     attributes: Iterable[PointAttribute],
     collection: bpy.types.Collection,
 ) -> bpy.types.Object:
-    """Add an object of bare points with `attributes`; `positions` [N, 3] are Blender's axes."""
-    data = _new_data(name, len(positions))
-    _fill(data, PointAttribute("position", "FLOAT_VECTOR", positions))
+    """Add an object of points with `attributes`; `positions` [N, 3] are in Blender's axes."""
+    data = _new_datablock(name, len(positions))
+    _write(data, PointAttribute("position", "FLOAT_VECTOR", positions))
     for attribute in attributes:
-        _fill(data, attribute)
+        _write(data, attribute)
     data.update_tag()
     obj = bpy.data.objects.new(name, data)
     if isinstance(data, bpy.types.Mesh) and CAN_CONVERT:
@@ -59,12 +59,12 @@ def add_point_object(
 
 
 def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
-    """All attributes of a kind that `add_point_object` writes, by name, [N] or [N, W]."""
+    """All point attributes of the types that `add_point_object` writes, by name, [N] or [N, W]."""
     known = [a for a in data.attributes if a.domain == "POINT" and a.data_type in _MEMBERS]
     return {attribute.name: _read(attribute) for attribute in known}
 
 
-def _new_data(name: str, count: int) -> PointData:
+def _new_datablock(name: str, count: int) -> PointData:
     if CAN_RESIZE:
         cloud = bpy.data.pointclouds.new(name)
         cloud.resize(count)
@@ -74,7 +74,7 @@ def _new_data(name: str, count: int) -> PointData:
     return mesh
 
 
-def _fill(data: PointData, attribute: PointAttribute) -> None:
+def _write(data: PointData, attribute: PointAttribute) -> None:
     target = data.attributes.get(attribute.name)
     if target is None:
         target = data.attributes.new(attribute.name, attribute.type, "POINT")
@@ -91,7 +91,7 @@ def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
 
 def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
     mesh = obj.data
-    with selected(obj):
+    with only_selected(obj):
         bpy.ops.object.convert(target="POINTCLOUD")
     obj.data.name = obj.name
     bpy.data.meshes.remove(mesh)

@@ -1,4 +1,4 @@
-"""Coloured points, drawn round."""
+"""Objects of coloured points."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .materials import SURFACE_COLOR
 from .point_data import PointAttribute, add_point_object
 from .surface_colors import to_linear
 
-_DISTANCES = 4_000_000  # measured at most to learn the points' spacing
-_QUERIES = 256
-_RADIUS = 1.7  # of the typical distance between neighbours: closes a randomly sampled surface
-_LINEAR = to_linear(np.linspace(0, 1, 256, dtype=np.float32))  # light of each sRGB byte
+_MAX_DISTANCES = 4_000_000  # computed at most for the median distance of neighbours
+_MAX_QUERIES = 256
+_RADIUS_FACTOR = 1.7  # times the median distance of neighbours: leaves few holes in a surface
+_LINEAR_OF_BYTE = to_linear(np.linspace(0, 1, 256, dtype=np.float32))  # of each sRGB byte
 
 
 def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) -> bpy.types.Object:
-    """Add an object that shows `points` (asset frame), turned into Blender's axes, at the origin.
+    """Add an object of `points` (asset frame), rotated to Blender's axes, at the origin.
 
-    Attributes: `Color` (linear, shown by the material), `normal` and `radius`.
+    Attributes: `Color` (linear, read by the material), `normal` and `radius`.
     """
     turn = Y_UP_TO_Z_UP.T.astype(np.float32)
     positions = points.positions @ turn
@@ -34,18 +34,18 @@ def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) 
     return obj
 
 
-def neighbor_distance(positions: NDArray[np.float32]) -> float:
-    """The median distance from one of `positions` [N, 3] to the nearest other; 0 if N < 2."""
+def median_neighbor_distance(positions: NDArray[np.float32]) -> float:
+    """The median distance of `positions` [N, 3] to their nearest neighbour, sampled; 0 if N < 2."""
     count = len(positions)
     if count < 2:
         return 0.0
-    queries = max(1, min(_QUERIES, count, _DISTANCES // count))
+    queries = max(1, min(_MAX_QUERIES, count, _MAX_DISTANCES // count))
     chosen = np.linspace(0, count - 1, queries).astype(int)
-    nearest = [_nearest(positions, index) for index in chosen]
+    nearest = [_nearest_distance(positions, index) for index in chosen]
     return float(np.median(nearest))
 
 
-def _nearest(positions: NDArray[np.float32], index: int) -> float:
+def _nearest_distance(positions: NDArray[np.float32], index: int) -> float:
     offsets = positions - positions[index]
     squares = np.einsum("ij,ij->i", offsets, offsets)
     squares[index] = np.inf
@@ -54,8 +54,8 @@ def _nearest(positions: NDArray[np.float32], index: int) -> float:
 
 def _attributes(points: PointCloud, normals: NDArray[np.float32]) -> Iterator[PointAttribute]:
     colors = np.ones((len(points), 4), np.float32)
-    colors[:, :3] = _LINEAR[points.colors]
+    colors[:, :3] = _LINEAR_OF_BYTE[points.colors]
     yield PointAttribute(SURFACE_COLOR, "FLOAT_COLOR", colors)
     yield PointAttribute("normal", "FLOAT_VECTOR", normals)
-    radius = _RADIUS * neighbor_distance(points.positions) or 0.01
+    radius = _RADIUS_FACTOR * median_neighbor_distance(points.positions) or 0.01
     yield PointAttribute("radius", "FLOAT", np.full(len(points), radius, np.float32))

@@ -1,4 +1,4 @@
-"""The geometry node groups that turn bare points into visible splats and round points."""
+"""Geometry node groups that turn points into splats and into spheres."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import bpy
 
 from ..contract.cloud import SH_C0
 from .materials import CUTOFF, SPLAT_COLOR
-from .nodes import Tree
+from .nodes import NodeTreeBuilder
 
-# An icosphere of two subdivisions reaches around the sphere of 0.934 its radius.
+# The inscribed sphere of an icosphere with two subdivisions has 0.934 of its radius.
 _SPHERE_RADIUS = 1 / 0.934
-_LEAST_OPACITY = 1 / 255
-_DOT_RADIUS = 1.0  # of a splat drawn as a point, in its mean standard deviations
+_MIN_OPACITY = 1 / 255
+_DOT_RADIUS = 1.0  # of a splat drawn as a point, times its mean standard deviation
 
 
 def build_splats(
     name: str, ellipsoid: bpy.types.Material, dot: bpy.types.Material
 ) -> bpy.types.NodeTree:
-    """Points with the attributes of native splats become ellipsoids, or dots on request."""
+    """Turn points with the attributes of native splats into ellipsoids, or into points."""
     tree, inputs = _new_group(name)
-    points = _bare_points(tree, inputs["Geometry"])
+    points = _to_points(tree, inputs["Geometry"])
     color, alpha = _color(tree, inputs["Opacity"])
     stored = tree.out(
         "GeometryNodeStoreNamedAttribute",
@@ -42,11 +42,11 @@ def build_splats(
 
 
 def build_round_points(name: str, material: bpy.types.Material) -> bpy.types.NodeTree:
-    """Mesh vertices with an attribute `radius` become round points."""
+    """Turn mesh vertices with an attribute `radius` into points."""
     group = bpy.data.node_groups.new(name, "GeometryNodeTree")
     group.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
     group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-    tree = Tree(group)
+    tree = NodeTreeBuilder(group)
     radius = _attribute(tree, "radius", "FLOAT")
     vertices = tree.add("NodeGroupInput").outputs["Geometry"]
     points = tree.out("GeometryNodeMeshToPoints", vertices, None, None, radius)
@@ -54,7 +54,7 @@ def build_round_points(name: str, material: bpy.types.Material) -> bpy.types.Nod
     return group
 
 
-def _new_group(name: str) -> tuple[Tree, dict[str, bpy.types.NodeSocket]]:
+def _new_group(name: str) -> tuple[NodeTreeBuilder, dict[str, bpy.types.NodeSocket]]:
     group = bpy.data.node_groups.new(name, "GeometryNodeTree")
     sockets = group.interface
     sockets.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
@@ -70,12 +70,12 @@ def _new_group(name: str) -> tuple[Tree, dict[str, bpy.types.NodeSocket]]:
         socket.default_value = default
         if limits:
             socket.min_value, socket.max_value = limits
-    tree = Tree(group)
+    tree = NodeTreeBuilder(group)
     return tree, dict(tree.add("NodeGroupInput").outputs.items())
 
 
-def _bare_points(tree: Tree, geometry: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-    """A point cloud, whichever of the two kinds of datablock came in."""
+def _to_points(tree: NodeTreeBuilder, geometry: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """A point cloud, from the mesh or point cloud that comes in."""
     parts = tree.add("GeometryNodeSeparateComponents", geometry).outputs
     vertices = tree.out("GeometryNodeMeshToPoints", parts["Mesh"])
     joined = tree.add("GeometryNodeJoinGeometry")
@@ -85,9 +85,9 @@ def _bare_points(tree: Tree, geometry: bpy.types.NodeSocket) -> bpy.types.NodeSo
 
 
 def _color(
-    tree: Tree, opacity: bpy.types.NodeSocket
+    tree: NodeTreeBuilder, opacity: bpy.types.NodeSocket
 ) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-    """Linear colour with alpha, and alpha alone, from the raw harmonics and `opacity`'s factor."""
+    """Linear colour with alpha, and alpha, from the DC coefficients and the factor `opacity`."""
     base = _attribute(tree, "radiance:base", "FLOAT_COLOR")
     raw = tree.add("FunctionNodeSeparateColor", base).outputs
     alpha = tree.math("MINIMUM", tree.math("MULTIPLY", raw["Alpha"], opacity), 1.0)
@@ -95,8 +95,8 @@ def _color(
     return tree.out("FunctionNodeCombineColor", *channels, alpha), alpha
 
 
-def _linear(tree: Tree, raw: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-    """Linear light from a raw harmonic: sRGB is 0.5 + SH_C0 * raw, clipped (IEC 61966-2-1)."""
+def _linear(tree: NodeTreeBuilder, raw: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """Linear colour of a DC coefficient: sRGB is 0.5 + SH_C0 * raw, clipped (IEC 61966-2-1)."""
     encoded = tree.math("MAXIMUM", tree.math("MULTIPLY_ADD", raw, SH_C0, 0.5), 0.0)
     shifted = tree.math("MULTIPLY_ADD", encoded, 1 / 1.055, 0.055 / 1.055)
     light = tree.math("POWER", shifted, 2.4)
@@ -106,10 +106,10 @@ def _linear(tree: Tree, raw: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
 
 
 def _visible(
-    tree: Tree, alpha: bpy.types.NodeSocket, share: bpy.types.NodeSocket
+    tree: NodeTreeBuilder, alpha: bpy.types.NodeSocket, share: bpy.types.NodeSocket
 ) -> bpy.types.NodeSocket:
-    """Splats worth drawing; in the viewport only a share of them, the same ones every time."""
-    opaque = tree.math("GREATER_THAN", alpha, _LEAST_OPACITY)
+    """Selects splats above the least opacity; in the viewport a fixed random share of them."""
+    opaque = tree.math("GREATER_THAN", alpha, _MIN_OPACITY)
     sample = tree.out("FunctionNodeRandomValue", share, data_type="BOOLEAN")
     in_viewport = tree.out("GeometryNodeIsViewport")
     chosen = tree.out("GeometryNodeSwitch", in_viewport, True, sample, input_type="BOOLEAN")
@@ -117,7 +117,7 @@ def _visible(
 
 
 def _ellipsoids(
-    tree: Tree,
+    tree: NodeTreeBuilder,
     points: bpy.types.NodeSocket,
     visible: bpy.types.NodeSocket,
     size: bpy.types.NodeSocket,
@@ -133,7 +133,7 @@ def _ellipsoids(
 
 
 def _dots(
-    tree: Tree,
+    tree: NodeTreeBuilder,
     points: bpy.types.NodeSocket,
     visible: bpy.types.NodeSocket,
     size: bpy.types.NodeSocket,
@@ -147,5 +147,5 @@ def _dots(
     return tree.out("GeometryNodeSetMaterial", sized, None, material)
 
 
-def _attribute(tree: Tree, name: str, kind: str) -> bpy.types.NodeSocket:
+def _attribute(tree: NodeTreeBuilder, name: str, kind: str) -> bpy.types.NodeSocket:
     return tree.out("GeometryNodeInputNamedAttribute", name, data_type=kind)

@@ -1,8 +1,8 @@
 """Gaussian splat objects, with the attribute names of Blender 5.3's native splats.
 
-Data are turned from the asset frame to Blender's axes once and for all, harmonics included:
-objects keep only a location and one scale, since Blender turns neither scales nor harmonics when a
-transform is applied.
+The data, harmonics included, are rotated from the asset frame to Blender's axes on import, and the
+object keeps only a location and a uniform scale: Blender's Apply Transform rotates neither scales
+nor harmonics.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from . import appearance
 from .point_data import FLOAT4, PointAttribute, add_point_object, read_attributes
 
 IS_NATIVE = "type" in bpy.types.PointCloud.bl_rna.properties
-BASE = "radiance:base"  # three raw constant harmonics, and the opacity 0..1
+BASE = "radiance:base"  # the three raw DC coefficients and the opacity 0..1
 HARMONIC = "radiance:sh_{}"
-WIDTHS = {"position": 3, "scale": 3, "rotation": 4, BASE: 4}  # what makes a splat, per point
-OWN = WIDTHS.keys() - {"position"}  # which empty points lack
-_COUNTS = (24, 15, 8, 3, 0)  # of the harmonics, by falling degree
+ATTRIBUTE_WIDTHS = {"position": 3, "scale": 3, "rotation": 4, BASE: 4}  # values per point
+SPLAT_ATTRIBUTES = ATTRIBUTE_WIDTHS.keys() - {"position"}  # which other points lack
+_HARMONIC_COUNTS = (24, 15, 8, 3, 0)  # of coefficients beyond DC, by falling degree
 
 
 class NoSplats(SplatsmithError):
-    """Raised when an object that splats are wanted of has none to give."""
+    """Raised when an object has no splats, or cannot be read."""
 
     code = "no-splats"
     title = "These are no splats"
@@ -44,7 +44,7 @@ class NoSplats(SplatsmithError):
 def add_splats(
     cloud: GaussianCloud, name: str, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Add an object that shows `cloud` (asset frame), turned into Blender's axes, at the origin."""
+    """Add an object of `cloud` (asset frame), rotated to Blender's axes, at the origin."""
     positions = cloud.means @ Y_UP_TO_Z_UP.T.astype(np.float32)
     obj = add_point_object(name, positions, _attributes(cloud), collection)
     if IS_NATIVE:
@@ -55,16 +55,18 @@ def add_splats(
 
 
 def is_splats(obj: bpy.types.Object) -> bool:
-    """Whether `obj` has a splat's attributes, whoever made it."""
+    """Whether `obj` has the attributes of splats, from whatever program."""
     attributes = getattr(obj.data, "attributes", {})
-    return obj.type in ("MESH", "POINTCLOUD") and all(name in attributes for name in OWN)
+    return obj.type in ("MESH", "POINTCLOUD") and all(
+        name in attributes for name in SPLAT_ATTRIBUTES
+    )
 
 
-def copy_splats(splats: bpy.types.Object) -> Mapping[str, NDArray[np.float32]]:
-    """The splats' attributes by name, copied out of Blender: quick, and safe in any thread then.
+def copy_splat_attributes(splats: bpy.types.Object) -> Mapping[str, NDArray[np.float32]]:
+    """The splats' attributes by name, as arrays that any thread may use.
 
     Raises:
-        NoSplats: the object is not one of splats, has none, or is being edited.
+        NoSplats: the object is not a splat object, is empty, or is being edited.
     """
     if splats.mode == "EDIT":
         raise NoSplats(f"{splats.name!r} is being edited.", "Leave its Edit Mode first.")
@@ -72,13 +74,15 @@ def copy_splats(splats: bpy.types.Object) -> Mapping[str, NDArray[np.float32]]:
     if BASE in values and not len(values[BASE]):
         raise NoSplats(f"{splats.name!r} is empty.", "Select an object with splats in it.")
     none = np.empty(0, np.float32)
-    if any(values.get(name, none).shape[1:] != (width,) for name, width in WIDTHS.items()):
+    if any(
+        values.get(name, none).shape[1:] != (width,) for name, width in ATTRIBUTE_WIDTHS.items()
+    ):
         raise NoSplats(f"{splats.name!r} is no splat object.", "Select Gaussian splats.")
     return values
 
 
-def cloud_of(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
-    """The cloud (asset frame) of attributes that `copy_splats` has copied."""
+def cloud_from_attributes(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
+    """The cloud (asset frame) of what `copy_splat_attributes` returned."""
     harmonics = [values[name] for name in _harmonics_in(values)]
     none = np.empty((len(values[BASE]), 0, 3), np.float32)
     cloud = GaussianCloud(
@@ -96,19 +100,21 @@ def read_splats(splats: bpy.types.Object) -> GaussianCloud:
     """The cloud of a splat object in the asset frame, without the object's own transform.
 
     Raises:
-        NoSplats: see `copy_splats`.
+        NoSplats: see `copy_splat_attributes`.
     """
-    return cloud_of(copy_splats(splats))
+    return cloud_from_attributes(copy_splat_attributes(splats))
 
 
 def _harmonics_in(values: Collection[str]) -> list[str]:
-    """The names of all harmonics that are there, up to the last whole band."""
-    names = [HARMONIC.format(k) for k in range(_COUNTS[0])]
-    return next(names[:count] for count in _COUNTS if all(n in values for n in names[:count]))
+    """The names of the coefficients present, up to the last complete band."""
+    names = [HARMONIC.format(k) for k in range(_HARMONIC_COUNTS[0])]
+    return next(
+        names[:count] for count in _HARMONIC_COUNTS if all(n in values for n in names[:count])
+    )
 
 
 def _attributes(cloud: GaussianCloud) -> Iterator[PointAttribute]:
-    """All but the position, turned, each made only when it is asked for: clouds are large."""
+    """All but the position, rotated; computed one at a time, since clouds are large."""
     yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales)
     quats = multiply_quaternions(quaternion(Y_UP_TO_Z_UP), cloud.quats)
     yield PointAttribute("rotation", "QUATERNION", quats)

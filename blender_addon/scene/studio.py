@@ -1,4 +1,4 @@
-"""A small photographer's studio: a backdrop, soft lights and a camera that sees all there is."""
+"""A studio scene: backdrop, area lights and a camera that frames a box."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-from .materials import build_matt_color
-from .nodes import empty_tree
+from .materials import build_diffuse_material
+from .nodes import clear_node_tree
 
 ELEVATION = math.radians(16)
 LENS_MILLIMETRES = 70
-MARGIN = 1.0  # of the frame around what it shows
+MARGIN = 1.0  # of the framed box's size
 BACKDROP_COLOR = (0.50, 0.52, 0.55)
 STEP_COLOR = (0.62, 0.63, 0.65)
 WORLD_COLOR, WORLD_STRENGTH = (0.95, 0.97, 1.0), 0.45
-WATTS = 13.0  # of a lamp of strength 1, per square metre of the scene's width
+WATTS = 13.0  # of a light of strength 1, times the squared width of the box
 DENOISED_SAMPLES = 16
 
 
 @dataclass(frozen=True)
-class Lamp:
-    """A soft square light, aimed at the middle; lengths in multiples of the scene's width."""
+class AreaLight:
+    """A square light aimed at the box's centre; lengths in multiples of the box's width."""
 
     name: str
-    place: tuple[float, float, float]
+    location: tuple[float, float, float]
     edge: float
     strength: float
     color: tuple[float, float, float]
 
 
-LAMPS = (
-    Lamp("Key", (-0.7, -0.9, 1.1), 0.7, 1.0, (1.0, 0.95, 0.88)),
-    Lamp("Fill", (1.0, -0.8, 0.6), 1.0, 0.35, (0.88, 0.94, 1.0)),
-    Lamp("Rim", (0.3, 0.9, 1.1), 0.5, 0.6, (1.0, 1.0, 1.0)),
+LIGHTS = (
+    AreaLight("Key", (-0.7, -0.9, 1.1), 0.7, 1.0, (1.0, 0.95, 0.88)),
+    AreaLight("Fill", (1.0, -0.8, 0.6), 1.0, 0.35, (0.88, 0.94, 1.0)),
+    AreaLight("Rim", (0.3, 0.9, 1.1), 0.5, 0.6, (1.0, 1.0, 1.0)),
 )
 
 
 def build_studio(scene: bpy.types.Scene, lower: Vector, upper: Vector) -> bpy.types.Collection:
-    """Put a studio around what stands in the box from `lower` to `upper` (world, metres)."""
+    """Add a studio around the box from `lower` to `upper` (world, metres)."""
     studio = bpy.data.collections.new("Studio")
     scene.collection.children.link(studio)
     studio.objects.link(_backdrop(lower, upper))
-    for lamp in LAMPS:
-        studio.objects.link(_lamp(lamp, lower, upper))
-    _light_world(scene)
+    for spec in LIGHTS:
+        studio.objects.link(_add_light(spec, lower, upper))
+    _set_up_world(scene)
     corners = [Vector(c) for c in _corners(lower, upper)]
     camera = _camera()
     studio.objects.link(camera)
     scene.camera = camera
-    _frame(camera, corners)
+    _fit_camera(camera, corners)
     return studio
 
 
@@ -63,16 +63,16 @@ def add_step(
     upper: tuple[float, float],
     height: float,
 ) -> bpy.types.Object:
-    """A platform between two corners of the floor plan, with soft edges."""
+    """Add a bevelled platform between two corners of the floor plan."""
     (x0, y0), (x1, y1) = lower, upper
-    plan = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+    corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
     mesh = bpy.data.meshes.new("Step")
     mesh.from_pydata(
-        [(x, y, z) for z in (0.0, height) for x, y in plan],
+        [(x, y, z) for z in (0.0, height) for x, y in corners],
         [],
         [(4, 5, 6, 7), *((i, (i + 1) % 4, 4 + (i + 1) % 4, 4 + i) for i in range(4))],
     )
-    mesh.materials.append(build_matt_color("Step", STEP_COLOR))
+    mesh.materials.append(build_diffuse_material("Step", STEP_COLOR))
     step = bpy.data.objects.new("Step", mesh)
     bevel = step.modifiers.new("Soft edges", "BEVEL")
     bevel.width, bevel.segments = 0.03, 4
@@ -80,16 +80,16 @@ def add_step(
     return step
 
 
-def write_label(
+def add_label(
     studio: bpy.types.Collection, text: str, location: Sequence[float], height: float
 ) -> bpy.types.Object:
-    """Lay centred `text` on the floor at `location`; `height` of its capitals in metres."""
+    """Add centred text on the floor at `location`; `height` is the font size in metres."""
     curve = bpy.data.curves.new(text, "FONT")
     curve.body = text
     curve.align_x = "CENTER"
     curve.size = height
     curve.extrude = 0.002
-    curve.materials.append(build_matt_color("Label", (0.08, 0.08, 0.09)))
+    curve.materials.append(build_diffuse_material("Label", (0.08, 0.08, 0.09)))
     label = bpy.data.objects.new(text, curve)
     label.location = location
     studio.objects.link(label)
@@ -99,8 +99,7 @@ def write_label(
 def render(scene: bpy.types.Scene, target: Path, seconds: float) -> None:
     """Render with Cycles on the CPU into a PNG file, denoised, in at most about `seconds`.
 
-    Colours go to the picture as they are ("Standard"): a filmic transform would change those that
-    the splats carry.
+    The view transform is "Standard": a filmic one would change the splats' colours.
     """
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
@@ -117,7 +116,7 @@ def render(scene: bpy.types.Scene, target: Path, seconds: float) -> None:
 
 
 def _backdrop(lower: Vector, upper: Vector) -> bpy.types.Object:
-    """A floor that bends upwards into a wall behind."""
+    """A floor with a curved transition to a wall behind."""
     width = upper.x - lower.x
     radius, back = 0.6 * width, upper.y + 0.4 * width
     steps = 24
@@ -130,26 +129,26 @@ def _backdrop(lower: Vector, upper: Vector) -> bpy.types.Object:
     mesh = bpy.data.meshes.new("Backdrop")
     mesh.from_pydata(corners, [], faces)
     mesh.shade_smooth()
-    mesh.materials.append(build_matt_color("Backdrop", BACKDROP_COLOR))
+    mesh.materials.append(build_diffuse_material("Backdrop", BACKDROP_COLOR))
     return bpy.data.objects.new("Backdrop", mesh)
 
 
-def _lamp(lamp: Lamp, lower: Vector, upper: Vector) -> bpy.types.Object:
+def _add_light(spec: AreaLight, lower: Vector, upper: Vector) -> bpy.types.Object:
     width, middle = upper.x - lower.x, (lower + upper) / 2
-    light = bpy.data.lights.new(lamp.name, "AREA")
+    light = bpy.data.lights.new(spec.name, "AREA")
     light.shape = "SQUARE"
-    light.size = lamp.edge * width
-    light.energy = WATTS * lamp.strength * width**2
-    light.color = lamp.color
-    obj = bpy.data.objects.new(lamp.name, light)
-    obj.location = middle + width * Vector(lamp.place)
+    light.size = spec.edge * width
+    light.energy = WATTS * spec.strength * width**2
+    light.color = spec.color
+    obj = bpy.data.objects.new(spec.name, light)
+    obj.location = middle + width * Vector(spec.location)
     obj.rotation_euler = (middle - obj.location).to_track_quat("-Z", "Y").to_euler()
     return obj
 
 
-def _light_world(scene: bpy.types.Scene) -> None:
+def _set_up_world(scene: bpy.types.Scene) -> None:
     world = scene.world = bpy.data.worlds.new("Studio")
-    tree = empty_tree(world)
+    tree = clear_node_tree(world)
     sky = tree.out("ShaderNodeBackground", (*WORLD_COLOR, 1.0), WORLD_STRENGTH)
     tree.add("ShaderNodeOutputWorld", sky)
 
@@ -162,7 +161,7 @@ def _camera() -> bpy.types.Object:
     return camera
 
 
-def _frame(camera: bpy.types.Object, corners: Sequence[Vector]) -> None:
+def _fit_camera(camera: bpy.types.Object, corners: Sequence[Vector]) -> None:
     bpy.context.view_layer.update()
     middle = sum(corners, Vector()) / len(corners)
     spread = [x for c in corners for x in middle + MARGIN * (c - middle)]

@@ -1,4 +1,4 @@
-"""The colours of a mesh, from its texture or its vertices, at places on its surface."""
+"""Colours sampled from a mesh's texture or colour attribute, at points near its surface."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ import numpy as np
 from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
-_TEXTURE_SIZE = 1024  # a larger one is averaged first: vertices are sparser than texels
-_OVERVIEW_SIZE = 64
+_MAX_TEXTURE_SIZE = 1024  # larger ones are downsampled first: vertices are sparser than texels
+_MEAN_COLOR_SIZE = 64
 
 
 def to_linear(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light of sRGB values 0..1 (IEC 61966-2-1)."""
-    light = ((encoded + 0.055) / 1.055) ** 2.4
-    return np.where(encoded <= 0.04045, encoded / 12.92, light).astype(np.float32)
+    """Linear values of sRGB values 0..1 (IEC 61966-2-1)."""
+    linear = ((encoded + 0.055) / 1.055) ** 2.4
+    return np.where(encoded <= 0.04045, encoded / 12.92, linear).astype(np.float32)
 
 
-def colors_at(mesh: bpy.types.Mesh, positions: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Linear RGBA [N, 4] of the surface nearest to `positions` [N, 3]; None for a mesh without."""
-    image, layer = texture_of(mesh), mesh.uv_layers.active
-    painted = mesh.color_attributes.active_color or next(iter(mesh.color_attributes), None)
+def sample_colors(
+    mesh: bpy.types.Mesh, positions: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """Linear RGBA [N, 4] of the surface nearest to `positions` [N, 3]; None without colours."""
+    image, layer = find_texture(mesh), mesh.uv_layers.active
+    attribute = mesh.color_attributes.active_color or next(iter(mesh.color_attributes), None)
     if image is not None and layer is not None:
-        uvs = read_all(layer.data, "uv", 2)
-        return _texels(image, _interpolate(mesh, positions, uvs))
-    if painted is not None:
-        colors = read_all(painted.data, "color", 4)
-        if painted.domain == "POINT":
-            colors = colors[read_all(mesh.loops, "vertex_index", 1, np.int32).ravel()]
+        uvs = read_values(layer.data, "uv", 2)
+        return _sample_image(image, _interpolate(mesh, positions, uvs))
+    if attribute is not None:
+        colors = read_values(attribute.data, "color", 4)
+        if attribute.domain == "POINT":
+            colors = colors[read_values(mesh.loops, "vertex_index", 1, np.int32).ravel()]
         return _interpolate(mesh, positions, colors)
     return None
 
 
 def mean_color(image: bpy.types.Image) -> tuple[float, ...]:
-    """The linear RGBA of an image as a whole."""
-    return tuple(_pixels(image, _OVERVIEW_SIZE).mean(axis=(0, 1)).tolist())
+    """The mean linear RGBA of an image."""
+    return tuple(_downsample(image, _MEAN_COLOR_SIZE).mean(axis=(0, 1)).tolist())
 
 
-def texture_of(mesh: bpy.types.Mesh) -> bpy.types.Image | None:
+def find_texture(mesh: bpy.types.Mesh) -> bpy.types.Image | None:
     """The first image in the mesh's materials."""
     trees = [m.node_tree for m in mesh.materials if m is not None and m.node_tree is not None]
     nodes = (node for tree in trees for node in tree.nodes)
@@ -49,23 +51,23 @@ def texture_of(mesh: bpy.types.Mesh) -> bpy.types.Image | None:
 def _interpolate(
     mesh: bpy.types.Mesh, positions: NDArray[np.float32], values: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """`values` [corners, W] of the mesh at the points of its surface nearest to `positions`."""
+    """`values` [corners, W], interpolated at the surface points nearest to `positions`."""
     mesh.calc_loop_triangles()
-    corners = read_all(mesh.loop_triangles, "loops", 3, np.int32)
-    triangles = read_all(mesh.loop_triangles, "vertices", 3, np.int32)
-    places = read_all(mesh.vertices, "co", 3)
-    tree = BVHTree.FromPolygons(places.tolist(), triangles.tolist(), all_triangles=True)
+    corners = read_values(mesh.loop_triangles, "loops", 3, np.int32)
+    triangles = read_values(mesh.loop_triangles, "vertices", 3, np.int32)
+    vertices = read_values(mesh.vertices, "co", 3)
+    tree = BVHTree.FromPolygons(vertices.tolist(), triangles.tolist(), all_triangles=True)
     found = [tree.find_nearest(position)[0::2] for position in positions.tolist()]
-    nearest = np.array([place for place, _ in found], np.float32)
-    chosen = np.array([index for _, index in found])
-    shares = _barycentric(places[triangles[chosen]], nearest)
-    return np.einsum("nk,nkw->nw", shares, values[corners[chosen]])
+    nearest = np.array([location for location, _ in found], np.float32)
+    faces = np.array([index for _, index in found])
+    weights = _barycentric(vertices[triangles[faces]], nearest)
+    return np.einsum("nk,nkw->nw", weights, values[corners[faces]])
 
 
 def _barycentric(
     triangles: NDArray[np.float32], points: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Weights [N, 3] of the corners of `triangles` [N, 3, 3] at `points` [N, 3] within them."""
+    """Barycentric coordinates [N, 3] of `points` [N, 3] in `triangles` [N, 3, 3]."""
     a, b, c = triangles.transpose(1, 0, 2)
     normals = np.cross(b - a, c - a)
     areas = np.einsum("ni,ni->n", normals, normals)
@@ -75,31 +77,31 @@ def _barycentric(
     return np.stack([1 - second - third, second, third], axis=1).clip(0, 1)
 
 
-def _texels(image: bpy.types.Image, uvs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear RGBA [N, 4] of an image at `uvs` [N, 2], mixed of the four texels around each."""
-    pixels = _pixels(image, _TEXTURE_SIZE)
+def _sample_image(image: bpy.types.Image, uvs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear RGBA [N, 4] of an image at `uvs` [N, 2], bilinear."""
+    pixels = _downsample(image, _MAX_TEXTURE_SIZE)
     height, width = pixels.shape[:2]
     x, y = (uvs * (width, height) - 0.5).T
     left, low = np.floor(x).astype(int), np.floor(y).astype(int)
-    right_share, high_share = (x - left)[:, None], (y - low)[:, None]
+    right_weight, high_weight = (x - left)[:, None], (y - low)[:, None]
     columns, rows = (left % width, (left + 1) % width), (low % height, (low + 1) % height)
     lower, upper = (
-        pixels[row, columns[0]] * (1 - right_share) + pixels[row, columns[1]] * right_share
+        pixels[row, columns[0]] * (1 - right_weight) + pixels[row, columns[1]] * right_weight
         for row in rows
     )
-    return (lower * (1 - high_share) + upper * high_share).astype(np.float32)
+    return (lower * (1 - high_weight) + upper * high_weight).astype(np.float32)
 
 
-def _pixels(image: bpy.types.Image, most: int) -> NDArray[np.float32]:
-    """Linear RGBA [height, width, 4] of an image, averaged to some `most` pixels a side."""
+def _downsample(image: bpy.types.Image, max_size: int) -> NDArray[np.float32]:
+    """Linear RGBA [height, width, 4] of an image, box-filtered to about `max_size` a side."""
     width, height = image.size
     raw = np.empty(height * width * image.channels, np.float32)
     image.pixels.foreach_get(raw)
-    block = max(1, math.ceil(max(width, height) / most))
+    block = max(1, math.ceil(max(width, height) / max_size))
     rows, columns = max(1, height // block), max(1, width // block)
     step_y, step_x = min(block, height), min(block, width)
-    cut = raw.reshape(height, width, -1)[: rows * step_y, : columns * step_x]
-    small = cut.reshape(rows, step_y, columns, step_x, -1).mean(axis=(1, 3))
+    cropped = raw.reshape(height, width, -1)[: rows * step_y, : columns * step_x]
+    small = cropped.reshape(rows, step_y, columns, step_x, -1).mean(axis=(1, 3))
     pixels = np.ones((rows, columns, 4), np.float32)
     pixels[..., : image.channels] = small
     if not image.is_float:
@@ -107,10 +109,10 @@ def _pixels(image: bpy.types.Image, most: int) -> NDArray[np.float32]:
     return pixels
 
 
-def read_all(
-    items: bpy.types.bpy_prop_collection, member: str, width: int, kind: type = np.float32
+def read_values(
+    items: bpy.types.bpy_prop_collection, name: str, width: int, kind: type = np.float32
 ) -> NDArray:
-    """One member of all `items`, [N, width]."""
+    """One property of all `items`, [N, width]."""
     values = np.empty(len(items) * width, kind)
-    items.foreach_get(member, values)
+    items.foreach_get(name, values)
     return values.reshape(-1, width)

@@ -1,4 +1,4 @@
-"""Where an object stands, for what is made from it to stand in the same place."""
+"""An object's transform, parent and collection at one moment, to apply to another object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import bpy
 from mathutils import Matrix
 
-_CHANNELS = (
+_TRANSFORM_PROPERTIES = (
     "rotation_mode",
     "location",
     "rotation_euler",
@@ -20,14 +20,14 @@ _CHANNELS = (
     "delta_rotation_quaternion",
     "delta_scale",
 )
-_PARENTING = ("parent_type", "parent_bone", "parent_vertices", "matrix_parent_inverse")
+_PARENT_PROPERTIES = ("parent_type", "parent_bone", "parent_vertices", "matrix_parent_inverse")
 
 
 @dataclass(frozen=True)
-class Stance:
-    """An object's name, transform, parent and collection, as plain values of one moment.
+class TransformSnapshot:
+    """An object's name, transform, parent and collection, as plain values.
 
-    Datablocks are meant by their session's number: it outlives renaming and undo, which a
+    Datablocks are referred to by `session_uid`: it survives renaming and undo, which a Python
     reference does not.
     """
 
@@ -35,72 +35,72 @@ class Stance:
     uid: int
     is_constrained: bool
     world: Matrix
-    channels: Mapping[str, object]
+    properties: Mapping[str, object]
     parent: int | None
-    parenting: Mapping[str, object]
+    parent_properties: Mapping[str, object]
     collection: int | None
 
     @property
     def object(self) -> bpy.types.Object | None:
-        """The object itself, unless it was deleted."""
-        return _find(bpy.data.objects, self.uid)
+        """The object; None if it was deleted."""
+        return _find_by_uid(bpy.data.objects, self.uid)
 
-    def now(self) -> Stance:
-        """The object's stance of this moment; this one, if it is gone."""
+    def updated(self) -> TransformSnapshot:
+        """A new snapshot of the object; this one if it was deleted."""
         obj = self.object
-        return self if obj is None else stance_of(obj)
+        return self if obj is None else snapshot_transform(obj)
 
     def find_collection(self) -> bpy.types.Collection:
-        """The object's collection; the scene's where there is none that can be added to."""
+        """The object's collection; the scene's root where that is gone or cannot be changed."""
         root = bpy.context.scene.collection
         if self.collection is None:
             return root
-        return _find(bpy.data.collections, self.collection) or root
+        return _find_by_uid(bpy.data.collections, self.collection) or root
 
-    def give(self, other: bpy.types.Object) -> None:
-        """Let `other` stand exactly so, shear and parent included."""
-        parent = None if self.parent is None else _find(bpy.data.objects, self.parent)
+    def apply_to(self, other: bpy.types.Object) -> None:
+        """Give `other` the same transform, shear and parent included."""
+        parent = None if self.parent is None else _find_by_uid(bpy.data.objects, self.parent)
         if self.is_constrained or (self.parent is not None and parent is None):
             other.matrix_world = self.world
             return
-        _set(other, self.channels)
+        _set_properties(other, self.properties)
         if parent is not None:
             other.parent = parent
-            _set(other, self.parenting)
+            _set_properties(other, self.parent_properties)
 
 
-def stance_of(obj: bpy.types.Object) -> Stance:
-    """Where `obj` stands now."""
+def snapshot_transform(obj: bpy.types.Object) -> TransformSnapshot:
+    """The transform of `obj` now."""
     bpy.context.view_layer.update()
-    return Stance(
+    return TransformSnapshot(
         name=obj.name,
         uid=obj.session_uid,
         is_constrained=bool(obj.constraints),
         world=obj.matrix_world.copy(),
-        channels={name: _own(getattr(obj, name)) for name in _CHANNELS},
+        properties={name: _copied(getattr(obj, name)) for name in _TRANSFORM_PROPERTIES},
         parent=obj.parent.session_uid if obj.parent else None,
-        parenting={name: _own(getattr(obj, name)) for name in _PARENTING},
-        collection=_home(obj),
+        parent_properties={name: _copied(getattr(obj, name)) for name in _PARENT_PROPERTIES},
+        collection=_own_collection(obj),
     )
 
 
-def _home(obj: bpy.types.Object) -> int | None:
-    """The first of the object's collections that is this file's own, and no scene's root."""
-    own = (c for c in bpy.data.collections if c.library is None and c in obj.users_collection)
-    return next((collection.session_uid for collection in own), None)
+def _own_collection(obj: bpy.types.Object) -> int | None:
+    """The first of the object's collections that is local to this file and no scene's root."""
+    local = (c for c in bpy.data.collections if c.library is None and c in obj.users_collection)
+    return next((collection.session_uid for collection in local), None)
 
 
-def _set(obj: bpy.types.Object, values: Mapping[str, object]) -> None:
+def _set_properties(obj: bpy.types.Object, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         setattr(obj, name, value)
 
 
-def _find(library: bpy.types.bpy_prop_collection, uid: int) -> bpy.types.ID | None:
+def _find_by_uid(library: bpy.types.bpy_prop_collection, uid: int) -> bpy.types.ID | None:
     return next((item for item in library if item.session_uid == uid), None)
 
 
-def _own(value: str | Matrix | Iterable[float]) -> object:
-    """A value that does not change with the object any more."""
+def _copied(value: str | Matrix | Iterable[float]) -> object:
+    """A copy that does not change with the object."""
     if isinstance(value, str):
         return value
     return value.copy() if isinstance(value, Matrix) else tuple(value)

@@ -1,4 +1,4 @@
-"""Which objects are seen, and which are selected."""
+"""Visibility and selection of objects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import bpy
 
 
 def hide(objects: Iterable[bpy.types.Object]) -> None:
-    """Hide `objects` in the viewport and in renders, as their eye and camera icons then show."""
+    """Hide `objects` in the viewport and in renders, by the Outliner's eye and camera switches."""
     layer = bpy.context.view_layer
-    layer.update()  # or it does not know of new objects yet
+    layer.update()  # new objects are not in it before
     for obj in objects:
         if obj.library is None:
             obj.hide_render = True
@@ -19,21 +19,21 @@ def hide(objects: Iterable[bpy.types.Object]) -> None:
             obj.hide_set(True)
 
 
-def hand_selection_on(source: bpy.types.Object, heir: bpy.types.Object) -> None:
-    """Select `heir` in place of `source`, if that is selected, and make it the active object."""
+def transfer_selection(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    """If `source` is selected (and active), make `target` so in its place."""
     layer = bpy.context.view_layer
     layer.update()
     if layer.objects.get(source.name) != source or not source.select_get():
         return
     source.select_set(False)
-    heir.select_set(True)
+    target.select_set(True)
     if layer.objects.active == source:
-        layer.objects.active = heir
+        layer.objects.active = target
 
 
 @contextmanager
-def selection_kept() -> Iterator[None]:
-    """Whatever operators select inside, the user's own selection is there again at the end."""
+def preserve_selection() -> Iterator[None]:
+    """Restore the user's selection at the end, whatever operators select inside."""
     layer = bpy.context.view_layer
     active, selected = layer.objects.active, {obj for obj in layer.objects if obj.select_get()}
     try:

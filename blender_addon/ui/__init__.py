@@ -1,4 +1,4 @@
-"""What the artist sees: properties, operators, panels, preferences. Draws and calls `api`."""
+"""The user interface: properties, operators, panels, preferences. Draws, and calls `api`."""
 
 from __future__ import annotations
 

@@ -1,35 +1,35 @@
-"""What the operators have in common."""
+"""The base class of the add-on's operators."""
 
 from __future__ import annotations
 
 import bpy
 
 from ..contract.problems import SplatsmithError
-from ..link.snapshot import BackendState, Snapshot
+from ..link.snapshot import BackendState, SessionSnapshot
 from .timer import redraw
 
-DONE = {"FINISHED"}
-STOPPED = {"CANCELLED"}
+FINISHED = {"FINISHED"}
+CANCELLED = {"CANCELLED"}
 
 
-class Attempt:
-    """An operator that does one thing with `api`, and says in one sentence why it could not."""
+class ApiOperator:
+    """An operator that calls one function of `api` and reports its error, if it raises one."""
 
-    def attempt(self, context: bpy.types.Context) -> None:
+    def call_api(self, context: bpy.types.Context) -> None:
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            self.attempt(context)
+            self.call_api(context)
         except SplatsmithError as error:
             self.report({"ERROR"}, str(error))
-            return STOPPED
+            return CANCELLED
         redraw()
-        return DONE
+        return FINISHED
 
 
-def why_no_backend(now: Snapshot) -> str:
-    """Why no order can be given, as a sentence; empty if one can."""
+def backend_unavailable_reason(now: SessionSnapshot) -> str:
+    """Why no job can be submitted, as a sentence; empty if one can."""
     if now.state is BackendState.NOT_INSTALLED:
         return "Install the backend first"
     if now.state is BackendState.INSTALLING:

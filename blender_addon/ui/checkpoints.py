@@ -1,4 +1,4 @@
-"""The checkpoints of the chosen engine: what is there, what it costs to fetch, on what terms."""
+"""The checkpoints of the chosen engine: their state, size and licence, and their download."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..contract.checkpoints import CheckpointState, CheckpointStatus
 from ..contract.licences import Licence
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest
-from ..link.snapshot import Snapshot
-from .api_operator import Attempt, why_no_backend
-from .panels import InSidebar, draw_text
+from ..link.snapshot import SessionSnapshot
+from .api_operator import ApiOperator, backend_unavailable_reason
+from .panels import SidebarPanel, draw_wrapped_text
 from .properties import engine_group
 from .required_checkpoints import hub_checkpoints, missing_checkpoints
 
@@ -30,7 +30,7 @@ STATE_ICONS = {
 }
 
 
-class SPLATSMITH_OT_download(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.download"
     bl_label = "Download Checkpoints"
     bl_description = "Fetch from the model hub what the engine needs for the panel's settings"
@@ -47,7 +47,9 @@ class SPLATSMITH_OT_download(Attempt, bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = why_no_backend(api.snapshot()) or ("" if bpy.app.online_access else OFFLINE)
+        reason = backend_unavailable_reason(api.snapshot()) or (
+            "" if bpy.app.online_access else OFFLINE
+        )
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -58,40 +60,40 @@ class SPLATSMITH_OT_download(Attempt, bpy.types.Operator):
         )
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted, now = self._wanted(context), api.snapshot()
+        chosen, now = self._checkpoints(context), api.snapshot()
         column = self.layout.column(align=True)
-        for each in wanted:
+        for each in chosen:
             column.label(text=f"{each.title}, {_size(each, now)}")
             column.label(text=f"{each.repository}, {each.licence.name}", icon="BLANK1")
             column.label(text=each.licence.summary, icon="BLANK1")
-        pending = open_licences(wanted, now)
+        pending = open_licences(chosen, now)
         for licence in pending:
             self.layout.operator("wm.url_open", text=f"Read: {licence.name}").url = licence.url
         if pending:
             self.layout.prop(self, "accept")
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        wanted = self._wanted(context)
-        if not wanted:
+    def call_api(self, context: bpy.types.Context) -> None:
+        chosen = self._checkpoints(context)
+        if not chosen:
             raise InvalidRequest("Nothing is missing.")
-        if not self.accept and (pending := open_licences(wanted, api.snapshot())):
+        if not self.accept and (pending := open_licences(chosen, api.snapshot())):
             raise InvalidRequest(
                 f"The licence {pending[0].name} has not been accepted.",
                 f"Read it at {pending[0].url}, and tick that you accept it.",
             )
         settings = context.scene.splatsmith
-        ids = tuple(each.id for each in wanted)
+        ids = tuple(each.id for each in chosen)
         variant = engine_group(settings).variant
         api.submit_download(DownloadRequest(settings.engine, variant, ids, self.accept))
 
-    def _wanted(self, context: bpy.types.Context) -> tuple[Checkpoint, ...]:
+    def _checkpoints(self, context: bpy.types.Context) -> tuple[Checkpoint, ...]:
         settings = context.scene.splatsmith
         if not self.checkpoint:
             return missing_checkpoints(settings, api.snapshot())
         return tuple(c for c in hub_checkpoints(settings) if c.id == self.checkpoint)
 
 
-class SPLATSMITH_PT_checkpoints(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_checkpoints(SidebarPanel, bpy.types.Panel):
     bl_label = "Checkpoints"
     bl_parent_id = "SPLATSMITH_PT_engine"
 
@@ -112,10 +114,10 @@ class SPLATSMITH_PT_checkpoints(InSidebar, bpy.types.Panel):
             self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
         here = {each.id for each in now.weights if each.state is CheckpointState.PRESENT}
         if not bpy.app.online_access and any(c.id not in here for c in hub_checkpoints(settings)):
-            draw_text(self.layout, context, f"{OFFLINE}.")
+            draw_wrapped_text(self.layout, context, f"{OFFLINE}.")
 
 
-def open_licences(checkpoints: Iterable[Checkpoint], now: Snapshot) -> list[Licence]:
+def open_licences(checkpoints: Iterable[Checkpoint], now: SessionSnapshot) -> list[Licence]:
     """The licences of these that are still to be accepted, each once."""
     accepted = {status.id for status in now.weights if status.is_licence_accepted}
     pending = [c.licence for c in checkpoints if c.licence.must_accept and c.id not in accepted]
@@ -137,7 +139,7 @@ def _draw_checkpoint(
     button.checkpoint = checkpoint.id
 
 
-def _size(checkpoint: Checkpoint, now: Snapshot) -> str:
+def _size(checkpoint: Checkpoint, now: SessionSnapshot) -> str:
     status = next((each for each in now.weights if each.id == checkpoint.id), None)
     return f"{_left(checkpoint, status) / GIGABYTE:.2f} GB"
 

@@ -1,4 +1,4 @@
-"""The options of extraction, defined once for the panel and for the operators' dialog."""
+"""Properties of the extraction options, for the panel and for the operators' dialogs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOSURES = (
 
 
 class ExtractionFields:
-    """Properties for whatever Blender class inherits them; names as in `ExtractionOptions`."""
+    """Property annotations for Blender classes that inherit them."""
 
     face_budget: IntProperty(
         name="Faces",
@@ -85,7 +85,7 @@ class ExtractionFields:
     )
 
     def extraction(self) -> ExtractionOptions:
-        """These properties as a request takes them."""
+        """The options that a request takes."""
         return ExtractionOptions(
             face_budget=self.face_budget,
             texture_size=int(self.texture),
@@ -95,12 +95,12 @@ class ExtractionFields:
             point_count=self.point_count,
         )
 
-    def finish(self) -> api.Finish:
-        """What is to be done with the results in the scene."""
-        return api.Finish(quads=self.quads, alone=self.alone)
+    def post_import(self) -> api.PostImport:
+        """What is done with the results after their import."""
+        return api.PostImport(quads=self.quads, show_one=self.alone)
 
-    def take_over(self, options: ExtractionOptions) -> None:
-        """Show `options`."""
+    def load_options(self, options: ExtractionOptions) -> None:
+        """Set the properties from `options`."""
         self.face_budget = options.face_budget
         self.texture = str(options.texture_size)
         self.automatic_detail = not options.resolution
@@ -109,8 +109,8 @@ class ExtractionFields:
         self.close_bottom = options.close_bottom
         self.point_count = options.point_count
 
-    def imitate(self, other: ExtractionFields) -> None:
-        """Take over every property of `other`."""
+    def copy_from(self, other: ExtractionFields) -> None:
+        """Copy all properties of `other`."""
         for name in ExtractionFields.__annotations__:
             setattr(self, name, getattr(other, name))
 

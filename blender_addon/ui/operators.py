@@ -1,4 +1,4 @@
-"""What the panel's buttons do: read the settings, call one function of `api`, report."""
+"""The panel's operators: each reads the settings and calls one function of `api`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bpy.props import StringProperty
 
 from .. import api
 from ..contract.protocol import GenerateRequest
-from ..link.snapshot import Snapshot
-from .api_operator import Attempt, why_no_backend
-from .properties import PREFIX, SplatsmithSettings, engine_group, guiding_objects
+from ..link.snapshot import SessionSnapshot
+from .api_operator import ApiOperator, backend_unavailable_reason
+from .properties import PREFIX, SplatsmithSettings, engine_group, selected_shapes
 from .required_checkpoints import missing_checkpoints
 
 NEW_SEEDS = 1_000_000  # short enough to read out
@@ -23,49 +23,49 @@ INSTALL_NOTICE = (
 )
 
 
-class OnJob(Attempt):
-    """An operator of a button in a job's row."""
+class JobOperator(ApiOperator):
+    """An operator on one job of the list."""
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
 
-class SPLATSMITH_OT_generate(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.generate"
     bl_label = "Generate"
     bl_description = "Make the asset; it comes to rest at the 3D cursor when it is done"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = why_not(_settings(context), api.snapshot())
+        reason = generate_disabled_reason(_settings(context), api.snapshot())
         if reason:
             cls.poll_message_set(reason)
         return not reason
 
-    def attempt(self, context: bpy.types.Context) -> None:
+    def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
         api.submit(
             settings.prompt,
             settings.picture,
             name=settings.asset_name,
-            recipe=settings.recipe(),
-            placing=api.Placing(size=settings.size),
-            finish=settings.finish(),
+            settings=settings.generation_settings(),
+            placement=api.Placement(size=settings.size),
+            post_import=settings.post_import(),
         )
 
 
-class OnPath(Attempt):
-    """An operator that asks for a file or a folder."""
+class FileOperator(ApiOperator):
+    """An operator that opens the file browser for a file or a folder."""
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        # A folder: without, the browser proposes the name of the .blend, and takes no folder.
+        # A folder: otherwise the browser suggests the .blend's name, and accepts no folder.
         self.filepath = bpy.path.abspath("//") or f"{Path.home()}/"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
 
-class SPLATSMITH_OT_batch(OnPath, bpy.types.Operator):
+class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
     bl_idname = "splatsmith.batch"
     bl_label = "Generate Batch"
     bl_description = (
@@ -75,15 +75,18 @@ class SPLATSMITH_OT_batch(OnPath, bpy.types.Operator):
 
     filter_glob: StringProperty(default="*.txt;*.csv", options={"HIDDEN"})
 
-    def attempt(self, context: bpy.types.Context) -> None:
+    def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
-        placing = api.Placing(size=settings.size)
+        placement = api.Placement(size=settings.size)
         api.submit_batch(
-            self.filepath, recipe=settings.recipe(), placing=placing, finish=settings.finish()
+            self.filepath,
+            settings=settings.generation_settings(),
+            placement=placement,
+            post_import=settings.post_import(),
         )
 
 
-class SPLATSMITH_OT_import_asset(OnPath, bpy.types.Operator):
+class SPLATSMITH_OT_import_asset(FileOperator, bpy.types.Operator):
     bl_idname = "splatsmith.import_asset"
     bl_label = "Import Splats"
     bl_description = "Import a splat file, or a folder of results, to the 3D cursor"
@@ -91,119 +94,119 @@ class SPLATSMITH_OT_import_asset(OnPath, bpy.types.Operator):
 
     filter_glob: StringProperty(default="*.ply;*.glb", options={"HIDDEN"})
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        api.import_asset(self.filepath, placing=api.Placing(size=_settings(context).size))
+    def call_api(self, context: bpy.types.Context) -> None:
+        api.import_asset(self.filepath, placement=api.Placement(size=_settings(context).size))
 
 
-class OnMadeObject(Attempt):
-    """An operator for an active object that was generated."""
+class GeneratedObjectOperator(ApiOperator):
+    """An operator on the active object, if Splatsmith made it."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        made = context.object is not None and api.request_of(context.object) is not None
-        if not made:
+        is_ours = context.object is not None and api.read_request(context.object) is not None
+        if not is_ours:
             cls.poll_message_set("Select an object that Splatsmith made")
-        return made
+        return is_ours
 
 
-class SPLATSMITH_OT_offer_as_asset(OnMadeObject, bpy.types.Operator):
+class SPLATSMITH_OT_offer_as_asset(GeneratedObjectOperator, bpy.types.Operator):
     bl_idname = "splatsmith.offer_as_asset"
-    bl_label = "Mark as Asset"
+    bl_label = "Provenance as Asset"
     bl_description = "Show the active object in the asset browser, with its own picture"
     bl_options = {"UNDO"}
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        api.offer_as_asset(context.object)
+    def call_api(self, context: bpy.types.Context) -> None:
+        api.mark_as_asset(context.object)
 
 
-class SPLATSMITH_OT_again(OnMadeObject, bpy.types.Operator):
+class SPLATSMITH_OT_again(GeneratedObjectOperator, bpy.types.Operator):
     bl_idname = "splatsmith.again"
     bl_label = "Use Its Settings"
     bl_description = "Fill the panel with what the active object was made from"
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        request = api.request_of(context.object)
+    def call_api(self, context: bpy.types.Context) -> None:
+        request = api.read_request(context.object)
         settings = _settings(context)
-        settings.take_over(request.extraction)
+        settings.load_options(request.extraction)
         if isinstance(request, GenerateRequest):
-            self._recall(settings, request)
+            self._load_request(settings, request)
 
-    def _recall(self, settings: SplatsmithSettings, request: GenerateRequest) -> None:
-        pictures = api.pictures_of(request)
-        settings.recall(request, pictures)
+    def _load_request(self, settings: SplatsmithSettings, request: GenerateRequest) -> None:
+        pictures = api.find_pictures(request)
+        settings.load_request(request, pictures)
         if set(request.pictures) - set(pictures):
             self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
 
 
-class SPLATSMITH_OT_new_seed(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_new_seed(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.new_seed"
     bl_label = "New Seed"
     bl_description = "Roll the dice: another seed makes another asset of the same prompt"
     bl_options = {"UNDO", "INTERNAL"}
 
-    def attempt(self, context: bpy.types.Context) -> None:
+    def call_api(self, context: bpy.types.Context) -> None:
         group = engine_group(_settings(context))
         setattr(group, f"{PREFIX}seed", random.randrange(NEW_SEEDS))
 
 
-class SPLATSMITH_OT_cancel_job(OnJob, bpy.types.Operator):
+class SPLATSMITH_OT_cancel_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.cancel_job"
     bl_label = "Cancel"
     bl_description = "Stop this job"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.cancel(self.job)
 
 
-class SPLATSMITH_OT_remove_job(OnJob, bpy.types.Operator):
+class SPLATSMITH_OT_remove_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.remove_job"
     bl_label = "Remove"
     bl_description = "Forget this job and its files; what is in the scene stays"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.remove(self.job)
 
 
-class SPLATSMITH_OT_retry_job(OnJob, bpy.types.Operator):
+class SPLATSMITH_OT_retry_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.retry_job"
     bl_label = "Try Again"
     bl_description = "Order the same again"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.retry(self.job)
 
 
-class SPLATSMITH_OT_import_job(OnJob, bpy.types.Operator):
+class SPLATSMITH_OT_import_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.import_job"
     bl_label = "Import Again"
     bl_description = "Import the results once more, to the 3D cursor"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.import_job(self.job)
 
 
-class SPLATSMITH_OT_show_files(OnJob, bpy.types.Operator):
+class SPLATSMITH_OT_show_files(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.show_files"
     bl_label = "Show Files"
     bl_description = "Open the folder with all files of this job, its turntables among them"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
-        bpy.ops.wm.path_open(filepath=str(api.files_of(self.job)))
+    def call_api(self, _context: bpy.types.Context) -> None:
+        bpy.ops.wm.path_open(filepath=str(api.result_folder(self.job)))
 
 
-class SPLATSMITH_OT_install(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_install(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.install"
     bl_label = "Install the Backend"
     bl_description = "Download the backend's packages into a folder of their own"
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if not bpy.app.online_access:
-            return self.execute(context)  # says why not
+            return self.execute(context)  # reports the error
         return context.window_manager.invoke_props_dialog(
             self, width=420, title=self.bl_label, confirm_text="Download and Install"
         )
@@ -212,51 +215,55 @@ class SPLATSMITH_OT_install(Attempt, bpy.types.Operator):
         column = self.layout.column(align=True)
         for line in INSTALL_NOTICE:
             column.label(text=line)
-        column.label(text=f"Build: {api.snapshot().flavour}")
+        column.label(text=f"Build: {api.snapshot().build}")
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.install()
 
 
-class SPLATSMITH_OT_start(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_start(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.start"
     bl_label = "Start"
     bl_description = "Start the backend; Generate does so by itself"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.start()
 
 
-class SPLATSMITH_OT_stop(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_stop(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.stop"
     bl_label = "Stop"
     bl_description = "Stop the backend and free its memory; a job under way begins anew later"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.stop()
 
 
-class SPLATSMITH_OT_dismiss(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_dismiss(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.dismiss"
     bl_label = "Dismiss"
     bl_description = "Take this message away"
     bl_options = {"INTERNAL"}
 
-    def attempt(self, _context: bpy.types.Context) -> None:
+    def call_api(self, _context: bpy.types.Context) -> None:
         api.dismiss_problem()
 
 
-def why_not(settings: SplatsmithSettings, now: Snapshot) -> str:
-    """Why Generate cannot be pressed, as a sentence that fits the panel; empty if it can."""
-    if reason := why_no_backend(now):
+def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot) -> str:
+    """Why Generate is disabled, in a few words; empty if it is not."""
+    if reason := backend_unavailable_reason(now):
         return reason
     if not settings.conditions():
         return "Type a prompt or choose a picture"
-    if settings.draws_guide() and not guiding_objects():
+    if settings.renders_control_map() and not selected_shapes():
         return "Select a rough shape that leads"
-    if settings.guide_kind() and not settings.draws_guide() and settings.guide_picture is None:
+    if (
+        settings.control_map_kind()
+        and not settings.renders_control_map()
+        and settings.guide_picture is None
+    ):
         return "Choose the map, see Engine"
     if not settings.products:
         return "Choose splats, mesh or points"

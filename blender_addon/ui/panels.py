@@ -1,4 +1,4 @@
-"""The sidebar of the 3D viewport. Only draws."""
+"""The panels in the 3D viewport's sidebar. They only draw."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .. import api
 from ..contract.jsonable import from_json
 from ..contract.problems import Problem
 from ..contract.protocol import ExtractRequest, JobKind, JobState, JobStatus
-from ..link.snapshot import BackendState, Snapshot
+from ..link.snapshot import BackendState, SessionSnapshot
 from .extraction import draw_mesh_fields, draw_point_fields
-from .operators import why_not
+from .operators import generate_disabled_reason
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
 from .selection import draw_mesh_operators, draw_splat_operators
-from .thumbnails import icon_of
+from .thumbnails import thumbnail_icon
 
 SHOWN_JOBS = 6
-PIXELS_PER_LETTER = 7.2
+PIXELS_PER_CHARACTER = 7.2
 MARGIN_PIXELS = 60
-COUNTED = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # the installer's lines
+PROGRESS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # of the installer's output
 
 STATE_ICONS = {
     BackendState.NOT_INSTALLED: "IMPORT",
@@ -40,13 +40,13 @@ JOB_ICONS = {
 }
 
 
-class InSidebar:
+class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Splatsmith"
 
 
-class SPLATSMITH_PT_main(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
     bl_label = "Splatsmith"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -58,14 +58,14 @@ class SPLATSMITH_PT_main(InSidebar, bpy.types.Panel):
         button = layout.row()
         button.scale_y = 1.6
         button.operator("splatsmith.generate", icon="SHADERFX")
-        reason = why_not(settings, now)
+        reason = generate_disabled_reason(settings, now)
         if reason:
             layout.label(text=f"{reason}.", icon="INFO")
         if now.problem is not None:
             _draw_problem(layout, context, now.problem)
 
 
-class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
     bl_label = "Engine"
     bl_parent_id = "SPLATSMITH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -86,8 +86,8 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
             return
         if len(card.variants) > 1:
             layout.prop(group, "variant")
-        if settings.guide_kinds():
-            _draw_guide(layout, settings)
+        if settings.control_map_kinds():
+            _draw_control_map(layout, settings)
         for spec in card.variant(group.variant).parameters:
             row = layout.row(align=True)
             row.prop(group, PREFIX + spec.name)
@@ -95,7 +95,7 @@ class SPLATSMITH_PT_engine(InSidebar, bpy.types.Panel):
                 row.operator("splatsmith.new_seed", text="", icon="FILE_REFRESH")
 
 
-class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_results(SidebarPanel, bpy.types.Panel):
     bl_label = "Results"
     bl_parent_id = "SPLATSMITH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -110,7 +110,7 @@ class SPLATSMITH_PT_results(InSidebar, bpy.types.Panel):
         layout.column(align=True).prop(settings, "turntables")
 
 
-class SPLATSMITH_PT_extraction(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_extraction(SidebarPanel, bpy.types.Panel):
     bl_label = "Mesh and Points"
     bl_parent_id = "SPLATSMITH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -123,7 +123,7 @@ class SPLATSMITH_PT_extraction(InSidebar, bpy.types.Panel):
         draw_point_fields(layout.column(), settings)
 
 
-class SPLATSMITH_PT_selection(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_selection(SidebarPanel, bpy.types.Panel):
     bl_label = "Selection"
     bl_parent_id = "SPLATSMITH_PT_main"
 
@@ -133,7 +133,7 @@ class SPLATSMITH_PT_selection(InSidebar, bpy.types.Panel):
         draw_mesh_operators(column)
 
 
-class SPLATSMITH_PT_jobs(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_jobs(SidebarPanel, bpy.types.Panel):
     bl_label = "Jobs"
     bl_parent_id = "SPLATSMITH_PT_main"
 
@@ -147,7 +147,7 @@ class SPLATSMITH_PT_jobs(InSidebar, bpy.types.Panel):
             self.layout.label(text=f"and {len(jobs) - SHOWN_JOBS} older ones")
 
 
-class SPLATSMITH_PT_tools(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_tools(SidebarPanel, bpy.types.Panel):
     bl_label = "More"
     bl_parent_id = "SPLATSMITH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -160,7 +160,7 @@ class SPLATSMITH_PT_tools(InSidebar, bpy.types.Panel):
         column.operator("splatsmith.offer_as_asset", icon="ASSET_MANAGER")
 
 
-class SPLATSMITH_PT_backend(InSidebar, bpy.types.Panel):
+class SPLATSMITH_PT_backend(SidebarPanel, bpy.types.Panel):
     bl_label = "Backend"
     bl_parent_id = "SPLATSMITH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -187,18 +187,22 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
     column.row(align=True).prop(settings, "products")
 
 
-def _draw_guide(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
+def _draw_control_map(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
     layout.prop(settings, "guide")
-    if settings.can_draw_guide():
+    if settings.can_render_control_map():
         layout.prop(settings, "guide_source")
-    if settings.guide_kind() and not settings.draws_guide():
+    if settings.control_map_kind() and not settings.renders_control_map():
         layout.template_ID(settings, "guide_picture", open="image.open", text="Map")
 
 
-def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: Snapshot) -> None:
+def _draw_backend(
+    layout: bpy.types.UILayout, context: bpy.types.Context, now: SessionSnapshot
+) -> None:
     state = BackendState
     if now.state is state.NOT_INSTALLED:
-        draw_text(layout, context, "The backend, which makes the splats, is not installed yet.")
+        draw_wrapped_text(
+            layout, context, "The backend, which makes the splats, is not installed yet."
+        )
         layout.operator("splatsmith.install", icon="IMPORT")
     elif now.state.is_busy:
         _draw_message(layout, context, now.message)
@@ -209,37 +213,37 @@ def _draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, now: S
         layout.operator("splatsmith.stop", icon="PAUSE")
     else:
         layout.operator("splatsmith.start", icon="PLAY")
-    if now.flavour:
-        layout.label(text=now.flavour, icon="PREFERENCES")
+    if now.build:
+        layout.label(text=now.build, icon="PREFERENCES")
 
 
 def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, message: str) -> None:
-    counted = COUNTED.fullmatch(message)
-    if counted:
-        done, total, what = int(counted[1]), int(counted[2]), counted[3]
-        layout.progress(factor=done / total, text=f"{what}  {done} of {total}")
+    match = PROGRESS_LINE.fullmatch(message)
+    if match:
+        done, total, package = int(match[1]), int(match[2]), match[3]
+        layout.progress(factor=done / total, text=f"{package}  {done} of {total}")
     else:
-        draw_text(layout, context, message or "One moment")
+        draw_wrapped_text(layout, context, message or "One moment")
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
     row = box.row()
-    picture = icon_of(job.id)
+    picture = thumbnail_icon(job.id)
     if picture:
         row.template_icon(picture, scale=2.6)
     column = row.column(align=True)
     title = column.row(align=True)
-    title.label(text=_title_of(job), icon="NONE" if picture else JOB_ICONS[job.state])
+    title.label(text=_job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])
     _draw_job_buttons(title, job)
     if job.state is JobState.RUNNING:
-        column.progress(factor=job.progress, text=_how_far(job))
+        column.progress(factor=job.progress, text=_progress_text(job))
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
     elif job.problem is not None:
-        draw_text(box.column(), context, job.problem.sentence)
+        draw_wrapped_text(box.column(), context, job.problem.sentence)
     else:
-        column.label(text=_how_it_ended(job))
-        draw_text(column, context, " ".join(job.notes))
+        column.label(text=_result_text(job))
+        draw_wrapped_text(column, context, " ".join(job.notes))
 
 
 def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
@@ -254,18 +258,18 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
 
 
-def _title_of(job: JobStatus) -> str:
+def _job_title(job: JobStatus) -> str:
     if job.kind is not JobKind.EXTRACT:
         return job.title
-    made = " and ".join(from_json(ExtractRequest, job.request).products)
-    return f"{made.capitalize()} from {job.title}"
+    products = " and ".join(from_json(ExtractRequest, job.request).products)
+    return f"{products.capitalize()} from {job.title}"
 
 
-def _how_far(job: JobStatus) -> str:
+def _progress_text(job: JobStatus) -> str:
     return f"{job.stage}  {job.progress:.0%}" if job.stage else "Getting ready"
 
 
-def _how_it_ended(job: JobStatus) -> str:
+def _result_text(job: JobStatus) -> str:
     if job.state is JobState.SUCCEEDED and job.started and job.finished:
         return f"Done in {job.finished - job.started:.1f} s"
     return job.state.value.capitalize()
@@ -277,14 +281,14 @@ def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, proble
     row = box.row()
     row.label(text=problem.title, icon="ERROR")
     row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
-    draw_text(box.column(), context, problem.sentence)
+    draw_wrapped_text(box.column(), context, problem.sentence)
 
 
-def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
-    """Labels do not wrap by themselves."""
+def draw_wrapped_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
+    """Draw `text` as several labels, since labels do not wrap."""
     pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
     column = layout.column(align=True)
-    for line in textwrap.wrap(text, max(16, int(pixels / PIXELS_PER_LETTER))):
+    for line in textwrap.wrap(text, max(16, int(pixels / PIXELS_PER_CHARACTER))):
         column.label(text=line)
 
 

@@ -1,4 +1,4 @@
-"""The add-on's preferences: where the backend is and how it runs."""
+"""The add-on's preferences: which backend is used, and how it runs."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         description="Have it ready before the first Generate; it keeps its memory all the while",
     )
 
-    def settings(self) -> api.LinkSettings:
-        """These preferences in the words of the link."""
+    def settings(self) -> api.BackendSettings:
+        """The backend settings of these preferences."""
         chosen = api.default_settings()
         return replace(
             chosen,
@@ -101,21 +101,21 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        here = layout.column(heading="On this machine")
-        here.active = not self.remote_url
+        local = layout.column(heading="On this machine")
+        local.active = not self.remote_url
         for name in ("auto_start", "device", "accelerator", "folder", "python", "environment"):
-            here.prop(self, name)
-        here.prop(self, "hub_token")
+            local.prop(self, name)
+        local.prop(self, "hub_token")
         layout.separator()
-        there = layout.column(heading="On another machine")
-        there.prop(self, "remote_url")
-        row = there.row()
+        remote = layout.column(heading="On another machine")
+        remote.prop(self, "remote_url")
+        row = remote.row()
         row.active = bool(self.remote_url)
         row.prop(self, "remote_token")
 
 
 def preferences() -> SplatsmithPreferences | None:
-    """The preferences; None where the add-on was registered by a script, without being enabled."""
+    """The preferences; None where a script registered the add-on without enabling it."""
     addon = bpy.context.preferences.addons.get(ADDON)
     return addon.preferences if addon else None
 

@@ -1,7 +1,7 @@
-"""The panel's settings, kept in the scene, and a group of properties made from each engine's card.
+"""The panel's settings, stored in the scene, and a property group made from each engine's card.
 
-Sliders, units, tooltips and "Reset to Default" come from Blender because every parameter is a real
-property; an engine's group is registered when the backend first tells of the engine.
+Every parameter is a Blender property, with slider, unit, tooltip and "Reset to Default"; an
+engine's group is registered when the backend first lists the engine.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turnta
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
-NO_GUIDE = "none"
-GUIDES = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
-DRAWN_GUIDES = GUIDES[:2]  # the add-on draws them of objects
+NO_CONTROL_MAP = "none"
+CONTROL_MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
+RENDERED_CONTROL_MAPS = CONTROL_MAPS[:2]  # the add-on can render them from objects
 SELECTION, PICTURE = "selection", "picture"
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
 PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
@@ -32,7 +32,7 @@ _engine_items: list[tuple[str, str, str, int]] = []  # Blender keeps no referenc
 
 
 def _number(name: str) -> int:
-    """An enum's value in saved files: made from the name, it survives a change of order."""
+    """An enum's number in saved files: a hash of the name, independent of the order."""
     return zlib.crc32(name.encode()) & LARGEST_INT
 
 
@@ -48,7 +48,7 @@ def _list_engines(
 
 
 class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
-    """What the next Generate uses."""
+    """The settings of the next Generate. Saved in .blend files by the properties' names."""
 
     prompt: StringProperty(name="Prompt", description="What to make, in words")
     asset_name: StringProperty(name="Name", description="What to call it. Empty: like the prompt")
@@ -111,7 +111,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         name="Guide",
         description="Have a rough shape or a picture lead the asset beside the prompt",
         items=(
-            (NO_GUIDE, "None", "The prompt alone"),
+            (NO_CONTROL_MAP, "None", "The prompt alone"),
             (ConditionKind.DEPTH.value, "Depth", "How far the faces of the shape lie"),
             (ConditionKind.NORMAL.value, "Normals", "Where the faces of the shape look"),
             (
@@ -120,7 +120,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
                 "The edges in any picture; they are found for you",
             ),
         ),
-        default=NO_GUIDE,
+        default=NO_CONTROL_MAP,
     )
     guide_source: EnumProperty(
         name="From",
@@ -150,74 +150,80 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         soft_max=10.0,
     )
 
-    def recipe(self) -> api.Recipe:
-        """These settings as the scripting interface takes them."""
+    def generation_settings(self) -> api.GenerationSettings:
+        """The settings that `api.generate` takes."""
         group = engine_group(self)
-        return api.Recipe(
+        return api.GenerationSettings(
             engine=self.engine,
             variant=group.variant if group else "",
             parameters=_parameters(group, engine_card(self)) if group else {},
             products=tuple(p for p in Product if p.value in self.products),
             extraction=self.extraction(),
             turntables=tuple(t for t in Turntable if t.value in self.turntables),
-            guide=self._guide(),
+            control_map=self._control_map(),
             maps=self._maps(),
         )
 
-    def guide_kinds(self) -> tuple[ConditionKind, ...]:
-        """The maps that the chosen variant takes."""
+    def control_map_kinds(self) -> tuple[ConditionKind, ...]:
+        """The kinds of control map that the chosen variant takes."""
         card, group = engine_card(self), engine_group(self)
         if card is None or group is None:
             return ()
-        return tuple(each for each in GUIDES if each in card.variant(group.variant).conditions)
+        return tuple(
+            each for each in CONTROL_MAPS if each in card.variant(group.variant).conditions
+        )
 
-    def guide_kind(self) -> ConditionKind | None:
-        """The map that leads the next Generate."""
-        kind = None if self.guide == NO_GUIDE else ConditionKind(self.guide)
-        return kind if kind in self.guide_kinds() else None
+    def control_map_kind(self) -> ConditionKind | None:
+        """The kind of control map of the next Generate."""
+        kind = None if self.guide == NO_CONTROL_MAP else ConditionKind(self.guide)
+        return kind if kind in self.control_map_kinds() else None
 
-    def can_draw_guide(self) -> bool:
-        """Whether the map can be drawn of the selected objects."""
+    def can_render_control_map(self) -> bool:
+        """Whether the map can be rendered from the selected objects."""
         card = engine_card(self)
         has_camera = card is not None and card.map_camera is not None
-        return has_camera and self.guide_kind() in DRAWN_GUIDES
+        return has_camera and self.control_map_kind() in RENDERED_CONTROL_MAPS
 
-    def draws_guide(self) -> bool:
-        """Whether the map will be drawn of the selected objects, and is not a picture."""
-        return self.can_draw_guide() and self.guide_source == SELECTION
+    def renders_control_map(self) -> bool:
+        """Whether the map will be rendered from the selected objects, and is not a picture."""
+        return self.can_render_control_map() and self.guide_source == SELECTION
 
-    def _guide(self) -> api.Guide | None:
-        if not self.draws_guide():
+    def _control_map(self) -> api.ControlMap | None:
+        if not self.renders_control_map():
             return None
         elevation = getattr(engine_group(self), f"{PREFIX}elevation", 0.0)
         camera = engine_card(self).map_camera
-        return api.Guide(tuple(guiding_objects()), self.guide_kind(), camera, elevation)
+        return api.ControlMap(tuple(selected_shapes()), self.control_map_kind(), camera, elevation)
 
     def _maps(self) -> dict[ConditionKind, bpy.types.Image]:
-        kind, picture = self.guide_kind(), self.guide_picture
-        return {} if kind is None or picture is None or self.draws_guide() else {kind: picture}
+        kind, picture = self.control_map_kind(), self.guide_picture
+        return (
+            {} if kind is None or picture is None or self.renders_control_map() else {kind: picture}
+        )
 
     def conditions(self) -> frozenset[ConditionKind]:
-        """What the next Generate tells the engine."""
+        """The kinds of conditions of the next Generate."""
         text = {ConditionKind.TEXT} if self.prompt.strip() else set()
         image = {ConditionKind.IMAGE} if self.picture is not None else set()
-        kind = self.guide_kind()
+        kind = self.control_map_kind()
         return frozenset(text | image | ({kind} if kind else set()))
 
-    def recall(self, request: GenerateRequest, pictures: Mapping[ConditionKind, Path]) -> None:
-        """Take over all of `request`, with those of its `pictures` that are here.
+    def load_request(
+        self, request: GenerateRequest, pictures: Mapping[ConditionKind, Path]
+    ) -> None:
+        """Set the properties from `request`, with those of its `pictures` that are on this machine.
 
-        A map that was drawn of objects comes back as a picture: the objects may have changed.
+        A map that was rendered from objects becomes a picture: the objects may have changed.
         """
         self.prompt, self.asset_name = request.prompt, request.name
         self.products = {product.value for product in request.products}
         self.turntables = {turntable.value for turntable in request.turntables}
         self.picture = _load(pictures.get(ConditionKind.IMAGE))
-        kind = next((kind for kind in GUIDES if kind in request.pictures), None)
-        self.guide = NO_GUIDE if kind is None else kind.value
+        kind = next((kind for kind in CONTROL_MAPS if kind in request.pictures), None)
+        self.guide = NO_CONTROL_MAP if kind is None else kind.value
         self.guide_picture = _load(pictures.get(kind)) if kind else None
         self.guide_source = SELECTION if self.guide_picture is None else PICTURE
-        self.take_over(request.extraction)
+        self.load_options(request.extraction)
         if request.engine not in _engine_groups:
             return
         self.engine = request.engine
@@ -231,14 +237,14 @@ def _load(picture: Path | None) -> bpy.types.Image | None:
     return bpy.data.images.load(str(picture), check_existing=True) if picture else None
 
 
-def guiding_objects() -> list[bpy.types.Object]:
+def selected_shapes() -> list[bpy.types.Object]:
     """The selected objects that may have faces."""
     kinds = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
     return [obj for obj in bpy.context.selected_objects if obj.type in kinds]
 
 
 def engine_card(settings: SplatsmithSettings) -> EngineCard | None:
-    """The card of the chosen engine; None until the backend has told of it."""
+    """The card of the chosen engine; None until the backend has listed it."""
     known = _engine_groups.get(settings.engine)
     return known[0] if known else None
 

@@ -1,15 +1,15 @@
-"""Which checkpoints the next Generate needs, and which of them are not there."""
+"""The checkpoints that the next Generate requires, and which of them are missing."""
 
 from __future__ import annotations
 
 from ..contract.cards import Checkpoint, ConditionKind, Variant
 from ..contract.checkpoints import CheckpointState
-from ..link.snapshot import Snapshot
+from ..link.snapshot import SessionSnapshot
 from .properties import SplatsmithSettings, engine_card, engine_group
 
 
 def chosen_variant(settings: SplatsmithSettings) -> Variant | None:
-    """The variant in the panel; None until the backend has told of its engine."""
+    """The variant in the panel; None until the backend has listed its engine."""
     card, group = engine_card(settings), engine_group(settings)
     return card.variant(group.variant) if card and group else None
 
@@ -20,16 +20,18 @@ def hub_checkpoints(settings: SplatsmithSettings) -> tuple[Checkpoint, ...]:
     return tuple(c for c in variant.checkpoints if not c.is_bundled) if variant else ()
 
 
-def missing_checkpoints(settings: SplatsmithSettings, now: Snapshot) -> tuple[Checkpoint, ...]:
+def missing_checkpoints(
+    settings: SplatsmithSettings, now: SessionSnapshot
+) -> tuple[Checkpoint, ...]:
     """Those that the panel's prompt, picture and parameters need, and that are not there.
 
-    Without prompt and picture: what a prompt needs. Empty while the backend has not told.
+    Without prompt and picture: what a prompt needs. Empty until the backend has listed its engines.
     """
     variant = chosen_variant(settings)
     if variant is None:
         return ()
     given = settings.conditions() or frozenset({ConditionKind.TEXT})
-    needed = variant.required_checkpoints(given, settings.recipe().parameters)
+    needed = variant.required_checkpoints(given, settings.generation_settings().parameters)
     states = {status.id: status.state for status in now.weights}
     here = CheckpointState.PRESENT
     return tuple(c for c in needed if states.get(c.id, here) is not here)

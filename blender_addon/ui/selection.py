@@ -1,4 +1,4 @@
-"""What can be done with the objects that are selected: a mesh or points of splats, quads."""
+"""Operators on the selected objects: mesh and points from splats, quads from meshes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from bpy.props import IntProperty
 
 from .. import api
 from ..contract.protocol import Product
-from ..scene.quads import is_mesh
+from ..scene.quads import has_faces
 from ..scene.splats import is_splats
-from .api_operator import Attempt, why_no_backend
+from .api_operator import ApiOperator, backend_unavailable_reason
 from .extraction import ExtractionFields, draw_mesh_fields, draw_point_fields
 
 WIDTH = 320
 
 
-class OnSplats(ExtractionFields, Attempt):
-    """An operator that takes `product` from every selected splat object."""
+class ExtractionOperator(ExtractionFields, ApiOperator):
+    """An operator that extracts `product` from every selected splat object."""
 
     product: Product
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = why_no_backend(api.snapshot())
+        reason = backend_unavailable_reason(api.snapshot())
         if context.mode != "OBJECT":
             reason = "Leave Edit Mode first"
         elif not selected_splats(context):
@@ -35,22 +35,22 @@ class OnSplats(ExtractionFields, Attempt):
         return not reason
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.imitate(context.scene.splatsmith)
+        self.copy_from(context.scene.splatsmith)
         return context.window_manager.invoke_props_dialog(
             self, width=WIDTH, title=self.bl_label, confirm_text="Extract"
         )
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        context.scene.splatsmith.imitate(self)
+    def call_api(self, context: bpy.types.Context) -> None:
+        context.scene.splatsmith.copy_from(self)
         splats = selected_splats(context)
         for obj in splats:
             api.submit_extraction(
-                obj, (self.product,), extraction=self.extraction(), finish=self.finish()
+                obj, (self.product,), extraction=self.extraction(), post_import=self.post_import()
             )
-        self.report({"INFO"}, f"{_counted(splats)} sent; the list of jobs shows how far they are")
+        self.report({"INFO"}, f"{_describe(splats)} sent; the list of jobs shows how far they are")
 
 
-class SPLATSMITH_OT_mesh_from_splats(OnSplats, bpy.types.Operator):
+class SPLATSMITH_OT_mesh_from_splats(ExtractionOperator, bpy.types.Operator):
     bl_idname = "splatsmith.mesh_from_splats"
     bl_label = "Mesh from Splats"
     bl_description = "Make a mesh of each selected splat object, in the same place"
@@ -58,12 +58,12 @@ class SPLATSMITH_OT_mesh_from_splats(OnSplats, bpy.types.Operator):
     product = Product.MESH
 
     def draw(self, _context: bpy.types.Context) -> None:
-        layout = _split(self.layout)
+        layout = _use_property_split(self.layout)
         draw_mesh_fields(layout, self)
         layout.prop(self, "alone", text="Hide the Splats")
 
 
-class SPLATSMITH_OT_points_from_splats(OnSplats, bpy.types.Operator):
+class SPLATSMITH_OT_points_from_splats(ExtractionOperator, bpy.types.Operator):
     bl_idname = "splatsmith.points_from_splats"
     bl_label = "Points from Splats"
     bl_description = "Make coloured points of each selected splat object, in the same place"
@@ -71,12 +71,12 @@ class SPLATSMITH_OT_points_from_splats(OnSplats, bpy.types.Operator):
     product = Product.POINTS
 
     def draw(self, _context: bpy.types.Context) -> None:
-        layout = _split(self.layout)
+        layout = _use_property_split(self.layout)
         draw_point_fields(layout, self)
         layout.prop(self, "alone", text="Hide the Splats")
 
 
-class SPLATSMITH_OT_quads_from_mesh(Attempt, bpy.types.Operator):
+class SPLATSMITH_OT_quads_from_mesh(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.quads_from_mesh"
     bl_label = "Quads from Mesh"
     bl_description = (
@@ -109,12 +109,12 @@ class SPLATSMITH_OT_quads_from_mesh(Attempt, bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self, width=WIDTH)
 
     def draw(self, _context: bpy.types.Context) -> None:
-        _split(self.layout).prop(self, "face_count")
+        _use_property_split(self.layout).prop(self, "face_count")
 
-    def attempt(self, context: bpy.types.Context) -> None:
-        with _waiting(context):
+    def call_api(self, context: bpy.types.Context) -> None:
+        with _wait_cursor(context):
             for obj in selected_meshes(context):
-                api.make_quads(obj, self.face_count)
+                api.remesh_to_quads(obj, self.face_count)
 
 
 def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -122,7 +122,7 @@ def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 
 def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
-    return [obj for obj in context.selected_objects if is_mesh(obj)]
+    return [obj for obj in context.selected_objects if has_faces(obj)]
 
 
 def draw_splat_operators(layout: bpy.types.UILayout) -> None:
@@ -135,7 +135,7 @@ def draw_mesh_operators(layout: bpy.types.UILayout) -> None:
 
 
 def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    """What fits the selection, at the end of the menu."""
+    """Append the operators that apply to the selection."""
     splats, meshes = selected_splats(context), selected_meshes(context)
     if splats or meshes:
         menu.layout.separator()
@@ -146,19 +146,19 @@ def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> N
         draw_mesh_operators(menu.layout)
 
 
-def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+def _use_property_split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     layout.use_property_split = True
     layout.use_property_decorate = False
     return layout
 
 
-def _counted(objects: list[bpy.types.Object]) -> str:
+def _describe(objects: list[bpy.types.Object]) -> str:
     return objects[0].name if len(objects) == 1 else f"{len(objects)} objects"
 
 
 @contextmanager
-def _waiting(context: bpy.types.Context) -> Iterator[None]:
-    """The mouse pointer says that Blender is busy; in the background there is none."""
+def _wait_cursor(context: bpy.types.Context) -> Iterator[None]:
+    """Show the wait cursor, if there is a window."""
     if context.window is None:
         yield
         return

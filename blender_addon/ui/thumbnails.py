@@ -1,4 +1,4 @@
-"""Small pictures of finished jobs, for the list in the panel."""
+"""Thumbnails of finished jobs for the panel's list."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import bpy.utils.previews
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
-def show_previews(files: Mapping[str, Path]) -> None:
-    """Load the pictures, by job id, that are new. Not while drawing."""
+def load_thumbnails(files: Mapping[str, Path]) -> None:
+    """Load the new ones of `files`, by job id. Not to be called while drawing."""
     assert _previews is not None
     for job, path in files.items():
         if job not in _previews:
             _previews.load(job, str(path), "IMAGE")
 
 
-def icon_of(job: str) -> int:
-    """The icon of a job's picture for a layout; 0 without one."""
+def thumbnail_icon(job: str) -> int:
+    """The icon id of a job's thumbnail; 0 without one."""
     assert _previews is not None
     return _previews[job].icon_id if job in _previews else 0
 

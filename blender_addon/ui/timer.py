@@ -1,7 +1,7 @@
-"""The pulse of the panel: what happens on the main thread a few times a second.
+"""The timer that imports finished jobs and redraws the panel when something has changed.
 
-Timers never fire in the background or in the bpy module, and one left behind keeps Blender from
-ending; scripts wait with `api.wait_for` instead.
+Timers never fire in the background or in the bpy module, and a registered one keeps Blender from
+exiting; scripts use `api.wait_for` instead.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import logging
 import bpy
 
 from .. import api
-from ..link.snapshot import Snapshot
+from ..link.snapshot import SessionSnapshot
 from .properties import show_engines
-from .thumbnails import show_previews
+from .thumbnails import load_thumbnails
 
 log = logging.getLogger(__name__)
 
-PULSE_SECONDS = 0.25
+TIMER_SECONDS = 0.25
 AREA = "VIEW_3D"
 
-_last: Snapshot | None = None
+_last: SessionSnapshot | None = None
 
 
-def pulse() -> float:
-    """Import what is ready, learn of engines and pictures, and redraw if anything changed."""
+def poll_timer() -> float:
+    """Import finished jobs, load new engines and thumbnails, and redraw if anything changed."""
     global _last
-    if may_change_scene():
+    if can_import():
         for ending in api.poll():
             if ending.asset is not None:
                 push_undo_step(f"Splatsmith: {ending.asset.name}")
@@ -34,15 +34,15 @@ def pulse() -> float:
                 log.info("an order ended without an asset: %s", ending.error)
     now = api.snapshot()
     show_engines(now.engines)
-    show_previews(now.previews)
+    load_thumbnails(now.previews)
     if now != _last:
         _last = now
         redraw()
-    return PULSE_SECONDS
+    return TIMER_SECONDS
 
 
-def may_change_scene() -> bool:
-    """Whether an import would get in nobody's way: not while editing, moving or rendering."""
+def can_import() -> bool:
+    """Whether an import is safe now: not while the user edits or moves objects, or renders."""
     windows = bpy.context.window_manager.windows
     moving = any(
         o.bl_idname.startswith("TRANSFORM_OT_") for w in windows for o in w.modal_operators
@@ -52,7 +52,7 @@ def may_change_scene() -> bool:
 
 
 def push_undo_step(message: str) -> None:
-    """Close the import with an undo step of its own, or the next Ctrl+Z would take it away."""
+    """Push an undo step for the import; otherwise the next Ctrl+Z would remove it as well."""
     window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window):
         bpy.ops.ed.undo_push(message=message)
@@ -67,9 +67,9 @@ def redraw() -> None:
 
 def register() -> None:
     if not bpy.app.background:
-        bpy.app.timers.register(pulse, first_interval=PULSE_SECONDS, persistent=True)
+        bpy.app.timers.register(poll_timer, first_interval=TIMER_SECONDS, persistent=True)
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(pulse):
-        bpy.app.timers.unregister(pulse)
+    if bpy.app.timers.is_registered(poll_timer):
+        bpy.app.timers.unregister(poll_timer)

@@ -1,4 +1,4 @@
-"""The add-on against a real service with the test engines, in Blender's Python."""
+"""Fixtures: the add-on in Blender's Python, with a real service and the test engines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 
 from blender_addon import api, ui
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.link.snapshot import LinkSettings
+from blender_addon.link.snapshot import BackendSettings
 
-PATIENCE = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
+TIMEOUT = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
 ENGINES = ",".join(
     f"tests.backend.engines.{name}" for name in ("lattice", "mosaic", "menagerie", "quarry")
 )
@@ -24,7 +24,7 @@ ENGINES = ",".join(
 
 @pytest.fixture(scope="session")
 def environment(project: Path) -> Path:
-    """The backend's environment, which must have been made."""
+    """The backend's environment, which must exist."""
     folder = project / ".venv"
     if not folder.is_dir():
         pytest.skip("needs the backend's environment: python build_addon.py dev")
@@ -33,7 +33,7 @@ def environment(project: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def backend(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backend's folder that has the test engine beside the package."""
+    """A backend folder with the test engines beside the package."""
     folder = tmp_path_factory.mktemp("backend of the ‘add-on’")
     for target in (project / "backend" / "splatsmith", project / "backend" / "locks"):
         (folder / target.name).symlink_to(target, target_is_directory=True)
@@ -42,39 +42,39 @@ def backend(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settings(
+def backend_settings(
     environment: Path, backend: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LinkSettings]:
+) -> Iterator[BackendSettings]:
     home = tmp_path_factory.mktemp("addon") / "artist's files ü"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPLATSMITH_ENGINES", ENGINES)
         patch.setenv("SPLATSMITH_DATA", str(home / "data"))
-        yield LinkSettings(folder=home, backend=backend, environment=environment, device="cpu")
+        yield BackendSettings(folder=home, backend=backend, environment=environment, device="cpu")
 
 
 @pytest.fixture
 def scene() -> bpy.types.Scene:
-    """Blender as it comes, without any object."""
+    """An empty scene with factory settings."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return bpy.context.scene
 
 
 @pytest.fixture(scope="module")
-def shared_desk(settings: LinkSettings) -> Iterator[None]:
-    """The scripting interface with a backend that ends with the module's last test."""
-    api.configure(settings)
+def shared_backend(backend_settings: BackendSettings) -> Iterator[None]:
+    """The configured scripting interface; the backend ends with the module's last test."""
+    api.configure(backend_settings)
     yield
     api.shutdown()
 
 
 @pytest.fixture
-def desk(scene: bpy.types.Scene, shared_desk: None) -> None:
-    """An empty scene, and a backend ready to be used."""
+def session(scene: bpy.types.Scene, shared_backend: None) -> None:
+    """An empty scene and a configured backend."""
 
 
 @pytest.fixture
-def registered(desk: None) -> Iterator[None]:
-    """The add-on as Blender enables it. Left registered, it would keep Blender from ending."""
+def registered(session: None) -> Iterator[None]:
+    """The add-on, registered. Left registered, it would keep Blender from exiting."""
     ui.register()
     yield
     ui.unregister()
@@ -82,13 +82,13 @@ def registered(desk: None) -> Iterator[None]:
 
 @pytest.fixture
 def ball() -> GaussianCloud:
-    """A red ball of radius 1, its skin made of flat splats."""
+    """A red ball of radius 1, its surface made of flat splats."""
     count = 4_000
     i = np.arange(count) + 0.5
     z, turn = 1 - 2 * i / count, i * np.pi * (3 - 5**0.5)
     ring = np.sqrt(1 - z * z)
     points = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
-    quats = np.stack([1 + z, -points[:, 1], points[:, 0], 0 * z], axis=1)  # +Z to the outside
+    quats = np.stack([1 + z, -points[:, 1], points[:, 0], 0 * z], axis=1)  # +Z outwards
     quats /= np.linalg.norm(quats, axis=1, keepdims=True)
     return GaussianCloud(
         means=points.astype(np.float32),
@@ -102,10 +102,10 @@ def ball() -> GaussianCloud:
 
 @pytest.fixture
 def await_true() -> Callable[[Callable[[], bool]], None]:
-    """Waits until a condition holds, and fails with what the backend says if it never does."""
+    """Waits until a condition holds; fails with the backend's snapshot after a timeout."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < deadline, api.snapshot()
             time.sleep(0.02)
@@ -123,10 +123,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """End before Python does: bpy 4.2 then crashes if any enum's items ever came from a function.
-
-    That is so with any add-on, registered or not by then; all tests have been reported.
-    """
+    """Exit at once: bpy 4.2 crashes at exit if an enum's items ever came from a function."""
     if bpy.app.version < (4, 5, 0):
         sys.stdout.flush()
         os._exit(_exit_status)

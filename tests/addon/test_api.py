@@ -15,12 +15,16 @@ from blender_addon.contract.protocol import Product
 
 DEPTH = ConditionKind.DEPTH
 PICTURE = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
-QUICK = api.Recipe(engine="lattice", parameters={"steps": 1})
-SPLATS = api.Recipe(engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
+QUICK = api.GenerationSettings(engine="lattice", parameters={"steps": 1})
+SPLATS = api.GenerationSettings(
+    engine="lattice", parameters={"steps": 1}, products=(Product.SPLATS,)
+)
 
 
-def failing(failure: str) -> api.Recipe:
-    return api.Recipe(engine="lattice", parameters={"failure": failure}, products=(Product.SPLATS,))
+def failing(failure: str) -> api.GenerationSettings:
+    return api.GenerationSettings(
+        engine="lattice", parameters={"failure": failure}, products=(Product.SPLATS,)
+    )
 
 
 @pytest.fixture
@@ -35,9 +39,9 @@ def image(scene: bpy.types.Scene) -> bpy.types.Image:
     return image
 
 
-def test_prompt_becomes_splats_mesh_and_points_at_the_cursor(desk: None) -> None:
+def test_prompt_becomes_splats_mesh_and_points_at_the_cursor(session: None) -> None:
     bpy.context.scene.cursor.location = (1, 2, 3)
-    asset = api.generate("a wooden chair", recipe=QUICK)
+    asset = api.generate("a wooden chair", settings=QUICK)
     assert set(asset.objects) == set(Product)
     bpy.context.view_layer.update()
     mesh = asset.objects[Product.MESH]
@@ -48,34 +52,34 @@ def test_prompt_becomes_splats_mesh_and_points_at_the_cursor(desk: None) -> None
     assert {obj.location[:] for obj in asset.objects.values()} == {mesh.location[:]}
 
 
-def test_only_wanted_results_are_imported(desk: None) -> None:
-    asset = api.generate("a chair", recipe=SPLATS)
+def test_only_wanted_results_are_imported(session: None) -> None:
+    asset = api.generate("a chair", settings=SPLATS)
     assert list(asset.objects) == [Product.SPLATS]
     assert [obj.name for obj in bpy.data.objects] == ["a chair.splats"]
 
 
-def test_asset_remembers_its_request(desk: None) -> None:
+def test_asset_has_its_request(session: None) -> None:
     name = 'Bücher "für" Ömer — 椅子'
-    asset = api.generate("an old chair", name=name, recipe=SPLATS)
+    asset = api.generate("an old chair", name=name, settings=SPLATS)
     splats = asset.objects[Product.SPLATS]
     assert splats.name == f"{name}.splats"
-    request = api.request_of(splats)
+    request = api.read_request(splats)
     assert request is not None
     assert (request.prompt, request.name) == ("an old chair", name)
     assert request.parameters["steps"] == 1
 
 
-def test_long_prompts_leave_room_for_the_kind_of_object(desk: None) -> None:
-    asset = api.generate("ein überlanger Satz " * 20, recipe=SPLATS)
+def test_long_prompts_leave_room_for_the_name_suffix(session: None) -> None:
+    asset = api.generate("ein überlanger Satz " * 20, settings=SPLATS)
     assert asset.objects[Product.SPLATS].name.endswith(".splats")
 
 
-def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Image) -> None:
-    asset = api.generate(picture=image, recipe=SPLATS)
+def test_unsaved_image_is_sent_and_found_again(session: None, image: bpy.types.Image) -> None:
+    asset = api.generate(picture=image, settings=SPLATS)
     assert asset.name == "Größe 'M'"
-    request = api.request_of(asset.objects[Product.SPLATS])
+    request = api.read_request(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.pictures_of(request)[ConditionKind.IMAGE]
+    kept = api.find_pictures(request)[ConditionKind.IMAGE]
     assert kept.read_bytes().startswith(b"\x89PNG")
     assert image.is_dirty and image.source == "GENERATED"
     again = bpy.data.images.load(str(kept))
@@ -83,37 +87,37 @@ def test_unsaved_image_is_sent_and_found_again(desk: None, image: bpy.types.Imag
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_picture_file_is_sent_as_it_is(
-    desk: None, image: bpy.types.Image, tmp_path: Path, packed: bool
+def test_picture_file_is_sent_unchanged(
+    session: None, image: bpy.types.Image, tmp_path: Path, packed: bool
 ) -> None:
     path = tmp_path / "a picture.png"
     image.save(filepath=str(path))
     loaded = bpy.data.images.load(str(path))
     if packed:
         loaded.pack()
-    asset = api.generate(picture=loaded if packed else path, recipe=SPLATS)
-    request = api.request_of(asset.objects[Product.SPLATS])
+    asset = api.generate(picture=loaded if packed else path, settings=SPLATS)
+    request = api.read_request(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.pictures_of(request)[ConditionKind.IMAGE]
+    kept = api.find_pictures(request)[ConditionKind.IMAGE]
     assert kept.read_bytes() == path.read_bytes()
 
 
-def test_maps_lead_from_images_and_files(
-    desk: None, image: bpy.types.Image, tmp_path: Path
+def test_control_maps_come_from_images_and_files(
+    session: None, image: bpy.types.Image, tmp_path: Path
 ) -> None:
     path = tmp_path / "edges.png"
     image.save(filepath=str(path))
     maps = {ConditionKind.DEPTH: image, ConditionKind.CANNY: path}
     guided = replace(SPLATS, variant="guided", maps=maps)
-    asset = api.generate("a chair", recipe=guided)
-    request = api.request_of(asset.objects[Product.SPLATS])
+    asset = api.generate("a chair", settings=guided)
+    request = api.read_request(asset.objects[Product.SPLATS])
     assert request is not None
-    kept = api.pictures_of(request)
+    kept = api.find_pictures(request)
     assert set(kept) == set(maps) and kept[ConditionKind.CANNY].read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("prompt", "picture", "recipe", "says"),
+    ("prompt", "picture", "settings", "says"),
     [
         ("", None, QUICK, "neither a prompt nor a picture"),
         ("a chair", "no/such.png", QUICK, "cannot be read"),
@@ -121,41 +125,46 @@ def test_maps_lead_from_images_and_files(
         (
             "a chair",
             None,
-            api.Recipe("lattice", "guided", maps={DEPTH: "no/such.png"}),
+            api.GenerationSettings("lattice", "guided", maps={DEPTH: "no/such.png"}),
             "cannot be",
         ),
-        ("a chair", None, api.Recipe("lattice", maps={DEPTH: __file__}), "picture"),
-        ("a chair", None, api.Recipe("lattice", maps={DEPTH: PICTURE}), "takes no depth"),
-        ("a chair", None, api.Recipe(engine="anvil"), "anvil"),
-        ("a chair", None, api.Recipe("lattice", parameters={"steps": 0}), "steps"),
-        ("a chair", None, api.Recipe("lattice", parameters={"colour": 1}), "colour"),
-        ("a chair", None, api.Recipe("lattice", products=()), "Choose splats"),
+        ("a chair", None, api.GenerationSettings("lattice", maps={DEPTH: __file__}), "picture"),
+        (
+            "a chair",
+            None,
+            api.GenerationSettings("lattice", maps={DEPTH: PICTURE}),
+            "takes no depth",
+        ),
+        ("a chair", None, api.GenerationSettings(engine="anvil"), "anvil"),
+        ("a chair", None, api.GenerationSettings("lattice", parameters={"steps": 0}), "steps"),
+        ("a chair", None, api.GenerationSettings("lattice", parameters={"colour": 1}), "colour"),
+        ("a chair", None, api.GenerationSettings("lattice", products=()), "Choose splats"),
     ],
 )
-def test_bad_orders_are_refused_with_a_remedy(
-    desk: None, prompt: str, picture: str | None, recipe: api.Recipe, says: str
+def test_bad_requests_are_refused_with_a_remedy(
+    session: None, prompt: str, picture: str | None, settings: api.GenerationSettings, says: str
 ) -> None:
     with pytest.raises(SplatsmithError, match=says) as refused:
-        api.generate(prompt, picture, recipe=recipe)
+        api.generate(prompt, picture, settings=settings)
     assert refused.value.remedy
     assert not bpy.data.objects
 
 
-def test_what_the_engine_has_to_say_is_told(desk: None) -> None:
-    asset = api.generate("chair " * 101, recipe=SPLATS)
+def test_notes_of_the_engine_are_in_the_job(session: None) -> None:
+    asset = api.generate("chair " * 101, settings=SPLATS)
     (job,) = (job for job in api.snapshot().jobs if job.id == asset.job)
     assert job.notes == ("The prompt was cut after word 100.",)
 
 
-def test_failure_of_the_engine_is_told(desk: None) -> None:
+def test_failure_of_the_engine_is_raised(session: None) -> None:
     with pytest.raises(SplatsmithError, match="memory"):
-        api.generate("a chair", recipe=failing("memory"))
-    assert api.generate("a chair", recipe=SPLATS).objects
+        api.generate("a chair", settings=failing("memory"))
+    assert api.generate("a chair", settings=SPLATS).objects
 
 
-def test_results_can_be_imported_again(desk: None, tmp_path: Path) -> None:
-    made = api.generate("a chair", recipe=QUICK)
-    folder = api.import_asset(made.source, placing=api.Placing((4, 0, 0), size=2))
+def test_results_can_be_imported_again(session: None, tmp_path: Path) -> None:
+    made = api.generate("a chair", settings=QUICK)
+    folder = api.import_asset(made.source, placement=api.Placement((4, 0, 0), size=2))
     assert set(folder.objects) == set(Product) and folder.name == "a chair"
     for product, file in (("splats", "splats.ply"), ("points", "points.ply"), ("mesh", "mesh.glb")):
         single = tmp_path / f"my {file}"
@@ -166,9 +175,9 @@ def test_results_can_be_imported_again(desk: None, tmp_path: Path) -> None:
         assert max(asset.objects[Product(product)].dimensions) == pytest.approx(1, abs=0.25)
 
 
-def test_import_of_a_foreign_file_leaves_the_scene_as_it_was(desk: None, tmp_path: Path) -> None:
+def test_import_of_a_foreign_file_leaves_the_scene_as_it_was(session: None, tmp_path: Path) -> None:
     folder = tmp_path / "damaged"
-    made = api.generate("a chair", recipe=QUICK)
+    made = api.generate("a chair", settings=QUICK)
     before = set(bpy.data.objects.keys()), set(bpy.data.collections.keys())
     folder.mkdir()
     (folder / "splats.ply").write_bytes((made.source / "splats.ply").read_bytes())
@@ -178,7 +187,9 @@ def test_import_of_a_foreign_file_leaves_the_scene_as_it_was(desk: None, tmp_pat
     assert (set(bpy.data.objects.keys()), set(bpy.data.collections.keys())) == before
 
 
-def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(desk: None, tmp_path: Path) -> None:
+def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(
+    session: None, tmp_path: Path
+) -> None:
     table = tmp_path / "the batch.csv"
     table.write_text(
         "prompt,image,name,seed\n"
@@ -188,22 +199,22 @@ def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(desk: None, tmp_p
         "a lamp,,,1000\n",
         encoding="utf-8",
     )
-    report = api.batch(table, recipe=SPLATS, placing=api.Placing((10, 0, 0), size=2))
+    report = api.batch(table, settings=SPLATS, placement=api.Placement((10, 0, 0), size=2))
     assert [asset.name for asset in report.assets] == ["a chair", "a table, round"]
     assert set(report.failures) == {"lost", "a lamp"}
     first, third = (asset.objects[Product.SPLATS].location for asset in report.assets)
     assert third.y - first.y == pytest.approx(3) and third.x == pytest.approx(first.x)
 
 
-def test_rows_own_maps_lead_in_place_of_the_recipes(
-    desk: None, image: bpy.types.Image, tmp_path: Path
+def test_rows_own_control_maps_replace_those_of_the_settings(
+    session: None, image: bpy.types.Image, tmp_path: Path
 ) -> None:
     (tmp_path / "edges.png").write_bytes(PICTURE.read_bytes())
     table = tmp_path / "guided.csv"
     table.write_text("prompt,canny\na chair,\na table,edges.png\n", encoding="utf-8")
-    recipe = replace(SPLATS, variant="guided", maps={DEPTH: image})
-    report = api.batch(table, recipe=recipe)
-    made = [api.request_of(asset.objects[Product.SPLATS]) for asset in report.assets]
+    settings = replace(SPLATS, variant="guided", maps={DEPTH: image})
+    report = api.batch(table, settings=settings)
+    made = [api.read_request(asset.objects[Product.SPLATS]) for asset in report.assets]
     assert [list(request.pictures) for request in made if request] == [
         [DEPTH],
         [ConditionKind.CANNY],

@@ -1,4 +1,4 @@
-"""Checkpoints from Blender: shown, asked about, fetched from a hub on localhost, and used."""
+"""Checkpoints from Blender: listed, licensed, downloaded from a hub on localhost, and used."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from blender_addon import api, ui
 from blender_addon.contract.checkpoints import CheckpointState
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import DownloadRequest, JobKind, JobState, Product
-from blender_addon.link.snapshot import LinkSettings
+from blender_addon.link.snapshot import BackendSettings
 from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
-from blender_addon.ui.operators import why_not
+from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.properties import engine_group, show_engines
 from blender_addon.ui.required_checkpoints import hub_checkpoints, missing_checkpoints
 from tests.backend.weights.mirror import Mirror, running
 from tests.backend.weights.published import TOKEN, new_mirror
 
-PATIENCE = 90.0
-MOSAIC = api.Recipe("mosaic", products=(Product.SPLATS,))
+TIMEOUT = 90.0
+MOSAIC = api.GenerationSettings("mosaic", products=(Product.SPLATS,))
 BOTH = DownloadRequest("mosaic", "small", ("mosaic-words", "mosaic-small"), accept_licence=True)
 LOCKED = DownloadRequest("mosaic", "small", ("mosaic-locked",))
 
@@ -40,21 +40,21 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
 
 
 @pytest.fixture
-def fresh(settings: LinkSettings, tmp_path: Path, mirror: Mirror) -> LinkSettings:
-    """Settings of a backend that has fetched nothing yet."""
-    return replace(settings, folder=tmp_path / "files")
+def fresh(backend_settings: BackendSettings, tmp_path: Path, mirror: Mirror) -> BackendSettings:
+    """Settings of a backend without downloads."""
+    return replace(backend_settings, folder=tmp_path / "files")
 
 
 @pytest.fixture
-def own_desk(scene: bpy.types.Scene, fresh: LinkSettings) -> Iterator[None]:
+def own_backend(scene: bpy.types.Scene, fresh: BackendSettings) -> Iterator[None]:
     api.configure(fresh)
     yield
     api.shutdown()
 
 
 @pytest.fixture
-def panel(own_desk: None) -> Iterator[bpy.types.PropertyGroup]:
-    """The panel's settings with the mosaic chosen and a prompt typed."""
+def panel(own_backend: None) -> Iterator[bpy.types.PropertyGroup]:
+    """The panel's settings with the mosaic engine and a prompt."""
     ui.register()
     api.start()
     await_true(lambda: bool(api.snapshot().weights))
@@ -74,7 +74,7 @@ def online(scene: bpy.types.Scene) -> Iterator[None]:
 
 
 def await_true(condition) -> None:  # noqa: ANN001
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
@@ -84,24 +84,26 @@ def states() -> dict[str, CheckpointState]:
     return {status.id: status.state for status in api.snapshot().weights}
 
 
-def test_missing_weights_are_told_then_fetched_then_used(online: None, own_desk: None) -> None:
+def test_missing_checkpoints_are_reported_then_downloaded_then_used(
+    online: None, own_backend: None
+) -> None:
     with pytest.raises(SplatsmithError, match="Mosaic's words is not here"):
-        api.generate("a wall", recipe=MOSAIC)
+        api.generate("a wall", settings=MOSAIC)
 
     api.download(BOTH)
 
-    assert list(api.generate("a wall", recipe=MOSAIC).objects) == [Product.SPLATS]
+    assert list(api.generate("a wall", settings=MOSAIC).objects) == [Product.SPLATS]
 
 
-def test_nothing_is_fetched_while_blender_is_offline(own_desk: None, mirror: Mirror) -> None:
+def test_nothing_is_downloaded_while_blender_is_offline(own_backend: None, mirror: Mirror) -> None:
     assert not bpy.app.online_access
     with pytest.raises(SplatsmithError, match="stay offline"):
         api.submit_download(BOTH)
     assert mirror.asked == []
 
 
-def test_a_backend_that_was_started_offline_goes_online_when_asked(
-    online: None, own_desk: None, fresh: LinkSettings
+def test_download_restarts_a_backend_that_was_started_offline(
+    online: None, own_backend: None, fresh: BackendSettings
 ) -> None:
     api.configure(replace(fresh, offline=True))
     api.start()
@@ -112,8 +114,8 @@ def test_a_backend_that_was_started_offline_goes_online_when_asked(
     await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)
 
 
-def test_the_token_of_the_preferences_opens_the_gate(
-    online: None, own_desk: None, fresh: LinkSettings, tmp_path: Path
+def test_hub_token_gives_access_to_a_gated_checkpoint(
+    online: None, own_backend: None, fresh: BackendSettings, tmp_path: Path
 ) -> None:
     with pytest.raises(SplatsmithError, match="there is no token"):
         api.download(LOCKED)
@@ -127,7 +129,7 @@ def test_the_token_of_the_preferences_opens_the_gate(
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
 
 
-def test_the_panel_says_what_the_settings_need(panel: bpy.types.PropertyGroup) -> None:
+def test_panel_lists_missing_checkpoints(panel: bpy.types.PropertyGroup) -> None:
     now = api.snapshot()
     assert SPLATSMITH_PT_checkpoints.poll(bpy.context)
     assert [c.id for c in hub_checkpoints(panel)] == [
@@ -137,7 +139,7 @@ def test_the_panel_says_what_the_settings_need(panel: bpy.types.PropertyGroup) -
     ]
     assert [c.id for c in missing_checkpoints(panel, now)] == ["mosaic-words", "mosaic-small"]
     assert [each.name for each in open_licences(hub_checkpoints(panel), now)] == ["Mosaic Licence"]
-    assert "Download its checkpoints" in why_not(panel, now)
+    assert "Download its checkpoints" in generate_disabled_reason(panel, now)
     engine_group(panel).variant = "large"
     assert "mosaic-large" in [c.id for c in missing_checkpoints(panel, now)]
     panel.picture = bpy.data.images.new("picture", 8, 8)
@@ -147,18 +149,18 @@ def test_the_panel_says_what_the_settings_need(panel: bpy.types.PropertyGroup) -
     assert missing_checkpoints(panel, now) == ()
 
 
-def test_the_button_is_off_while_blender_is_offline(panel: bpy.types.PropertyGroup) -> None:
+def test_download_is_disabled_while_blender_is_offline(panel: bpy.types.PropertyGroup) -> None:
     assert not bpy.ops.splatsmith.download.poll()
 
 
-def test_the_button_asks_for_the_licence_once(online: None, panel: bpy.types.PropertyGroup) -> None:
+def test_download_asks_for_the_licence_once(online: None, panel: bpy.types.PropertyGroup) -> None:
     with pytest.raises(RuntimeError, match="Mosaic Licence has not been accepted"):
         bpy.ops.splatsmith.download()
 
     assert bpy.ops.splatsmith.download(accept=True) == {"FINISHED"}
 
     await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)
-    assert why_not(panel, api.snapshot()) == ""
+    assert generate_disabled_reason(panel, api.snapshot()) == ""
     engine_group(panel).variant = "large"
     assert bpy.ops.splatsmith.download(checkpoint="mosaic-large") == {"FINISHED"}
     await_true(lambda: states()["mosaic-large"] is CheckpointState.PRESENT)
@@ -166,12 +168,12 @@ def test_the_button_asks_for_the_licence_once(online: None, panel: bpy.types.Pro
         bpy.ops.splatsmith.download()
 
 
-def test_a_download_in_the_list_can_be_cancelled_and_tried_again(
-    online: None, own_desk: None, mirror: Mirror
+def test_download_can_be_cancelled_and_retried(
+    online: None, own_backend: None, mirror: Mirror
 ) -> None:
     mirror.holds["encoder/model.safetensors"] = 100
     key = api.submit_download(BOTH)
-    assert mirror.reached.wait(PATIENCE)
+    assert mirror.reached.wait(TIMEOUT)
     (job,) = api.snapshot().jobs
     assert job.kind is JobKind.DOWNLOAD
     api.cancel(key)

@@ -55,7 +55,7 @@ def test_changed_lock_makes_it_out_of_date(environment: Environment) -> None:
     assert environment.is_complete
 
 
-def test_half_made_environment_is_made_anew(environment: Environment) -> None:
+def test_incomplete_environment_is_replaced(environment: Environment) -> None:
     environment.folder.mkdir(parents=True)
     (environment.folder / "leftover").touch()
     assert not environment.is_complete

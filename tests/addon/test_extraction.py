@@ -27,11 +27,11 @@ from blender_addon.scene.splats import add_splats
 
 QUICK = ExtractionOptions(face_budget=2_000, texture_size=0, resolution=48, point_count=500)
 TEXTURED = replace(QUICK, texture_size=512)
-ALONE = api.Finish(alone=True)
+ALONE = api.PostImport(show_one=True)
 
 
 @pytest.fixture
-def splats(desk: None, ball: GaussianCloud) -> bpy.types.Object:
+def splats(session: None, ball: GaussianCloud) -> bpy.types.Object:
     """The ball as an object that is not Splatsmith's own, in a collection, moved and squeezed."""
     collection = bpy.data.collections.new("Captures")
     bpy.context.scene.collection.children.link(collection)
@@ -41,7 +41,7 @@ def splats(desk: None, ball: GaussianCloud) -> bpy.types.Object:
     return obj
 
 
-def test_mesh_stands_where_the_splats_do(splats: bpy.types.Object) -> None:
+def test_mesh_gets_the_transform_of_the_splats(splats: bpy.types.Object) -> None:
     asset = api.extract(splats, extraction=QUICK)
     (mesh,) = asset.objects.values()
     assert mesh.name == "my capture.mesh" and mesh.parent is None
@@ -60,19 +60,19 @@ def test_points_are_as_many_as_asked_for(splats: bpy.types.Object) -> None:
     assert points.matrix_basis == splats.matrix_basis
 
 
-def test_mesh_and_points_can_be_asked_for_at_once(splats: bpy.types.Object) -> None:
-    asset = api.extract(splats, [Product.MESH, Product.POINTS], extraction=QUICK, finish=ALONE)
+def test_mesh_and_points_can_be_extracted_at_once(splats: bpy.types.Object) -> None:
+    asset = api.extract(splats, [Product.MESH, Product.POINTS], extraction=QUICK, post_import=ALONE)
     seen = {obj.name: obj.visible_get() for obj in (splats, *asset.objects.values())}
     assert seen == {"my capture": False, "my capture.mesh": True, "my capture.points": False}
     assert splats.hide_render and not asset.objects[Product.MESH].hide_render
 
 
-def test_splats_stay_in_sight_unless_asked_otherwise(splats: bpy.types.Object) -> None:
+def test_splats_stay_visible_by_default(splats: bpy.types.Object) -> None:
     api.extract(splats, [Product.POINTS], extraction=QUICK)
     assert splats.visible_get() and not splats.hide_render
 
 
-def test_texture_is_packed_and_seen(splats: bpy.types.Object) -> None:
+def test_texture_is_packed_and_active(splats: bpy.types.Object) -> None:
     mesh = api.extract(splats, extraction=TEXTURED).objects[Product.MESH]
     (material,) = mesh.data.materials
     image = material.node_tree.nodes.active.image
@@ -90,7 +90,7 @@ def test_several_objects_queue_up(splats: bpy.types.Object, ball: GaussianCloud)
     assert meshes[1].users_collection == (bpy.context.scene.collection,)
 
 
-def test_transform_and_name_of_the_last_moment_count(splats: bpy.types.Object) -> None:
+def test_mesh_gets_the_latest_transform_and_name(splats: bpy.types.Object) -> None:
     key = api.submit_extraction(splats, extraction=QUICK)
     carrier = bpy.data.objects.new("carrier", None)
     carrier.location = (5, 0, 0)
@@ -103,7 +103,7 @@ def test_transform_and_name_of_the_last_moment_count(splats: bpy.types.Object) -
     assert mesh.matrix_world == splats.matrix_world
 
 
-def test_constrained_splats_are_met_where_they_are_seen(splats: bpy.types.Object) -> None:
+def test_mesh_of_constrained_splats_gets_their_world_transform(splats: bpy.types.Object) -> None:
     target = bpy.data.objects.new("target", None)
     target.location = (-4, -4, -4)
     bpy.context.scene.collection.objects.link(target)
@@ -113,7 +113,7 @@ def test_constrained_splats_are_met_where_they_are_seen(splats: bpy.types.Object
     assert mesh.matrix_world.translation == target.location
 
 
-def test_deleted_splats_leave_their_place_to_the_mesh(splats: bpy.types.Object) -> None:
+def test_mesh_of_deleted_splats_gets_their_last_transform(splats: bpy.types.Object) -> None:
     stood = splats.matrix_world.copy()
     key = api.submit_extraction(splats, extraction=QUICK)
     bpy.data.objects.remove(splats)
@@ -123,7 +123,7 @@ def test_deleted_splats_leave_their_place_to_the_mesh(splats: bpy.types.Object) 
     assert np.allclose(mesh.matrix_world, stood, atol=1e-6)
 
 
-def test_deleted_parent_and_collection_do_no_harm(splats: bpy.types.Object) -> None:
+def test_deleted_parent_and_collection_are_tolerated(splats: bpy.types.Object) -> None:
     carrier = bpy.data.objects.new("carrier", None)
     carrier.location = (5, 0, 0)
     bpy.context.scene.collection.objects.link(carrier)
@@ -139,10 +139,10 @@ def test_deleted_parent_and_collection_do_no_harm(splats: bpy.types.Object) -> N
     assert np.allclose(mesh.matrix_world, stood, atol=1e-5)
 
 
-def test_hidden_splats_are_as_good_as_any(splats: bpy.types.Object) -> None:
+def test_hidden_splats_can_be_extracted(splats: bpy.types.Object) -> None:
     splats.hide_set(True)
     splats.hide_viewport = True
-    mesh = api.extract(splats, extraction=QUICK, finish=ALONE).objects[Product.MESH]
+    mesh = api.extract(splats, extraction=QUICK, post_import=ALONE).objects[Product.MESH]
     assert mesh.visible_get() and mesh.matrix_basis == splats.matrix_basis
 
 
@@ -156,23 +156,25 @@ def test_linked_splats_get_a_mesh_of_this_file(
         linked.objects = ["my capture"]
     (obj,) = linked.objects
     bpy.context.scene.collection.objects.link(obj)
-    mesh = api.extract(obj, extraction=QUICK, finish=ALONE).objects[Product.MESH]
+    mesh = api.extract(obj, extraction=QUICK, post_import=ALONE).objects[Product.MESH]
     assert mesh.library is None and mesh.matrix_basis == obj.matrix_basis
     assert not obj.visible_get()
 
 
-def test_made_splats_hand_their_request_on(desk: None) -> None:
-    recipe = api.Recipe("lattice", parameters={"steps": 1}, products=(Product.SPLATS,))
-    made = api.generate("a chair", recipe=recipe).objects[Product.SPLATS]
+def test_mesh_of_generated_splats_has_their_request(session: None) -> None:
+    settings = api.GenerationSettings(
+        "lattice", parameters={"steps": 1}, products=(Product.SPLATS,)
+    )
+    made = api.generate("a chair", settings=settings).objects[Product.SPLATS]
     mesh = api.extract(made, extraction=QUICK).objects[Product.MESH]
     assert mesh.name == "a chair.mesh"
-    request = api.request_of(mesh)
+    request = api.read_request(mesh)
     assert isinstance(request, GenerateRequest)
     assert (request.prompt, request.extraction) == ("a chair", QUICK)
 
 
-def test_mesh_of_a_capture_remembers_its_options(splats: bpy.types.Object) -> None:
-    request = api.request_of(api.extract(splats, extraction=QUICK).objects[Product.MESH])
+def test_mesh_of_a_capture_has_its_extraction_request(splats: bpy.types.Object) -> None:
+    request = api.read_request(api.extract(splats, extraction=QUICK).objects[Product.MESH])
     assert isinstance(request, ExtractRequest) and request.extraction == QUICK
 
 
@@ -183,7 +185,7 @@ def test_harmonics_beyond_the_last_whole_band_are_left_out(splats: bpy.types.Obj
 
 
 @pytest.fixture
-def not_splats(desk: None) -> Iterator[dict[str, bpy.types.Object]]:
+def not_splats(session: None) -> Iterator[dict[str, bpy.types.Object]]:
     """Objects that have no splats to give."""
     bare = bpy.data.meshes.new("bare")
     bare.vertices.add(3)
@@ -224,14 +226,14 @@ def test_splats_being_edited_are_refused(splats: bpy.types.Object) -> None:
         api.submit_extraction(mesh)
 
 
-def test_extraction_can_be_cancelled_and_tried_again(
+def test_extraction_can_be_cancelled_and_retried(
     splats: bpy.types.Object, await_true: Callable[[Callable[[], bool]], None]
 ) -> None:
     def mine() -> JobStatus:
         return next(job for job in api.snapshot().jobs if job.title == "tried again")
 
-    endless = api.Recipe("lattice", parameters={"steps": 10_000, "pause": 0.1})
-    blocker = api.submit("in the way", recipe=endless)
+    endless = api.GenerationSettings("lattice", parameters={"steps": 10_000, "pause": 0.1})
+    blocker = api.submit("in the way", settings=endless)
     splats.name = "tried again"
     key = api.submit_extraction(splats, extraction=QUICK)
     await_true(lambda: mine().stage != "Sending")
@@ -244,7 +246,9 @@ def test_extraction_can_be_cancelled_and_tried_again(
     assert again.objects[Product.MESH].matrix_basis == splats.matrix_basis
 
 
-def test_results_can_be_imported_once_more_beside_the_splats(splats: bpy.types.Object) -> None:
+def test_extraction_can_be_imported_again_with_the_splats_transform(
+    splats: bpy.types.Object,
+) -> None:
     asset = api.extract(splats, extraction=QUICK)
     splats.location.x = 9
     again = api.wait_for(api.import_job(asset.job))
@@ -252,7 +256,7 @@ def test_results_can_be_imported_once_more_beside_the_splats(splats: bpy.types.O
     assert again.objects[Product.MESH].location.x == 9
 
 
-def test_unreadable_splats_are_told_by_the_service(splats: bpy.types.Object) -> None:
+def test_splats_with_nan_are_refused_by_the_service(splats: bpy.types.Object) -> None:
     count = len(splats.data.attributes["position"].data)
     splats.data.attributes["scale"].data.foreach_set("vector", np.full(3 * count, np.nan))
     with pytest.raises(SplatsmithError) as refused:
@@ -261,8 +265,10 @@ def test_unreadable_splats_are_told_by_the_service(splats: bpy.types.Object) -> 
     assert [obj.name for obj in bpy.data.objects] == ["my capture"]
 
 
-def test_quads_are_made_along_with_the_mesh(splats: bpy.types.Object) -> None:
-    asset = api.extract(splats, extraction=QUICK, finish=api.Finish(quads=True, alone=True))
+def test_mesh_is_remeshed_to_quads_on_request(splats: bpy.types.Object) -> None:
+    asset = api.extract(
+        splats, extraction=QUICK, post_import=api.PostImport(quads=True, show_one=True)
+    )
     quads, mesh = asset.quads, asset.objects[Product.MESH]
     assert quads is not None and quads.name == "my capture.quads"
     assert quads.matrix_basis == splats.matrix_basis

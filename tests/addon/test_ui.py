@@ -21,14 +21,14 @@ from blender_addon.contract.protocol import (
     Product,
     Turntable,
 )
-from blender_addon.link.snapshot import BackendState, Snapshot
+from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
-from blender_addon.ui.operators import why_not
+from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.properties import engine_group, show_engines
 
-PATIENCE = 240.0
-RUNNING = Snapshot(BackendState.RUNNING)
+TIMEOUT = 240.0
+RUNNING = SessionSnapshot(BackendState.RUNNING)
 PARAMETERS = (
     ParameterSpec("seed", ParameterType.INT, 7, "A seed.", minimum=0, maximum=2**32 - 1),
     ParameterSpec("name", ParameterType.TEXT, "no", "Called like a member of the group."),
@@ -42,7 +42,7 @@ CARD = EngineCard("anvil", "Anvil", "For tests.", (LIGHT, HEAVY))
 
 
 @pytest.fixture
-def settings_with_anvil(registered: None) -> bpy.types.PropertyGroup:
+def anvil_settings(registered: None) -> bpy.types.PropertyGroup:
     show_engines([CARD])
     settings = bpy.context.scene.splatsmith
     settings.engine = "anvil"
@@ -58,7 +58,7 @@ def splats(registered: None, ball: GaussianCloud) -> bpy.types.Object:
     return obj
 
 
-def test_addon_can_be_enabled_again(scene: bpy.types.Scene, shared_desk: None) -> None:
+def test_addon_can_be_enabled_again(scene: bpy.types.Scene, shared_backend: None) -> None:
     for _ in range(2):
         blender_addon.register()
         assert hasattr(bpy.types, "SPLATSMITH_PT_main")
@@ -68,16 +68,16 @@ def test_addon_can_be_enabled_again(scene: bpy.types.Scene, shared_desk: None) -
 
 
 def test_parameters_begin_with_the_cards_defaults(
-    settings_with_anvil: bpy.types.PropertyGroup,
+    anvil_settings: bpy.types.PropertyGroup,
 ) -> None:
-    recipe = settings_with_anvil.recipe()
-    assert recipe.engine == "anvil" and recipe.variant == "light"
-    assert recipe.parameters == {spec.name: spec.default for spec in PARAMETERS}
-    assert CARD.check_parameters(LIGHT, recipe.parameters) == recipe.parameters
+    settings = anvil_settings.generation_settings()
+    assert settings.engine == "anvil" and settings.variant == "light"
+    assert settings.parameters == {spec.name: spec.default for spec in PARAMETERS}
+    assert CARD.check_parameters(LIGHT, settings.parameters) == settings.parameters
 
 
-def test_parameters_keep_the_cards_limits(settings_with_anvil: bpy.types.PropertyGroup) -> None:
-    group = engine_group(settings_with_anvil)
+def test_parameters_keep_the_cards_limits(anvil_settings: bpy.types.PropertyGroup) -> None:
+    group = engine_group(anvil_settings)
     group.parameter_tilt = 1000
     group.parameter_seed = 2**31 - 1
     assert (group.parameter_tilt, group.parameter_seed) == (60, 2**31 - 1)
@@ -86,14 +86,14 @@ def test_parameters_keep_the_cards_limits(settings_with_anvil: bpy.types.Propert
 
 
 def test_changed_card_changes_the_properties(
-    settings_with_anvil: bpy.types.PropertyGroup,
+    anvil_settings: bpy.types.PropertyGroup,
 ) -> None:
     smaller = EngineCard("anvil", "Anvil", "Changed.", (replace(LIGHT, parameters=PARAMETERS[:1]),))
     show_engines([smaller])
-    assert set(settings_with_anvil.recipe().parameters) == {"seed"}
+    assert set(anvil_settings.generation_settings().parameters) == {"seed"}
 
 
-def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -> None:
+def test_panel_loads_a_request(anvil_settings: bpy.types.PropertyGroup) -> None:
     request = GenerateRequest(
         prompt="a chair",
         engine="anvil",
@@ -111,9 +111,9 @@ def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -
         name="Throne",
         turntables=(Turntable.MP4, Turntable.GROWING_WEBP),
     )
-    settings_with_anvil.recall(request, {})
-    recipe = settings_with_anvil.recipe()
-    assert recipe == api.Recipe(
+    anvil_settings.load_request(request, {})
+    settings = anvil_settings.generation_settings()
+    assert settings == api.GenerationSettings(
         request.engine,
         request.variant,
         request.parameters,
@@ -121,20 +121,20 @@ def test_panel_recalls_a_request(settings_with_anvil: bpy.types.PropertyGroup) -
         request.extraction,
         request.turntables,
     )
-    assert (settings_with_anvil.prompt, settings_with_anvil.asset_name) == ("a chair", "Throne")
+    assert (anvil_settings.prompt, anvil_settings.asset_name) == ("a chair", "Throne")
 
 
 def test_chosen_engine_survives_saving(
-    settings_with_anvil: bpy.types.PropertyGroup, tmp_path: Path
+    anvil_settings: bpy.types.PropertyGroup, tmp_path: Path
 ) -> None:
-    engine_group(settings_with_anvil).parameter_mood = "wild"
+    engine_group(anvil_settings).parameter_mood = "wild"
     path = tmp_path / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     show_engines([CARD])
     bpy.ops.wm.open_mainfile(filepath=str(path))
-    recipe = bpy.context.scene.splatsmith.recipe()
-    assert (recipe.engine, recipe.parameters["mood"]) == ("anvil", "wild")
+    settings = bpy.context.scene.splatsmith.generation_settings()
+    assert (settings.engine, settings.parameters["mood"]) == ("anvil", "wild")
 
 
 @pytest.mark.parametrize(
@@ -152,18 +152,18 @@ def test_disabled_button_says_why(
 ) -> None:
     settings = bpy.context.scene.splatsmith
     settings.prompt = prompt
-    reason = why_not(settings, Snapshot(state))
+    reason = generate_disabled_reason(settings, SessionSnapshot(state))
     assert says in reason and bool(reason) == bool(says)
 
 
-def test_generate_button_brings_an_asset_and_its_settings_back(registered: None) -> None:
+def test_generate_imports_an_asset_and_use_its_settings_fills_the_panel(registered: None) -> None:
     api.start()
     await_engines()
     settings = bpy.context.scene.splatsmith
     settings.prompt, settings.engine, settings.products = "a bench", "lattice", {"splats"}
     engine_group(settings).parameter_seed = 5
     assert bpy.ops.splatsmith.generate() == {"FINISHED"}
-    await_endings()
+    poll_until_ended()
     (splats,) = bpy.data.objects
     settings.prompt = "something else"
     bpy.context.view_layer.objects.active = splats
@@ -179,7 +179,7 @@ def test_mesh_and_points_buttons_take_all_that_is_selected(splats: bpy.types.Obj
     quick = {"resolution": 48, "automatic_detail": False, "texture": "0"}
     assert bpy.ops.splatsmith.mesh_from_splats(face_budget=900, **quick) == {"FINISHED"}
     assert (settings.face_budget, settings.resolution, settings.alone) == (900, 48, True)
-    await_endings(2)
+    poll_until_ended(2)
     meshes = [obj for obj in bpy.context.selected_objects if obj.type == "MESH"]
     assert sorted(obj.name for obj in meshes) == ["capture.001.mesh", "capture.mesh"]
     assert not splats.visible_get() and not twin.visible_get()
@@ -204,7 +204,7 @@ def test_quads_button_remeshes_what_is_selected(registered: None) -> None:
     assert quads.name == "Suzanne.quads" and 500 < len(quads.data.polygons) < 2_000
 
 
-def test_panel_recalls_the_options_of_a_capture(splats: bpy.types.Object) -> None:
+def test_use_its_settings_loads_extraction_options(splats: bpy.types.Object) -> None:
     options = ExtractionOptions(face_budget=700, texture_size=0, resolution=40)
     mesh = api.extract(splats, extraction=options).objects[Product.MESH]
     bpy.context.view_layer.objects.active = mesh
@@ -214,9 +214,9 @@ def test_panel_recalls_the_options_of_a_capture(splats: bpy.types.Object) -> Non
     assert settings.extraction() == options and settings.prompt == "untouched"
 
 
-def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> None:
-    recipe = api.Recipe(engine="lattice", products=(Product.SPLATS,))
-    asset = api.generate("a cube", recipe=recipe)
+def test_generated_object_is_marked_as_asset_with_its_preview(registered: None) -> None:
+    settings = api.GenerationSettings(engine="lattice", products=(Product.SPLATS,))
+    asset = api.generate("a cube", settings=settings)
     await_preview(asset.job)
     bpy.context.view_layer.objects.active = made = asset.objects[Product.SPLATS]
     assert bpy.ops.splatsmith.offer_as_asset() == {"FINISHED"}
@@ -227,14 +227,16 @@ def test_made_object_can_be_offered_in_the_asset_browser(registered: None) -> No
 
 
 def test_a_turntable_is_among_a_jobs_files(registered: None) -> None:
-    recipe = api.Recipe("lattice", products=(Product.SPLATS,), turntables=(Turntable.WEBP,))
-    asset = api.generate("a cube", recipe=recipe)
-    assert api.files_of(asset.job).joinpath("turntable.webp").is_file()
+    settings = api.GenerationSettings(
+        "lattice", products=(Product.SPLATS,), turntables=(Turntable.WEBP,)
+    )
+    asset = api.generate("a cube", settings=settings)
+    assert api.result_folder(asset.job).joinpath("turntable.webp").is_file()
     with pytest.raises(RuntimeError, match="not here"):
         bpy.ops.splatsmith.show_files(job="unknown")
 
 
-def test_refusal_is_reported_in_one_sentence(registered: None, tmp_path: Path) -> None:
+def test_operator_reports_the_error(registered: None, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="There is no asset at"):
         bpy.ops.splatsmith.import_asset(filepath=str(tmp_path / "nothing.ply"))
 
@@ -245,17 +247,17 @@ def test_install_asks_for_online_access(registered: None) -> None:
         bpy.ops.splatsmith.install()
 
 
-def test_timer_is_not_left_in_the_background(registered: None) -> None:
-    assert not bpy.app.timers.is_registered(timer.pulse)
+def test_timer_is_not_registered_in_the_background(registered: None) -> None:
+    assert not bpy.app.timers.is_registered(timer.poll_timer)
 
 
 @pytest.fixture
-def guided(registered: None) -> bpy.types.PropertyGroup:
+def control_map_settings(registered: None) -> bpy.types.PropertyGroup:
     """The panel's settings with an engine that takes maps, and a prompt."""
     elevation = (ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),)
     card = replace(
         CARD,
-        id="guided",
+        id="control_map_settings",
         variants=(
             Variant("plain", "Plain", (ConditionKind.TEXT,), parameters=elevation),
             Variant(
@@ -269,33 +271,35 @@ def guided(registered: None) -> bpy.types.PropertyGroup:
     )
     show_engines([card])
     settings = bpy.context.scene.splatsmith
-    settings.engine, settings.prompt = "guided", "a tower"
-    engine_group(settings).variant = "guided"
+    settings.engine, settings.prompt = "control_map_settings", "a tower"
+    engine_group(settings).variant = "control_map_settings"
     return settings
 
 
-def test_the_selected_shape_leads_an_engine_that_takes_maps(
-    guided: bpy.types.PropertyGroup,
+def test_control_map_is_rendered_from_the_selection(
+    control_map_settings: bpy.types.PropertyGroup,
 ) -> None:
-    guided.guide = "depth"
-    engine_group(guided).variant = "plain"
-    assert guided.guide_kinds() == ()
-    assert guided.recipe().guide is None
-    engine_group(guided).variant = "guided"
-    assert guided.conditions() == {ConditionKind.TEXT, ConditionKind.DEPTH}
-    assert "rough shape" in why_not(guided, RUNNING)
+    control_map_settings.guide = "depth"
+    engine_group(control_map_settings).variant = "plain"
+    assert control_map_settings.control_map_kinds() == ()
+    assert control_map_settings.generation_settings().control_map is None
+    engine_group(control_map_settings).variant = "control_map_settings"
+    assert control_map_settings.conditions() == {ConditionKind.TEXT, ConditionKind.DEPTH}
+    assert "rough shape" in generate_disabled_reason(control_map_settings, RUNNING)
     bpy.ops.mesh.primitive_cube_add()
-    assert why_not(guided, RUNNING) == ""
+    assert generate_disabled_reason(control_map_settings, RUNNING) == ""
     cube = (bpy.context.object,)
-    assert guided.recipe().guide == api.Guide(cube, ConditionKind.DEPTH, MapCamera(2.0, 50.0), 20.0)
-    guided.guide = "normal"  # which this variant does not take
-    assert guided.recipe().guide is None
+    assert control_map_settings.generation_settings().control_map == api.ControlMap(
+        cube, ConditionKind.DEPTH, MapCamera(2.0, 50.0), 20.0
+    )
+    control_map_settings.guide = "normal"  # which this variant does not take
+    assert control_map_settings.generation_settings().control_map is None
 
 
-def test_a_picture_leads_an_engine_that_takes_maps(guided: bpy.types.PropertyGroup) -> None:
+def test_control_map_is_taken_from_a_picture(control_map_settings: bpy.types.PropertyGroup) -> None:
     bpy.ops.mesh.primitive_cube_add()
     picture = bpy.data.images.new("map", 8, 8)
-    guided.guide_picture = picture
+    control_map_settings.guide_picture = picture
     for kind, source, leads in (
         ("none", "picture", None),
         ("depth", "selection", None),
@@ -303,15 +307,20 @@ def test_a_picture_leads_an_engine_that_takes_maps(guided: bpy.types.PropertyGro
         ("canny", "selection", ConditionKind.CANNY),  # which is never drawn of objects
         ("normal", "picture", None),  # which this variant does not take
     ):
-        guided.guide, guided.guide_source = kind, source
-        assert guided.recipe().maps == ({leads: picture} if leads else {}), (kind, source)
-        assert leads is None or guided.recipe().guide is None
-        assert why_not(guided, RUNNING) == ""
-    guided.guide, guided.guide_picture = "canny", None
-    assert "Choose the map" in why_not(guided, RUNNING)
+        control_map_settings.guide, control_map_settings.guide_source = kind, source
+        assert control_map_settings.generation_settings().maps == (
+            {leads: picture} if leads else {}
+        ), (
+            kind,
+            source,
+        )
+        assert leads is None or control_map_settings.generation_settings().control_map is None
+        assert generate_disabled_reason(control_map_settings, RUNNING) == ""
+    control_map_settings.guide, control_map_settings.guide_picture = "canny", None
+    assert "Choose the map" in generate_disabled_reason(control_map_settings, RUNNING)
 
 
-def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None) -> None:
+def test_control_map_is_loaded_if_its_file_exists(registered: None) -> None:
     api.start()
     await_engines()
     settings = bpy.context.scene.splatsmith
@@ -319,19 +328,22 @@ def test_what_led_an_asset_is_recalled_where_it_is_still_there(registered: None)
     engine_group(settings).variant = "guided"
     settings.guide, settings.guide_picture = "canny", bpy.data.images.new("sketch", 8, 8)
     assert bpy.ops.splatsmith.generate() == {"FINISHED"}
-    await_endings()
+    poll_until_ended()
     settings.guide, settings.guide_picture = "none", None
     (bpy.context.view_layer.objects.active,) = bpy.data.objects
     assert bpy.ops.splatsmith.again() == {"FINISHED"}
     assert settings.guide == "canny" and tuple(settings.guide_picture.size) == (8, 8)
-    assert list(settings.recipe().maps) == [ConditionKind.CANNY]
-    settings.recall(GenerateRequest("a bench", {ConditionKind.DEPTH: "0"}, "lattice", "guided"), {})
+    assert list(settings.generation_settings().maps) == [ConditionKind.CANNY]
+    settings.load_request(
+        GenerateRequest("a bench", {ConditionKind.DEPTH: "0"}, "lattice", "guided"),
+        {},
+    )
     assert (settings.guide, settings.guide_source) == ("depth", "selection")
     assert settings.guide_picture is None
 
 
 def await_engines() -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not api.snapshot().engines:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
@@ -339,14 +351,14 @@ def await_engines() -> None:
 
 
 def await_preview(job: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while job not in api.snapshot().previews:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
 
 
-def await_endings(count: int = 1) -> None:
-    deadline = time.monotonic() + PATIENCE
+def poll_until_ended(count: int = 1) -> None:
+    deadline = time.monotonic() + TIMEOUT
     while (count := count - len(api.poll())) > 0:
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NOT_BENCHMARKS = {"__init__", "__main__", "figure"}
-IN_BLENDER = ("import", "journey")  # how the names of those begin that need bpy
+IN_BLENDER = ("import", "prompt_to_scene")  # beginnings of the names of those that need bpy
 
 
 def benchmarks(prefixes: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""One million splats, from the file to the object in the scene, against reading its bytes alone.
+"""Import of one million splats from a file to an object, against only reading the file's bytes.
 
-Each degree is measured in a process of its own, so that the peak of memory is its own too.
+Each degree is measured in a process of its own, because of the peak memory.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ GIGABYTES = 0.9
 
 
 def figures() -> Iterator[Figure]:
-    """Seconds, ratio to `numpy.fromfile` plus a copy, and the process's peak of memory."""
+    """Seconds, the ratio to `numpy.fromfile` plus a copy, and the process's peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         for degree, target in SECONDS.items():
             file = str(Path(folder) / f"degree{degree}.ply")
-            run_apart("write", file, str(degree))
-            found = json.loads(run_apart("measure", file).splitlines()[-1])
+            run_in_process("write", file, str(degree))
+            found = json.loads(run_in_process("measure", file).splitlines()[-1])
             name = f"1 M splats of degree {degree}, file to object"
             yield Figure(name, found["seconds"], "s", target)
             yield Figure("  against numpy.fromfile and a copy", found["ratio"], "times")
-            yield Figure("  peak of memory, Blender included", found["peak"], "GB", GIGABYTES)
+            yield Figure("  peak memory, Blender included", found["peak"], "GB", GIGABYTES)
 
 
-def run_apart(*arguments: str) -> str:
-    """Run this file in a new process: the peak of memory is inherited by what a process starts."""
+def run_in_process(*arguments: str) -> str:
+    """Run this module in a new process."""
     command = [sys.executable, "-m", "tests.bench.import_splats", *arguments]
     return subprocess.run(command, check=True, stdout=PIPE, text=True, timeout=120).stdout
 
 
 def measure(file: Path) -> dict[str, float]:
-    """Import `file` some times; the first round decides the peak of memory."""
+    """Import `file` several times; the peak memory is that of the first."""
     first = time_import(file)
     peak = peak_gigabytes()
     seconds = min(first, *(time_import(file) for _ in range(ROUNDS - 1)))
@@ -75,7 +75,7 @@ def time_plain_read(file: Path) -> float:
 
 
 def peak_gigabytes() -> float:
-    """Of this process so far; not a number where the system (Windows) does not tell."""
+    """Peak memory of this process; NaN on Windows."""
     if resource is None:
         return float("nan")
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,7 @@
-"""Blender's own window, driven by mouse and keyboard, as artist.py tells.
+"""Blender's window, driven by mouse and keyboard: runs the scenarios of scenarios.py.
 
 Needs Blender (SPLATSMITH_BLENDER, or on the PATH), xdotool, ImageMagick's `import`, and an X
-display or Xvfb. SPLATSMITH_GUI_PICTURES names a folder to keep the pictures in.
+display or Xvfb. SPLATSMITH_GUI_PICTURES names a folder for the screenshots.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import pytest
 import build_addon
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
 
-ARTIST = Path(__file__).with_name("artist.py")
+SCENARIOS_SCRIPT = Path(__file__).with_name("scenarios.py")
 SECONDS = 600
 SCREEN = "1600x900x24"
 PROMPT = "a wooden chair"
 
-Told = dict[str, object]
+Report = dict[str, object]
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow, pytest.mark.timeout(SECONDS + 20)]
 
@@ -35,7 +35,7 @@ def blender() -> str:
     program = os.environ.get("SPLATSMITH_BLENDER") or shutil.which("blender")
     if program is None:
         pytest.skip("no Blender: put it on the PATH or name it in SPLATSMITH_BLENDER")
-    for tool, purpose in (("import", "photograph the window"), ("xdotool", "move the mouse")):
+    for tool, purpose in (("import", "take screenshots"), ("xdotool", "move the mouse")):
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} to {purpose} with")
     return program
@@ -53,8 +53,10 @@ def display() -> Iterator[str]:
 
 
 @pytest.fixture
-def tell(blender: str, display: str, project: Path, tmp_path: Path) -> Callable[..., Told]:
-    """Has the artist act out a story, with the files it needs, in an installed extension."""
+def run_scenario(
+    blender: str, display: str, project: Path, tmp_path: Path
+) -> Callable[..., Report]:
+    """Runs a scenario with its files in the installed extension, and returns its report."""
     environment = {
         **os.environ,
         "DISPLAY": display,
@@ -63,57 +65,61 @@ def tell(blender: str, display: str, project: Path, tmp_path: Path) -> Callable[
     }
     _install(blender, environment, tmp_path)
 
-    def run(story: str, **files: Path) -> Told:
-        orders = _orders(project, tmp_path, story, files)
-        told = _run_artist(blender, environment, orders)
-        assert "error" not in told, told["error"]
-        return told
+    def run(scenario: str, **files: Path) -> Report:
+        config = _write_config(project, tmp_path, scenario, files)
+        report = _run_blender(blender, environment, config)
+        assert "error" not in report, report["error"]
+        return report
 
     return run
 
 
 @pytest.fixture
 def work_folder(tmp_path: Path) -> Path:
-    """An empty folder for the artist's own files."""
+    """An empty folder for the user's files."""
     folder = tmp_path / "my work"
     folder.mkdir()
     return folder
 
 
-def test_chair_is_made_and_undone(tell: Callable[..., Told]) -> None:
-    told = tell("make_a_chair")
-    assert told["prompt"] == PROMPT
-    assert told["made"] == [f"{PROMPT}.mesh", f"{PROMPT}.splats"]
-    assert told["after undo"] == []
-    assert told["after redo"] == told["made"]
+def test_generated_chair_can_be_undone_and_redone(run_scenario: Callable[..., Report]) -> None:
+    report = run_scenario("generate_chair")
+    assert report["prompt"] == PROMPT
+    assert report["made"] == [f"{PROMPT}.mesh", f"{PROMPT}.splats"]
+    assert report["after undo"] == []
+    assert report["after redo"] == report["made"]
 
 
-def test_splats_become_a_mesh_and_the_mesh_quads(
-    tell: Callable[..., Told], work_folder: Path
+def test_mesh_is_extracted_and_remeshed_to_quads(
+    run_scenario: Callable[..., Report], work_folder: Path
 ) -> None:
     write_cloud(work_folder / "ball.ply", _ball())
-    told = tell("make_a_mesh_of_splats", cloud=work_folder / "ball.ply")
-    assert told["made"] == ["ball.mesh", "ball.splats"]
-    assert told["seen"] == ["ball.mesh"]
-    assert told["after undo"] == ["ball.splats"]
-    assert told["after redo"] == told["made"]
-    assert told["seen with quads"] == ["ball.quads"]
-    assert told["seen without quads"] == ["ball.mesh"]
+    report = run_scenario("extract_mesh_and_quads", cloud=work_folder / "ball.ply")
+    assert report["made"] == ["ball.mesh", "ball.splats"]
+    assert report["visible"] == ["ball.mesh"]
+    assert report["after undo"] == ["ball.splats"]
+    assert report["after redo"] == report["made"]
+    assert report["visible with quads"] == ["ball.quads"]
+    assert report["visible without quads"] == ["ball.mesh"]
 
 
-def test_picture_is_chosen_and_its_job_cancelled(
-    tell: Callable[..., Told], project: Path, work_folder: Path
+def test_job_of_a_picture_is_cancelled(
+    run_scenario: Callable[..., Report], project: Path, work_folder: Path
 ) -> None:
     picture = work_folder / "a mushroom.png"
     shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
-    told = tell("choose_a_picture_and_cancel", picture=picture)
-    assert told == {"picture": "a mushroom.png", "ended": "cancelled", "made": []}
+    report = run_scenario("open_picture_and_cancel", picture=picture)
+    assert report == {"picture": "a mushroom.png", "ended": "cancelled", "made": []}
 
 
-def test_batch_of_prompts_is_ordered(tell: Callable[..., Told], work_folder: Path) -> None:
+def test_batch_of_prompts_is_submitted(
+    run_scenario: Callable[..., Report], work_folder: Path
+) -> None:
     prompts = work_folder / "prompts.txt"
     prompts.write_text("a red apple\na stone bench\n", encoding="utf-8")
-    assert tell("order_a_batch", prompts=prompts) == {"ordered": ["a red apple", "a stone bench"]}
+    assert run_scenario("submit_batch", prompts=prompts) == {
+        "ordered": ["a red apple", "a stone bench"]
+    }
 
 
 def _ball() -> GaussianCloud:
@@ -140,28 +146,28 @@ def _install(blender: str, environment: dict[str, str], folder: Path) -> None:
     subprocess.run(command, env=environment, check=True, timeout=SECONDS)
 
 
-def _orders(project: Path, folder: Path, story: str, files: dict[str, Path]) -> Path:
+def _write_config(project: Path, folder: Path, scenario: str, files: dict[str, Path]) -> Path:
     pictures = Path(os.environ.get("SPLATSMITH_GUI_PICTURES", folder))
-    orders = {
+    config = {
         "module": "bl_ext.user_default.splatsmith",
         "folder": str(folder / "home"),
         "environment": str(project / ".venv"),
-        "story": story,
+        "scenario": scenario,
         "prompt": PROMPT,
         "pictures": str(pictures),
         "report": str(folder / "report.json"),
         **{role: str(path) for role, path in files.items()},
     }
-    path = folder / "orders.json"
-    path.write_text(json.dumps(orders), encoding="utf-8")
+    path = folder / "config.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
     return path
 
 
-def _run_artist(blender: str, environment: dict[str, str], orders: Path) -> Told:
+def _run_blender(blender: str, environment: dict[str, str], config: Path) -> Report:
     command = [blender, "--gpu-backend", "opengl", "--window-geometry", "0", "0", "1600", "900"]
-    command += ["--python", str(ARTIST), "--", str(orders)]
+    command += ["--python", str(SCENARIOS_SCRIPT), "--", str(config)]
     subprocess.run(command, env=environment, timeout=SECONDS)
-    report = Path(json.loads(orders.read_text(encoding="utf-8"))["report"])
+    report = Path(json.loads(config.read_text(encoding="utf-8"))["report"])
     return json.loads(report.read_text(encoding="utf-8"))
 
 

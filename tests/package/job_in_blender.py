@@ -26,11 +26,13 @@ def install(archive: str) -> None:
 
 def make_asset(api: Any, products: Sequence[str]) -> dict[str, object]:
     bpy.context.scene.cursor.location = (1.0, 2.0, 0.0)
-    recipe = api.Recipe(parameters={"seed": 1}, products=tuple(map(api.Product, products)))
-    asset = api.generate("a wooden chair", name='Onkel Jürgens "Stuhl"', recipe=recipe)
+    settings = api.GenerationSettings(
+        parameters={"seed": 1}, products=tuple(map(api.Product, products))
+    )
+    asset = api.generate("a wooden chair", name='Onkel Jürgens "Stuhl"', settings=settings)
     objects = {str(product): obj for product, obj in asset.objects.items()}
     splats = objects["splats"].data
-    request = api.request_of(objects["splats"])
+    request = api.read_request(objects["splats"])
     assert request is not None
     return {
         "objects": {product: obj.name for product, obj in objects.items()},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.scene.nodes import empty_tree
+from blender_addon.scene.nodes import clear_node_tree
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def balls() -> Callable[..., GaussianCloud]:
 
 
 @pytest.fixture
-def photograph(
+def render_front_view(
     scene: bpy.types.Scene, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[tuple[float, float, float]], np.ndarray]:
     """Takes linear RGBA [64, 64, 4] of the 4 x 4 metres around a place, from the front (-Y).
@@ -73,9 +73,9 @@ def photograph(
         camera.rotation_euler = (np.pi / 2, 0, 0)
         scene.collection.objects.link(camera)
         world = scene.world = bpy.data.worlds.new("white")
-        tree = empty_tree(world)
+        tree = clear_node_tree(world)
         tree.add("ShaderNodeOutputWorld", tree.out("ShaderNodeBackground", (1, 1, 1, 1), 1.0))
-        file = tmp_path_factory.mktemp("photograph") / "picture.exr"
+        file = tmp_path_factory.mktemp("render_front_view") / "picture.exr"
         render = scene.render
         render.engine, scene.cycles.samples = "CYCLES", 8
         scene.cycles.use_denoising = False

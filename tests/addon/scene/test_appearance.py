@@ -13,13 +13,13 @@ from blender_addon.scene.appearance import (
     POINTS_IN_VIEWPORT,
     TRANSPARENT_BOUNCES,
     raise_transparent_bounces,
-    set_input,
+    set_modifier_input,
     show_splats,
 )
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 
 Balls = Callable[..., GaussianCloud]
-Photograph = Callable[[tuple[float, float, float]], np.ndarray]
+RenderFrontView = Callable[[tuple[float, float, float]], np.ndarray]
 
 COLOR = np.array([0.8, 0.4, 0.1])  # sRGB
 LINEAR = ((COLOR + 0.055) / 1.055) ** 2.4
@@ -35,23 +35,23 @@ def one_splat(balls: Balls) -> GaussianCloud:
 
 
 def pixel_centers() -> np.ndarray:
-    """Metres from the middle of the photograph, [64]."""
+    """Metres from the middle of the render_front_view, [64]."""
     return (np.arange(64) + 0.5) / 16 - 2
 
 
 def test_one_splat_is_a_gaussian_in_its_colour(
-    scene: bpy.types.Scene, one_splat: GaussianCloud, photograph: Photograph
+    scene: bpy.types.Scene, one_splat: GaussianCloud, render_front_view: RenderFrontView
 ) -> None:
     add_splats(one_splat, "one", scene.collection)
-    row = photograph((0, 0, 0))[32]
+    row = render_front_view((0, 0, 0))[32]
     away = np.hypot(pixel_centers(), 1 / 32)
     alpha = OPACITY * np.exp(-0.5 * (away / RADIUS) ** 2)
     np.testing.assert_allclose(row[:, 3], alpha, atol=0.02)
     np.testing.assert_allclose(row[:, :3], alpha[:, None] * LINEAR, atol=0.02)
 
 
-def test_a_long_splat_lies_along_its_turned_axis(
-    scene: bpy.types.Scene, one_splat: GaussianCloud, photograph: Photograph
+def test_an_anisotropic_splat_lies_along_its_rotated_axis(
+    scene: bpy.types.Scene, one_splat: GaussianCloud, render_front_view: RenderFrontView
 ) -> None:
     eighth = np.pi / 8
     long = replace(
@@ -60,13 +60,13 @@ def test_a_long_splat_lies_along_its_turned_axis(
         quats=np.array([[np.cos(eighth), 0, 0, np.sin(eighth)]], np.float32),  # 45 degrees
     )
     add_splats(long, "long", scene.collection)
-    alpha = photograph((0, 0, 0))[:, :, 3]
+    alpha = render_front_view((0, 0, 0))[:, :, 3]
     assert alpha[42, 42] > 0.2  # up and to the right, as seen from the front
     assert alpha[42, 21] < 0.02
 
 
 def test_splats_in_front_cover_those_behind(
-    scene: bpy.types.Scene, one_splat: GaussianCloud, photograph: Photograph
+    scene: bpy.types.Scene, one_splat: GaussianCloud, render_front_view: RenderFrontView
 ) -> None:
     behind = replace(
         one_splat,
@@ -76,27 +76,27 @@ def test_splats_in_front_cover_those_behind(
     )
     add_splats(one_splat, "front", scene.collection)
     add_splats(behind, "behind", scene.collection)
-    middle = photograph((0, 0, 0))[32, 32]
+    middle = render_front_view((0, 0, 0))[32, 32]
     np.testing.assert_allclose(middle[:3], 0.9 * LINEAR + 0.1, atol=0.03)
 
 
 def test_opacity_and_size_are_inputs_of_the_modifier(
-    scene: bpy.types.Scene, one_splat: GaussianCloud, photograph: Photograph
+    scene: bpy.types.Scene, one_splat: GaussianCloud, render_front_view: RenderFrontView
 ) -> None:
     obj = add_splats(one_splat, "one", scene.collection)
-    set_input(obj.modifiers[0], "Opacity", 0.5)
-    set_input(obj.modifiers[0], "Size", 0.5)
-    alpha = photograph((0, 0, 0))[32, :, 3]
+    set_modifier_input(obj.modifiers[0], "Opacity", 0.5)
+    set_modifier_input(obj.modifiers[0], "Size", 0.5)
+    alpha = render_front_view((0, 0, 0))[32, :, 3]
     away = np.hypot(pixel_centers(), 1 / 32)
     np.testing.assert_allclose(alpha, 0.45 * np.exp(-0.5 * (away / 0.25) ** 2), atol=0.02)
 
 
-def test_as_a_point_a_splat_is_an_opaque_ball(
-    scene: bpy.types.Scene, one_splat: GaussianCloud, photograph: Photograph
+def test_splat_drawn_as_point_is_an_opaque_sphere(
+    scene: bpy.types.Scene, one_splat: GaussianCloud, render_front_view: RenderFrontView
 ) -> None:
     obj = add_splats(one_splat, "one", scene.collection)
-    set_input(obj.modifiers[0], "Points in Render", True)
-    picture = photograph((0, 0, 0))
+    set_modifier_input(obj.modifiers[0], "Points in Render", True)
+    picture = render_front_view((0, 0, 0))
     np.testing.assert_allclose(picture[32, 32], [*LINEAR, 1], atol=0.01)
     assert picture[:, :, 3].mean() * 16 == pytest.approx(np.pi * RADIUS**2, rel=0.05)
 
@@ -123,13 +123,13 @@ def test_the_faintest_splats_are_not_drawn(scene: bpy.types.Scene, balls: Balls)
     assert ellipsoids_in_viewport(obj) == 0
 
 
-def test_very_large_clouds_are_thinned_in_the_viewport(
+def test_very_large_clouds_are_subsampled_in_the_viewport(
     scene: bpy.types.Scene, balls: Balls
 ) -> None:
     obj = add_splats(balls(*[(i, 0, 0, 0.1) for i in range(1000)]), "many", scene.collection)
     obj.modifiers.clear()
     show_splats(obj, 4 * POINTS_IN_VIEWPORT)
-    set_input(obj.modifiers[0], "Points in Viewport", False)
+    set_modifier_input(obj.modifiers[0], "Points in Viewport", False)
     assert 200 < ellipsoids_in_viewport(obj) < 300
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from blender_addon.scene.mesh import UnreadableMesh, add_mesh
 
-Photograph = Callable[[tuple[float, float, float]], np.ndarray]
+RenderFrontView = Callable[[tuple[float, float, float]], np.ndarray]
 COLOR = (0.6, 0.3, 0.05, 1.0)  # linear
 
 
@@ -55,7 +55,7 @@ def panel_glb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_glb(tmp_path_factory.mktemp("glb") / "panel.glb", tree, b"".join(parts))
 
 
-def test_mesh_arrives_alone_named_and_with_its_transform_baked_in(
+def test_mesh_is_imported_alone_with_its_transform_applied(
     scene: bpy.types.Scene, panel_glb: Path
 ) -> None:
     collection = bpy.data.collections.new("asset")
@@ -71,7 +71,7 @@ def test_mesh_arrives_alone_named_and_with_its_transform_baked_in(
     assert all(polygon.normal.y < -0.99 for polygon in obj.data.polygons)
 
 
-def test_users_selection_is_left_alone(scene: bpy.types.Scene, panel_glb: Path) -> None:
+def test_selection_of_the_user_is_kept(scene: bpy.types.Scene, panel_glb: Path) -> None:
     objects = [bpy.data.objects.new(name, None) for name in ("selected", "active", "other")]
     for obj in objects:
         scene.collection.objects.link(obj)
@@ -83,16 +83,16 @@ def test_users_selection_is_left_alone(scene: bpy.types.Scene, panel_glb: Path) 
     assert bpy.context.view_layer.objects.active == objects[1]
 
 
-def test_vertex_colours_are_seen(
-    scene: bpy.types.Scene, panel_glb: Path, photograph: Photograph
+def test_vertex_colours_are_rendered(
+    scene: bpy.types.Scene, panel_glb: Path, render_front_view: RenderFrontView
 ) -> None:
     obj = add_mesh(panel_glb, "panel", scene.collection)
     assert [m.name for m in bpy.data.materials] == [obj.data.materials[0].name]
-    middle = photograph((0, 0, 3))[32, 32]
+    middle = render_front_view((0, 0, 3))[32, 32]
     np.testing.assert_allclose(middle[:3] / middle[0], np.array(COLOR[:3]) / COLOR[0], atol=0.08)
 
 
-def test_the_importers_mode_and_name_clashes_do_no_harm(
+def test_second_import_gets_a_new_name_and_shares_the_material(
     scene: bpy.types.Scene, panel_glb: Path
 ) -> None:
     first, second = (add_mesh(panel_glb, "panel", scene.collection) for _ in range(2))
@@ -156,7 +156,7 @@ def two_colors_png() -> bytes:
     )
 
 
-def test_texture_is_packed_and_named_and_nothing_else_comes_along(
+def test_texture_is_packed_and_named_and_nothing_else_is_imported(
     scene: bpy.types.Scene, textured_glb: Path
 ) -> None:
     obj = add_mesh(textured_glb, "a 'chair'.mesh", scene.collection)
@@ -168,15 +168,13 @@ def test_texture_is_packed_and_named_and_nothing_else_comes_along(
     assert not bpy.data.collections and not bpy.data.node_groups
 
 
-def test_seams_of_a_texture_do_not_open_the_skin(
-    scene: bpy.types.Scene, textured_glb: Path
-) -> None:
+def test_vertices_along_uv_seams_are_merged(scene: bpy.types.Scene, textured_glb: Path) -> None:
     mesh = add_mesh(textured_glb, "panel", scene.collection).data
     assert len(mesh.vertices) == 6 and len(mesh.polygons) == 4
     assert mesh.has_custom_normals
 
 
-def test_solid_shading_knows_the_texture_and_its_mean_colour(
+def test_solid_shading_gets_the_texture_and_its_mean_colour(
     scene: bpy.types.Scene, textured_glb: Path
 ) -> None:
     (material,) = add_mesh(textured_glb, "panel", scene.collection).data.materials
@@ -185,11 +183,11 @@ def test_solid_shading_knows_the_texture_and_its_mean_colour(
     assert red == pytest.approx(blue, abs=0.01) and red > 10 * green and alpha == 1
 
 
-def test_texture_is_seen(
-    scene: bpy.types.Scene, textured_glb: Path, photograph: Photograph
+def test_texture_is_rendered(
+    scene: bpy.types.Scene, textured_glb: Path, render_front_view: RenderFrontView
 ) -> None:
     add_mesh(textured_glb, "panel", scene.collection)
-    picture = photograph((0, 0, 0))
+    picture = render_front_view((0, 0, 0))
     left, right = picture[32, 20, :3], picture[32, 44, :3]
     assert left[0] > 5 * left[2] and right[2] > 5 * right[0]
 

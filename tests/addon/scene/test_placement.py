@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.importing.placement import asset_collection, measure, place
+from blender_addon.importing.placement import asset_collection, measure, place_objects
 from blender_addon.scene.splats import add_splats
 
 Balls = Callable[..., GaussianCloud]
@@ -29,7 +29,7 @@ def test_stands_upright_on_the_cursor_and_faces_the_front_view(
 ) -> None:
     figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
     obj = add_splats(figure, "figure", scene.collection)
-    place([obj], figure, (3, 4, 5))
+    place_objects([obj], figure, (3, 4, 5))
     head, nose, hand, foot = world_positions(obj)
     assert head[2] > nose[2] > hand[2] > foot[2] == pytest.approx(5.01, abs=1e-3)
     assert nose[1] < head[1]  # towards the viewer of Blender's front view
@@ -41,14 +41,14 @@ def test_size_is_the_longest_edge_in_metres(scene: bpy.types.Scene, balls: Balls
     figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
     first = add_splats(figure, "first", scene.collection)
     second = add_splats(figure, "second", scene.collection)
-    place([first, second], figure, (0, 0, 0), size=0.5)
+    place_objects([first, second], figure, (0, 0, 0), size=0.5)
     positions = world_positions(first)
     assert np.ptp(positions[:, 2]) == pytest.approx(0.5 * 2 / 2.02, abs=1e-5)
     assert positions[:, 2].min() == pytest.approx(0.5 * 0.01 / 2.02, abs=1e-5)
     np.testing.assert_array_equal(world_positions(second), positions)
 
 
-def test_strays_do_not_count(balls: Balls) -> None:
+def test_floaters_do_not_count(balls: Balls) -> None:
     random = np.random.default_rng(5)
     body = [(*p, 0.01) for p in random.uniform(-1, 1, (2000, 3))]
     strays = [(0, -9, 0, 0.05)] * 10 + [(7, 0, 0, 0.05), (0, 40, 0, 3)]
@@ -64,7 +64,7 @@ def test_thin_legs_count(balls: Balls) -> None:
     assert measure(balls(*seat, *leg)).lower[2] == pytest.approx(-1.01, abs=1e-4)
 
 
-def test_the_nearly_transparent_does_not_count(balls: Balls) -> None:
+def test_transparent_splats_do_not_count(balls: Balls) -> None:
     body, haze = balls(HEAD, FOOT), balls((0, -1.1, 0, 0.5), opacity=0.02)
     names = ("means", "quats", "scales", "opacities", "sh0", "shN")
     parts = (np.concatenate([getattr(body, name), getattr(haze, name)]) for name in names)
@@ -72,7 +72,7 @@ def test_the_nearly_transparent_does_not_count(balls: Balls) -> None:
     np.testing.assert_array_equal(both.lower, measure(body).lower)
 
 
-def test_flat_and_turned_splats_are_measured_along_their_axes(balls: Balls) -> None:
+def test_anisotropic_splats_are_measured_along_their_axes(balls: Balls) -> None:
     half = 0.5**0.5
     disc = GaussianCloud(
         means=np.zeros((1, 3), np.float32),
@@ -86,12 +86,12 @@ def test_flat_and_turned_splats_are_measured_along_their_axes(balls: Balls) -> N
 
 
 @pytest.mark.parametrize("rows", [(), ((1, 2, 3, 0.0),)])
-def test_nothing_and_next_to_nothing_have_a_place(
+def test_empty_and_tiny_clouds_are_placed(
     scene: bpy.types.Scene, balls: Balls, rows: tuple[tuple[float, ...], ...]
 ) -> None:
     cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).select(np.zeros(1, bool))
     obj = add_splats(cloud, "speck", scene.collection)
-    place([obj], cloud, (0, 0, 1), size=2)
+    place_objects([obj], cloud, (0, 0, 1), size=2)
     assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))
 
 

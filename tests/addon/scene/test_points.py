@@ -8,7 +8,7 @@ import pytest
 
 from blender_addon.contract.points import PointCloud
 from blender_addon.scene.point_data import read_attributes
-from blender_addon.scene.points import add_points, neighbor_distance
+from blender_addon.scene.points import add_points, median_neighbor_distance
 
 
 def one_point(color: tuple[int, int, int]) -> PointCloud:
@@ -19,7 +19,7 @@ def one_point(color: tuple[int, int, int]) -> PointCloud:
     )
 
 
-def test_points_are_turned_and_their_colours_linear(scene: bpy.types.Scene) -> None:
+def test_points_are_rotated_and_their_colours_linear(scene: bpy.types.Scene) -> None:
     obj = add_points(one_point((255, 188, 10)), "chair.points", scene.collection)
     found = read_attributes(obj.data)
     np.testing.assert_allclose(found["position"], [[1, -3, 2]])
@@ -31,7 +31,7 @@ def test_points_are_turned_and_their_colours_linear(scene: bpy.types.Scene) -> N
 def test_spacing_is_that_of_a_grid_for_small_and_large_clouds() -> None:
     for edge in (2, 8, 130):
         grid = np.stack(np.meshgrid(*[np.arange(edge)] * 3), axis=-1).reshape(-1, 3)
-        assert neighbor_distance(grid.astype(np.float32) * 0.25) == pytest.approx(0.25)
+        assert median_neighbor_distance(grid.astype(np.float32) * 0.25) == pytest.approx(0.25)
 
 
 def test_a_single_point_has_a_size(scene: bpy.types.Scene) -> None:
@@ -40,11 +40,11 @@ def test_a_single_point_has_a_size(scene: bpy.types.Scene) -> None:
 
 
 def test_a_point_is_rendered_round_in_its_colour(
-    scene: bpy.types.Scene, photograph: Callable[[tuple[float, float, float]], np.ndarray]
+    scene: bpy.types.Scene, render_front_view: Callable[[tuple[float, float, float]], np.ndarray]
 ) -> None:
     obj = add_points(one_point((230, 120, 60)), "one", scene.collection)
     obj.data.attributes["radius"].data.foreach_set("value", np.array([1], np.float32))
-    picture = photograph((1, -3, 2))
+    picture = render_front_view((1, -3, 2))
     middle = picture[32, 32]
     expected = ((np.array([230, 120, 60]) / 255 + 0.055) / 1.055) ** 2.4
     np.testing.assert_allclose(middle[:3] / middle[0], expected / expected[0], atol=0.08)

@@ -5,11 +5,11 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.scene.provenance import Mark, read_mark, write_mark
+from blender_addon.scene.provenance import Provenance, read_provenance, write_provenance
 from blender_addon.scene.quads import NoMesh, add_quads
 
 RED, BLUE = (0.8, 0.1, 0.1, 1.0), (0.1, 0.1, 0.8, 1.0)
-MARK = Mark('{"prompt": "a ball"}', "7", "sprout", "mesh")
+PROVENANCE = Provenance('{"prompt": "a ball"}', "7", "sprout", "mesh")
 
 
 @pytest.fixture
@@ -82,18 +82,18 @@ def test_quads_lie_on_the_surface_as_many_as_asked_for(ball: bpy.types.Object, c
     assert all(face.normal.dot(face.center) > 0 for face in faces)
 
 
-def test_quads_take_the_place_of_the_triangles(ball: bpy.types.Object) -> None:
-    write_mark(ball, MARK)
+def test_quads_get_the_triangles_transform_and_provenance(ball: bpy.types.Object) -> None:
+    write_provenance(ball, PROVENANCE)
     quads = add_quads(ball, 500)
     assert quads.name == quads.data.name == "ball.quads"
     assert quads.matrix_basis == ball.matrix_basis
     assert quads.users_collection == ball.users_collection
     assert quads.visible_get() and not ball.visible_get()
     assert ball.hide_render and not quads.hide_render
-    assert read_mark(quads) == MARK
+    assert read_provenance(quads) == PROVENANCE
 
 
-def test_nothing_is_left_lying_about(ball: bpy.types.Object) -> None:
+def test_temporary_datablocks_are_removed(ball: bpy.types.Object) -> None:
     quads = add_quads(ball, 500)
     assert set(bpy.data.objects) == {ball, quads}
     assert set(bpy.data.meshes) == {ball.data, quads.data}
@@ -101,7 +101,7 @@ def test_nothing_is_left_lying_about(ball: bpy.types.Object) -> None:
 
 
 @pytest.mark.parametrize("domain", ["POINT", "CORNER"])
-def test_painted_colours_come_along(ball: bpy.types.Object, domain: str) -> None:
+def test_vertex_colours_are_transferred(ball: bpy.types.Object, domain: str) -> None:
     paint(ball, domain)
     quads = add_quads(ball, 2_000)
     assert_red_above_and_blue_below(quads)
@@ -109,7 +109,7 @@ def test_painted_colours_come_along(ball: bpy.types.Object, domain: str) -> None
 
 
 @pytest.mark.parametrize("size", [64, 2048])
-def test_textures_become_colours_at_the_vertices(ball: bpy.types.Object, size: int) -> None:
+def test_textures_become_vertex_colours(ball: bpy.types.Object, size: int) -> None:
     give_texture(ball, size)
     quads = add_quads(ball, 2_000)
     assert_red_above_and_blue_below(quads)
@@ -156,7 +156,7 @@ def test_parts_thinner_than_the_quads_are_not_lost(ball: bpy.types.Object) -> No
         assert ends.min() < -0.7 and ends.max() > 0.7
 
 
-def test_selection_moves_on_to_the_quads(ball: bpy.types.Object) -> None:
+def test_selection_is_transferred_to_the_quads(ball: bpy.types.Object) -> None:
     ball.select_set(True)
     bpy.context.view_layer.objects.active = ball
     quads = add_quads(ball, 500)

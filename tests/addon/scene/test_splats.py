@@ -37,7 +37,7 @@ def test_attributes_are_those_of_native_splats(
     }
 
 
-def test_values_are_turned_into_blenders_axes(
+def test_values_are_rotated_to_blenders_axes(
     scene: bpy.types.Scene, random_cloud: RandomCloud
 ) -> None:
     cloud = random_cloud(20, 3)
@@ -51,7 +51,7 @@ def test_values_are_turned_into_blenders_axes(
     np.testing.assert_allclose(turned, TURN @ rotation_matrices(cloud.quats), atol=1e-6)
 
 
-def test_harmonics_show_the_same_colour_from_the_turned_side(
+def test_harmonics_give_the_same_colour_from_the_rotated_direction(
     scene: bpy.types.Scene, random_cloud: RandomCloud
 ) -> None:
     cloud = random_cloud(5, 3)
@@ -64,7 +64,7 @@ def test_harmonics_show_the_same_colour_from_the_turned_side(
 
 
 @pytest.mark.parametrize("degree", range(5))
-def test_a_cloud_comes_back_from_its_object(
+def test_cloud_round_trips_through_its_object(
     scene: bpy.types.Scene, random_cloud: RandomCloud, degree: int
 ) -> None:
     cloud = random_cloud(30, degree)
@@ -113,7 +113,9 @@ def test_selection_and_active_object_stay(
     assert cube.select_get()
 
 
-def test_looks_are_made_once(scene: bpy.types.Scene, random_cloud: RandomCloud) -> None:
+def test_materials_and_node_groups_are_made_once(
+    scene: bpy.types.Scene, random_cloud: RandomCloud
+) -> None:
     for name in ("first", "second"):
         add_splats(random_cloud(3, 0), name, scene.collection)
     if not IS_NATIVE:
@@ -147,7 +149,7 @@ def test_splats_survive_saving(
 
 
 @pytest.mark.parametrize("edited", [False, True], ids=["object mode", "edit mode"])
-def test_what_the_user_has_selected_and_edits_stays(
+def test_selection_and_edit_mode_of_the_user_are_kept(
     scene: bpy.types.Scene, random_cloud: RandomCloud, edited: bool
 ) -> None:
     mesh = bpy.data.meshes.new("theirs")
@@ -172,7 +174,7 @@ def test_what_the_user_has_selected_and_edits_stays(
             bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def test_clouds_are_made_beside_other_threads(
+def test_clouds_are_made_while_other_threads_run(
     scene: bpy.types.Scene, random_cloud: RandomCloud
 ) -> None:
     """Operators let other threads run Python meanwhile: no crash, no cloud that is none."""

@@ -8,7 +8,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from blender_addon.scene.studio import add_step, build_studio, render, write_label
+from blender_addon.scene.studio import add_label, add_step, build_studio, render
 
 LOWER, UPPER = Vector((-2, -1, 0)), Vector((2, 2, 1.8))
 
@@ -32,7 +32,7 @@ def test_a_white_ball_is_well_exposed_before_the_backdrop(
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.8, location=(0, 0, 0.8))
     studio = build_studio(scene, LOWER, UPPER)
     add_step(studio, (-2, 1), (2, 2), 0.4)
-    write_label(studio, "ball", (0, -0.9, 0), 0.2)
+    add_label(studio, "ball", (0, -0.9, 0), 0.2)
     file = tmp_path_factory.mktemp("studio") / "ball.png"
     render(scene, file, 20)
     image = bpy.data.images.load(str(file))

@@ -11,8 +11,8 @@ import pytest
 from blender_addon import api
 from blender_addon.contract.cards import ConditionKind, MapCamera
 from blender_addon.contract.problems import InvalidRequest
-from blender_addon.images import encode_pixels
-from blender_addon.scene.control_map import SIZE, draw_map
+from blender_addon.scene.control_map import SIZE, render_map
+from blender_addon.scene.images import encode_png
 
 CAMERA = MapCamera(1.4, 39.6)
 MIDDLE = SIZE // 2
@@ -26,7 +26,7 @@ def cube() -> bpy.types.Object:
 
 
 def test_a_cube_from_the_front_is_a_square_on_white(cube: bpy.types.Object) -> None:
-    depth = draw_map([cube], ConditionKind.DEPTH, CAMERA, 0)
+    depth = render_map([cube], ConditionKind.DEPTH, CAMERA, 0)
     seen = depth[..., 0] < 1
     rows, columns = np.nonzero(seen)
     width = columns.max() - columns.min() + 1
@@ -40,51 +40,51 @@ def test_a_cube_from_the_front_is_a_square_on_white(cube: bpy.types.Object) -> N
 
 
 def test_near_is_brighter_than_far(cube: bpy.types.Object) -> None:
-    depth = draw_map([cube], ConditionKind.DEPTH, CAMERA, 45)[..., 0]
+    depth = render_map([cube], ConditionKind.DEPTH, CAMERA, 45)[..., 0]
     column = depth[:, MIDDLE]
     top, edge = (column < 1).argmax(), column[column < 1].argmax()
     assert column[top] < column[column < 1][edge]
 
 
-def test_normals_are_the_asset_s(cube: bpy.types.Object) -> None:
-    front = draw_map([cube], ConditionKind.NORMAL, CAMERA, 0)
+def test_normals_are_in_the_asset_frame(cube: bpy.types.Object) -> None:
+    front = render_map([cube], ConditionKind.NORMAL, CAMERA, 0)
     np.testing.assert_allclose(front[MIDDLE, MIDDLE], [0.5, 0.5, 1, 1], atol=1e-5)
-    above = draw_map([cube], ConditionKind.NORMAL, CAMERA, 89)
+    above = render_map([cube], ConditionKind.NORMAL, CAMERA, 89)
     np.testing.assert_allclose(above[MIDDLE, MIDDLE], [0.5, 1, 0.5, 1], atol=1e-5)
 
 
-def test_right_is_right(cube: bpy.types.Object) -> None:
+def test_image_is_not_mirrored(cube: bpy.types.Object) -> None:
     bpy.ops.mesh.primitive_cube_add(size=1, location=(14, -3, 7))
-    both = draw_map([cube, bpy.context.object], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1
+    both = render_map([cube, bpy.context.object], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1
     rows = both.sum(axis=0)
     assert rows[both.any(axis=0)][0] > rows[both.any(axis=0)][-1]
 
 
-def test_modifiers_and_scale_count(cube: bpy.types.Object) -> None:
-    flat = (draw_map([cube], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1).sum()
+def test_object_scale_is_applied(cube: bpy.types.Object) -> None:
+    flat = (render_map([cube], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1).sum()
     cube.scale.x = 3
-    assert (draw_map([cube], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1).sum() != flat
+    assert (render_map([cube], ConditionKind.DEPTH, CAMERA, 0)[..., 0] < 1).sum() != flat
 
 
 def test_objects_without_faces_are_refused() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.object.light_add()
     with pytest.raises(InvalidRequest, match="no faces"):
-        draw_map([bpy.context.object], ConditionKind.DEPTH, CAMERA, 0)
+        render_map([bpy.context.object], ConditionKind.DEPTH, CAMERA, 0)
 
 
-def test_a_guide_is_a_png_of_its_map(cube: bpy.types.Object) -> None:
-    guide = api.Guide((cube,), ConditionKind.NORMAL, CAMERA, 20)
+def test_control_map_is_encoded_as_png(cube: bpy.types.Object) -> None:
+    control_map = api.ControlMap((cube,), ConditionKind.NORMAL, CAMERA, 20)
     images = len(bpy.data.images)
-    assert guide.picture().startswith(b"\x89PNG")
+    assert control_map.png().startswith(b"\x89PNG")
     assert len(bpy.data.images) == images
 
 
-def test_pixels_are_written_as_they_are(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_png_keeps_pixel_values(tmp_path_factory: pytest.TempPathFactory) -> None:
     pixels = np.ones((3, 2, 4), np.float32)
     pixels[0, 0] = 0.25, 0.5, 0.75, 1
     path = tmp_path_factory.mktemp("pictures") / "map.png"
-    path.write_bytes(encode_pixels(pixels))
+    path.write_bytes(encode_png(pixels))
     image = bpy.data.images.load(str(path))
     read = np.array(image.pixels[:]).reshape(3, 2, 4)[::-1]
     np.testing.assert_allclose(read, pixels, atol=1 / 255)

@@ -1,4 +1,4 @@
-"""From a prompt to objects in the scene, stage by stage, through the real service."""
+"""Seconds from a prompt to objects in the scene, by stage, with the real service."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         api.configure(replace(api.default_settings(), folder=Path(folder)))
         try:
-            cold, _ = travel(seed=1)
+            cold, _ = time_generation(seed=1)
             yield Figure("prompt to scene, backend not started", cold, "s")
-            warm, stages = travel(seed=2)
+            warm, stages = time_generation(seed=2)
             yield Figure("prompt to scene, warm", warm, "s")
             for stage, seconds in stages.items():
                 yield Figure(f"  {stage}", seconds, "s")
@@ -39,10 +39,10 @@ def figures() -> Iterator[Figure]:
             api.shutdown()
 
 
-def travel(seed: int) -> tuple[float, dict[str, float]]:
-    """Make one asset; the seconds it took, and the backend's own by stage."""
+def time_generation(seed: int) -> tuple[float, dict[str, float]]:
+    """Generate one asset; the total seconds, and the backend's seconds by stage."""
     started = time.perf_counter()
-    asset = api.generate(PROMPT, recipe=api.Recipe(parameters={"seed": seed}))
+    asset = api.generate(PROMPT, settings=api.GenerationSettings(parameters={"seed": seed}))
     elapsed = time.perf_counter() - started
     record = json.loads((asset.source / "job.json").read_text("utf-8"))
     return elapsed, record["seconds"]

@@ -6,7 +6,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.scene.provenance import Mark, mark_asset, read_mark, write_mark
+from blender_addon.scene.asset_browser import add_to_asset_browser
+from blender_addon.scene.provenance import Provenance, read_provenance, write_provenance
 
 
 @pytest.fixture
@@ -16,27 +17,29 @@ def cube(scene: bpy.types.Scene) -> bpy.types.Object:
     return obj
 
 
-def test_a_mark_is_read_back_even_from_a_saved_file(
+def test_provenance_survives_saving(
     cube: bpy.types.Object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    mark = Mark('{"prompt": "un \\"café\\" 椅子"}', "0123", "sprout", "splats")
-    write_mark(cube, mark)
+    provenance = Provenance('{"prompt": "un \\"café\\" 椅子"}', "0123", "sprout", "splats")
+    write_provenance(cube, provenance)
     file = str(tmp_path_factory.mktemp("saved") / "cube.blend")
     bpy.ops.wm.save_as_mainfile(filepath=file)
     bpy.ops.wm.open_mainfile(filepath=file)
-    assert read_mark(bpy.data.objects["cube"]) == mark
+    assert read_provenance(bpy.data.objects["cube"]) == provenance
 
 
 def test_other_objects_have_none(cube: bpy.types.Object) -> None:
-    assert read_mark(cube) is None
+    assert read_provenance(cube) is None
     cube["splatsmith_request"] = 3
-    assert read_mark(cube) is None
+    assert read_provenance(cube) is None
 
 
 def test_an_asset_shows_its_picture_and_tags(
     cube: bpy.types.Object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    mark_asset(cube, "a chair", red_picture(tmp_path_factory.mktemp("p") / "p.png"), ["chair"])
+    add_to_asset_browser(
+        cube, "a chair", red_picture(tmp_path_factory.mktemp("p") / "p.png"), ["chair"]
+    )
     assert cube.asset_data.description == "a chair"
     assert [tag.name for tag in cube.asset_data.tags] == ["chair"]
     preview = cube.preview

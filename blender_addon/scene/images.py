@@ -1,4 +1,4 @@
-"""Pictures of the scene or of the disk, as the bytes of an image file."""
+"""Image files of Blender images, files on disk and pixel arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract.problems import InvalidRequest
+from ..contract.problems import InvalidRequest
 
 Picture = Path | str | bpy.types.Image
 
@@ -30,19 +30,19 @@ def read_picture(picture: Picture) -> bytes:
     return _save(picture)
 
 
-def encode_pixels(rgba: NDArray[np.float32]) -> bytes:
-    """RGBA [H, W, 4] in 0..1, the upper row first, as a PNG file."""
+def encode_png(rgba: NDArray[np.float32]) -> bytes:
+    """A PNG file of RGBA [H, W, 4] in 0..1, top row first."""
     height, width = rgba.shape[:2]
     image = bpy.data.images.new("map", width, height, alpha=True)
     try:
-        image.pixels.foreach_set(rgba[::-1].reshape(-1))  # Blender's rows run upwards
+        image.pixels.foreach_set(rgba[::-1].reshape(-1))  # Blender stores the bottom row first
         return _save(image)
     finally:
         bpy.data.images.remove(image)
 
 
-def name_of(picture: Picture | None) -> str:
-    """What an asset made from `picture` is called, if it has no better name."""
+def picture_name(picture: Picture | None) -> str:
+    """The stem of the file's or image's name."""
     if picture is None:
         return ""
     return Path(picture.name if isinstance(picture, bpy.types.Image) else picture).stem
@@ -73,7 +73,7 @@ def _save(image: bpy.types.Image) -> bytes:
 
 
 def _save_pixels(image: bpy.types.Image, path: Path) -> None:
-    """Write a PNG from a second image: saving the artist's own would count as their saving it.
+    """Write a PNG from a copy: saving the user's image itself would clear its dirty flag.
 
     Raises:
         RuntimeError: the image has no pixels.

@@ -1,0 +1,200 @@
+"""Scenarios that run in Blender's window with real mouse and keyboard input, and write a report.
+
+Run by test_window.py: blender --python scenarios.py -- CONFIG.json
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+sys.path.append(str(Path(__file__).parent))
+input_driver = importlib.import_module("input_driver")
+
+# Pixels from the sidebar's top to the widget's centre, at a UI scale of 1. Widgets below a picture
+# move down; so do those below the line that asks for a prompt or a picture.
+PROMPT_FIELD, PICTURE_FIELD, GENERATE_BUTTON = 64, 115, 190
+MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 507, 538
+PICTURE_HEIGHT = 126
+CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT = 580, 238
+
+Steps = Iterator[float]
+config = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
+api = importlib.import_module(f"{config['module']}.api")
+report: dict[str, object] = {}
+
+
+def generate_chair() -> Steps:
+    """Type a prompt, press Generate, undo and redo the import."""
+    take_screenshot("empty")
+    yield from input_driver.click(PROMPT_FIELD)
+    yield from input_driver.send_input("type", config["prompt"])
+    yield from input_driver.send_input("key", "Return")
+    take_screenshot("prompt")
+    yield from input_driver.click(GENERATE_BUTTON)
+    yield from input_driver.wait_until(
+        lambda: any(job.stage == "Generating" for job in api.snapshot().jobs)
+    )
+    yield 0.5
+    take_screenshot("generating")
+    yield from input_driver.wait_until(lambda: bpy.data.objects)
+    yield 1.0
+    take_screenshot("done")
+    report["made"] = names()
+    yield from undo_and_redo()
+    report["prompt"] = bpy.context.scene.splatsmith.prompt
+
+
+def extract_mesh_and_quads() -> Steps:
+    """Press Mesh from Splats and Extract, then Quads from Mesh in the context menu."""
+    settings = bpy.context.scene.splatsmith
+    settings.face_budget, settings.texture = 2_000, "512"
+    settings.automatic_detail, settings.resolution = False, 64
+    api.import_asset(config["cloud"])
+    bpy.ops.ed.undo_push(message="Splats")
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "a")
+    yield from input_driver.click(MESH_BUTTON)
+    yield 1.0
+    take_screenshot("options")
+    yield from input_driver.send_input("key", "Return")
+    yield from input_driver.wait_until(lambda: len(bpy.data.objects) == 2)
+    yield 1.0
+    take_screenshot("mesh")
+    report["made"], report["visible"] = names(), visible()
+    yield from undo_and_redo()
+    yield from input_driver.choose_last_context_menu_entry()
+    yield 1.0
+    take_screenshot("quads options")
+    yield from input_driver.send_input("key", "Return")
+    yield from input_driver.wait_until(lambda: len(bpy.data.objects) == 3)
+    yield 1.0
+    take_screenshot("quads")
+    report["visible with quads"] = visible()
+    yield from input_driver.send_input("key", "ctrl+z")
+    report["visible without quads"] = visible()
+
+
+def open_picture_and_cancel() -> Steps:
+    """Open a picture file, press Generate, then Cancel in the job's row."""
+    yield from save_scene_beside(config["picture"])
+    yield from input_driver.click(PICTURE_FIELD)
+    yield from input_driver.open_first_file()
+    take_screenshot("picture")
+    report["picture"] = bpy.context.scene.splatsmith.picture.name
+    yield from input_driver.click(GENERATE_BUTTON + PICTURE_HEIGHT)
+    yield from input_driver.wait_until(
+        lambda: any(job.state.value == "running" for job in api.snapshot().jobs)
+    )
+    take_screenshot("under way")
+    yield from input_driver.click(CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT)
+    yield from input_driver.wait_until(lambda: api.snapshot().jobs[0].state.is_final)
+    yield 1.0
+    take_screenshot("cancelled")
+    report["ended"] = api.snapshot().jobs[0].state.value
+    report["made"] = names()
+
+
+def submit_batch() -> Steps:
+    """Open More, press Generate Batch, choose the prompts file."""
+    yield from save_scene_beside(config["prompts"])
+    yield from input_driver.click(MORE_HEADER)
+    take_screenshot("more")
+    yield from input_driver.click(BATCH_BUTTON)
+    yield from input_driver.open_first_file()
+    yield from input_driver.wait_until(lambda: api.snapshot().jobs)
+    take_screenshot("batch")
+    report["ordered"] = sorted(job.title for job in api.snapshot().jobs)
+    for job in api.snapshot().jobs:
+        api.cancel(job.id)
+
+
+def save_scene_beside(file: str) -> Steps:
+    """Save the scene beside `file`, so that the file browser opens there."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(file).with_name("scene.blend")))
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+    yield 0.5
+
+
+def undo_and_redo() -> Steps:
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "ctrl+z")
+    report["after undo"] = names()
+    yield from input_driver.send_input("key", "ctrl+shift+z")
+    report["after redo"] = names()
+
+
+def names() -> list[str]:
+    return sorted(obj.name for obj in bpy.data.objects)
+
+
+def visible() -> list[str]:
+    return sorted(obj.name for obj in bpy.data.objects if obj.visible_get())
+
+
+def take_screenshot(name: str) -> None:
+    input_driver.take_screenshot(config["pictures"], f"{config['scenario']} {name}")
+
+
+def prepare() -> Steps:
+    """Set up an empty scene and the panel, and wait for the backend's engines."""
+    settings = replace(
+        api.default_settings(),
+        folder=Path(config["folder"]),
+        environment=Path(config["environment"]),
+    )
+    api.configure(settings)
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    bpy.ops.ed.undo_push(message="An empty scene")
+    input_driver.area_of("VIEW_3D").spaces.active.show_region_ui = True
+    yield 1.0
+    input_driver.region_of("UI").active_panel_category = "Splatsmith"
+    api.start()
+    yield from input_driver.wait_until(lambda: api.snapshot().engines)
+    yield 0.5
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (
+        generate_chair,
+        extract_mesh_and_quads,
+        open_picture_and_cancel,
+        submit_batch,
+    )
+}
+
+
+def run_scenario() -> Steps:
+    """Prepare, then run the configured scenario; yields the seconds to wait between the steps."""
+    yield from prepare()
+    yield from SCENARIOS[config["scenario"]]()
+
+
+def main() -> None:
+    bpy.context.preferences.view.show_splash = False  # it would take the first click
+    steps = run_scenario()
+
+    def advance() -> float | None:
+        try:
+            return next(steps)
+        except StopIteration:
+            pass
+        except Exception:  # noqa: BLE001  (the script's edge: goes into the report)
+            report["error"] = f"{traceback.format_exc()}\n{api.snapshot()}"
+        Path(config["report"]).write_text(json.dumps(report), encoding="utf-8")
+        bpy.ops.wm.quit_blender()
+        return None
+
+    bpy.app.timers.register(advance, first_interval=2.0)
+
+
+main()
