@@ -24,7 +24,7 @@ from .contract.protocol import (
 from .contract.wire import REQUEST_TYPES
 from .importing.files import Asset, Origin, Placement, import_files, import_with_transform
 from .importing.post_import import PostImport, apply_post_import
-from .link.client import ServiceError
+from .link.errors import ServiceError
 from .link.session import RESULTS, Session
 from .link.snapshot import BackendSettings, Order, Outcome
 from .scene.transform_snapshot import TransformSnapshot

@@ -8,7 +8,8 @@ from threading import Event
 
 from .client import Client
 from .environment import Environment, InstallFailed, ProgressCallback, python_in
-from .launcher import BackendFailed, Launcher
+from .errors import BackendFailed
+from .launcher import Launcher
 from .snapshot import BackendSettings
 
 

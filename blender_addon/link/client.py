@@ -1,14 +1,13 @@
-"""The service's HTTP interface, seen from Blender."""
+"""A client of the service's HTTP interface."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import requests
 
@@ -16,7 +15,7 @@ from ..contract.cards import EngineCard
 from ..contract.checkpoints import CheckpointStatus
 from ..contract.files import atomic_write
 from ..contract.jsonable import from_json, to_json
-from ..contract.problems import Problem, SplatsmithError
+from ..contract.problems import Problem
 from ..contract.protocol import (
     PROTOCOL_VERSION,
     Artifact,
@@ -25,70 +24,53 @@ from ..contract.protocol import (
     JobStatus,
 )
 from ..contract.wire import REQUEST_TYPES, AnyRequest
+from .address import EXAMPLE, Address, InvalidAddress
+from .errors import ServiceError, ServiceUnreachable
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
 CHUNK = 1 << 20
-
-
-class ServiceError(SplatsmithError):
-    """Raised when the service refuses; carries the problem it sent."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail, problem.remedy)
-        self._problem = problem
-
-    @property
-    def problem(self) -> Problem:
-        return self._problem
-
-
-class ServiceUnreachable(SplatsmithError):
-    """Raised when nobody answers at the service's address, or the answer breaks off."""
-
-    code = "service-gone"
-    title = "The backend does not answer"
-    status = 503
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a service listens, and the bearer token it wants."""
-
-    url: str
-    token: str
+EVENT_STREAM = "text/event-stream"
 
 
 class Client:
-    """One connection to a service; not for two threads at once."""
+    """One connection to a service. Not thread-safe.
+
+    All methods raise `ServiceUnreachable` if the service does not answer, and `ServiceError` if it
+    answers with a problem.
+
+    Raises:
+        InvalidAddress: see `Address.check`.
+    """
 
     def __init__(self, address: Address) -> None:
+        address.check()
+        self.address = address
         self._url = address.url.rstrip("/") + "/v1"
         self._http = requests.Session()
         # A proxy set for the internet must neither see nor break what stays on this machine.
-        self._http.trust_env = urlsplit(address.url).hostname not in LOOPBACK
+        self._http.trust_env = not address.is_loopback
         self._http.headers["Authorization"] = f"Bearer {address.token}"
 
     def close(self) -> None:
         self._http.close()
 
     def health(self) -> Health:
-        """Who answers.
+        """The service's versions, and the state of its worker.
 
         Raises:
-            ServiceUnreachable: nobody.
             ServiceError: it speaks another protocol version, or refuses the token.
         """
         answer = self._json("GET", "/health")
-        if answer.get("protocol") != PROTOCOL_VERSION:
-            raise ServiceError(_foreign_protocol(answer.get("protocol")))
+        protocol = answer.get("protocol") if isinstance(answer, dict) else None
+        if protocol != PROTOCOL_VERSION:
+            raise ServiceError(_other_protocol(protocol))
         return from_json(Health, answer, "health")
 
     def engines(self) -> tuple[EngineCard, ...]:
         return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
 
     def weights(self) -> tuple[CheckpointStatus, ...]:
-        """What the backend's machine has of the engines' checkpoints."""
+        """The state of the engines' checkpoints on the service's machine."""
         kind = tuple[CheckpointStatus, ...]
         return from_json(kind, self._json("GET", "/weights"), "weights")
 
@@ -99,12 +81,27 @@ class Client:
     def job(self, job: str) -> JobStatus:
         return from_json(JobStatus, self._json("GET", f"/jobs/{job}"), "job")
 
+    def open_events(self, last_id: str, timeout: float) -> requests.Response:
+        """The stream of events after the one called `last_id`, unread.
+
+        timeout: seconds between two bytes; the service sends comments while nothing happens.
+        """
+        headers = {"Accept": EVENT_STREAM, "Accept-Encoding": "identity"}
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        wait = (TIMEOUT[0], timeout)
+        response = self._send("GET", "/events", headers=headers, stream=True, timeout=wait)
+        if response.headers.get("Content-Type", "").startswith(EVENT_STREAM):
+            return response
+        with response:
+            raise ServiceError(_foreign_answer(response))
+
     def upload_image(self, data: bytes) -> str:
-        """Send a picture's file; returns the id to put into a request."""
+        """Upload an image file; returns its id for a request."""
         return self._upload("/images", data)
 
     def upload_cloud(self, path: Path) -> str:
-        """Send a splat file; returns the id to put into a request.
+        """Upload a splat file; returns its id for a request.
 
         Raises:
             OSError: `path` cannot be read.
@@ -122,13 +119,18 @@ class Client:
         self._send("POST", f"/jobs/{job}/cancel").close()
 
     def delete(self, job: str) -> None:
-        self._send("DELETE", f"/jobs/{job}").close()
+        """Delete a job, if it is still there."""
+        try:
+            self._send("DELETE", f"/jobs/{job}").close()
+        except ServiceError as error:
+            if error.problem.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def download(self, job: str, artifact: Artifact, folder: Path) -> Path:
-        """Fetch an artifact into `folder`: whole and checked, or not at all.
+        """Download an artifact into `folder`: complete and with the right hash, or not at all.
 
         Raises:
-            ServiceError: what arrived is not what was announced.
+            ServiceError: the file differs from what the service announced.
             OSError: `folder` cannot be written.
         """
         target = folder / Path(artifact.name).name
@@ -147,7 +149,7 @@ class Client:
     def _stream(self, path: str, target: Path) -> str:
         digest = hashlib.sha256()
         response = self._send("GET", path, stream=True)
-        with response, target.open("wb") as file, _translate_connection_errors():
+        with response, target.open("wb") as file, translated_errors():
             for chunk in response.iter_content(CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
@@ -155,11 +157,15 @@ class Client:
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         with self._send(method, path, **options) as response:
-            return response.json()
+            try:
+                return response.json()
+            except ValueError as error:  # a proxy's page, for one
+                raise ServiceError(_foreign_answer(response)) from error
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        with _translate_connection_errors():
-            response = self._http.request(method, self._url + path, timeout=TIMEOUT, **options)
+        with translated_errors():
+            options = {"timeout": TIMEOUT, **options}
+            response = self._http.request(method, self._url + path, **options)
         if response.ok:
             return response
         with response:
@@ -172,10 +178,17 @@ def job_kind(request: AnyRequest) -> JobKind:
 
 
 @contextmanager
-def _translate_connection_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
+    """Errors of `requests` as ours. They are OSErrors as well, which must not be taken for files'.
+
+    Raises:
+        InvalidAddress, ServiceUnreachable
+    """
     try:
         yield
-    except (requests.ConnectionError, requests.Timeout) as error:
+    except requests.RequestException as error:
+        if isinstance(error, ValueError):  # an invalid URL or header
+            raise InvalidAddress(f"The backend's address is invalid: {error}.", EXAMPLE) from error
         raise ServiceUnreachable("The backend does not answer.", "Start it again.") from error
 
 
@@ -187,18 +200,22 @@ def _parse_problem(response: requests.Response) -> Problem:
             remedy=body.get("remedy", ""),
             status=response.status_code,
         )
-    except (ValueError, KeyError, TypeError):
-        # Not our service's answer: a proxy's page, or something else on that port.
-        return Problem(
-            "foreign-answer",
-            "This is not a Splatsmith backend",
-            f"{response.url} answered {response.status_code} {response.reason}.",
-            "Check the address in the preferences.",
-            response.status_code,
-        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _foreign_answer(response)
 
 
-def _foreign_protocol(theirs: object) -> Problem:
+def _foreign_answer(response: requests.Response) -> Problem:
+    """Not our service's answer: a proxy's page, or another program on that port."""
+    return Problem(
+        "foreign-answer",
+        "This is not a Splatsmith backend",
+        f"{response.url} answered {response.status_code} {response.reason}.",
+        "Check the address in the preferences.",
+        response.status_code,
+    )
+
+
+def _other_protocol(theirs: object) -> Problem:
     return Problem(
         "protocol-mismatch",
         "The versions do not fit",

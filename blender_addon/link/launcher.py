@@ -1,4 +1,4 @@
-"""The backend's process on this machine: started, watched and stopped from Blender."""
+"""The backend's process on this machine: started and stopped from Blender."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
+from typing import BinaryIO
 
 from ..contract.jsonable import from_json
-from ..contract.problems import SplatsmithError
 from ..contract.wire import ConnectionInfo
-from .client import Address
+from .address import Address
+from .errors import BackendFailed, written_files
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +28,15 @@ KEPT_LOGS = 9
 LOG_TAIL_BYTES = 8192
 
 
-class BackendFailed(SplatsmithError):
-    """Raised when the backend's process does not come up, or ends by itself."""
-
-    code = "backend-failed"
-    title = "The backend stopped"
-    status = 503
-
-
 class Launcher:
-    """One service, ended with this process. Its methods block: call them from a thread.
+    """One service process, which ends with this one. Its methods block: call them on a thread.
 
     python: of an environment with the backend's packages.
-    backend: the folder that holds the package `splatsmith`.
-    home: where the service keeps its jobs. Two Blenders with one home see one list of jobs; each
-        has a service of its own.
+    backend: the folder of the package `splatsmith`.
+    home: the service's data directory. Two Blenders with the same one have the same jobs, but a
+        service each.
     device: "auto", "cpu" or "cuda".
-    variables: of the environment, for the service beside our own.
+    variables: environment variables for the service, in addition to this process's.
     """
 
     def __init__(
@@ -66,7 +59,7 @@ class Launcher:
         return self._process is not None and self._process.poll() is None
 
     def has_exited(self) -> bool:
-        """Whether the process, which no longer answers, is dead: its sockets close before it is."""
+        """Whether the process has exited or is about to: its sockets close shortly before."""
         if self._process is None:
             return True
         try:
@@ -80,16 +73,21 @@ class Launcher:
         return self._home / "logs" / f"service-{os.getpid()}.log"
 
     def start(self, cancelled: Event) -> Address:
-        """Start the service and wait until it listens.
+        """Start the service, in place of an earlier one, and wait until it listens.
 
         Raises:
-            BackendFailed: it ended, did not come up in time, or `cancelled` was set.
+            BackendFailed: it exited, did not listen in time, or `cancelled` was set.
+            FileNotWritten: the data directory cannot be written.
         """
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._delete_old_logs()
+        self.stop()
         state_file = self._home / f"service-{os.getpid()}.json"
-        state_file.unlink(missing_ok=True)
-        self._process = self._spawn(state_file)
+        with written_files():
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            self._delete_old_logs()
+            state_file.unlink(missing_ok=True)
+            output = self.log_file.open("ab")
+        with output:
+            self._process = self._spawn(state_file, output)
         try:
             return self._wait_for_address(state_file, cancelled)
         except BackendFailed:
@@ -97,7 +95,7 @@ class Launcher:
             raise
 
     def stop(self) -> None:
-        """End the service: closing its standard input asks it to, a signal makes it."""
+        """Stop the service: by the end of its standard input, by SIGTERM, at last by SIGKILL."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -112,16 +110,16 @@ class Launcher:
             process.wait()
 
     def exit_error(self) -> BackendFailed:
-        """The error that tells of a process found dead, with the end of its log."""
+        """Why the process exited, with the end of its log."""
         code = self._process.poll() if self._process else None
         lines = self.log_tail()
-        said = f" It last said: {lines[-1]}" if lines else ""
+        said = f" It last said: {_sentence(lines[-1])}" if lines else ""
         return BackendFailed(
             f"The backend ended by itself (exit code {code}).{said}", "Press Start to go on."
         )
 
     def log_tail(self) -> list[str]:
-        """The end of the service's log."""
+        """The last lines of the service's log."""
         if not self.log_file.is_file():
             return []
         with self.log_file.open("rb") as file:
@@ -134,19 +132,25 @@ class Launcher:
         for old in logs[:-KEPT_LOGS]:
             old.unlink(missing_ok=True)
 
-    def _spawn(self, state_file: Path) -> subprocess.Popen[bytes]:
-        command = [str(self._python), "-m", "splatsmith", "serve"]
+    def _spawn(self, state_file: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
+        # -P: Python files in the working folder are not imported.
+        command = [str(self._python), "-P", "-m", "splatsmith", "serve"]
         command += ["--state-file", str(state_file), "--data-dir", str(self._home)]
         command += ["--parent-pid", str(os.getpid()), "--device", self._device]
-        with self.log_file.open("ab") as output:
+        try:
             return subprocess.Popen(
                 command,
                 cwd=self._home,
                 env={**_clean_environment(self._backend), **self._variables},
-                stdin=subprocess.PIPE,  # its end tells the service that Blender is gone
+                stdin=subprocess.PIPE,  # the service exits when it is closed
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        except OSError as error:
+            raise BackendFailed(
+                f"{self._python} cannot be run ({error.strerror}).",
+                "Choose another environment in the preferences, or press Install.",
+            ) from error
 
     def _wait_for_address(self, state_file: Path, cancelled: Event) -> Address:
         deadline = time.monotonic() + START_SECONDS
@@ -166,6 +170,10 @@ class Launcher:
 
 
 def _clean_environment(backend: Path) -> dict[str, str]:
-    # Blender's own PYTHON* variables would lead the backend's interpreter to Blender's packages.
+    # Blender's own PYTHON* variables would make the backend import Blender's packages.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**kept, "PYTHONPATH": str(backend), "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
+
+
+def _sentence(line: str) -> str:
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -16,8 +16,9 @@ from ..contract.checkpoints import CheckpointStatus
 from ..contract.problems import Problem, SplatsmithError
 from ..contract.protocol import Health
 from .backend import Backend
-from .client import Client, ServiceUnreachable
+from .client import Client
 from .environment import InstallCancelled
+from .errors import FileNotWritten, ServiceUnreachable
 from .jobs import OrderBook
 from .snapshot import BackendSettings, BackendState, Order, Outcome, SessionSnapshot
 
@@ -140,7 +141,7 @@ class Session:
         except SplatsmithError as error:
             self._problem = error.problem
         except OSError as error:
-            self._problem = _storage_problem(error)
+            self._problem = FileNotWritten(error).problem
 
     def _order(self, command: Command) -> None:
         self._commands.put(command)
@@ -199,7 +200,7 @@ class Session:
         except SplatsmithError as error:
             self._orders.refuse(order, error.problem)
         except OSError as error:
-            self._orders.refuse(order, _storage_problem(error))
+            self._orders.refuse(order, FileNotWritten(error).problem)
 
     def _fetch(self, job: str, key: str) -> None:
         client = self._connected()
@@ -234,12 +235,3 @@ class Session:
         if self._client is not None:
             self._client.close()
         self._client, self._health = None, None
-
-
-def _storage_problem(error: OSError) -> Problem:
-    return Problem(
-        "storage-full",
-        "A file cannot be written",
-        f"{error.filename or 'A file'} cannot be written ({error.strerror}).",
-        "Make room, or choose another folder in the preferences.",
-    )

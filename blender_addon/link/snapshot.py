@@ -13,7 +13,7 @@ from ..contract.cloud import GaussianCloud
 from ..contract.problems import Problem
 from ..contract.protocol import Health, JobStatus
 from ..contract.wire import AnyRequest
-from .client import Address
+from .address import Address
 
 
 class BackendState(StrEnum):

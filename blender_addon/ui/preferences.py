@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import api
-from ..link.client import Address
+from ..link.address import Address
 
 ADDON = __package__.rpartition(".")[0]
 
@@ -93,9 +93,13 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
             environment=_path(self.environment),
             accelerator=self.accelerator,
             device=self.device,
-            remote=Address(self.remote_url, self.remote_token) if self.remote_url else None,
+            remote=self._remote(),
             hub_token=self.hub_token.strip(),
         )
+
+    def _remote(self) -> Address | None:
+        url = self.remote_url.strip()
+        return Address(url, self.remote_token.strip()) if url else None
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout

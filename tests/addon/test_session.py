@@ -18,7 +18,7 @@ from blender_addon import api
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import JobState, JobStatus, Product
 from blender_addon.job_tracker import Cancelled
-from blender_addon.link.client import Address
+from blender_addon.link.address import Address
 from blender_addon.link.snapshot import BackendSettings, BackendState
 
 pytestmark = pytest.mark.once

@@ -1,0 +1,66 @@
+"""The backend's process: what is told when it fails, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from blender_addon.link.client import Client
+from blender_addon.link.environment import python_in
+from blender_addon.link.errors import BackendFailed, FileNotWritten
+from blender_addon.link.launcher import Launcher
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def launcher(environment: Path, backend: Path, tmp_path: Path) -> Iterator[Launcher]:
+    launcher = Launcher(python_in(environment), backend, tmp_path / "home", "cpu")
+    yield launcher
+    launcher.stop()
+
+
+def test_python_files_in_the_data_directory_are_not_imported(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("fastapi.py", "json.py", "splatsmith.py"):
+        (home / name).write_text("raise SystemExit('imported')\n", encoding="utf-8")
+    client = Client(launcher.start(Event()))
+    assert client.health().protocol
+    client.close()
+
+
+def test_crash_is_told_in_whole_sentences(launcher: Launcher, tmp_path: Path) -> None:
+    launcher.start(Event())
+    assert launcher.is_alive
+    launcher.log_file.write_text("something happened\n", encoding="utf-8")
+    (state,) = (tmp_path / "home").glob("service-*.json")
+    os.kill(json.loads(state.read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
+    assert launcher.has_exited()
+    assert str(launcher.exit_error()) == (
+        f"The backend ended by itself (exit code {-signal.SIGKILL}). "
+        "It last said: something happened. Press Start to go on."
+    )
+
+
+def test_missing_python_is_told_as_that(backend: Path, tmp_path: Path) -> None:
+    launcher = Launcher(tmp_path / "no" / "python", backend, tmp_path / "home")
+    with pytest.raises(BackendFailed, match="cannot be run"):
+        launcher.start(Event())
+
+
+def test_file_in_the_place_of_the_folder_is_told_as_that(
+    environment: Path, backend: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").touch()
+    launcher = Launcher(python_in(environment), backend, tmp_path / "home")
+    with pytest.raises(FileNotWritten, match="cannot be written"):
+        launcher.start(Event())
