@@ -13,50 +13,63 @@ on first use and ends with Blender. Call all of this on the main thread.
 
 from __future__ import annotations
 
-import atexit
-import json
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
-from .contract.batches import BatchItem, read_batch
+from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown, wait_for_end
+from .contract.artifacts import JOB_RECORD
 from .contract.cards import ConditionKind
-from .contract.jsonable import from_json, to_json
-from .contract.problems import SplatsmithError
-from .contract.protocol import (
-    DownloadRequest,
-    ExtractionOptions,
-    ExtractRequest,
-    GenerateRequest,
-    JobKind,
-    Product,
-)
-from .generation_settings import GenerationSettings
-from .importing.files import (
-    Asset,
-    Placement,
-    asset_title,
-    grid_placements,
-    import_files,
-    read_record,
-    read_request,
-)
+from .contract.problems import NotFound, SplatsmithError
+from .contract.protocol import DownloadRequest, ExtractionOptions, GenerateRequest, Product
+from .importing.files import Asset, find_files, import_files, read_request
+from .importing.import_plan import ImportPlan
+from .importing.placement import Placement
 from .importing.post_import import PostImport
-from .job_tracker import Desk, Ending, Wish
-from .link.snapshot import BackendSettings, SessionSnapshot
+from .link.pictures import find_picture
+from .link.settings import BackendSettings
+from .link.snapshot import SessionSnapshot
+from .link.tracked_job import new_job
 from .online_access import check_online, default_settings
 from .scene.asset_browser import add_to_asset_browser
-from .scene.control_map import ControlMap as ControlMap  # for scripts
-from .scene.images import Picture, picture_name, read_picture
+from .scene.control_map import ControlMap
+from .scene.images import Picture
 from .scene.provenance import read_provenance
 from .scene.quads import add_quads
-from .scene.splats import cloud_from_attributes, copy_splat_attributes
-from .scene.transform_snapshot import snapshot_transform
+from .submission.generation_settings import GenerationSettings
+from .submission.new_jobs import batch_jobs, extraction_job, generation_job, plan_of, repeated_job
 
-POLL_SECONDS = 0.05
+# What scripts use, beside the functions of this module.
+__all__ = [
+    "POLL_SECONDS",
+    "Asset",
+    "BackendSettings",
+    "BatchReport",
+    "BatchSubmission",
+    "ConditionKind",
+    "ControlMap",
+    "DownloadRequest",
+    "ExtractionOptions",
+    "GenerationSettings",
+    "Placement",
+    "PostImport",
+    "Product",
+    "configure",
+    "default_settings",
+    "poll",
+    "read_request",
+    "shutdown",
+]
+
+
+@dataclass(frozen=True)
+class BatchSubmission:
+    """The keys of a batch's jobs and, of the items that could not be submitted, the errors."""
+
+    keys: Mapping[str, str]
+    failures: Mapping[str, SplatsmithError]
 
 
 @dataclass(frozen=True)
@@ -69,8 +82,6 @@ class BatchReport:
 
 DEFAULT_SETTINGS, DEFAULT_EXTRACTION = GenerationSettings(), ExtractionOptions()
 AT_CURSOR, AS_IMPORTED = Placement(), PostImport()
-
-_desk = Desk()
 
 
 def generate(
@@ -87,16 +98,8 @@ def generate(
     Raises:
         SplatsmithError: the job failed; says why and what to do.
     """
-    return wait_for(
-        submit(
-            prompt,
-            picture,
-            name=name,
-            settings=settings,
-            placement=placement,
-            post_import=post_import,
-        )
-    )
+    plan = ImportPlan(placement.resolve(), post_import)
+    return wait_for(get_session().submit(generation_job(prompt, picture, name, settings, plan)))
 
 
 def submit(
@@ -115,20 +118,8 @@ def submit(
     Raises:
         InvalidRequest: a picture cannot be read, or the control map has no faces.
     """
-    request = GenerateRequest(
-        prompt=prompt,
-        engine=settings.engine,
-        variant=settings.variant,
-        parameters=dict(settings.parameters),
-        products=settings.products,
-        extraction=settings.extraction,
-        name=name or ("" if prompt.strip() else picture_name(picture)),
-        turntables=settings.turntables,
-    )
-    image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
-    return _the_desk().submit(
-        request, image | settings.control_pictures(), Wish(placement, post_import)
-    )
+    plan = ImportPlan(placement.resolve(), post_import)
+    return get_session().submit(generation_job(prompt, picture, name, settings, plan))
 
 
 def extract(
@@ -162,15 +153,7 @@ def submit_extraction(
     Raises:
         NoSplats: the object has no splats, or is being edited.
     """
-    values = copy_splat_attributes(splats)
-    known, made = read_provenance(splats), ""
-    first = read_request(splats)
-    if first is not None and isinstance(first, GenerateRequest):
-        made = json.dumps(to_json(replace(first, extraction=extraction)), ensure_ascii=False)
-    wish = Wish(snapshot_transform(splats), post_import, made, known.engine if known else "")
-    name = asset_title(splats.name)
-    request = ExtractRequest("", tuple(products), extraction, name)
-    return _the_desk().submit_extraction(request, lambda: cloud_from_attributes(values), wish)
+    return get_session().submit(extraction_job(splats, products, extraction, post_import))
 
 
 def remesh_to_quads(mesh: bpy.types.Object, face_count: int = 0) -> bpy.types.Object:
@@ -190,10 +173,10 @@ def wait_for(key: str) -> Asset:
     Raises:
         SplatsmithError: the job failed; `Cancelled` if it was cancelled.
     """
-    ending = _await(key)
-    if ending.asset is None:
-        raise KeyError(f"The order {key!r} was a download, which makes no asset.")
-    return ending.asset
+    asset = wait_for_end(key).asset
+    if not isinstance(asset, Asset):
+        raise TypeError(f"The job {key!r} is a download, which has no asset.")
+    return asset
 
 
 def import_asset(source: Path | str, *, name: str = "", placement: Placement = AT_CURSOR) -> Asset:
@@ -202,8 +185,8 @@ def import_asset(source: Path | str, *, name: str = "", placement: Placement = A
     Raises:
         SplatsmithError: there is nothing to import, or it cannot be read.
     """
-    path = Path(bpy.path.abspath(str(source)))
-    return import_files(path, tuple(Product), read_record(path, name), placement)
+    files = find_files(Path(bpy.path.abspath(str(source))), name)
+    return import_files(files, tuple(Product), placement)
 
 
 def batch(
@@ -221,9 +204,11 @@ def batch(
         InvalidRequest: `source` has no items.
     """
     assets: list[Asset] = []
-    failures: dict[str, SplatsmithError] = {}
-    keys = submit_batch(source, settings=settings, placement=placement, post_import=post_import)
-    for item, key in keys.items():
+    submission = submit_batch(
+        source, settings=settings, placement=placement, post_import=post_import
+    )
+    failures = dict(submission.failures)
+    for item, key in submission.keys.items():
         try:
             assets.append(wait_for(key))
         except SplatsmithError as error:
@@ -237,80 +222,70 @@ def submit_batch(
     settings: GenerationSettings = DEFAULT_SETTINGS,
     placement: Placement = AT_CURSOR,
     post_import: PostImport = AS_IMPORTED,
-) -> dict[str, str]:
+) -> BatchSubmission:
     """Submit a batch and return the jobs' keys at once, by the items' names.
 
     Raises:
         InvalidRequest: `source` has no items.
     """
-    items = read_batch(Path(bpy.path.abspath(str(source))))
-    places = grid_placements(len(items), placement)
-    return {
-        item.name: _submit_item(item, settings, place, post_import)
-        for item, place in zip(items, places, strict=True)
-    }
-
-
-def _submit_item(
-    item: BatchItem, settings: GenerationSettings, placement: Placement, post_import: PostImport
-) -> str:
-    """Submit one row; its own control maps replace those of `settings`."""
-    maps = dict(item.pictures)
-    picture = maps.pop(ConditionKind.IMAGE, None)
-    own = replace(settings, parameters={**settings.parameters, **item.parameters})
-    if maps:
-        own = replace(own, control_map=None, maps=maps)
-    try:
-        return submit(
-            item.prompt,
-            picture,
-            name=item.name,
-            settings=own,
-            placement=placement,
-            post_import=post_import,
-        )
-    except SplatsmithError as error:
-        return _the_desk().note_failure(error)
+    keys: dict[str, str] = {}
+    failures: dict[str, SplatsmithError] = {}
+    path = Path(bpy.path.abspath(str(source)))
+    for name, job in batch_jobs(path, settings, placement, post_import):
+        if isinstance(job, SplatsmithError):
+            failures[name] = job
+        else:
+            keys[name] = get_session().submit(job)
+    return BatchSubmission(keys, failures)
 
 
 # Jobs and the backend
 
 
-def poll() -> list[Ending]:
-    """Import what has finished since the last call, without waiting."""
-    return _the_desk().poll()
-
-
 def snapshot() -> SessionSnapshot:
     """The state of the backend, its engines and jobs."""
-    return _the_desk().session.snapshot
+    return get_session().snapshot
 
 
 def cancel(job: str) -> None:
-    """Cancel a job, by its key or id; a job that has ended stays as it is."""
-    _the_desk().session.cancel(job)
+    """Cancel a job, by its key or id; a job that has ended stays as it is.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    get_session().cancel(job)
 
 
 def remove(job: str) -> None:
-    """Delete a job and its files; imported objects stay."""
-    _the_desk().session.remove(job)
+    """Delete a job and its files; imported objects stay.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    get_session().remove(job)
 
 
 def retry(job: str) -> str:
-    """Submit a job's request again; returns the new job's key.
+    """Submit a job's request again, to be imported as it was planned; returns the new key.
 
     Raises:
+        NotFound: there is no such job.
         OnlineAccessDenied: it is a download, and Blender is set to stay offline.
     """
-    for each in snapshot().jobs:
-        if each.id == job and each.kind is JobKind.DOWNLOAD:
-            return submit_download(from_json(DownloadRequest, each.request))
-    return _the_desk().retry(job)
+    before = get_session().tracker.get(job)
+    if isinstance(before.request, DownloadRequest):
+        return submit_download(before.request)
+    return get_session().submit(repeated_job(before))
 
 
 def import_job(job: str) -> str:
-    """Import a finished job again, at the cursor; returns the key for `wait_for`."""
-    return _the_desk().fetch(job)
+    """Import a finished job again, at the cursor; returns the key for `wait_for`.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    session = get_session()
+    return session.import_again(job, plan_of(session.tracker.get(job)).at_cursor())
 
 
 def result_folder(job: str) -> Path:
@@ -319,7 +294,12 @@ def result_folder(job: str) -> Path:
     Raises:
         NotFound: they were not downloaded; `import_job` does so.
     """
-    return _the_desk().fetched_files(job)
+    session = get_session()
+    known = session.tracker.find(job)
+    folder = session.settings.results / (known.status.id if known else job)
+    if not (folder / JOB_RECORD).is_file():
+        raise NotFound("The files of this job are not here.", "Import it, and they will be.")
+    return folder
 
 
 def install() -> None:
@@ -329,7 +309,7 @@ def install() -> None:
         OnlineAccessDenied: Blender is set to stay offline.
     """
     check_online()
-    _the_desk().session.install()
+    get_session().install()
 
 
 def download(request: DownloadRequest) -> None:
@@ -338,42 +318,35 @@ def download(request: DownloadRequest) -> None:
     Raises:
         SplatsmithError: the job failed; says why and what to do.
     """
-    _await(submit_download(request))
+    wait_for_end(submit_download(request))
 
 
 def submit_download(request: DownloadRequest) -> str:
     """Submit a download of checkpoints and return its key at once.
 
+    A backend that was started while Blender was offline is restarted.
+
     Raises:
         OnlineAccessDenied: Blender is set to stay offline.
     """
     check_online()
-    return _the_desk().submit_download(request)
+    configure(replace(get_session().settings, offline=False))
+    return get_session().submit(new_job(request))
 
 
 def start() -> None:
     """Start the backend. Returns at once."""
-    _the_desk().session.start()
+    get_session().start()
 
 
 def stop() -> None:
     """Stop the backend, or an installation. Unfinished jobs go on at the next start."""
-    _the_desk().session.stop()
+    get_session().stop()
 
 
 def dismiss_problem() -> None:
     """Clear the last problem of the backend."""
-    _the_desk().session.clear_problem()
-
-
-def configure(settings: BackendSettings) -> None:
-    """Use `settings` from now on; a backend started with other ones is stopped."""
-    _desk.configure(settings)
-
-
-def shutdown() -> None:
-    """Stop the backend and wait until it has ended. Also called when Blender ends."""
-    _desk.close()
+    get_session().clear_problem()
 
 
 # Assets in the scene
@@ -382,34 +355,13 @@ def shutdown() -> None:
 def mark_as_asset(obj: bpy.types.Object) -> None:
     """Add `obj` to the asset browser, with its prompt and preview picture."""
     provenance, request = read_provenance(obj), read_request(obj)
-    picture = snapshot().previews.get(provenance.job) if provenance else None
+    job = get_session().tracker.find(provenance.job) if provenance else None
     prompt = request.prompt if isinstance(request, GenerateRequest) else ""
-    add_to_asset_browser(obj, prompt, picture, ("Splatsmith",))
+    add_to_asset_browser(obj, prompt, job.preview if job else None, ("Splatsmith",))
 
 
 def find_pictures(request: GenerateRequest) -> dict[ConditionKind, Path]:
     """The files of the pictures in `request`, by role, as far as they were sent from here."""
-    kept = {role: _the_desk().kept_picture(upload) for role, upload in request.pictures.items()}
-    return {role: path for role, path in kept.items() if path is not None}
-
-
-def _await(key: str) -> Ending:
-    try:
-        while (ending := _the_desk().take(key)) is None:
-            time.sleep(POLL_SECONDS)
-            poll()
-    except KeyboardInterrupt:
-        cancel(key)
-        raise
-    if ending.error is not None:
-        raise ending.error
-    return ending
-
-
-def _the_desk() -> Desk:
-    if not _desk.is_configured:
-        _desk.configure(default_settings())
-    return _desk
-
-
-atexit.register(shutdown)
+    folder = get_session().settings.pictures
+    found = {kind: find_picture(folder, upload) for kind, upload in request.pictures.items()}
+    return {kind: path for kind, path in found.items() if path is not None}

@@ -20,7 +20,7 @@ from mathutils import Matrix, Vector
 from . import api
 from .contract.problems import SplatsmithError
 from .contract.protocol import Product
-from .importing.files import Asset, Placement
+from .importing.files import Asset
 from .scene import studio
 
 PROMPT = "a wooden chair"
@@ -84,7 +84,7 @@ def make_assets(prompt: str, picture: Path) -> list[Asset]:
     Raises:
         SplatsmithError: a generation failed.
     """
-    placement = Placement((0.0, 0.0, 0.0), 1.0)
+    placement = api.Placement((0.0, 0.0, 0.0), 1.0)
     title = PICTURE_TITLE if picture == PICTURE else picture.stem
     keys = [
         api.submit(prompt, placement=placement),
@@ -94,7 +94,7 @@ def make_assets(prompt: str, picture: Path) -> list[Asset]:
     printed: set[str] = set()
     while not ended.issuperset(keys):
         time.sleep(api.POLL_SECONDS)
-        ended.update(ending.key for ending in api.poll())
+        ended.update(job.key for job in api.poll())
         _print_stages(printed)
     return [api.wait_for(key) for key in keys]
 

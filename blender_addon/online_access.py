@@ -1,4 +1,4 @@
-"""What Blender is set to: whether the add-on may go online, and where it keeps its files."""
+"""Blender's own settings: whether the add-on may go online, and where its files are kept."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import bpy
 
 from .contract import find_backend
 from .contract.problems import SplatsmithError
-from .link.snapshot import BackendSettings
+from .link.settings import BackendSettings
 
 
 class OnlineAccessDenied(SplatsmithError):
-    """Raised when a download is wanted and Blender is set to stay offline."""
+    """Raised when a download is requested while Blender is set to stay offline."""
 
     code = "online-access-denied"
     title = "Blender is offline"
@@ -20,7 +20,7 @@ class OnlineAccessDenied(SplatsmithError):
 
 
 def check_online() -> None:
-    """Refuse to go on if Blender is to stay offline.
+    """Refuse downloads while Blender is set to stay offline.
 
     Raises:
         OnlineAccessDenied: it is.

@@ -26,7 +26,7 @@ ADDON_LAYERS = (
     "contract",
     "link scene",
     "importing online_access",
-    "generation_settings job_tracker",
+    "submission active_session",
     "api",
     "ui",
     "demo",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.cloud import GaussianCloud, read_cloud
@@ -26,43 +23,33 @@ from ..scene.points import add_points
 from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import add_splats
 from ..scene.transform_snapshot import TransformSnapshot
-from .placement import asset_collection, place_objects
+from .placement import (
+    Placement,
+    add_asset_collection,
+    cloud_bounds,
+    object_bounds,
+    place_objects,
+)
 
-SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
-_GRID_SPACING = 1.5  # times the assets' size
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
+_SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where an asset is put on the ground, and its longest edge in metres.
+class AssetFiles:
+    """The files of an asset by product, with its title and where they are from.
 
-    location: None is the 3D cursor's.
+    source: the folder, or the single file.
     """
 
-    location: tuple[float, float, float] | None = None
-    size: float = 1.0
-
-    def resolve(self) -> Placement:
-        """This placement with the cursor's present location filled in."""
-        return Placement(self.current_location(), self.size)
-
-    def current_location(self) -> tuple[float, float, float]:
-        """The location, or the cursor's present one."""
-        if self.location is not None:
-            return self.location
-        x, y, z = bpy.context.scene.cursor.location
-        return x, y, z
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The title and provenance of an asset; empty for files of other programs."""
-
+    source: Path
+    paths: Mapping[Product, Path]
     title: str
-    request: str = ""
-    engine: str = ""
-    job: str = ""
+    provenance: Provenance = Provenance()
+
+    def only(self, products: Collection[Product]) -> AssetFiles:
+        """These files without those of other products."""
+        return replace(self, paths={p: path for p, path in self.paths.items() if p in products})
 
 
 @dataclass(frozen=True)
@@ -79,8 +66,10 @@ class Asset:
     quads: bpy.types.Object | None = None
 
 
-def find_files(source: Path) -> dict[Product, Path]:
-    """The splats, mesh and points in a folder, or the single file itself, by product.
+def find_files(source: Path, title: str = "") -> AssetFiles:
+    """The splats, mesh and points in a folder, or the single file itself.
+
+    Title and provenance are those of the job.json beside them, if there is one.
 
     Raises:
         InvalidRequest: there are none.
@@ -98,18 +87,7 @@ def find_files(source: Path) -> dict[Product, Path]:
             f"There is no asset at {source}.",
             f"It needs one of {', '.join(PRODUCT_FILES.values())}.",
         )
-    return found
-
-
-def read_record(source: Path, title: str = "") -> Origin:
-    """The origin recorded in the job.json beside the files, if there is one."""
-    folder = source if source.is_dir() else source.parent
-    record = folder / JOB_RECORD
-    if not record.is_file():
-        return Origin(title or source.stem)
-    request = json.loads(record.read_text(encoding="utf-8")).get("request", {})
-    title = title or request.get("name") or request.get("prompt") or source.stem
-    return Origin(title, json.dumps(request, ensure_ascii=False), request.get("engine", ""))
+    return _read_record(AssetFiles(source, found, title))
 
 
 def read_request(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | None:
@@ -124,63 +102,48 @@ def read_request(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | No
     return from_json(ExtractRequest if "cloud" in members else GenerateRequest, members)
 
 
-def import_files(
-    source: Path, wanted: Collection[Product], origin: Origin, placement: Placement
-) -> Asset:
-    """Add the `wanted` files at `source` to the scene with one common transform.
+def import_files(files: AssetFiles, products: Collection[Product], placement: Placement) -> Asset:
+    """Add the files of `products` to the scene with one common transform.
 
-    The splats, if there are any, determine it even where they are not wanted themselves.
+    The splats, if there are any, determine it even if they are not among `products`.
 
     Raises:
-        InvalidRequest: there are no such files.
         SplatsmithError: a file cannot be read; the scene is left as it was.
     """
-    files = find_files(source)
-    cloud = read_cloud(files[Product.SPLATS]) if Product.SPLATS in files else None
-    collection = asset_collection(bpy.context.scene, datablock_name(origin.title))
+    splats = files.paths.get(Product.SPLATS)
+    cloud = None if splats is None else read_cloud(splats)
+    collection = add_asset_collection(bpy.context.scene, datablock_name(files.title))
     try:
-        objects = _add_all(_select(files, wanted), cloud, origin, collection)
+        objects = _add_objects(files.only(products), cloud, collection)
     except BaseException:
         bpy.data.collections.remove(collection)
         raise
-    measure = cloud or _bounding_cloud(_corners(next(iter(objects.values()))))
-    place_objects(list(objects.values()), measure, placement.current_location(), placement.size)
-    return Asset(origin.title, objects, source, origin.job)
+    bounds = object_bounds(next(iter(objects.values()))) if cloud is None else cloud_bounds(cloud)
+    place_objects(list(objects.values()), bounds, placement.current_location(), placement.size)
+    return Asset(files.title, objects, files.source, files.provenance.job)
 
 
 def import_with_transform(
-    source: Path, wanted: Collection[Product], origin: Origin, transform: TransformSnapshot
+    files: AssetFiles, products: Collection[Product], transform: TransformSnapshot
 ) -> Asset:
-    """Add the `wanted` files at `source` with the present name and transform of their splats.
+    """Add the files of `products` with the present name and transform of their splats.
 
     If the splats were deleted, `transform` is used as it is.
 
     Raises:
-        InvalidRequest, SplatsmithError: as in `import_files`.
+        SplatsmithError: as in `import_files`.
     """
     transform = transform.updated()
-    origin = replace(origin, title=asset_title(transform.name))
-    files = _select(find_files(source), wanted)
-    objects = _add_all(files, None, origin, transform.find_collection())
+    files = replace(files.only(products), title=asset_title(transform.name))
+    objects = _add_objects(files, None, transform.find_collection())
     for obj in objects.values():
         transform.apply_to(obj)
-    return Asset(origin.title, objects, source, origin.job)
-
-
-def grid_placements(count: int, placement: Placement) -> list[Placement]:
-    """A square grid, row by row, from `placement` along +X and +Y."""
-    x, y, z = placement.current_location()
-    columns = math.ceil(math.sqrt(count))
-    step = _GRID_SPACING * placement.size
-    return [
-        Placement((x + step * (i % columns), y + step * (i // columns), z), placement.size)
-        for i in range(count)
-    ]
+    return Asset(files.title, objects, files.source, files.provenance.job)
 
 
 def asset_title(name: str) -> str:
     """The name of a splat object without its suffix `.splats`."""
-    return SPLATS_SUFFIX.sub("", name) or name
+    return _SPLATS_SUFFIX.sub("", name) or name
 
 
 def datablock_name(title: str) -> str:
@@ -192,6 +155,17 @@ def datablock_name(title: str) -> str:
     return cut.rpartition(" ")[0] or cut
 
 
+def _read_record(files: AssetFiles) -> AssetFiles:
+    folder = files.source if files.source.is_dir() else files.source.parent
+    record = folder / JOB_RECORD
+    if not record.is_file():
+        return replace(files, title=files.title or files.source.stem)
+    request = json.loads(record.read_text(encoding="utf-8")).get("request", {})
+    title = files.title or request.get("name") or request.get("prompt") or files.source.stem
+    text = json.dumps(request, ensure_ascii=False)
+    return replace(files, title=title, provenance=Provenance(text, "", request.get("engine", "")))
+
+
 def _detect_product(file: Path) -> Product:
     if file.suffix.lower() in (".glb", ".gltf"):
         return Product.MESH
@@ -199,62 +173,37 @@ def _detect_product(file: Path) -> Product:
     return Product.POINTS if "red" in names and "opacity" not in names else Product.SPLATS
 
 
-def _select(files: Mapping[Product, Path], wanted: Collection[Product]) -> dict[Product, Path]:
-    return {product: file for product, file in files.items() if product in wanted}
-
-
-def _add_all(
-    files: Mapping[Product, Path],
-    cloud: GaussianCloud | None,
-    origin: Origin,
-    collection: bpy.types.Collection,
+def _add_objects(
+    files: AssetFiles, cloud: GaussianCloud | None, collection: bpy.types.Collection
 ) -> dict[Product, bpy.types.Object]:
+    """All of them, or after an error none. `cloud`: the splats, if they were read before."""
     objects: dict[Product, bpy.types.Object] = {}
     try:
-        for product, file in files.items():
-            name = f"{datablock_name(origin.title)}.{product.value}"
-            objects[product] = _add(product, file, cloud, name, collection)
+        for product, path in files.paths.items():
+            name = f"{datablock_name(files.title)}.{product.value}"
+            objects[product] = _add_object(product, path, cloud, name, collection)
     except BaseException:
         for obj in objects.values():
             bpy.data.objects.remove(obj)
         raise
     for product, obj in objects.items():
-        write_provenance(obj, Provenance(origin.request, origin.job, origin.engine, product.value))
+        write_provenance(obj, replace(files.provenance, product=product.value))
     if Product.SPLATS in objects:
         raise_transparent_bounces(bpy.context.scene)
     return objects
 
 
-def _add(
+def _add_object(
     product: Product,
-    file: Path,
+    path: Path,
     cloud: GaussianCloud | None,
     name: str,
     collection: bpy.types.Collection,
 ) -> bpy.types.Object:
     match product:
         case Product.SPLATS:
-            return add_splats(cloud or read_cloud(file), name, collection)
+            return add_splats(cloud or read_cloud(path), name, collection)
         case Product.MESH:
-            return add_mesh(file, name, collection)
+            return add_mesh(path, name, collection)
         case Product.POINTS:
-            return add_points(read_points(file), name, collection)
-
-
-def _corners(obj: bpy.types.Object) -> NDArray[np.float32]:
-    """The corners [8, 3] of an object's bounding box, in the asset frame."""
-    x, y, z = np.array(obj.bound_box, np.float32).T
-    return np.stack([x, z, -y], axis=1)
-
-
-def _bounding_cloud(positions: NDArray[np.float32]) -> GaussianCloud:
-    """A cloud with the extent of `positions`, to place a mesh or points without splats."""
-    count = len(positions)
-    return GaussianCloud(
-        means=positions,
-        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
-        scales=np.zeros((count, 3), np.float32),
-        opacities=np.ones(count, np.float32),
-        sh0=np.zeros((count, 3), np.float32),
-        shN=np.zeros((count, 0, 3), np.float32),
-    )
+            return add_points(read_points(path), name, collection)

@@ -10,38 +10,38 @@ from .client import Client
 from .environment import Environment, InstallFailed, ProgressCallback, python_in
 from .errors import BackendFailed
 from .launcher import Launcher
-from .snapshot import BackendSettings
+from .settings import BackendSettings
 
 
 class Backend:
-    """A service on this machine, installed and started when asked, or a remote one.
+    """A service on this machine, which is installed and started on request, or a remote one.
 
-    Its methods block: call them from the session's thread.
+    Its methods block: call them on the session's thread.
     """
 
     def __init__(self, settings: BackendSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._launcher: Launcher | None = None
 
     @property
     def environment(self) -> Environment:
         """The add-on's own environment."""
-        settings = self._settings
+        settings = self.settings
         folder = settings.folder / "environment"
         return Environment(folder, settings.backend / "locks", settings.accelerator)
 
     @property
     def build(self) -> str:
         """The installed build, or the address of a remote backend, for the panel."""
-        if self._settings.remote is not None:
-            return self._settings.remote.url
+        if self.settings.remote is not None:
+            return self.settings.remote.url
         if self._existing_environment is not None:
             return str(self._existing_environment)
         return self.environment.build
 
     @property
     def is_installed(self) -> bool:
-        if self._settings.remote is not None or self._existing_environment is not None:
+        if self.settings.remote is not None or self._existing_environment is not None:
             return True
         return self.environment.is_complete
 
@@ -51,7 +51,7 @@ class Backend:
         Raises:
             InstallFailed, InstallCancelled: see `Environment.install`.
         """
-        python = self._settings.python or Path(sys.executable)
+        python = self.settings.python or Path(sys.executable)
         self.environment.install(python, report, cancelled)
 
     def start(self, cancelled: Event) -> Client:
@@ -60,8 +60,9 @@ class Backend:
         Raises:
             InstallFailed: it is not installed.
             BackendFailed, ServiceUnreachable, ServiceError: it does not start or fit.
+            InvalidAddress: that of the remote one.
         """
-        client = Client(self._settings.remote or self._get_launcher().start(cancelled))
+        client = Client(self.settings.remote or self._get_launcher().start(cancelled))
         client.health()
         return client
 
@@ -77,16 +78,16 @@ class Backend:
 
     @property
     def _existing_environment(self) -> Path | None:
-        checkout = self._settings.backend.parent / ".venv"
-        return self._settings.environment or (checkout if checkout.is_dir() else None)
+        checkout = self.settings.backend.parent / ".venv"
+        return self.settings.environment or (checkout if checkout.is_dir() else None)
 
     def _get_launcher(self) -> Launcher:
         if not self.is_installed:
             raise InstallFailed("The backend is not installed.", "Press Install.")
         if self._launcher is None:
             folder = self._existing_environment or self.environment.folder
-            home = self._settings.folder / "service"
-            chosen = self._settings
+            home = self.settings.folder / "service"
+            chosen = self.settings
             self._launcher = Launcher(
                 python_in(folder), chosen.backend, home, chosen.device, chosen.hub_environment
             )

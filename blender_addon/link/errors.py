@@ -50,6 +50,14 @@ class FileNotWritten(SplatsmithError):
         )
 
 
+class Cancelled(SplatsmithError):
+    """Raised where a script waits for a job that was cancelled."""
+
+    code = "cancelled"
+    title = "The job was cancelled"
+    status = 409
+
+
 @contextmanager
 def written_files() -> Iterator[None]:
     """Errors of the file system, while files are written, as `FileNotWritten`."""
@@ -57,3 +65,9 @@ def written_files() -> Iterator[None]:
         yield
     except OSError as error:
         raise FileNotWritten(error) from error
+
+
+def internal_error(error: Exception) -> SplatsmithError:
+    """An unexpected exception, which is a bug of the add-on, as an error of the code "internal"."""
+    detail = f"The add-on has a fault: {type(error).__name__}: {error}."
+    return SplatsmithError(detail, "Please report it with Blender's console output.")

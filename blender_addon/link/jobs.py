@@ -1,181 +1,213 @@
-"""Orders under way: sent to the service, watched there, and fetched when they are done."""
+"""The jobs that this Blender knows: its own and those of the service's list.
+
+Thread safety: a `TrackedJob` is immutable, and `JobTracker` replaces it under one lock, whichever
+thread reports a change: the main thread (submits, imports), the session's thread (uploads,
+downloads) or the event stream's thread (progress).
+"""
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from threading import Condition
 
-from ..contract.artifacts import PREVIEW, SPLATS
-from ..contract.cloud import write_cloud
-from ..contract.jsonable import from_json, to_json
 from ..contract.problems import NotFound, Problem, SplatsmithError
-from ..contract.protocol import ExtractRequest, GenerateRequest, JobState, JobStatus
-from ..contract.wire import REQUEST_TYPES, AnyRequest
-from .client import Client, job_kind
-from .snapshot import Order, Outcome
+from ..contract.protocol import JobState, JobStatus
+from ..contract.wire import AnyRequest
+from .tracked_job import TrackedJob, listed_job
 
 
-class OrderBook:
-    """The orders of this Blender and the service's jobs.
+class JobTracker:
+    """All jobs of this Blender and of its service's list."""
 
-    results: gets a folder for each finished job. deliver: is told of each order's end.
-    """
-
-    def __init__(self, results: Path, deliver: Callable[[Outcome], None]) -> None:
-        self._results = results
-        self._deliver = deliver
-        self._drafts: dict[str, tuple[Order, JobStatus]] = {}  # not at the service (yet)
-        self._jobs: dict[str, str] = {}  # by an order's key: its job
-        self._keys: dict[str, str] = {}  # by job: the order's key, until it is delivered
-        self._listed: tuple[JobStatus, ...] = ()
-        self._previews: dict[str, Path] = {}
-        self._stopping: set[str] = set()  # jobs that the service was told to cancel
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._jobs: dict[str, TrackedJob] = {}  # by key
+        self._keys: dict[str, str] = {}  # by the service's id, of submitted jobs
+        self._ended: deque[str] = deque()  # keys of awaited jobs, until `take_ended`
+        self._listing: tuple[TrackedJob, ...] | None = ()  # None: to be made anew
 
     @property
-    def jobs(self) -> tuple[JobStatus, ...]:
-        """Newest first, drafts among them."""
-        drafts = [job for _, job in list(self._drafts.values())]
-        listed = map(self._as_told, self._listed)
-        return tuple(sorted([*drafts, *listed], key=lambda job: -job.created))
+    def jobs(self) -> tuple[TrackedJob, ...]:
+        """Newest first. The same object as long as nothing changes."""
+        with self._changed:
+            if self._listing is None:
+                newest_first = sorted(self._jobs.values(), key=lambda job: -job.status.created)
+                self._listing = tuple(newest_first)
+            return self._listing
 
     @property
-    def previews(self) -> dict[str, Path]:
-        return dict(self._previews)
+    def has_unfinished_jobs(self) -> bool:
+        """Whether the service has jobs whose end is awaited here."""
+        return any(j.is_submitted and j.is_awaited and not j.has_ended for j in self.jobs)
 
-    @property
-    def is_waiting(self) -> bool:
-        return any(not job.state.is_final for job in self.jobs)
+    def find(self, name: str) -> TrackedJob | None:
+        """The job of that key or service's id."""
+        with self._changed:
+            return self._jobs.get(self._keys.get(name, name))
 
-    def accept(self, order: Order) -> None:
-        """List `order` at once; `send` follows."""
-        self._drafts[order.key] = (order, _draft(order))
-
-    def send(self, client: Client, order: Order) -> None:
-        """Upload what the order needs and make it a job. A refusal is listed and delivered.
+    def get(self, name: str) -> TrackedJob:
+        """The job of that key or service's id.
 
         Raises:
-            OSError: the splats cannot be written.
+            NotFound: there is none, or it was removed.
         """
-        if order.key not in self._drafts:
-            return  # removed in the meantime
-        try:
-            job = client.submit(_upload(client, order), order.key)
-        except SplatsmithError as error:
-            self.refuse(order, error.problem)
-            return
-        del self._drafts[order.key]
-        self._jobs[order.key], self._keys[job.id] = job.id, order.key
-        self._listed = (job, *(other for other in self._listed if other.id != job.id))
-
-    def refuse(self, order: Order, problem: Problem) -> None:
-        """List `order` as failed, and deliver that."""
-        failed = replace(_draft(order), state=JobState.FAILED, problem=problem)
-        self._drafts[order.key] = (order, failed)
-        self._deliver(Outcome(order.key, failed))
-
-    def again(self, name: str, key: str) -> Order:
-        """A new order with the request of a job or an order, under a new `key`."""
-        if name in self._drafts:
-            return replace(self._drafts[name][0], key=key)
         job = self.find(name)
-        return Order(key, from_json(REQUEST_TYPES[job.kind], job.request))
+        if job is None:
+            raise NotFound("This job is not there any more.", "Order it again.")
+        return job
 
-    def cancel(self, client: Client, name: str) -> None:
-        """Stop the job of that id, or the order of that key."""
-        draft = self._drafts.pop(name, None)
-        if draft is None:
-            job = self._jobs.get(name, name)
-            self._stopping.add(job)
-            client.cancel(job)
-        else:
-            self._deliver(Outcome(name, replace(draft[1], state=JobState.CANCELLED)))
+    def wait(self, seconds: float) -> None:
+        """Block until any job changes, at most `seconds`."""
+        with self._changed:
+            self._changed.wait(seconds)
 
-    def remove(self, client: Client | None, name: str) -> None:
-        """Forget a job or an order: at the service, and its results here. Objects stay."""
-        job = self.find(name)
-        if self._drafts.pop(job.id, None) is None and client is not None:
-            client.delete(job.id)
-        self._previews.pop(job.id, None)
-        shutil.rmtree(self._results / job.id, ignore_errors=True)
-        self._listed = tuple(each for each in self._listed if each.id != job.id)
-        if job.id in self._keys:
-            self._deliver(Outcome(self._keys.pop(job.id), replace(job, state=JobState.CANCELLED)))
+    # What happens to a job, in this order
 
-    def find(self, name: str) -> JobStatus:
-        """The job of that id, or of the order of that key.
+    def add(self, job: TrackedJob) -> None:
+        """Track a new job."""
+        with self._changed:
+            self._put(job)
 
-        Raises:
-            NotFound: there is none, perhaps any more.
-        """
-        wanted = self._jobs.get(name, name)
-        for job in self.jobs:
-            if job.id == wanted:
+    def set_submitted(self, key: str, request: AnyRequest, status: JobStatus) -> None:
+        """The service has taken the job, with `request` that names its uploads."""
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is None:  # removed in the meantime
+                return
+            early = self._jobs.pop(status.id, None)  # an event may be faster than the response
+            self._keys[status.id] = key
+            newest = status if early is None else early.status
+            self._put(replace(job, request=request, status=newest, attachments=None))
+
+    def observe(self, status: JobStatus) -> TrackedJob:
+        """Take in a status of the service. Final ones stay as they are."""
+        with self._changed:
+            job = self._jobs.get(self._keys.get(status.id, ""))
+            if job is None:
+                self._keys[status.id] = status.id
+                return self._put(listed_job(status))
+            if status == job.status or job.status.state.is_final:
                 return job
-        raise NotFound("This job is not there any more.", "Order it again.")
+            return self._put(replace(job, status=status))
 
-    def fetch(self, client: Client, job: JobStatus) -> Path:
-        """The folder with the artifacts of a finished job, all of them fetched."""
-        folder = self._results / job.id
-        for artifact in job.artifacts:
-            client.download(job.id, artifact, folder)
-        return folder
+    def set_cancelling(self, name: str) -> TrackedJob:
+        """The user has cancelled the job.
 
-    def update(self, client: Client) -> None:
-        """Look at the service's jobs; fetch and deliver what has finished."""
-        self._listed = client.jobs()
-        unlisted = set(self._keys) - {job.id for job in self._listed}
-        for job in (*self._listed, *map(client.job, unlisted)):
-            if job.state.is_final and job.id in self._keys:
-                self._finish(client, job)
-            elif job.state is JobState.SUCCEEDED and job.id not in self._previews:
-                self._fetch_preview(client, job)
+        Raises:
+            NotFound: see `get`.
+        """
+        with self._changed:
+            return self._put(replace(self.get(name), is_cancelling=True))
 
-    def _as_told(self, job: JobStatus) -> JobStatus:
-        """`job`, and that it is being cancelled: a worker in the midst of a step takes a while."""
-        stopping = job.id in self._stopping and not job.state.is_final
-        return replace(job, stage="Cancelling") if stopping else job
+    def set_cancelled(self, key: str) -> None:
+        """A job that was not submitted never will be."""
+        self._end_draft(key, JobState.CANCELLED)
 
-    def _finish(self, client: Client, job: JobStatus) -> None:
-        folder = None
-        if job.state is JobState.SUCCEEDED:
-            folder = self.fetch(client, job)
-            self._fetch_preview(client, job)
-        self._deliver(Outcome(self._keys.pop(job.id), job, folder))
+    def set_failed(self, key: str, error: SplatsmithError) -> None:
+        """The job could not be submitted, or its results not be downloaded."""
+        if not self._end_draft(key, JobState.FAILED, error.problem):
+            self._change(key, error=error)
 
-    def _fetch_preview(self, client: Client, job: JobStatus) -> None:
-        for artifact in job.artifacts:
-            if artifact.name == PREVIEW:
-                self._previews[job.id] = client.download(job.id, artifact, self._results / job.id)
+    def set_results(self, key: str, folder: Path) -> None:
+        """All artifacts of the job are in `folder`."""
+        self._change(key, results=folder)
 
+    def set_preview(self, key: str, preview: Path) -> None:
+        self._change(key, preview=preview)
 
-def _upload(client: Client, order: Order) -> AnyRequest:
-    """The order's request with the ids of what it needs."""
-    match order.request:
-        case GenerateRequest() as request:
-            ids = {role: client.upload_image(data) for role, data in order.pictures.items()}
-            return replace(request, pictures={**request.pictures, **ids})
-        case ExtractRequest() as request if order.cloud is not None:
-            with TemporaryDirectory(prefix="splatsmith-") as folder:
-                path = Path(folder) / SPLATS
-                write_cloud(path, order.cloud())
-                return replace(request, cloud=client.upload_cloud(path))
-        case request:
-            return request
+    def take_ended(self) -> list[TrackedJob]:
+        """The awaited jobs that have ended since the last call.
 
+        Those with results stay awaited until `set_imported` or `set_import_failed`.
+        """
+        with self._changed:
+            ended = [self._jobs[key] for key in self._ended if key in self._jobs]
+            self._ended.clear()
+            for job in ended:
+                if job.results is None:
+                    self._put(replace(job, is_awaited=False))
+            return ended
 
-def _draft(order: Order) -> JobStatus:
-    request = to_json(order.request)
-    assert isinstance(request, dict)
-    return JobStatus(
-        id=order.key,
-        kind=job_kind(order.request),
-        state=JobState.QUEUED,
-        title=order.request.title,
-        request=request,
-        created=time.time(),
-        stage="Sending",
-    )
+    def set_imported(self, key: str, asset: object) -> None:
+        """The results are in the scene, as `asset`."""
+        self._change(key, asset=asset, is_awaited=False)
+
+    def set_import_failed(self, key: str, error: SplatsmithError) -> None:
+        self._change(key, error=error, is_awaited=False)
+
+    def request_import(self, name: str, import_plan: object) -> TrackedJob:
+        """The results are to be imported again, by another plan.
+
+        Raises:
+            NotFound: see `get`.
+        """
+        with self._changed:
+            job = replace(self.get(name), import_plan=import_plan, is_awaited=True)
+            return self._put(replace(job, results=None, error=None, asset=None))
+
+    # The service's list
+
+    def observe_listing(self, statuses: Iterable[JobStatus]) -> list[TrackedJob]:
+        """Take in the service's newest jobs; returns the awaited jobs that are not among them.
+
+        Other submitted jobs that are not among them are dropped.
+        """
+        with self._changed:
+            listed = {self.observe(status).key for status in statuses}
+            missing = [
+                job for job in self._jobs.values() if job.is_submitted and job.key not in listed
+            ]
+            for job in missing:
+                if not job.is_awaited:
+                    self.remove(job.key)
+            return [job for job in missing if job.is_awaited and not job.has_ended]
+
+    def forget_submitted(self) -> None:
+        """Another service is used from now on, which does not know these jobs."""
+        error = NotFound("This job is at another backend.", "Choose that one in the preferences.")
+        with self._changed:
+            for job in [job for job in self._jobs.values() if job.is_submitted]:
+                if job.is_awaited and not job.has_ended:
+                    self.set_failed(job.key, error)
+                elif not job.is_awaited:
+                    self.remove(job.key)
+
+    def remove(self, name: str) -> None:
+        """Forget a job."""
+        with self._changed:
+            job = self.find(name)
+            if job is not None:
+                del self._jobs[job.key]
+                self._keys.pop(job.status.id, None)
+                self._mark_changed()
+
+    def _end_draft(self, key: str, state: JobState, problem: Problem | None = None) -> bool:
+        """False if the job was submitted: then its state is the service's."""
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is None or job.is_submitted:
+                return job is None
+            status = replace(job.status, state=state, problem=problem)
+            self._put(replace(job, status=status))
+            return True
+
+    def _change(self, key: str, **changes: object) -> None:
+        with self._changed:
+            if key in self._jobs:
+                self._put(replace(self._jobs[key], **changes))
+
+    def _put(self, job: TrackedJob) -> TrackedJob:
+        before = self._jobs.get(job.key)
+        had_ended = before is not None and before.is_awaited and before.has_ended
+        if job.is_awaited and job.has_ended and not had_ended:
+            self._ended.append(job.key)
+        self._jobs[job.key] = job
+        self._mark_changed()
+        return job
+
+    def _mark_changed(self) -> None:
+        self._listing = None
+        self._changed.notify_all()

@@ -1,237 +1,316 @@
-"""What goes on between this Blender and its backend, on a thread of its own.
+"""The session of this Blender with its backend.
 
-The main thread gives orders (they return at once), looks at `snapshot`, and takes what has finished
-with `collect`. All HTTP, waiting and installing happens on the session's thread.
+HTTP requests, installations and starts happen on the session's thread, one command at a time. The
+main thread calls methods that return at once, and reads `snapshot` and `tracker`.
 """
 
 from __future__ import annotations
 
 import logging
 import queue
+import shutil
 from collections.abc import Callable
-from threading import Event, Thread
+from dataclasses import replace
+from functools import partial
+from threading import Event, Lock, Thread
 
-from ..contract.cards import EngineCard
-from ..contract.checkpoints import CheckpointStatus
-from ..contract.problems import Problem, SplatsmithError
-from ..contract.protocol import Health
+from ..contract.problems import SplatsmithError
 from .backend import Backend
 from .client import Client
 from .environment import InstallCancelled
-from .errors import FileNotWritten, ServiceUnreachable
-from .jobs import OrderBook
-from .snapshot import BackendSettings, BackendState, Order, Outcome, SessionSnapshot
+from .errors import ServiceError, ServiceUnreachable, internal_error, written_files
+from .jobs import JobTracker
+from .settings import BackendSettings
+from .snapshot import BackendState, SessionSnapshot
+from .tracked_job import TrackedJob
+from .transfers import download_preview, download_results, submit_job
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS = 0.2  # between two looks at the service while a job is under way
-IDLE_SECONDS = 1.0
+BUSY_SECONDS, IDLE_SECONDS = 0.2, 1.0  # between two looks at the service
 CLOSE_SECONDS = 15.0
-RESULTS = "results"  # in the add-on's folder: a folder for each job
 
 Command = Callable[[], None]
 
 
 class Session:
-    """A thread with a backend and an order book. Make one per Blender; close it at the end."""
+    """A backend, its jobs and the threads that talk to it. One per Blender; close it at the end."""
 
     def __init__(self, settings: BackendSettings) -> None:
+        self.tracker = JobTracker()
         self.settings = settings
-        self._backend = Backend(settings)
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._orders = OrderBook(settings.folder / RESULTS, self._outcomes.put)
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._interrupt = Event()  # stops an installation or a start
         self._closing = Event()
+        self._lock = Lock()  # of the snapshot
+        self._snapshot = SessionSnapshot(BackendState.STOPPED)
+        # The rest belongs to the session's thread.
+        self._backend = Backend(settings)
         self._client: Client | None = None
-        self._state = BackendState.STOPPED
-        self._message = ""
-        self._problem: Problem | None = None
-        self._health: Health | None = None
-        self._engines: tuple[EngineCard, ...] = ()
-        self._weights: tuple[CheckpointStatus, ...] = ()
-        self._flavour = ""
-        self._thread = Thread(target=self._run, name="splatsmith", daemon=True)
-        self._commands.put(self._check_installation)
+        self._enqueue(self._check_installation)
+        self._thread = Thread(target=self._run, name="splatsmith-session", daemon=True)
         self._thread.start()
 
-    # What the main thread may call: none of it waits, but `close`.
+    # For the main thread. Nothing here waits, but `close`.
 
     @property
     def snapshot(self) -> SessionSnapshot:
-        return SessionSnapshot(
-            state=self._state,
-            build=self._flavour,
-            message=self._message,
-            problem=self._problem,
-            health=self._health,
-            engines=self._engines,
-            weights=self._weights,
-            jobs=self._orders.jobs,
-            previews=self._orders.previews,
-        )
+        """The present state. The same object as long as nothing changes."""
+        self._update(jobs=self.tracker.jobs)
+        return self._snapshot
 
-    def collect(self) -> list[Outcome]:
-        """The orders that have ended since the last call."""
-        ended: list[Outcome] = []
-        while not self._outcomes.empty():
-            ended.append(self._outcomes.get())
-        return ended
+    def configure(self, settings: BackendSettings) -> None:
+        """Use `settings` from now on; a backend that runs with other ones is stopped."""
+        if settings != self.settings:
+            self.settings = settings
+            self._interrupt.set()
+            self._enqueue(partial(self._configure, settings))
 
     def install(self) -> None:
-        self._state = BackendState.INSTALLING
-        self._order(self._install)
+        self._update(state=BackendState.INSTALLING)
+        self._enqueue(self._install)
 
     def start(self) -> None:
-        self._order(self._start)
+        self._enqueue(self._start)
 
     def stop(self) -> None:
-        """Stop the backend; an installation or a start under way is broken off."""
+        """Stop the backend, or an installation or a start."""
         self._interrupt.set()
-        self._order(self._stop)
+        self._enqueue(self._stop)
 
-    def submit(self, order: Order) -> None:
-        """Make `order` a job, starting the backend if need be."""
-        self._orders.accept(order)
-        self._order(lambda: self._submit(order))
+    def submit(self, job: TrackedJob) -> str:
+        """Track a new job and submit it, starting the backend if need be; returns its key."""
+        self.tracker.add(job)
+        self._enqueue(partial(self._submit, job.key))
+        return job.key
 
-    def cancel(self, job: str) -> None:
-        self._order(lambda: self._orders.cancel(self._connected(), job))
+    def cancel(self, name: str) -> None:
+        """Cancel a job, unless it has ended.
 
-    def remove(self, job: str) -> None:
-        self._order(lambda: self._orders.remove(self._client, job))
+        Raises:
+            NotFound: there is no such job.
+        """
+        job = self.tracker.set_cancelling(name)
+        self._enqueue(partial(self._cancel, job.key))
 
-    def retry(self, job: str, key: str) -> None:
-        """Order the request of `job` again, as `key`."""
-        self.submit(self._orders.again(job, key))
+    def remove(self, name: str) -> None:
+        """Delete a job at the service, and its files here.
 
-    def fetch(self, job: str, key: str) -> None:
-        """Deliver a finished job, perhaps of an earlier Blender, as the outcome of `key`."""
-        self._order(lambda: self._fetch(job, key))
+        Raises:
+            NotFound: there is no such job.
+        """
+        self._enqueue(partial(self._remove, self.tracker.get(name).key))
+
+    def import_again(self, name: str, import_plan: object) -> str:
+        """Have the results of a finished job imported by `import_plan`; returns the job's key.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        job = self.tracker.request_import(name, import_plan)
+        self._enqueue(partial(self._import_again, job.key))
+        return job.key
 
     def clear_problem(self) -> None:
-        self._problem = None
+        self._update(problem=None)
 
     def close(self) -> None:
-        """Stop everything and wait for it; what runs at the service goes on at its next start."""
+        """Stop the backend and wait for its end; unfinished jobs go on at its next start."""
         self._closing.set()
         self._interrupt.set()
-        self._commands.put(lambda: None)
+        self._enqueue(lambda: None)
         self._thread.join(CLOSE_SECONDS)
 
-    # The session's thread.
+    # The session's thread
 
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                self._run_next_command()
+                self._run_command(self._next_command())
         finally:
+            self._disconnect()
             self._backend.stop()
 
-    def _run_next_command(self) -> None:
-        pause = BUSY_SECONDS if self._orders.is_waiting else IDLE_SECONDS
+    def _next_command(self) -> Command:
+        is_busy = any(not job.status.state.is_final for job in self.tracker.jobs)
         try:
-            command = self._commands.get(timeout=pause)
+            return self._commands.get(timeout=BUSY_SECONDS if is_busy else IDLE_SECONDS)
         except queue.Empty:
-            command = self._watch
+            return self._watch
+
+    def _run_command(self, command: Command) -> None:
         try:
             command()
         except ServiceUnreachable as error:
-            self._on_connection_lost(error)
+            self._handle_lost(error)
         except SplatsmithError as error:
-            self._problem = error.problem
-        except OSError as error:
-            self._problem = FileNotWritten(error).problem
-
-    def _order(self, command: Command) -> None:
-        self._commands.put(command)
+            self._update(problem=error.problem)
+        except Exception as error:  # noqa: BLE001  the thread's edge: the panel shows it
+            log.exception("a command of the session failed")
+            self._update(problem=internal_error(error).problem)
 
     def _check_installation(self) -> None:
-        self._flavour = self._backend.build
-        if not self._backend.is_installed and self._state is BackendState.STOPPED:
-            self._state = BackendState.NOT_INSTALLED
+        self._update(build=self._backend.build)
+        if not self._backend.is_installed and self._snapshot.state is BackendState.STOPPED:
+            self._update(state=BackendState.NOT_INSTALLED)
+
+    def _configure(self, settings: BackendSettings) -> None:
+        self._disconnect()
+        self._backend.stop()
+        if settings.job_store != self._backend.settings.job_store:
+            self.tracker.forget_submitted()
+        self._backend = Backend(settings)
+        self._update(state=BackendState.STOPPED, problem=None, engines=(), weights=())
+        self._check_installation()
+        if self.tracker.has_unfinished_jobs:
+            self._start()
 
     def _install(self) -> None:
         self._interrupt.clear()
-        self._problem, self._state = None, BackendState.INSTALLING
+        self._update(problem=None, state=BackendState.INSTALLING)
         try:
-            self._backend.install(self._report_progress, self._interrupt)
+            with written_files():
+                self._backend.install(self._report_progress, self._interrupt)
         except InstallCancelled:
-            self._state = BackendState.NOT_INSTALLED
+            self._update(state=BackendState.NOT_INSTALLED)
         except SplatsmithError:
-            self._state = BackendState.NOT_INSTALLED
+            self._update(state=BackendState.NOT_INSTALLED)
             raise
         else:
-            self._state = BackendState.STOPPED
+            self._update(state=BackendState.STOPPED)
             self._check_installation()
             self._start()
 
     def _report_progress(self, message: str) -> None:
-        self._message = message
+        self._update(message=message)
 
     def _start(self) -> None:
-        if self._client is not None:
+        if self._client is not None and self._snapshot.state is BackendState.RUNNING:
             return
+        self._disconnect()
         self._interrupt.clear()
-        self._problem, self._state = None, BackendState.STARTING
-        self._message = "Starting the backend"
+        self._update(problem=None, state=BackendState.STARTING, message="Starting the backend")
         try:
             self._client = self._backend.start(self._interrupt)
-            self._engines = self._client.engines()
-        except (SplatsmithError, OSError):
-            self._client, self._state = None, BackendState.FAILED
+            self._update(engines=self._client.engines())
+        except BaseException:
+            self._disconnect()
+            self._backend.stop()
+            self._update(state=BackendState.FAILED)
             self._check_installation()
             raise
-        self._state = BackendState.RUNNING
+        self._update(state=BackendState.RUNNING)
         self._watch()
 
-    def _stop(self) -> None:
-        self._disconnect()
-        self._backend.stop()
-        if self._state is not BackendState.NOT_INSTALLED:
-            self._state = BackendState.STOPPED
-
-    def _submit(self, order: Order) -> None:
-        try:
-            self._orders.send(self._connected(), order)
-        except ServiceUnreachable as error:
-            self._on_connection_lost(error)
-            self._orders.refuse(order, error.problem)
-        except SplatsmithError as error:
-            self._orders.refuse(order, error.problem)
-        except OSError as error:
-            self._orders.refuse(order, FileNotWritten(error).problem)
-
-    def _fetch(self, job: str, key: str) -> None:
-        client = self._connected()
-        found = self._orders.find(job)
-        self._outcomes.put(Outcome(key, found, self._orders.fetch(client, found)))
-
-    def _watch(self) -> None:
-        if self._client is None:
-            return
-        self._orders.update(self._client)
-        self._weights = self._client.weights()
-        self._health = self._client.health()
-        if self._state is BackendState.FAILED:  # a remote one that answers again
-            self._state, self._problem = BackendState.RUNNING, None
-
-    def _connected(self) -> Client:
+    def _connect(self) -> Client:
         if self._client is None:
             self._start()
         assert self._client is not None
         return self._client
 
-    def _on_connection_lost(self, error: ServiceUnreachable) -> None:
-        """Say why the service is gone; one that may come back is asked again."""
-        reason = self._backend.exit_error()
-        self._state = BackendState.FAILED
-        self._problem = (reason or error).problem
-        if reason is not None:
+    def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        self._update(health=None)
+
+    def _stop(self) -> None:
+        self._disconnect()
+        self._backend.stop()
+        if self._snapshot.state is not BackendState.NOT_INSTALLED:
+            self._update(state=BackendState.STOPPED)
+
+    def _handle_lost(self, error: SplatsmithError) -> None:
+        """Show why the service is gone. One that may come back is asked again."""
+        exit_error = self._backend.exit_error()
+        self._update(state=BackendState.FAILED, problem=(exit_error or error).problem)
+        if exit_error is not None:
             self._disconnect()
             self._backend.stop()
 
-    def _disconnect(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        self._client, self._health = None, None
+    def _submit(self, key: str) -> None:
+        job = self.tracker.find(key)
+        if job is None or job.is_submitted:
+            return
+        if job.is_cancelling:
+            self.tracker.set_cancelled(key)
+            return
+        try:
+            submit_job(self._connect(), self.tracker, job, self.settings.pictures)
+        except SplatsmithError as error:
+            self.tracker.set_failed(key, error)
+            if isinstance(error, ServiceUnreachable):
+                raise
+        self._follow_up(key)
+
+    def _follow_up(self, key: str) -> None:
+        """Download what a finished job still needs."""
+        job = self.tracker.find(key)
+        if job is not None and (job.needs_results or job.needs_preview):
+            self._enqueue(partial(self._download, key))
+
+    def _download(self, key: str) -> None:
+        """Without a connection nothing happens: the next one asks for it again."""
+        job = self.tracker.find(key)
+        if job is None or self._client is None:
+            return
+        folder = self.settings.results / job.status.id
+        if job.needs_results:
+            download_results(self._client, self.tracker, job, folder)
+        elif job.needs_preview:
+            download_preview(self._client, self.tracker, job, folder)
+        else:
+            return
+        self._follow_up(key)
+
+    def _import_again(self, key: str) -> None:
+        try:
+            self._connect()
+        except SplatsmithError as error:
+            self.tracker.set_failed(key, error)
+            raise
+        self._follow_up(key)
+
+    def _cancel(self, key: str) -> None:
+        job = self.tracker.find(key)
+        if job is None or job.status.state.is_final:
+            return
+        if job.is_submitted:
+            self._connect().cancel(job.status.id)
+        else:
+            self.tracker.set_cancelled(key)
+
+    def _remove(self, key: str) -> None:
+        job = self.tracker.find(key)
+        if job is None:
+            return
+        if job.is_submitted and self._client is not None:
+            self._client.delete(job.status.id)
+        shutil.rmtree(self.settings.results / job.status.id, ignore_errors=True)
+        self.tracker.remove(key)
+
+    def _watch(self) -> None:
+        """Take in what has changed at the service."""
+        client = self._client
+        if client is None:
+            return
+        for job in self.tracker.observe_listing(client.jobs()):
+            try:
+                self.tracker.observe(client.job(job.status.id))
+            except ServiceError as error:  # it was deleted
+                self.tracker.set_failed(job.key, error)
+        for job in self.tracker.jobs:
+            self._follow_up(job.key)
+        self._update(weights=client.weights(), health=client.health())
+        if self._snapshot.state is BackendState.FAILED:  # a remote one that answers again
+            self._update(state=BackendState.RUNNING, problem=None)
+
+    def _enqueue(self, command: Command) -> None:
+        self._commands.put(command)
+
+    def _update(self, **changes: object) -> None:
+        """Replace the snapshot if anything in it changes. Any thread may call this."""
+        with self._lock:
+            before = self._snapshot
+            if any(getattr(before, name) != value for name, value in changes.items()):
+                self._snapshot = replace(before, **changes)

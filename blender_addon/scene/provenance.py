@@ -16,10 +16,10 @@ class Provenance:
     request: its JSON text. product: splats, mesh or points.
     """
 
-    request: str
-    job: str
-    engine: str
-    product: str
+    request: str = ""
+    job: str = ""
+    engine: str = ""
+    product: str = ""
 
 
 def write_provenance(obj: bpy.types.Object, provenance: Provenance) -> None:

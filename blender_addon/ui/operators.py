@@ -78,12 +78,14 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
         placement = api.Placement(size=settings.size)
-        api.submit_batch(
+        submission = api.submit_batch(
             self.filepath,
             settings=settings.generation_settings(),
             placement=placement,
             post_import=settings.post_import(),
         )
+        for item, error in submission.failures.items():
+            self.report({"WARNING"}, f"{item}: {error}")
 
 
 class SPLATSMITH_OT_import_asset(FileOperator, bpy.types.Operator):

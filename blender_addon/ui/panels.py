@@ -8,10 +8,10 @@ import textwrap
 import bpy
 
 from .. import api
-from ..contract.jsonable import from_json
 from ..contract.problems import Problem
-from ..contract.protocol import ExtractRequest, JobKind, JobState, JobStatus
+from ..contract.protocol import ExtractRequest, JobKind, JobState
 from ..link.snapshot import BackendState, SessionSnapshot
+from ..link.tracked_job import TrackedJob
 from .extraction import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
@@ -226,9 +226,9 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, messag
         draw_wrapped_text(layout, context, message or "One moment")
 
 
-def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatus) -> None:
+def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob) -> None:
     row = box.row()
-    picture = thumbnail_icon(job.id)
+    picture = thumbnail_icon(job)
     if picture:
         row.template_icon(picture, scale=2.6)
     column = row.column(align=True)
@@ -236,42 +236,43 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: JobStatu
     title.label(text=_job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])
     _draw_job_buttons(title, job)
     if job.state is JobState.RUNNING:
-        column.progress(factor=job.progress, text=_progress_text(job))
+        column.progress(factor=job.status.progress, text=_progress_text(job))
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
-    elif job.problem is not None:
-        draw_wrapped_text(box.column(), context, job.problem.sentence)
+    elif job.status.problem is not None:
+        draw_wrapped_text(box.column(), context, job.status.problem.sentence)
     else:
         column.label(text=_result_text(job))
-        draw_wrapped_text(column, context, " ".join(job.notes))
+        draw_wrapped_text(column, context, " ".join(job.status.notes))
 
 
-def _draw_job_buttons(row: bpy.types.UILayout, job: JobStatus) -> None:
+def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
     if not job.state.is_final:
-        row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.id
+        row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
         return
-    if job.state is JobState.SUCCEEDED and job.kind is not JobKind.DOWNLOAD:
+    if job.state is JobState.SUCCEEDED and job.status.kind is not JobKind.DOWNLOAD:
         for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
-            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.id
+            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.key
     elif job.state is not JobState.SUCCEEDED:
-        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.id
-    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.id
+        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.key
+    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.key
 
 
-def _job_title(job: JobStatus) -> str:
-    if job.kind is not JobKind.EXTRACT:
+def _job_title(job: TrackedJob) -> str:
+    if not isinstance(job.request, ExtractRequest):
         return job.title
-    products = " and ".join(from_json(ExtractRequest, job.request).products)
+    products = " and ".join(job.request.products)
     return f"{products.capitalize()} from {job.title}"
 
 
-def _progress_text(job: JobStatus) -> str:
-    return f"{job.stage}  {job.progress:.0%}" if job.stage else "Getting ready"
+def _progress_text(job: TrackedJob) -> str:
+    return f"{job.stage}  {job.status.progress:.0%}" if job.stage else "Getting ready"
 
 
-def _result_text(job: JobStatus) -> str:
-    if job.state is JobState.SUCCEEDED and job.started and job.finished:
-        return f"Done in {job.finished - job.started:.1f} s"
+def _result_text(job: TrackedJob) -> str:
+    status = job.status
+    if job.state is JobState.SUCCEEDED and status.started and status.finished:
+        return f"Done in {status.finished - status.started:.1f} s"
     return job.state.value.capitalize()
 
 

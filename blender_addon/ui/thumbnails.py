@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 import bpy.utils.previews
+
+from ..link.tracked_job import TrackedJob
 
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
-def load_thumbnails(files: Mapping[str, Path]) -> None:
-    """Load the new ones of `files`, by job id. Not to be called while drawing."""
+def load_thumbnails(jobs: Iterable[TrackedJob]) -> None:
+    """Load the previews that are not loaded yet. Not to be called while drawing."""
     assert _previews is not None
-    for job, path in files.items():
-        if job not in _previews:
-            _previews.load(job, str(path), "IMAGE")
+    for job in jobs:
+        if job.preview is not None and job.key not in _previews:
+            _previews.load(job.key, str(job.preview), "IMAGE")
 
 
-def thumbnail_icon(job: str) -> int:
+def thumbnail_icon(job: TrackedJob) -> int:
     """The icon id of a job's thumbnail; 0 without one."""
     assert _previews is not None
-    return _previews[job].icon_id if job in _previews else 0
+    return _previews[job.key].icon_id if job.key in _previews else 0
 
 
 def register() -> None:

@@ -20,25 +20,29 @@ log = logging.getLogger(__name__)
 TIMER_SECONDS = 0.25
 AREA = "VIEW_3D"
 
-_last: SessionSnapshot | None = None
+_shown: SessionSnapshot | None = None  # the last one that was drawn
 
 
 def poll_timer() -> float:
-    """Import finished jobs, load new engines and thumbnails, and redraw if anything changed."""
-    global _last
+    """Import finished jobs; if anything changed, load new engines and thumbnails and redraw."""
+    global _shown
     if can_import():
-        for ending in api.poll():
-            if ending.asset is not None:
-                push_undo_step(f"Splatsmith: {ending.asset.name}")
-            elif ending.error is not None:
-                log.info("an order ended without an asset: %s", ending.error)
+        for job in api.poll():
+            if job.asset is not None:
+                push_undo_step(f"Splatsmith: {job.asset.name}")
+            elif job.failure is not None:
+                log.info("a job ended without an asset: %s", job.failure)
     now = api.snapshot()
-    show_engines(now.engines)
-    load_thumbnails(now.previews)
-    if now != _last:
-        _last = now
-        redraw()
+    if now is not _shown:
+        _shown = now
+        show_changes(now)
     return TIMER_SECONDS
+
+
+def show_changes(now: SessionSnapshot) -> None:
+    show_engines(now.engines)
+    load_thumbnails(now.jobs)
+    redraw()
 
 
 def can_import() -> bool:

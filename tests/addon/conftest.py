@@ -14,7 +14,7 @@ import pytest
 
 from blender_addon import api, ui
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.link.snapshot import BackendSettings
+from blender_addon.link.settings import BackendSettings
 
 TIMEOUT = 240.0  # seconds: where nothing is compiled yet, that alone takes two minutes
 ENGINES = ",".join(

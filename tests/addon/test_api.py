@@ -152,8 +152,8 @@ def test_bad_requests_are_refused_with_a_remedy(
 
 def test_notes_of_the_engine_are_in_the_job(session: None) -> None:
     asset = api.generate("chair " * 101, settings=SPLATS)
-    (job,) = (job for job in api.snapshot().jobs if job.id == asset.job)
-    assert job.notes == ("The prompt was cut after word 100.",)
+    (job,) = (job for job in api.snapshot().jobs if job.status.id == asset.job)
+    assert job.status.notes == ("The prompt was cut after word 100.",)
 
 
 def test_failure_of_the_engine_is_raised(session: None) -> None:

@@ -14,7 +14,7 @@ from blender_addon import api, ui
 from blender_addon.contract.checkpoints import CheckpointState
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import DownloadRequest, JobKind, JobState, Product
-from blender_addon.link.snapshot import BackendSettings
+from blender_addon.link.settings import BackendSettings
 from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
 from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.properties import engine_group, show_engines
@@ -175,11 +175,11 @@ def test_download_can_be_cancelled_and_retried(
     key = api.submit_download(BOTH)
     assert mirror.reached.wait(TIMEOUT)
     (job,) = api.snapshot().jobs
-    assert job.kind is JobKind.DOWNLOAD
+    assert job.status.kind is JobKind.DOWNLOAD
     api.cancel(key)
     await_true(lambda: api.snapshot().jobs[0].state is JobState.CANCELLED)
     mirror.holds.clear()
 
-    api.retry(api.snapshot().jobs[0].id)
+    api.retry(key)
 
     await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)

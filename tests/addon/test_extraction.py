@@ -19,10 +19,10 @@ from blender_addon.contract.protocol import (
     GenerateRequest,
     JobKind,
     JobState,
-    JobStatus,
     Product,
 )
-from blender_addon.job_tracker import Cancelled
+from blender_addon.link.errors import Cancelled
+from blender_addon.link.tracked_job import TrackedJob
 from blender_addon.scene.splats import add_splats
 
 QUICK = ExtractionOptions(face_budget=2_000, texture_size=0, resolution=48, point_count=500)
@@ -229,7 +229,7 @@ def test_splats_being_edited_are_refused(splats: bpy.types.Object) -> None:
 def test_extraction_can_be_cancelled_and_retried(
     splats: bpy.types.Object, await_true: Callable[[Callable[[], bool]], None]
 ) -> None:
-    def mine() -> JobStatus:
+    def mine() -> TrackedJob:
         return next(job for job in api.snapshot().jobs if job.title == "tried again")
 
     endless = api.GenerationSettings("lattice", parameters={"steps": 10_000, "pause": 0.1})
@@ -237,12 +237,12 @@ def test_extraction_can_be_cancelled_and_retried(
     splats.name = "tried again"
     key = api.submit_extraction(splats, extraction=QUICK)
     await_true(lambda: mine().stage != "Sending")
-    assert mine().state is JobState.QUEUED and mine().kind is JobKind.EXTRACT
+    assert mine().state is JobState.QUEUED and mine().status.kind is JobKind.EXTRACT
     api.cancel(key)
     with pytest.raises(Cancelled):
         api.wait_for(key)
     api.cancel(blocker)
-    again = api.wait_for(api.retry(mine().id))
+    again = api.wait_for(api.retry(key))
     assert again.objects[Product.MESH].matrix_basis == splats.matrix_basis
 
 

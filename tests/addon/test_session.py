@@ -12,14 +12,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import bpy
 import pytest
+from mathutils import Vector
 
 from blender_addon import api
 from blender_addon.contract.problems import SplatsmithError
-from blender_addon.contract.protocol import JobState, JobStatus, Product
-from blender_addon.job_tracker import Cancelled
+from blender_addon.contract.protocol import JobState, Product
 from blender_addon.link.address import Address
-from blender_addon.link.snapshot import BackendSettings, BackendState
+from blender_addon.link.errors import Cancelled
+from blender_addon.link.settings import BackendSettings
+from blender_addon.link.snapshot import BackendState
+from blender_addon.link.tracked_job import TrackedJob
 
 pytestmark = pytest.mark.once
 
@@ -38,7 +42,7 @@ def await_true(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def newest() -> JobStatus:
+def newest() -> TrackedJob:
     return api.snapshot().jobs[0]
 
 
@@ -73,7 +77,7 @@ def test_submitted_job_is_listed_at_once(session: None) -> None:
 
 def test_cancel_stops_between_steps(session: None) -> None:
     key = submit_and_await_work(ENDLESS)
-    api.cancel(newest().id)
+    api.cancel(newest().key)
     with pytest.raises(Cancelled):
         api.wait_for(key)
     assert newest().state is JobState.CANCELLED
@@ -103,7 +107,7 @@ def test_second_job_waits_for_the_first(session: None) -> None:
 def test_removing_a_job_deletes_its_files(session: None) -> None:
     asset = api.generate("to be removed", settings=SHORT)
     api.remove(asset.job)
-    await_true(lambda: asset.job not in {job.id for job in api.snapshot().jobs})
+    await_true(lambda: asset.job not in {job.status.id for job in api.snapshot().jobs})
     assert not asset.source.exists()
     assert asset.objects[Product.SPLATS].name == "to be removed.splats"
 
@@ -113,7 +117,64 @@ def test_cancelled_job_can_be_retried(session: None) -> None:
     api.cancel(key)
     with pytest.raises(Cancelled):
         api.wait_for(key)
-    assert api.wait_for(api.retry(newest().id)).name == "a chair"
+    assert api.wait_for(api.retry(newest().key)).name == "a chair"
+
+
+def test_retry_keeps_place_size_visibility_and_products(session: None) -> None:
+    both = replace(SHORT, products=(Product.SPLATS, Product.POINTS))
+    place = api.Placement((1, 2, 3), size=0.25)
+    key = api.submit(
+        "kept", settings=both, placement=place, post_import=api.PostImport(False, True)
+    )
+    api.cancel(key)
+    with pytest.raises(Cancelled):
+        api.wait_for(key)
+    bpy.context.scene.cursor.location = (9, 9, 9)
+    objects = api.wait_for(api.retry(key)).objects
+    bpy.context.view_layer.update()
+    splats, points = objects[Product.SPLATS], objects[Product.POINTS]
+    assert (splats.visible_get(), points.visible_get()) == (True, False)
+    assert max(points.dimensions) == pytest.approx(0.25, rel=0.3)
+    assert points.matrix_world.translation[:2] == pytest.approx((1, 2), abs=0.2)
+
+
+def test_job_refused_before_its_upload_can_be_retried_with_its_picture(
+    session: None, backend_settings: BackendSettings
+) -> None:
+    api.configure(replace(backend_settings, remote=Address("http://127.0.0.1:9", "no token")))
+    picture = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
+    key = api.submit(picture=picture, settings=SHORT)
+    with pytest.raises(SplatsmithError, match="does not answer"):
+        api.wait_for(key)
+    api.configure(backend_settings)
+    assert api.wait_for(api.retry(key)).name == "demo_picture"
+
+
+def test_job_survives_a_change_of_the_preferences(
+    session: None, backend_settings: BackendSettings
+) -> None:
+    key = submit_and_await_work(SHORT, "unimpressed")
+    api.configure(replace(backend_settings, accelerator="cpu"))
+    try:
+        assert api.wait_for(key).name == "unimpressed"
+    finally:
+        api.configure(backend_settings)
+
+
+def test_imported_again_an_asset_keeps_its_size_at_the_cursor(session: None) -> None:
+    asset = api.generate("small", settings=SHORT, placement=api.Placement((5, 5, 0), size=0.5))
+    bpy.context.scene.cursor.location = (-4, 0, 0)
+    again = api.wait_for(api.import_job(asset.job)).objects[Product.SPLATS]
+    first = asset.objects[Product.SPLATS]
+    assert again.scale == first.scale
+    assert again.location - first.location == Vector((-9, -5, 0))
+
+
+def test_snapshot_is_the_same_object_while_nothing_changes(session: None) -> None:
+    api.generate("a chair", settings=SHORT)
+    await_true(lambda: newest().preview is not None)
+    time.sleep(1)
+    assert api.snapshot() is api.snapshot()
 
 
 def test_finished_job_can_be_imported_again(session: None) -> None:
@@ -124,7 +185,9 @@ def test_finished_job_can_be_imported_again(session: None) -> None:
 
 def test_preview_of_a_finished_job_is_downloaded(session: None) -> None:
     asset = api.generate("a chair", settings=SHORT)
-    assert api.snapshot().previews[asset.job].read_bytes().startswith(b"\x89PNG")
+    await_true(lambda: newest().preview is not None)
+    assert newest().status.id == asset.job
+    assert newest().preview.read_bytes().startswith(b"\x89PNG")
 
 
 def test_job_survives_a_crash_of_the_service(
@@ -176,7 +239,7 @@ sys.path.insert(0, sys.argv[1])
 import bpy
 from blender_addon import api
 from blender_addon.contract.protocol import Product
-from blender_addon.link.snapshot import BackendSettings
+from blender_addon.link.settings import BackendSettings
 folder, backend, environment, steps = sys.argv[2:]
 api.configure(BackendSettings(Path(folder), Path(backend), environment=Path(environment)))
 parameters = {"steps": int(steps), "pause": 0.1}

@@ -352,7 +352,7 @@ def await_engines() -> None:
 
 def await_preview(job: str) -> None:
     deadline = time.monotonic() + TIMEOUT
-    while job not in api.snapshot().previews:
+    while not any(each.preview for each in api.snapshot().jobs if each.status.id == job):
         assert time.monotonic() < deadline, api.snapshot()
         time.sleep(0.02)
 

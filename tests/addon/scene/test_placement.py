@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.importing.placement import asset_collection, measure, place_objects
+from blender_addon.importing.placement import add_asset_collection, cloud_bounds, place_objects
 from blender_addon.scene.splats import add_splats
 
 Balls = Callable[..., GaussianCloud]
@@ -29,19 +29,20 @@ def test_stands_upright_on_the_cursor_and_faces_the_front_view(
 ) -> None:
     figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
     obj = add_splats(figure, "figure", scene.collection)
-    place_objects([obj], figure, (3, 4, 5))
+    place_objects([obj], cloud_bounds(figure), (3, 4, 5))
     head, nose, hand, foot = world_positions(obj)
     assert head[2] > nose[2] > hand[2] > foot[2] == pytest.approx(5.01, abs=1e-3)
     assert nose[1] < head[1]  # towards the viewer of Blender's front view
     assert hand[0] > head[0]
-    np.testing.assert_allclose(measure(figure).extent, (0.52, 0.32, 2.02), atol=1e-5)
+    box = cloud_bounds(figure)
+    np.testing.assert_allclose(box.upper - box.lower, (0.52, 0.32, 2.02), atol=1e-5)
 
 
 def test_size_is_the_longest_edge_in_metres(scene: bpy.types.Scene, balls: Balls) -> None:
     figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
     first = add_splats(figure, "first", scene.collection)
     second = add_splats(figure, "second", scene.collection)
-    place_objects([first, second], figure, (0, 0, 0), size=0.5)
+    place_objects([first, second], cloud_bounds(figure), (0, 0, 0), size=0.5)
     positions = world_positions(first)
     assert np.ptp(positions[:, 2]) == pytest.approx(0.5 * 2 / 2.02, abs=1e-5)
     assert positions[:, 2].min() == pytest.approx(0.5 * 0.01 / 2.02, abs=1e-5)
@@ -52,7 +53,7 @@ def test_floaters_do_not_count(balls: Balls) -> None:
     random = np.random.default_rng(5)
     body = [(*p, 0.01) for p in random.uniform(-1, 1, (2000, 3))]
     strays = [(0, -9, 0, 0.05)] * 10 + [(7, 0, 0, 0.05), (0, 40, 0, 3)]
-    alone, with_strays = measure(balls(*body)), measure(balls(*body, *strays))
+    alone, with_strays = cloud_bounds(balls(*body)), cloud_bounds(balls(*body, *strays))
     np.testing.assert_allclose(with_strays.lower, alone.lower, atol=1e-5)
     np.testing.assert_allclose(with_strays.upper, alone.upper, atol=1e-5)
 
@@ -61,15 +62,15 @@ def test_thin_legs_count(balls: Balls) -> None:
     random = np.random.default_rng(5)
     seat = [(*p, 0.01) for p in random.uniform((-1, 0, -1), (1, 0.2, 1), (2000, 3))]
     leg = [(0.9, -0.02 * i, 0.9, 0.01) for i in range(51)]
-    assert measure(balls(*seat, *leg)).lower[2] == pytest.approx(-1.01, abs=1e-4)
+    assert cloud_bounds(balls(*seat, *leg)).lower[2] == pytest.approx(-1.01, abs=1e-4)
 
 
 def test_transparent_splats_do_not_count(balls: Balls) -> None:
     body, haze = balls(HEAD, FOOT), balls((0, -1.1, 0, 0.5), opacity=0.02)
     names = ("means", "quats", "scales", "opacities", "sh0", "shN")
     parts = (np.concatenate([getattr(body, name), getattr(haze, name)]) for name in names)
-    both = measure(GaussianCloud(*parts))
-    np.testing.assert_array_equal(both.lower, measure(body).lower)
+    both = cloud_bounds(GaussianCloud(*parts))
+    np.testing.assert_array_equal(both.lower, cloud_bounds(body).lower)
 
 
 def test_anisotropic_splats_are_measured_along_their_axes(balls: Balls) -> None:
@@ -82,7 +83,7 @@ def test_anisotropic_splats_are_measured_along_their_axes(balls: Balls) -> None:
         sh0=np.zeros((1, 3), np.float32),
         shN=np.empty((1, 0, 3), np.float32),
     )
-    np.testing.assert_allclose(measure(disc).upper, (1, 0.5, 3), atol=1e-5)
+    np.testing.assert_allclose(cloud_bounds(disc).upper, (1, 0.5, 3), atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [(), ((1, 2, 3, 0.0),)])
@@ -91,12 +92,12 @@ def test_empty_and_tiny_clouds_are_placed(
 ) -> None:
     cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).select(np.zeros(1, bool))
     obj = add_splats(cloud, "speck", scene.collection)
-    place_objects([obj], cloud, (0, 0, 1), size=2)
+    place_objects([obj], cloud_bounds(cloud), (0, 0, 1), size=2)
     assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))
 
 
 def test_assets_share_one_root_collection_and_have_one_each(scene: bpy.types.Scene) -> None:
-    first, second = asset_collection(scene, "chair"), asset_collection(scene, "chair")
+    first, second = add_asset_collection(scene, "chair"), add_asset_collection(scene, "chair")
     (root,) = scene.collection.children
     assert root.name == "Splatsmith"
     assert list(root.children) == [first, second]
@@ -106,6 +107,6 @@ def test_assets_share_one_root_collection_and_have_one_each(scene: bpy.types.Sce
 def test_each_scene_has_its_own_root(scene: bpy.types.Scene) -> None:
     other = bpy.data.scenes.new("other")
     for place_for_it in (scene, other, other):
-        asset_collection(place_for_it, "chair")
+        add_asset_collection(place_for_it, "chair")
     assert [len(s.collection.children) for s in (scene, other)] == [1, 1]
     assert scene.collection.children[0] != other.collection.children[0]

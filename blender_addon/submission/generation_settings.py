@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .contract.cards import ConditionKind
-from .contract.parameters import ParameterValue
-from .contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
-from .scene.control_map import ControlMap
-from .scene.images import Picture, read_picture
+from ..contract.cards import ConditionKind
+from ..contract.parameters import ParameterValue
+from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
+from ..scene.control_map import ControlMap
+from ..scene.images import Picture, read_picture
 
 
 @dataclass(frozen=True)

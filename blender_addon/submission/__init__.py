@@ -1,0 +1,1 @@
+"""From arguments and objects of the scene to new jobs."""

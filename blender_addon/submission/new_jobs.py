@@ -1,0 +1,130 @@
+"""New jobs: a request, what is uploaded with it, and the plan of its import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+from ..contract.batches import BatchItem, read_batch
+from ..contract.cards import ConditionKind
+from ..contract.jsonable import to_json
+from ..contract.problems import InvalidRequest, SplatsmithError
+from ..contract.protocol import ExtractionOptions, ExtractRequest, GenerateRequest, Product
+from ..importing.files import asset_title, read_request
+from ..importing.import_plan import ImportPlan
+from ..importing.placement import Placement, grid_placements
+from ..importing.post_import import PostImport
+from ..link.tracked_job import NOTHING, Attachments, TrackedJob, new_job
+from ..scene.images import Picture, picture_name, read_picture
+from ..scene.provenance import Provenance, read_provenance
+from ..scene.splats import cloud_from_attributes, copy_splat_attributes
+from ..scene.transform_snapshot import snapshot_transform
+from .generation_settings import GenerationSettings
+
+
+def generation_job(
+    prompt: str,
+    picture: Picture | None,
+    name: str,
+    settings: GenerationSettings,
+    plan: ImportPlan,
+) -> TrackedJob:
+    """A generation. Without a name, its asset is called like the prompt, or like the picture.
+
+    Raises:
+        InvalidRequest: a picture cannot be read, or the control map has no faces.
+    """
+    request = GenerateRequest(
+        prompt=prompt,
+        engine=settings.engine,
+        variant=settings.variant,
+        parameters=dict(settings.parameters),
+        products=settings.products,
+        extraction=settings.extraction,
+        name=name or ("" if prompt.strip() else picture_name(picture)),
+        turntables=settings.turntables,
+    )
+    image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
+    return new_job(request, Attachments(image | settings.control_pictures()), plan)
+
+
+def extraction_job(
+    splats: bpy.types.Object,
+    products: Collection[Product],
+    extraction: ExtractionOptions,
+    post_import: PostImport,
+) -> TrackedJob:
+    """An extraction from a splat object.
+
+    Raises:
+        NoSplats: the object has no splats, or is being edited.
+    """
+    attributes = copy_splat_attributes(splats)
+    request = ExtractRequest("", tuple(products), extraction, asset_title(splats.name))
+    attachments = Attachments(cloud=lambda: cloud_from_attributes(attributes))
+    provenance = _extracted_provenance(splats, extraction)
+    return new_job(
+        request, attachments, ImportPlan(snapshot_transform(splats), post_import, provenance)
+    )
+
+
+def batch_jobs(
+    source: Path,
+    settings: GenerationSettings,
+    placement: Placement,
+    post_import: PostImport,
+) -> Iterator[tuple[str, TrackedJob | SplatsmithError]]:
+    """A generation for each item of a batch, in a grid, by the item's name; or why there is none.
+
+    Raises:
+        InvalidRequest: `source` has no items.
+    """
+    items = read_batch(source)
+    for item, place in zip(items, grid_placements(len(items), placement), strict=True):
+        try:
+            yield item.name, _item_job(item, settings, ImportPlan(place, post_import))
+        except SplatsmithError as error:
+            yield item.name, error
+
+
+def repeated_job(job: TrackedJob) -> TrackedJob:
+    """A new job with the request and the import plan of `job`.
+
+    Raises:
+        InvalidRequest: another version of Splatsmith submitted it.
+    """
+    if job.request is None:
+        raise InvalidRequest("Another version of Splatsmith made this job.", "Submit a new one.")
+    return new_job(job.request, job.attachments or NOTHING, plan_of(job))
+
+
+def plan_of(job: TrackedJob) -> ImportPlan:
+    """The plan that a job was submitted with; for a job of another session, at the cursor."""
+    if isinstance(job.import_plan, ImportPlan):
+        return job.import_plan
+    return ImportPlan(Placement().resolve())
+
+
+def _item_job(item: BatchItem, settings: GenerationSettings, plan: ImportPlan) -> TrackedJob:
+    """The item's own control maps replace those of `settings`."""
+    maps = dict(item.pictures)
+    picture = maps.pop(ConditionKind.IMAGE, None)
+    own = replace(settings, parameters={**settings.parameters, **item.parameters})
+    if maps:
+        own = replace(own, control_map=None, maps=maps)
+    return generation_job(item.prompt, picture, item.name, own, plan)
+
+
+def _extracted_provenance(
+    splats: bpy.types.Object, extraction: ExtractionOptions
+) -> Provenance | None:
+    """The provenance of what is extracted from `splats`, if these were generated."""
+    provenance, request = read_provenance(splats), read_request(splats)
+    if provenance is None or not isinstance(request, GenerateRequest):
+        return None
+    text = json.dumps(to_json(replace(request, extraction=extraction)), ensure_ascii=False)
+    return replace(provenance, request=text)
