@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NOT_BENCHMARKS = {"__init__", "__main__", "figure"}
-IN_BLENDER = ("import", "prompt_to_scene")  # beginnings of the names of those that need bpy
+# Beginnings of the names of those that need bpy.
+IN_BLENDER = ("idle_session", "import", "prompt_to_scene")
 
 
 def benchmarks(prefixes: list[str]) -> list[str]:
