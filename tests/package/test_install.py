@@ -39,10 +39,12 @@ def write_lock(folder: Path, digest: str) -> None:
     (folder / "pebble.txt").write_text(lock, encoding="utf-8")
 
 
-def run_install(locks: Path, environment: Path) -> subprocess.CompletedProcess[str]:
+def run_install(
+    locks: Path, environment: Path, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(locks / "install.py"), str(environment), "pebble"]
-    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(locks)}
-    return subprocess.run(command, text=True, capture_output=True, env={**os.environ, **offline})
+    variables = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(locks)}
+    return subprocess.run(command, text=True, capture_output=True, env=variables, cwd=cwd)
 
 
 def test_environment_holds_what_the_lock_pins(locks: Path, tmp_path: Path) -> None:
@@ -52,6 +54,13 @@ def test_environment_holds_what_the_lock_pins(locks: Path, tmp_path: Path) -> No
     assert "[1/1] pebble 1.0" in result.stdout
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     assert subprocess.run([str(python), "-c", "import pebble"]).returncode == 0
+
+
+def test_python_files_in_the_working_folder_are_not_imported(locks: Path, tmp_path: Path) -> None:
+    for name in ("venv.py", "pip.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit('imported')\n", encoding="utf-8")
+    result = run_install(locks, tmp_path / "environment", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_only_a_changed_lock_makes_the_environment_anew(locks: Path, tmp_path: Path) -> None:
