@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import requests
+from requests.adapters import HTTPAdapter, Retry
 
 from ..contract.cards import EngineCard
-from ..contract.checkpoints import CheckpointStatus
+from ..contract.event_stream import MEDIA_TYPE
 from ..contract.files import atomic_write
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import Problem
@@ -29,7 +30,9 @@ from .errors import ServiceError, ServiceUnreachable
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
 CHUNK = 1 << 20
-EVENT_STREAM = "text/event-stream"
+# The service closes idle connections, perhaps just as one is used again. All requests may be sent
+# twice: uploads are named by their content, submissions by their key.
+RETRY = Retry(1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None)
 
 
 class Client:
@@ -47,6 +50,8 @@ class Client:
         self.address = address
         self._url = address.url.rstrip("/") + "/v1"
         self._http = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, HTTPAdapter(max_retries=RETRY))
         # A proxy set for the internet must neither see nor break what stays on this machine.
         self._http.trust_env = not address.is_loopback
         self._http.headers["Authorization"] = f"Bearer {address.token}"
@@ -69,15 +74,6 @@ class Client:
     def engines(self) -> tuple[EngineCard, ...]:
         return from_json(tuple[EngineCard, ...], self._json("GET", "/engines"), "engines")
 
-    def weights(self) -> tuple[CheckpointStatus, ...]:
-        """The state of the engines' checkpoints on the service's machine."""
-        kind = tuple[CheckpointStatus, ...]
-        return from_json(kind, self._json("GET", "/weights"), "weights")
-
-    def jobs(self) -> tuple[JobStatus, ...]:
-        """The newest jobs, newest first."""
-        return from_json(tuple[JobStatus, ...], self._json("GET", "/jobs"), "jobs")
-
     def job(self, job: str) -> JobStatus:
         return from_json(JobStatus, self._json("GET", f"/jobs/{job}"), "job")
 
@@ -86,12 +82,12 @@ class Client:
 
         timeout: seconds between two bytes; the service sends comments while nothing happens.
         """
-        headers = {"Accept": EVENT_STREAM, "Accept-Encoding": "identity"}
+        headers = {"Accept": MEDIA_TYPE, "Accept-Encoding": "identity"}
         if last_id:
             headers["Last-Event-ID"] = last_id
         wait = (TIMEOUT[0], timeout)
         response = self._send("GET", "/events", headers=headers, stream=True, timeout=wait)
-        if response.headers.get("Content-Type", "").startswith(EVENT_STREAM):
+        if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
             return response
         with response:
             raise ServiceError(_foreign_answer(response))

@@ -1,7 +1,8 @@
 """The session of this Blender with its backend.
 
-HTTP requests, installations and starts happen on the session's thread, one command at a time. The
-main thread calls methods that return at once, and reads `snapshot` and `tracker`.
+HTTP requests, installations and starts happen on the session's thread, one command at a time; the
+event stream's thread reports what changes at the service. The main thread calls methods that
+return at once, and reads `snapshot` and `tracker`, which both threads update.
 """
 
 from __future__ import annotations
@@ -15,10 +16,19 @@ from functools import partial
 from threading import Event, Lock, Thread
 
 from ..contract.problems import SplatsmithError
+from ..contract.wire import (
+    EventPayload,
+    HealthEvent,
+    JobDeletedEvent,
+    JobEvent,
+    SnapshotEvent,
+    WeightsEvent,
+)
 from .backend import Backend
 from .client import Client
 from .environment import InstallCancelled
 from .errors import ServiceError, ServiceUnreachable, internal_error, written_files
+from .event_stream import EventStream
 from .jobs import JobTracker
 from .settings import BackendSettings
 from .snapshot import BackendState, SessionSnapshot
@@ -27,7 +37,6 @@ from .transfers import download_preview, download_results, submit_job
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS, IDLE_SECONDS = 0.2, 1.0  # between two looks at the service
 CLOSE_SECONDS = 15.0
 
 Command = Callable[[], None]
@@ -47,6 +56,7 @@ class Session:
         # The rest belongs to the session's thread.
         self._backend = Backend(settings)
         self._client: Client | None = None
+        self._events: EventStream | None = None
         self._enqueue(self._check_installation)
         self._thread = Thread(target=self._run, name="splatsmith-session", daemon=True)
         self._thread.start()
@@ -126,17 +136,10 @@ class Session:
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                self._run_command(self._next_command())
+                self._run_command(self._commands.get())
         finally:
             self._disconnect()
             self._backend.stop()
-
-    def _next_command(self) -> Command:
-        is_busy = any(not job.status.state.is_final for job in self.tracker.jobs)
-        try:
-            return self._commands.get(timeout=BUSY_SECONDS if is_busy else IDLE_SECONDS)
-        except queue.Empty:
-            return self._watch
 
     def _run_command(self, command: Command) -> None:
         try:
@@ -193,6 +196,7 @@ class Session:
         try:
             self._client = self._backend.start(self._interrupt)
             self._update(engines=self._client.engines())
+            self._events = EventStream(self._client.address, self)
         except BaseException:
             self._disconnect()
             self._backend.stop()
@@ -200,7 +204,7 @@ class Session:
             self._check_installation()
             raise
         self._update(state=BackendState.RUNNING)
-        self._watch()
+        self._events.start()
 
     def _connect(self) -> Client:
         if self._client is None:
@@ -209,6 +213,9 @@ class Session:
         return self._client
 
     def _disconnect(self) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            events.close()
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -221,7 +228,7 @@ class Session:
             self._update(state=BackendState.STOPPED)
 
     def _handle_lost(self, error: SplatsmithError) -> None:
-        """Show why the service is gone. One that may come back is asked again."""
+        """Show why the service is gone. The event stream reconnects to one that may come back."""
         exit_error = self._backend.exit_error()
         self._update(state=BackendState.FAILED, problem=(exit_error or error).problem)
         if exit_error is not None:
@@ -244,13 +251,13 @@ class Session:
         self._follow_up(key)
 
     def _follow_up(self, key: str) -> None:
-        """Download what a finished job still needs."""
+        """Download what a finished job still needs. Any thread may call this."""
         job = self.tracker.find(key)
         if job is not None and (job.needs_results or job.needs_preview):
             self._enqueue(partial(self._download, key))
 
     def _download(self, key: str) -> None:
-        """Without a connection nothing happens: the next one asks for it again."""
+        """Without a connection nothing happens: the event stream's next one asks for it again."""
         job = self.tracker.find(key)
         if job is None or self._client is None:
             return
@@ -280,6 +287,25 @@ class Session:
         else:
             self.tracker.set_cancelled(key)
 
+    def _look_up(self, key: str) -> None:
+        """Ask for an awaited job that is not among the newest ones."""
+        job = self.tracker.find(key)
+        if job is None or self._client is None:
+            return
+        try:
+            self.tracker.observe(self._client.job(job.status.id))
+        except ServiceError as error:  # it was deleted
+            self.tracker.set_failed(key, error)
+        self._follow_up(key)
+
+    def _set_stream_open(self, stream: EventStream | None) -> None:
+        if stream is self._events and self._snapshot.state is BackendState.FAILED:
+            self._update(state=BackendState.RUNNING, problem=None)
+
+    def _set_stream_lost(self, stream: EventStream | None, error: SplatsmithError) -> None:
+        if stream is self._events:
+            self._handle_lost(error)
+
     def _remove(self, key: str) -> None:
         job = self.tracker.find(key)
         if job is None:
@@ -289,21 +315,31 @@ class Session:
         shutil.rmtree(self.settings.results / job.status.id, ignore_errors=True)
         self.tracker.remove(key)
 
-    def _watch(self) -> None:
-        """Take in what has changed at the service."""
-        client = self._client
-        if client is None:
-            return
-        for job in self.tracker.observe_listing(client.jobs()):
-            try:
-                self.tracker.observe(client.job(job.status.id))
-            except ServiceError as error:  # it was deleted
-                self.tracker.set_failed(job.key, error)
-        for job in self.tracker.jobs:
-            self._follow_up(job.key)
-        self._update(weights=client.weights(), health=client.health())
-        if self._snapshot.state is BackendState.FAILED:  # a remote one that answers again
-            self._update(state=BackendState.RUNNING, problem=None)
+    # The event stream's thread
+
+    def on_open(self) -> None:
+        self._enqueue(partial(self._set_stream_open, self._events))
+
+    def on_event(self, event: EventPayload) -> None:
+        match event:
+            case SnapshotEvent():
+                missing = self.tracker.observe_listing(event.jobs)
+                self._update(health=event.health, weights=event.checkpoints)
+                for job in missing:
+                    self._enqueue(partial(self._look_up, job.key))
+                for job in self.tracker.jobs:
+                    self._follow_up(job.key)
+            case JobEvent():
+                self._follow_up(self.tracker.observe(event.job).key)
+            case JobDeletedEvent():
+                self.tracker.remove(event.id)
+            case WeightsEvent():
+                self._update(weights=event.checkpoints)
+            case HealthEvent():
+                self._update(health=event.health)
+
+    def on_lost(self, error: SplatsmithError) -> None:
+        self._enqueue(partial(self._set_stream_lost, self._events, error))
 
     def _enqueue(self, command: Command) -> None:
         self._commands.put(command)

@@ -210,6 +210,8 @@ def _draw_backend(
     elif now.state is state.RUNNING:
         if now.health is not None:
             layout.label(text=f"Computes on {now.health.device or 'the device of its choice'}")
+        if now.health is not None and now.health.problem is not None:
+            draw_wrapped_text(layout, context, now.health.problem.sentence)
         layout.operator("splatsmith.stop", icon="PAUSE")
     else:
         layout.operator("splatsmith.start", icon="PLAY")

@@ -113,7 +113,7 @@ def submit_batch() -> Steps:
     take_screenshot("batch")
     report["ordered"] = sorted(job.title for job in api.snapshot().jobs)
     for job in api.snapshot().jobs:
-        api.cancel(job.id)
+        api.cancel(job.key)
 
 
 def save_scene_beside(file: str) -> Steps:

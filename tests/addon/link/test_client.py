@@ -1,0 +1,66 @@
+"""What the client makes of answers that are not the service's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from blender_addon.contract.problems import SplatsmithError
+from blender_addon.contract.protocol import PROTOCOL_VERSION
+from blender_addon.link.client import Client
+from blender_addon.link.errors import ServiceError, ServiceUnreachable
+from tests.addon.link.scripted_server import ScriptedServer, dropped, page
+
+pytestmark = pytest.mark.once
+
+HEALTH = {"protocol": PROTOCOL_VERSION, "version": "0", "worker": "idle", "device": "a lamp"}
+
+
+def answer(value: object, status: int = 200) -> object:
+    return page(status, json.dumps(value).encode(), "application/json")
+
+
+def test_request_is_repeated_when_an_idle_connection_was_just_closed(
+    server: ScriptedServer,
+) -> None:
+    client = Client(server.address)
+    for each in (answer(HEALTH), dropped, answer(HEALTH)):
+        server.answers.put(each)
+    assert client.health() == client.health()
+    assert len(server.requests) == 3
+    client.close()
+
+
+def test_service_that_never_answers_is_reported(server: ScriptedServer) -> None:
+    for each in (dropped, dropped):
+        server.answers.put(each)
+    with pytest.raises(ServiceUnreachable):
+        Client(server.address).health()
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_page_of_another_program_is_reported(server: ScriptedServer, status: int) -> None:
+    server.answers.put(page(status))
+    with pytest.raises(ServiceError, match=f"answered {status}"):
+        Client(server.address).health()
+
+
+@pytest.mark.parametrize("value", [[], "text", None, {}, {**HEALTH, "protocol": 99}])
+def test_other_json_is_another_protocol(server: ScriptedServer, value: object) -> None:
+    server.answers.put(answer(value))
+    with pytest.raises(ServiceError, match="speaks protocol"):
+        Client(server.address).health()
+
+
+def test_problem_documents_are_raised_as_they_are(server: ScriptedServer) -> None:
+    problem = {
+        "code": "storage-full",
+        "title": "Full",
+        "detail": "No room.",
+        "remedy": "Tidy up.",
+    }
+    server.answers.put(answer(problem, 507))
+    with pytest.raises(SplatsmithError, match="No room. Tidy up.") as raised:
+        Client(server.address).health()
+    assert raised.value.problem.status == 507
