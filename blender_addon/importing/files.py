@@ -13,6 +13,7 @@ import bpy
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.cloud import GaussianCloud, read_cloud
 from ..contract.jsonable import from_json
+from ..contract.licences import Licence, commercial_use_of
 from ..contract.ply import open_vertices
 from ..contract.points import read_points
 from ..contract.problems import InvalidRequest
@@ -160,10 +161,17 @@ def _read_record(files: AssetFiles) -> AssetFiles:
     record = folder / JOB_RECORD
     if not record.is_file():
         return replace(files, title=files.title or files.source.stem)
-    request = json.loads(record.read_text(encoding="utf-8")).get("request", {})
+    members = json.loads(record.read_text(encoding="utf-8"))
+    request = members.get("request", {})
+    licences = from_json(dict[str, Licence], members.get("licences", {}), JOB_RECORD).values()
+    provenance = Provenance(
+        request=json.dumps(request, ensure_ascii=False),
+        engine=request.get("engine", ""),
+        licence="; ".join(dict.fromkeys(licence.name for licence in licences)),
+        commercial_use=commercial_use_of(licences).value if licences else "",
+    )
     title = files.title or request.get("name") or request.get("prompt") or files.source.stem
-    text = json.dumps(request, ensure_ascii=False)
-    return replace(files, title=title, provenance=Provenance(text, "", request.get("engine", "")))
+    return replace(files, title=title, provenance=provenance)
 
 
 def _detect_product(file: Path) -> Product:

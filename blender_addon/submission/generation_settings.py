@@ -14,10 +14,11 @@ from ..scene.images import Picture, read_picture
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """Engine, parameters, products and control maps. Empty values are the engine's defaults.
+    """Engine, parameters, products and conditions. Empty values are the engine's defaults.
 
     control_map: rendered from objects in the scene.
     maps: pictures by kind: depth and normal maps, or any picture for its edges (CANNY).
+    class_label: the name or the number of one of the engine's classes.
     """
 
     engine: str = DEFAULT_ENGINE
@@ -28,6 +29,7 @@ class GenerationSettings:
     turntables: tuple[Turntable, ...] = (Turntable.WEBP,)
     control_map: ControlMap | None = None
     maps: Mapping[ConditionKind, Picture] = field(default_factory=dict)
+    class_label: str = ""
 
     def control_pictures(self) -> dict[ConditionKind, bytes]:
         """The image files of all control maps, by kind.

@@ -33,7 +33,7 @@ def generation_job(
     settings: GenerationSettings,
     plan: ImportPlan,
 ) -> TrackedJob:
-    """A generation. Without a name, its asset is called like the prompt, or like the picture.
+    """A generation. Without a name, its asset is called like the prompt, the class or the picture.
 
     Raises:
         InvalidRequest: a picture cannot be read, or the control map has no faces.
@@ -45,8 +45,9 @@ def generation_job(
         parameters=dict(settings.parameters),
         products=settings.products,
         extraction=settings.extraction,
-        name=name or ("" if prompt.strip() else picture_name(picture)),
+        name=name or ("" if prompt.strip() or settings.class_label else picture_name(picture)),
         turntables=settings.turntables,
+        class_label=settings.class_label,
     )
     image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
     return new_job(request, Attachments(image | settings.control_pictures()), plan)
@@ -110,12 +111,14 @@ def plan_of(job: TrackedJob) -> ImportPlan:
 
 
 def _item_job(item: BatchItem, settings: GenerationSettings, plan: ImportPlan) -> TrackedJob:
-    """The item's own control maps replace those of `settings`."""
+    """The item's own control maps and class replace those of `settings`."""
     maps = dict(item.pictures)
     picture = maps.pop(ConditionKind.IMAGE, None)
     own = replace(settings, parameters={**settings.parameters, **item.parameters})
     if maps:
         own = replace(own, control_map=None, maps=maps)
+    if item.class_label:
+        own = replace(own, class_label=item.class_label)
     return generation_job(item.prompt, picture, item.name, own, plan)
 
 

@@ -9,10 +9,17 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import api
+from ..contract.problems import InvalidRequest
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
-from .properties import PREFIX, SplatsmithSettings, engine_group, selected_shapes
+from .properties import (
+    PREFIX,
+    SplatsmithSettings,
+    engine_card,
+    engine_group,
+    selected_shapes,
+)
 from .required_checkpoints import missing_checkpoints
 
 NEW_SEEDS = 1_000_000  # short enough to read out
@@ -257,8 +264,8 @@ def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot)
     """Why Generate is disabled, in a few words; empty if it is not."""
     if reason := backend_unavailable_reason(now):
         return reason
-    if not settings.conditions():
-        return "Type a prompt or choose a picture"
+    if reason := _condition_reason(settings):
+        return reason
     if settings.renders_control_map() and not selected_shapes():
         return "Select a rough shape that leads"
     if (
@@ -271,6 +278,18 @@ def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot)
         return "Choose splats, mesh or points"
     if missing_checkpoints(settings, now):
         return "Download its checkpoints first"
+    return ""
+
+
+def _condition_reason(settings: SplatsmithSettings) -> str:
+    """Which prompt, picture or class is missing, or does not go with the others."""
+    card, group, given = engine_card(settings), engine_group(settings), settings.conditions()
+    if card is None or group is None:
+        return "" if given else "Type a prompt or choose a picture"
+    try:
+        card.check_conditions(card.variant(group.variant), given)
+    except InvalidRequest as error:
+        return (error.detail if given else error.remedy).removesuffix(".")
     return ""
 
 

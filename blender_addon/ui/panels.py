@@ -8,6 +8,7 @@ import textwrap
 import bpy
 
 from .. import api
+from ..contract.cards import Variant
 from ..contract.problems import Problem
 from ..contract.protocol import ExtractRequest, JobKind, JobState
 from ..link.snapshot import BackendState, SessionSnapshot
@@ -86,6 +87,8 @@ class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
             return
         if len(card.variants) > 1:
             layout.prop(group, "variant")
+        for line in licence_lines(card.variant(group.variant)):
+            draw_wrapped_text(layout, context, line)
         if settings.control_map_kinds():
             _draw_control_map(layout, settings)
         for spec in card.variant(group.variant).parameters:
@@ -173,10 +176,19 @@ class SPLATSMITH_PT_backend(SidebarPanel, bpy.types.Panel):
         _draw_backend(self.layout, context, api.snapshot())
 
 
+def licence_lines(variant: Variant) -> list[str]:
+    """The licences of the variant's checkpoints, and what they say of commercial use."""
+    return [f"{licence.name}. {licence.summary}" for licence in variant.licences]
+
+
 def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
     column = layout.column(align=True)
     column.label(text="Prompt")
     column.prop(settings, "prompt", text="", placeholder="a wooden chair")
+    if settings.takes_class():
+        column = layout.column(align=True)
+        column.label(text="Class")
+        column.prop(settings, "class_label", text="", icon="VIEWZOOM")
     column = layout.column(align=True)
     column.label(text="Picture")
     column.template_ID(settings, "picture", open="image.open")

@@ -17,6 +17,7 @@ from .. import api
 from ..contract.cards import ConditionKind, EngineCard
 from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
+from .class_labels import search_labels
 from .extraction import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
@@ -47,6 +48,13 @@ def _list_engines(
     return _engine_items
 
 
+def _search_classes(
+    settings: SplatsmithSettings, _context: bpy.types.Context, text: str
+) -> list[str]:
+    card = engine_card(settings)
+    return search_labels(card.class_labels, text) if card else []
+
+
 class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
     """The settings of the next Generate. Saved in .blend files by the properties' names."""
 
@@ -56,6 +64,12 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         type=bpy.types.Image,
         name="Picture",
         description="A picture of the thing to make, on a plain or transparent background at best",
+    )
+    class_label: StringProperty(
+        name="Class",
+        description="What to make, as one of the engine's classes. Type a part of its name",
+        search=_search_classes,
+        search_options={"SUGGESTION"},
     )
     engine: EnumProperty(
         name="Engine",
@@ -162,7 +176,14 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             turntables=tuple(t for t in Turntable if t.value in self.turntables),
             control_map=self._control_map(),
             maps=self._maps(),
+            class_label=self.class_label.strip() if self.takes_class() else "",
         )
+
+    def takes_class(self) -> bool:
+        """Whether the chosen variant takes a class."""
+        card, group = engine_card(self), engine_group(self)
+        takes = card.variant(group.variant).conditions if card and group else ()
+        return ConditionKind.CLASS in takes
 
     def control_map_kinds(self) -> tuple[ConditionKind, ...]:
         """The kinds of control map that the chosen variant takes."""
@@ -205,8 +226,9 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         """The kinds of conditions of the next Generate."""
         text = {ConditionKind.TEXT} if self.prompt.strip() else set()
         image = {ConditionKind.IMAGE} if self.picture is not None else set()
+        label = {ConditionKind.CLASS} if self.takes_class() and self.class_label.strip() else set()
         kind = self.control_map_kind()
-        return frozenset(text | image | ({kind} if kind else set()))
+        return frozenset(text | image | label | ({kind} if kind else set()))
 
     def load_request(
         self, request: GenerateRequest, pictures: Mapping[ConditionKind, Path]
@@ -216,6 +238,7 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         A map that was rendered from objects becomes a picture: the objects may have changed.
         """
         self.prompt, self.asset_name = request.prompt, request.name
+        self.class_label = request.class_label
         self.products = {product.value for product in request.products}
         self.turntables = {turntable.value for turntable in request.turntables}
         self.picture = _load(pictures.get(ConditionKind.IMAGE))

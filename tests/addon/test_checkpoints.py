@@ -92,7 +92,9 @@ def test_missing_checkpoints_are_reported_then_downloaded_then_used(
 
     api.download(BOTH)
 
-    assert list(api.generate("a wall", settings=MOSAIC).objects) == [Product.SPLATS]
+    (splats,) = api.generate("a wall", settings=MOSAIC).objects.values()
+    assert splats["splatsmith_licence"] == "MIT; Mosaic Licence"
+    assert splats["splatsmith_commercial_use"] == "forbidden"
 
 
 def test_nothing_is_downloaded_while_blender_is_offline(own_backend: None, mirror: Mirror) -> None:

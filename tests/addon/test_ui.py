@@ -11,8 +11,15 @@ import pytest
 
 import blender_addon
 from blender_addon import api
-from blender_addon.contract.cards import ConditionKind, EngineCard, MapCamera, Variant
+from blender_addon.contract.cards import (
+    Checkpoint,
+    ConditionKind,
+    EngineCard,
+    MapCamera,
+    Variant,
+)
 from blender_addon.contract.cloud import GaussianCloud
+from blender_addon.contract.licences import CommercialUse, Licence
 from blender_addon.contract.parameters import ParameterSpec, ParameterType
 from blender_addon.contract.protocol import (
     Closure,
@@ -24,7 +31,9 @@ from blender_addon.contract.protocol import (
 from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
+from blender_addon.ui.class_labels import search_labels
 from blender_addon.ui.operators import generate_disabled_reason
+from blender_addon.ui.panels import licence_lines
 from blender_addon.ui.properties import engine_group, show_engines
 
 TIMEOUT = 240.0
@@ -249,6 +258,65 @@ def test_install_asks_for_online_access(registered: None) -> None:
 
 def test_timer_is_not_registered_in_the_background(registered: None) -> None:
     assert not bpy.app.timers.is_registered(timer.poll_timer)
+
+
+def test_class_is_searched_by_any_part_of_its_name() -> None:
+    labels = ("tiger shark", "Great White Shark", "white tiger", "goldfish", "tiger")
+    assert search_labels(labels, "Tiger") == ["tiger shark", "tiger", "white tiger"]
+    assert search_labels(labels, "shark  wh") == ["Great White Shark"]
+    assert search_labels(labels, "") == list(labels)
+    assert search_labels(labels, "unicorn") == []
+
+
+def test_class_of_the_panel_is_generated_and_loaded_again(registered: None) -> None:
+    api.start()
+    await_engines()
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.products = "menagerie", {"splats"}
+    assert generate_disabled_reason(settings, RUNNING) == "Type a prompt or choose a class"
+    settings.class_label = " Golden Fox "
+    assert settings.conditions() == {ConditionKind.CLASS}
+    assert generate_disabled_reason(settings, RUNNING) == ""
+    assert bpy.ops.splatsmith.generate() == {"FINISHED"}
+    poll_until_ended()
+    (splats,) = bpy.data.objects
+    request = api.read_request(splats)
+    assert (splats.name, request.class_label) == ("golden fox.splats", "golden fox")
+    settings.class_label = ""
+    bpy.context.view_layer.objects.active = splats
+    assert bpy.ops.splatsmith.again() == {"FINISHED"}
+    assert settings.class_label == "golden fox"
+
+
+def test_class_of_another_engine_is_not_sent(registered: None) -> None:
+    show_engines([CARD])
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.class_label, settings.prompt = "anvil", "golden fox", "a fox"
+    assert settings.generation_settings().class_label == ""
+    assert settings.conditions() == {ConditionKind.TEXT}
+
+
+def test_generate_is_disabled_until_all_required_conditions_are_given(registered: None) -> None:
+    both = (ConditionKind.TEXT, ConditionKind.IMAGE)
+    show_engines([replace(CARD, id="strict", variants=(Variant("all", "All", both, both),))])
+    settings = bpy.context.scene.splatsmith
+    settings.engine, settings.prompt = "strict", "a fox"
+    assert generate_disabled_reason(settings, RUNNING) == "Anvil (All) needs a picture"
+    settings.picture = bpy.data.images.new("fox", 8, 8)
+    assert generate_disabled_reason(settings, RUNNING) == ""
+
+
+def test_licences_say_whether_commercial_use_is_allowed() -> None:
+    free = Licence("MIT", commercial_use=CommercialUse.ALLOWED)
+    strict = Licence("CC BY-NC 4.0", commercial_use=CommercialUse.FORBIDDEN)
+    checkpoints = tuple(
+        Checkpoint(name, name, (), licence)
+        for name, licence in (("a", free), ("b", strict), ("c", free))
+    )
+    assert licence_lines(replace(LIGHT, checkpoints=checkpoints)) == [
+        "MIT. Commercial use is allowed.",
+        "CC BY-NC 4.0. Commercial use is forbidden.",
+    ]
 
 
 @pytest.fixture

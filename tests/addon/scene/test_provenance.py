@@ -28,6 +28,12 @@ def test_provenance_survives_saving(
     assert read_provenance(bpy.data.objects["cube"]) == provenance
 
 
+def test_objects_of_older_versions_have_no_licence(cube: bpy.types.Object) -> None:
+    write_provenance(cube, Provenance("{}", "0123", "sprout", "splats", "MIT", "allowed"))
+    del cube["splatsmith_licence"], cube["splatsmith_commercial_use"]
+    assert read_provenance(cube) == Provenance("{}", "0123", "sprout", "splats")
+
+
 def test_other_objects_have_none(cube: bpy.types.Object) -> None:
     assert read_provenance(cube) is None
     cube["splatsmith_request"] = 3
