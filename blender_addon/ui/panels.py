@@ -10,7 +10,7 @@ import bpy
 from .. import api
 from ..contract.cards import Variant
 from ..contract.problems import Problem
-from ..contract.protocol import ExtractRequest, JobKind, JobState
+from ..contract.protocol import ExtractRequest, JobState
 from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
 from .extraction import draw_mesh_fields, draw_point_fields
@@ -264,7 +264,7 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
     if not job.state.is_final:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
         return
-    if job.state is JobState.SUCCEEDED and job.status.kind is not JobKind.DOWNLOAD:
+    if job.state is JobState.SUCCEEDED and job.status.kind.makes_asset:
         for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
             row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.key
     elif job.state is not JobState.SUCCEEDED:

@@ -52,7 +52,7 @@ def test_prompt_becomes_splats_mesh_and_points_at_the_cursor(session: None) -> N
     assert {obj.location[:] for obj in asset.objects.values()} == {mesh.location[:]}
 
 
-def test_only_wanted_results_are_imported(session: None) -> None:
+def test_only_requested_products_are_imported(session: None) -> None:
     asset = api.generate("a chair", settings=SPLATS)
     assert list(asset.objects) == [Product.SPLATS]
     assert [obj.name for obj in bpy.data.objects] == ["a chair.splats"]

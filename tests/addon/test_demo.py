@@ -1,4 +1,4 @@
-"""The demonstration's own decisions; the whole of it is run by hand, as it takes minutes."""
+"""Functions of the demo; the whole demo takes minutes and is run by hand."""
 
 from __future__ import annotations
 

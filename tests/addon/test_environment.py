@@ -1,4 +1,4 @@
-"""The backend's environment: made, broken off, recognised; by the real installer, offline."""
+"""The backend's environment: created, cancelled, recognised; by the real installer, offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client makes of answers that are not the service's own."""
+"""The client with dropped connections and with answers of other programs."""
 
 from __future__ import annotations
 

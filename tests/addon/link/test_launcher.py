@@ -1,4 +1,4 @@
-"""The backend's process: what is told when it fails, and what it does not import."""
+"""The backend's process: its errors, and what it does not import."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_python_files_in_the_data_directory_are_not_imported(
     client.close()
 
 
-def test_crash_is_told_in_whole_sentences(launcher: Launcher, tmp_path: Path) -> None:
+def test_crash_is_reported_in_whole_sentences(launcher: Launcher, tmp_path: Path) -> None:
     launcher.start(Event())
     assert launcher.is_alive
     launcher.log_file.write_text("something happened\n", encoding="utf-8")
@@ -51,13 +51,13 @@ def test_crash_is_told_in_whole_sentences(launcher: Launcher, tmp_path: Path) ->
     )
 
 
-def test_missing_python_is_told_as_that(backend: Path, tmp_path: Path) -> None:
+def test_missing_python_is_reported(backend: Path, tmp_path: Path) -> None:
     launcher = Launcher(tmp_path / "no" / "python", backend, tmp_path / "home")
     with pytest.raises(BackendFailed, match="cannot be run"):
         launcher.start(Event())
 
 
-def test_file_in_the_place_of_the_folder_is_told_as_that(
+def test_file_in_place_of_the_folder_is_reported(
     environment: Path, backend: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "home").touch()

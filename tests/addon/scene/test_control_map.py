@@ -1,4 +1,4 @@
-"""Depth and normal maps of objects, seen by an engine's front camera."""
+"""Depth and normal maps of objects, rendered from an engine's front camera."""
 
 from __future__ import annotations
 
