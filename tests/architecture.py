@@ -18,7 +18,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "misc", "common"
 
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
 CONTRACT_MAY = {"numpy", "plyfile"}
-ADDON_MAY = {"numpy", "plyfile", "requests"} | BLENDER
+ADDON_MAY = {"numpy", "plyfile", "requests", "urllib3"} | BLENDER
 PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 
 # A part of a tree may import itself and what stands in a line above its own.
@@ -299,8 +299,9 @@ def tuple_parts(project: Project, module: Module, annotation: ast.expr | None) -
         return max(found, key=len)
     if isinstance(annotation, ast.Name):
         return alias_parts(project, module, annotation.id)
-    is_tuple = isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple"
-    if not is_tuple or not isinstance(annotation.slice, ast.Tuple):
+    if not isinstance(annotation, ast.Subscript) or ast.unparse(annotation.value) != "tuple":
+        return []
+    if not isinstance(annotation.slice, ast.Tuple):
         return []
     parts = [ast.unparse(part) for part in annotation.slice.elts]
     return [] if "..." in parts else parts

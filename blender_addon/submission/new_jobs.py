@@ -126,8 +126,9 @@ def _extracted_provenance(
     splats: bpy.types.Object, extraction: ExtractionOptions
 ) -> Provenance | None:
     """The provenance of what is extracted from `splats`, if these were generated."""
-    provenance, request = read_provenance(splats), read_request(splats)
-    if provenance is None or not isinstance(request, GenerateRequest):
+    provenance = read_provenance(splats)
+    request = read_request(splats)
+    if provenance is None or request is None or not isinstance(request, GenerateRequest):
         return None
     text = json.dumps(to_json(replace(request, extraction=extraction)), ensure_ascii=False)
     return replace(provenance, request=text)

@@ -69,13 +69,15 @@ def run_list(options: argparse.Namespace, console: ConsoleOutput) -> int:
         console.print_json([{**_members(c), "status": to_json(status_of(c))} for c in known])
         return DONE
     name = Column("checkpoint", no_wrap=True)  # never wrapped: users copy it
-    table = Table(name, "what it is", "GB", "state", "licence", "commercial use", box=None)
+    licence = Column("licence", min_width=14)
+    use = Column("commercial\nuse", min_width=10)
+    table = Table(name, "what it is", "GB", "state", licence, use, box=None)
     for each in known:
         status = status_of(each)
         size = f"{status.size_bytes / GIGABYTE:.2f}"
         terms = f"{each.licence.name}{', gated' if each.gated else ''}"
-        use = each.licence.commercial_use
-        table.add_row(each.id, each.title, size, _state(each), terms, use)
+        allowed = each.licence.commercial_use
+        table.add_row(each.id, each.title, size, _state(each), terms, allowed)
     console.print_result(table)
     return DONE
 

@@ -57,15 +57,20 @@ def _find_roots(function: Callable[[Floats], Floats], at_zero: Floats, at_one: F
     Args:
         at_zero, at_one: [N] values at 0 and at 1, of opposite signs.
     """
-    a, b = np.zeros_like(at_zero), np.ones_like(at_one)
+    a: Floats = np.zeros_like(at_zero)
+    b: Floats = np.ones_like(at_one)
     fa, fb = at_zero, at_one
     for _ in range(_EDGE_STEPS):
-        root = b - fb * (b - a) / (fb - fa)
+        root = _secant_root(a, b, fa, fb)
         value = function(root)
         crosses = (value < 0) != (fb < 0)
         a, fa = np.where(crosses, b, a), np.where(crosses, fb, fa / 2)
         b, fb = root, value
-    return np.clip(b - fb * (b - a) / (fb - fa), 0, 1)
+    return np.clip(_secant_root(a, b, fa, fb), np.float32(0), np.float32(1))
+
+
+def _secant_root(a: Floats, b: Floats, fa: Floats, fb: Floats) -> Floats:
+    return np.subtract(b, fb * (b - a) / (fb - fa), dtype=np.float32)
 
 
 def project_to_level(points: Floats, function: FieldFunction, voxel_size: float) -> Floats:

@@ -165,8 +165,9 @@ def _differences(depth: Floats, mask: Mask, focal: float) -> Floats:
     valid = mask[:, 1:] & mask[:, :-1] & (steady | (slopes <= _SLOPE * nearer))
     valid &= slopes <= _MAX_SLOPE * nearer
     steps = np.where(valid, steps, np.float32(0))
-    total, count = np.zeros_like(depth), np.zeros_like(depth)
+    total: Floats = np.zeros_like(depth)
+    count: Floats = np.zeros_like(depth)
     for columns in (slice(None, -1), slice(1, None)):
         total[:, columns] += steps
         count[:, columns] += valid
-    return total / np.maximum(count, np.float32(1))
+    return np.divide(total, np.maximum(count, np.float32(1)), dtype=np.float32)

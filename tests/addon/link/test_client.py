@@ -10,14 +10,14 @@ from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import PROTOCOL_VERSION
 from blender_addon.link.client import Client
 from blender_addon.link.errors import ServiceError, ServiceUnreachable
-from tests.addon.link.scripted_server import ScriptedServer, dropped, page
+from tests.addon.link.scripted_server import Answer, ScriptedServer, dropped, page
 
 pytestmark = pytest.mark.once
 
 HEALTH = {"protocol": PROTOCOL_VERSION, "version": "0", "worker": "idle", "device": "a lamp"}
 
 
-def answer(value: object, status: int = 200) -> object:
+def answer(value: object, status: int = 200) -> Answer:
     return page(status, json.dumps(value).encode(), "application/json")
 
 

@@ -31,12 +31,12 @@ def test_a_class_is_given_by_name_or_number(run: CommandLine, given: str, label:
 
 
 def test_a_prompt_finds_the_nearest_class_and_says_which(run: CommandLine) -> None:
-    answer = generate(run, "--prompt", "a crimson fox in the snow")
+    answer = generate(run, "--prompt", "a fox with red fur")
 
     assert answer.code == 0, answer.err
     assert "the class 'red fox'" in answer.out
     assert record()["class_label"] == "red fox"
-    assert record()["request"]["prompt"] == "a crimson fox in the snow"
+    assert record()["request"]["prompt"] == "a fox with red fur"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_wrong_with_a_class_is_one_sentence(
 
 def test_a_table_has_a_column_of_classes(run: CommandLine) -> None:
     Path("table.csv").write_text(
-        "class,prompt,seed\nred fox,,1\n999,,\nred foxx,,\n,a crimson fox,\n", encoding="utf-8"
+        "class,prompt,seed\nred fox,,1\n999,,\nred foxx,,\n,a fox with red fur,\n", encoding="utf-8"
     )
 
     answer = run("batch", "table.csv", *MAKING)

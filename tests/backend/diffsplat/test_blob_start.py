@@ -20,6 +20,7 @@ from splatsmith.engines.diffsplat.image_preparation import gaussian_blob
 from splatsmith.engines.diffsplat.networks import Networks
 from splatsmith.nn.offload import Offload
 from splatsmith.progress import Progress
+from tests.backend.engines.generated import cloud_of
 
 VARIANTS = [variant.id for variant in CARD.variants]
 
@@ -36,7 +37,7 @@ def generate(engine: DiffSplat, variant: str, **parameters: object) -> tuple[Gau
     reports: list[float] = []
     progress = Progress(lambda fraction, _: reports.append(fraction), lambda: False)
     inputs = EngineInputs("a box", variant, {}, complete)
-    return engine.generate(inputs, progress).cloud, len(reports)
+    return cloud_of(engine.generate(inputs, progress)), len(reports)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

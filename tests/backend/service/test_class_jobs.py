@@ -33,7 +33,7 @@ def test_a_class_job_records_its_class(service: RunningService) -> None:
 
 def test_a_prompt_is_taken_for_the_nearest_class(service: RunningService) -> None:
     job = service.run(
-        GenerateRequest("a crimson fox", engine="menagerie", products=(Product.SPLATS,))
+        GenerateRequest("a fox with red fur", engine="menagerie", products=(Product.SPLATS,))
     )
 
     assert job.state is JobState.SUCCEEDED, job.problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.progress import Progress
@@ -17,7 +17,7 @@ class Quarry:
     def __init__(self, variant: str) -> None:
         (checkpoint,) = CARD.variant(variant).checkpoints
         (file,) = files_of(checkpoint, checkpoint.files[-1].path)
-        self._body = load_file(file)["body.weight"]
+        self._body = load_file(file)["body.weight"].float().numpy()
 
     def generate(self, inputs: EngineInputs, progress: Progress) -> Generation:
         progress.step(1, 1)
