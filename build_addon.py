@@ -22,9 +22,11 @@ import tempfile
 import tomllib
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent
 ADDON = ROOT / "blender_addon"
@@ -47,6 +49,7 @@ NOT_SHIPPED = {
 }
 ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 MINUTES = 60
+CONCURRENT_RUNS = 2
 
 
 class BuildError(Exception):
@@ -259,26 +262,38 @@ def demo(options: argparse.Namespace) -> None:
         raise BuildError("The demo did not finish (see above).")
 
 
-@dataclass
-class TestResults:
-    """Results of tests, summed over all runs."""
+@dataclass(frozen=True)
+class TestRun:
+    """One run of pytest, with `variables` added to the environment."""
 
+    python: Path
+    options: tuple[str, ...]
+    minutes: int
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    output: IO[bytes] | None = None  # None: ours
+
+
+@dataclass(frozen=True)
+class TestResults:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
 
-    def add(self, report: Path, status: int) -> None:
-        """Add a run's report; a run that fails without a failed test counts as one."""
+    @staticmethod
+    def read(report: Path, status: int) -> TestResults:
+        """A run's results; one that fails without a failed test counts as a failure."""
         suites = ElementTree.parse(report).getroot().iter("testsuite") if report.exists() else ()
-        failed = passed = 0
+        total = TestResults()
         for suite in suites:
             tests, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
-            failed_tests = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
-            failed += failed_tests
-            passed += tests - skipped - failed_tests
-            self.skipped += skipped
-        self.passed += passed
-        self.failed += max(failed, int(status != 0))
+            failed = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
+            total += TestResults(tests - skipped - failed, failed, skipped)
+        return replace(total, failed=max(total.failed, int(status != 0)))
+
+    def __add__(self, other: TestResults) -> TestResults:
+        return TestResults(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
 
     def __str__(self) -> str:
         line = f"{self.passed} passed, {self.failed} failed"
@@ -294,9 +309,9 @@ def test() -> None:
     dev()
     untested = make_other_blenders()
     failed_checks = [name for name, command in checks().items() if run_linter(name, command) != 0]
-    results = TestResults()
-    for python, options, minutes in test_runs():
-        run_tests(results, python, options, minutes)
+    results = run_tests(backend_run())  # compiles what the others use, too
+    with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
+        results = sum(pool.map(run_addon_tests, addon_runs()), results)
     if failed_checks:
         log(f"\nNot clean: {', '.join(failed_checks)}")
     for blenders in untested:
@@ -320,15 +335,19 @@ def run_linter(name: str, command: Sequence[str]) -> int:
     return subprocess.run(command, cwd=ROOT).returncode
 
 
-def test_runs() -> Iterator[tuple[Path, list[str], int]]:
-    """Python, pytest arguments and time limit in minutes of each run."""
-    backend, blenders = environment_python(BACKEND_ENVIRONMENT), blender_environments()
-    backend_tests = ["tests/test_architecture.py", "tests/backend", "tests/parity", "tests/package"]
-    yield backend, backend_tests, 30
+def backend_run() -> TestRun:
+    tests = ("tests/test_architecture.py", "tests/backend", "tests/parity", "tests/package")
+    return TestRun(environment_python(BACKEND_ENVIRONMENT), tests, 30)
+
+
+def addon_runs() -> Iterator[TestRun]:
+    """One for each Blender; several at a time, so with one thread each."""
+    one_thread = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     # The add-on must not find the backend's packages by accident.
-    addon = ["tests/addon", "-o", "pythonpath=."]
-    for number, blender in enumerate(blenders):
-        yield environment_python(blender), [*addon, *(["-m", "not once"] if number else [])], 15
+    options = ("tests/addon", "-o", "pythonpath=.")
+    for number, blender in enumerate(blender_environments()):
+        selected = ("-m", "not once") if number else ()
+        yield TestRun(environment_python(blender), (*options, *selected), 20, one_thread)
 
 
 def blender_environments() -> list[Path]:
@@ -336,17 +355,31 @@ def blender_environments() -> list[Path]:
     return sorted(ROOT.glob(f"{BLENDER_ENVIRONMENT.name}*"))
 
 
-def run_tests(results: TestResults, python: Path, options: Sequence[str], minutes: int) -> None:
-    log(f"\n{relative(python)}: {options[0]}")
+def run_tests(run: TestRun) -> TestResults:
+    log(f"\n{relative(run.python)}: {run.options[0]}")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [str(python), "-P", "-m", "pytest", "-q", f"--junitxml={report}", *options]
+        command = [str(run.python), "-P", "-m", "pytest", "-q", f"--junitxml={report}"]
+        variables, limit = {**os.environ, **run.variables}, run.minutes * MINUTES
         try:
-            status = subprocess.run(command, cwd=ROOT, timeout=minutes * MINUTES).returncode
+            done = subprocess.run(
+                [*command, *run.options], cwd=ROOT, env=variables, timeout=limit,
+                stdout=run.output, stderr=run.output,
+            )  # fmt: skip
+            status = done.returncode
         except subprocess.TimeoutExpired:
-            log(f"Stopped after {minutes} minutes.")
+            log(f"Stopped after {run.minutes} minutes.")
             status = 1
-        results.add(report, status)
+        return TestResults.read(report, status)
+
+
+def run_addon_tests(run: TestRun) -> TestResults:
+    """As `run_tests`, for a run beside another one: its output is printed at its end."""
+    with tempfile.TemporaryFile() as output:
+        results = run_tests(replace(run, output=output))
+        output.seek(0)
+        log(f"\n{relative(run.python)}:\n{output.read().decode(errors='replace')}")
+    return results
 
 
 def bench(options: argparse.Namespace) -> None:
