@@ -28,10 +28,10 @@ from .importing.files import Asset, find_files, import_files, read_request
 from .importing.import_plan import ImportPlan
 from .importing.placement import Placement
 from .importing.post_import import PostImport
-from .link.pictures import find_picture
 from .link.settings import BackendSettings
 from .link.snapshot import SessionSnapshot
 from .link.tracked_job import new_job
+from .link.uploaded_pictures import find_picture
 from .online_access import check_online, default_settings
 from .scene.asset_browser import add_to_asset_browser
 from .scene.control_map import ControlMap

@@ -1,3 +1,3 @@
-"""Splatsmith's backend: a request becomes a cloud of Gaussians, the cloud becomes files."""
+"""Splatsmith's backend: a request becomes a representation, the representation becomes files."""
 
 __version__ = "0.1.0"

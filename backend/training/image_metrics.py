@@ -34,7 +34,7 @@ Reconstruct = Callable[[InputPictures], GaussianBatch]
 """B pictures to B objects; their azimuth 0 is the pictures'."""
 
 Distance = Callable[[Tensor, Tensor], Tensor]
-"""RGB [B, C, 3, H, W] 0..1 twice to perceptual distances [B, C], see judge_networks."""
+"""RGB [B, C, 3, H, W] 0..1 twice to perceptual distances [B, C], see metric_networks."""
 
 
 @dataclass(frozen=True)

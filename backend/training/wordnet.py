@@ -1,4 +1,4 @@
-"""PromptEncoder of WordNet 3's nouns [Fellbaum 1998]: synsets, their lemmas and hypernyms."""
+"""WordNet 3's nouns [Fellbaum 1998]: synsets, their lemmas and hypernyms."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ from .client import Client
 from .environment import InstallCancelled
 from .errors import ServiceError, ServiceUnreachable, internal_error, written_files
 from .event_stream import EventStream
+from .job_transfers import download_preview, download_results, submit_job
 from .jobs import JobTracker
 from .settings import BackendSettings
 from .snapshot import BackendState, SessionSnapshot
 from .tracked_job import TrackedJob
-from .transfers import download_preview, download_results, submit_job
 
 log = logging.getLogger(__name__)
 

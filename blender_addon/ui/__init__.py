@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from . import checkpoints, operators, panels, preferences, properties, selection, thumbnails, timer
+from . import (
+    checkpoints,
+    operators,
+    panels,
+    preferences,
+    properties,
+    selection_operators,
+    thumbnails,
+    timer,
+)
 
-PARTS = (preferences, properties, operators, selection, panels, checkpoints, thumbnails, timer)
+PARTS = (
+    preferences,
+    properties,
+    operators,
+    selection_operators,
+    panels,
+    checkpoints,
+    thumbnails,
+    timer,
+)
 
 
 def register() -> None:

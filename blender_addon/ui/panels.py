@@ -13,10 +13,10 @@ from ..contract.problems import Problem
 from ..contract.protocol import ExtractRequest, JobState
 from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
-from .extraction import draw_mesh_fields, draw_point_fields
+from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
-from .selection import draw_mesh_operators, draw_splat_operators
+from .selection_operators import draw_mesh_operators, draw_splat_operators
 from .thumbnails import thumbnail_icon
 
 SHOWN_JOBS = 6

@@ -17,8 +17,8 @@ from .. import api
 from ..contract.cards import ConditionKind, EngineCard
 from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
-from .class_labels import search_labels
-from .extraction import ExtractionFields
+from .class_label_search import search_labels
+from .extraction_properties import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
 NO_CONTROL_MAP = "none"

@@ -31,7 +31,7 @@ from blender_addon.contract.protocol import (
 from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
-from blender_addon.ui.class_labels import search_labels
+from blender_addon.ui.class_label_search import search_labels
 from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.panels import licence_lines
 from blender_addon.ui.properties import engine_group, show_engines

@@ -23,7 +23,7 @@ from ..extraction.views.rendered_views import RenderedViews
 from ..gaussians.rendering import Rendering
 from ..progress import Progress
 from .base import is_closed
-from .view_colors import ViewColors
+from .rgbd_colors import ViewColors
 from .view_images import ViewImages
 from .view_surfels import surfels_of_views
 from .visible_surface import face_views, visible_part

@@ -27,7 +27,7 @@ from ..contract.wire import (
 from ..engines import registry
 from ..weights import status_of
 from .change_notifier import ChangeNotifier
-from .events import EventBus, EventStreamResponse
+from .event_bus import EventBus, EventStreamResponse
 from .job_store import JobStore
 
 log = logging.getLogger(__name__)

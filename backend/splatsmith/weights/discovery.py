@@ -13,7 +13,7 @@ from ..contract.cards import Checkpoint, CheckpointFile
 from ..errors import WeightsDamaged
 from .file_formats import WeightsFormat, weights_format
 from .integrity import read_shapes, tensor_mismatch
-from .patterns import ANY, folder_in, matches, matching_stored, stored_path
+from .path_patterns import ANY, folder_in, matches, matching_stored, stored_path
 
 UNKNOWN_STEP = "0"  # in a path, for a training step that the layout does not give
 

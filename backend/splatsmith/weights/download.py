@@ -20,7 +20,7 @@ from .disk_space import check_free_space
 from .hub import Hub, HubFile, Listing
 from .integrity import check_known_digest, check_tensors
 from .licences import check_accepted
-from .patterns import has_pickles, matching
+from .path_patterns import has_pickles, matching
 from .records import CheckpointRecord, RecordedFile, weights_directory, write_record
 from .status import download_hint, status_of
 from .storage import FileToStore, store_file

@@ -11,7 +11,7 @@ from ..contract.problems import InvalidRequest
 from ..errors import WeightsDamaged
 from .discovery import UNKNOWN_STEP
 from .integrity import tensor_mismatch
-from .patterns import ANY
+from .path_patterns import ANY
 from .tensor_layouts import match_layout
 from .weights_files import WeightsReader
 

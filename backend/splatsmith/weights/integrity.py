@@ -13,7 +13,7 @@ from ..contract.tensor_layouts import TensorSignature
 from ..errors import WeightsDamaged
 from ..progress import Progress
 from .hashing import hash_file
-from .patterns import matching_stored
+from .path_patterns import matching_stored
 from .records import CheckpointRecord, RecordedFile, read_record, write_record
 from .status import download_hint, folder_of
 from .tensor_layouts import Shapes, format_shape, match_layout

@@ -10,7 +10,7 @@ from ..contract.checkpoints import CheckpointState, CheckpointStatus
 from ..contract.problems import NotFound
 from ..errors import WeightsDamaged, WeightsMissing
 from .licences import is_accepted
-from .patterns import matching_stored
+from .path_patterns import matching_stored
 from .records import CheckpointRecord, RecordedFile, read_record
 
 GIGABYTE = 1e9

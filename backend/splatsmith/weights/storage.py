@@ -14,7 +14,7 @@ from ..progress import Progress
 from .file_formats import WeightsFormat, weights_format
 from .hashing import copy_file, hash_file
 from .integrity import check_known_digest
-from .patterns import is_pickle, pattern_of, stored_path
+from .path_patterns import is_pickle, pattern_of, stored_path
 from .records import RecordedFile
 from .tensor_layouts import Shapes, match_layout
 from .weights_files import WeightsReader, open_weights

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from ..conditioning.class_labels import nearest_class_label
 from ..conditioning.matting import remove_background
+from ..conditioning.nearest_class_label import nearest_class_label
 from ..contract import artifacts
 from ..contract.cards import ConditionKind, EngineCard, Variant
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud

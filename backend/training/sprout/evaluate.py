@@ -6,7 +6,7 @@
 From one picture, over the unseen views: the direct estimate (detail 0), what the engine samples
 from it, each with and without refinement and frames, and the nearest training object; for all
 objects, and for those whose surface overlaps every training object by less than overlap.LOW. From
-texts: nouns, colors, synonyms. judge_networks.py says what must be installed beside the backend.
+texts: nouns, colors, synonyms. metric_networks.py says what must be installed beside the backend.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ from training.image_metrics import (
     measure_nearest_objects,
     measure_reconstructions,
 )
-from training.judge_networks import PerceptualDistance
+from training.metric_networks import PerceptualDistance
 from training.objects import ObjectRecord, read_index
 from training.orbit_views import METRIC_ORBIT
-from training.overlap import LOW, Overlap, count_by_overlap, measure_overlaps
 from training.sprout.reconstruction import DEFAULT_SETTINGS, EngineReconstruction, renderer_for
 from training.sprout.text_metrics import (
     ObjectRecognizer,
@@ -44,6 +43,7 @@ from training.sprout.text_metrics import (
     synonym_accuracy,
 )
 from training.sprout.validation import Networks
+from training.surface_overlap import LOW, Overlap, count_by_overlap, measure_overlaps
 
 SETTINGS = ((0.0, 0), (0.0, 10), (0.25, 0), DEFAULT_SETTINGS)  # detail, refinement steps
 

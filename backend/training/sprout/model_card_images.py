@@ -5,7 +5,7 @@
 Writes FOLDER/neighbours.jpg: of each validation prompt the sample of seed 0 and the three training
 objects that look most like it. Writes FOLDER/failures.jpg: of the ten validation objects with the
 lowest silhouette IoU a row each: the picture, then from three unseen views the object, its
-reconstruction with default settings, and the nearest training object. judge_networks.py says what
+reconstruction with default settings, and the nearest training object. metric_networks.py says what
 must be installed beside the backend.
 """
 

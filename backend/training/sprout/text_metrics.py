@@ -22,7 +22,7 @@ from splatsmith.gaussians.gaussian_batch import GaussianBatch
 from splatsmith.weights import bundled_file
 from training.captions import NON_OBJECT_NOUNS, head_noun, hypernyms, with_article
 from training.image_metrics import RenderFunction
-from training.judge_networks import ImageFeatures
+from training.metric_networks import ImageFeatures
 from training.objects import ObjectRecord
 from training.orbit_views import RETRIEVAL_ORBIT, as_images, render_orbits
 from training.sprout.recoloring import COLOR_NAMES

@@ -25,7 +25,7 @@ from splatsmith.engines.sprout.checkpoint import read_networks, save_networks
 from splatsmith.engines.sprout.model import LatentDenoiser, SplatDecoder, SproutConfig
 from training.distributed import DistributedContext
 from training.image_metrics import psnr_and_iou
-from training.judge_networks import load_efficientnet
+from training.metric_networks import load_efficientnet
 from training.splat_rendering import render_on_white
 from training.sprout.autoencoder import encode, train_autoencoder, train_encoder
 from training.sprout.denoiser import SproutNetworks, train_denoiser

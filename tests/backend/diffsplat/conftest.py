@@ -11,7 +11,7 @@ import pytest
 from splatsmith.contract.cards import Checkpoint
 from splatsmith.engines.diffsplat.card import CARD
 from splatsmith.settings import DATA_VARIABLE
-from splatsmith.weights.patterns import matching
+from splatsmith.weights.path_patterns import matching
 from splatsmith.weights.records import CheckpointRecord, RecordedFile, write_record
 from tests.backend.diffsplat.tiny_checkpoints import write_repositories
 

@@ -11,7 +11,7 @@ import pytest
 from splatsmith.contract.cards import CheckpointSource
 from splatsmith.contract.tensor_layouts import KeyList, TensorLayout
 from splatsmith.engines import registry
-from splatsmith.weights.patterns import is_pickle
+from splatsmith.weights.path_patterns import is_pickle
 from splatsmith.weights.tensor_layouts import match_layout, read_key_list
 from tests.backend.engines.quarry.card import CARD as QUARRY
 

@@ -1,6 +1,6 @@
 """Surface overlap of held-out objects with the training objects: which of them are truly unseen.
 
-    python -m training.overlap OBJECTS
+    python -m training.surface_overlap OBJECTS
 
 The split by group keeps copies of an object together, but lets through variants that are named
 differently. Objects are compared by the cells of a 20^3 grid over [-1, 1]^3 that their surfaces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splatsmith.conditioning.class_labels import nearest_class_label
+from splatsmith.conditioning.nearest_class_label import nearest_class_label
 from tests.backend.engines.menagerie.card import LABELS
 
 

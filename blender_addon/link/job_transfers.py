@@ -18,8 +18,8 @@ from ..contract.wire import AnyRequest
 from .client import Client
 from .errors import ServiceUnreachable, written_files
 from .jobs import JobTracker
-from .pictures import keep_picture
 from .tracked_job import Attachments, TrackedJob
+from .uploaded_pictures import keep_picture
 
 
 def submit_job(client: Client, tracker: JobTracker, job: TrackedJob, pictures: Path) -> None:

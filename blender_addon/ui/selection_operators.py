@@ -13,7 +13,7 @@ from ..contract.protocol import Product
 from ..scene.quads import has_faces
 from ..scene.splats import is_splats
 from .api_operator import ApiOperator, backend_unavailable_reason
-from .extraction import ExtractionFields, draw_mesh_fields, draw_point_fields
+from .extraction_properties import ExtractionFields, draw_mesh_fields, draw_point_fields
 
 WIDTH = 320
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.backend.training.object_pack import box_arrays, write_pack
 from training.objects import read_index, read_mesh
-from training.overlap import (
+from training.surface_overlap import (
     GRID,
     best_overlap,
     count_by_overlap,
