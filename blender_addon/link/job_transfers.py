@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..contract.artifacts import PREVIEW
+from ..contract.artifacts import PREVIEW, SPLATS
 from ..contract.cloud import write_cloud
 from ..contract.problems import SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest
@@ -78,7 +78,7 @@ def _upload(
             return replace(request, pictures={**request.pictures, **ids})
         case ExtractRequest() if attachments.cloud is not None:
             with TemporaryDirectory(prefix="splatsmith-") as folder:
-                path = Path(folder) / "splats.ply"
+                path = Path(folder) / SPLATS
                 write_cloud(path, attachments.cloud())
                 return replace(request, cloud=client.upload_cloud(path))
         case _:
