@@ -325,12 +325,12 @@ def control_map_settings(registered: None) -> bpy.types.PropertyGroup:
     elevation = (ParameterSpec("elevation", ParameterType.FLOAT, 20.0, "How high."),)
     card = replace(
         CARD,
-        id="control_map_settings",
+        id="takes_maps",
         variants=(
             Variant("plain", "Plain", (ConditionKind.TEXT,), parameters=elevation),
             Variant(
                 "guided",
-                "Led",
+                "Guided",
                 (ConditionKind.TEXT, ConditionKind.DEPTH, ConditionKind.CANNY),
                 parameters=elevation,
             ),
@@ -339,8 +339,8 @@ def control_map_settings(registered: None) -> bpy.types.PropertyGroup:
     )
     show_engines([card])
     settings = bpy.context.scene.splatsmith
-    settings.engine, settings.prompt = "control_map_settings", "a tower"
-    engine_group(settings).variant = "control_map_settings"
+    settings.engine, settings.prompt = "takes_maps", "a tower"
+    engine_group(settings).variant = "guided"
     return settings
 
 
@@ -351,7 +351,7 @@ def test_control_map_is_rendered_from_the_selection(
     engine_group(control_map_settings).variant = "plain"
     assert control_map_settings.control_map_kinds() == ()
     assert control_map_settings.generation_settings().control_map is None
-    engine_group(control_map_settings).variant = "control_map_settings"
+    engine_group(control_map_settings).variant = "guided"
     assert control_map_settings.conditions() == {ConditionKind.TEXT, ConditionKind.DEPTH}
     assert "rough shape" in generate_disabled_reason(control_map_settings, RUNNING)
     bpy.ops.mesh.primitive_cube_add()
