@@ -34,10 +34,19 @@ _COLORS = torch.tensor(
 
 def metaballs(points: Tensor) -> tuple[Tensor, Tensor]:
     """Density and colour: a sum of Gaussian blobs, and the mean of their colours by density."""
-    squared = torch.stack([(points - center).square().sum(-1) for center in _CENTERS.to(points)])
-    exponents = -squared / (2 * _SIGMAS.to(points).square())[:, None]
+    exponents = _exponents(points)
     weights = torch.softmax(exponents, dim=0)
     return _PEAK * exponents.exp().sum(0), weights.T @ _COLORS.to(points)
+
+
+def _exponents(points: Tensor) -> Tensor:
+    """[5, N] of each blob's Gaussian."""
+    squared = torch.stack([(points - center).square().sum(-1) for center in _CENTERS.to(points)])
+    return -squared / (2 * _SIGMAS.to(points).square())[:, None]
+
+
+def _is_inside(points: Tensor) -> Tensor:
+    return _PEAK * _exponents(points).exp().sum(0) > LEVEL
 
 
 def metaball_function() -> FieldFunction:
@@ -103,23 +112,25 @@ def render_metaballs(cameras: Cameras, steps: int = 400) -> tuple[Points, Points
 def _march(cameras: Cameras, index: int, steps: int) -> tuple[Points, Points, Points]:
     view, k = cameras.viewmats[index].astype(np.float64), cameras.Ks[index]
     columns, rows = np.meshgrid(np.arange(cameras.width) + 0.5, np.arange(cameras.height) + 0.5)
-    rays = np.stack(
+    pixels = np.stack(
         [(columns - k[0, 2]) / k[0, 0], (rows - k[1, 2]) / k[1, 1], np.ones_like(rows)], axis=-1
     )
-    directions = torch.from_numpy(rays.reshape(-1, 3) @ view[:3, :3])
+    directions = torch.from_numpy(pixels.reshape(-1, 3) @ view[:3, :3])
     origin = torch.from_numpy(-view[:3, :3].T @ view[:3, 3])
     reach = float(origin.norm())
     depths = torch.linspace(reach - 0.8, reach + 0.8, steps, dtype=torch.float64)
     far = torch.full((len(directions),), reach + 0.8, dtype=torch.float64)
     near, hit = far.clone(), torch.zeros(len(directions), dtype=torch.bool)
+    misses = torch.linalg.cross(directions, origin.expand_as(directions)).norm(dim=1)
+    rays = torch.nonzero(misses < HALF * directions.norm(dim=1))[:, 0]  # all balls are nearer
     for before, after in zip(depths[:-1], depths[1:], strict=True):
-        inside = metaballs(origin + after * directions)[0] > LEVEL
-        first = inside & ~hit
-        near[first], far[first] = before, after
-        hit |= inside
+        inside = _is_inside(origin + after * directions[rays])
+        near[rays[inside]], far[rays[inside]] = before, after
+        hit[rays[inside]] = True
+        rays = rays[~inside]
     for _ in range(20):
         middle = (near + far) / 2
-        inside = metaballs(origin + middle[:, None] * directions)[0] > LEVEL
+        inside = _is_inside(origin + middle[:, None] * directions)
         near, far = torch.where(inside, near, middle), torch.where(inside, middle, far)
     color = metaballs(origin + far[:, None] * directions)[1]
     color = torch.where(hit[:, None], color, torch.ones(3, dtype=torch.float64))
