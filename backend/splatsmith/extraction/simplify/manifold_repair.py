@@ -72,19 +72,46 @@ def _split_edges(surface: Surface, pairs: list[tuple[int, int]], offset: float) 
 
 def _fill_triangular_holes(surface: Surface) -> Surface:
     """Add a face in each hole of three edges that belong to three different faces."""
+    holes = [
+        starts
+        for starts, faces in _boundary_loops(surface)
+        if len(starts) == 3 and len(set(faces)) == 3
+    ]
+    new = np.array(sorted(holes), np.int32).reshape(-1, 3)
+    return Surface(surface.vertices, np.concatenate([surface.faces, new]))
+
+
+def close_boundaries(surface: Surface) -> Surface:
+    """`surface` with a fan of faces around a new vertex in each of its holes."""
+    vertices, faces = [surface.vertices], [surface.faces]
+    for number, (loop, _) in enumerate(_boundary_loops(surface)):
+        center = np.full(len(loop), len(surface.vertices) + number)
+        vertices.append(surface.vertices[loop].mean(axis=0, keepdims=True))
+        faces.append(np.stack([loop, np.roll(loop, -1), center], axis=1).astype(np.int32))
+    return Surface(np.concatenate(vertices), np.concatenate(faces))
+
+
+def _boundary_loops(surface: Surface) -> list[tuple[list[int], list[int]]]:
+    """The vertices of each hole, wound as faces in it would be, and the face beside each edge.
+
+    Each begins at its least vertex. Every vertex has one fan of faces.
+    """
     starts, ends = surface.faces.ravel(), surface.faces[:, [1, 2, 0]].ravel()
     _, numbers, counts = _group_rows(np.minimum(starts, ends), np.maximum(starts, ends))
     boundary = np.flatnonzero(counts[numbers] == 1)
     # The boundary of a hole runs against the winding of the faces around it.
     following = {int(ends[edge]): (int(starts[edge]), int(edge) // 3) for edge in boundary}
-    holes: set[tuple[int, ...]] = set()
-    for a, (b, first) in following.items():
-        c, second = following.get(b, (a, first))
-        back, third = following.get(c, (b, first))
-        if back == a and len({first, second, third}) == 3:
-            holes.add(min((a, b, c), (b, c, a), (c, a, b)))
-    new = np.array(sorted(holes), np.int32).reshape(-1, 3)
-    return Surface(surface.vertices, np.concatenate([surface.faces, new]))
+    loops: list[tuple[list[int], list[int]]] = []
+    for first in sorted(following):
+        vertices, faces, vertex = [], [], first
+        while vertex in following:
+            after, face = following.pop(vertex)
+            vertices.append(vertex)
+            faces.append(face)
+            vertex = after
+        if vertex == first and vertices:
+            loops.append((vertices, faces))
+    return loops
 
 
 def separate_coincident_vertices(surface: Surface, offset: float) -> Surface:
