@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .rendering import NEAR_PLANE
+
 
 @dataclass(frozen=True)
 class Cameras:
@@ -17,12 +19,14 @@ class Cameras:
         viewmats: [C, 4, 4] float32, world to camera.
         Ks: [C, 3, 3] float32, in pixels.
         width, height: in pixels.
+        near: Gaussians with a smaller z-depth are not drawn.
     """
 
     viewmats: NDArray[np.float32]
     Ks: NDArray[np.float32]  # noqa: N815  (the field's name everywhere)
     width: int
     height: int
+    near: float = NEAR_PLANE
 
     def __len__(self) -> int:
         return len(self.viewmats)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from .numba_jit import Floats, Number, jit
-from .rendering import CUTOFF_SIGMAS, EDGE_MARGIN, MIN_ALPHA, NEAR_PLANE, SURFACE_SHARE
+from .rendering import CUTOFF_SIGMAS, EDGE_MARGIN, MIN_ALPHA, SURFACE_SHARE
 
 # Columns of a projected Gaussian. CONIC: its inverse 2D covariance. EXTENT: half the size, in
 # pixels, of the box outside of which it is fainter than MIN_ALPHA; below 0 if it is not visible.
@@ -35,12 +35,13 @@ class CloudArrays(NamedTuple):
 
 
 class Camera(NamedTuple):
-    """viewmat [4, 4], world to camera; k [3, 3] in pixels."""
+    """viewmat [4, 4], world to camera; k [3, 3] in pixels; near as in `Cameras`."""
 
     viewmat: Floats
     k: Floats
     width: int
     height: int
+    near: float
 
 
 @jit(parallel=True)
@@ -57,7 +58,7 @@ def project(cloud: CloudArrays, colors: Floats, camera: Camera, eps2d: np.float3
         out[EXTENT_X] = -1
         x, y, z = _rotate(view, means[i, 0], means[i, 1], means[i, 2])
         x, y, z = x + view[0, 3], y + view[1, 3], z + view[2, 3]
-        if not (z >= NEAR_PLANE and opacities[i] >= _MIN_ALPHA):  # negated, to leave out NaN too
+        if not (z >= camera.near and opacities[i] >= _MIN_ALPHA):  # negated, to leave out NaN too
             continue
         out[X] = k[0, 0] * x / z + k[0, 2]
         out[Y] = k[1, 1] * y / z + k[1, 2]

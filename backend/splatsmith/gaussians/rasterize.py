@@ -5,10 +5,9 @@ from __future__ import annotations
 from ..contract.cloud import GaussianCloud
 from .cameras import Cameras
 from .rasterize_cpu import rasterize_tiles
-from .rendering import Rendering
+from .rendering import EPS2D, Rendering
 
 WHITE = (1.0, 1.0, 1.0)
-EPS2D = 0.3
 
 
 def rasterize(

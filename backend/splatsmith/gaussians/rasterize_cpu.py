@@ -78,10 +78,11 @@ def rasterize_tiles(
     arrays = CloudArrays(cloud.means, cloud.quats, cloud.scales, cloud.opacities)
     background_color = np.asarray(background, np.float32)
     for i, position in enumerate(cameras.positions):
-        camera = Camera(cameras.viewmats[i], cameras.Ks[i], cameras.width, cameras.height)
+        size = cameras.width, cameras.height
+        camera = Camera(cameras.viewmats[i], cameras.Ks[i], *size, cameras.near)
         splats = project(arrays, view_colors(cloud, position), camera, np.float32(eps2d))
         splats = _sorted_by_depth(splats)
-        starts, members = bin_splats(splats, cameras.width, cameras.height)
+        starts, members = bin_splats(splats, *size)
         image = ImageBuffers(colors[i], alphas[i], depths[i])
         _blend(splats, starts, members, background_color, image)
     return Rendering(colors, alphas, depths)

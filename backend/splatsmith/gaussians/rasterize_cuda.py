@@ -23,7 +23,8 @@ from ..contract.cloud import GaussianCloud
 from ..contract.transform import rotation_matrices
 from .cameras import Cameras
 from .depth_planes import SplatGeometry, depth_planes
-from .rendering import MAX_ALPHA, NEAR_PLANE, Rendering, surface_offset
+from .gaussian_batch import GaussianBatch
+from .rendering import EPS2D, MAX_ALPHA, Rendering, surface_offset
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def rasterize_gpu(
     for first in range(0, len(views), batch_size):
         batch = slice(first, first + batch_size)
         size = (cameras.width, cameras.height)
-        camera = _CameraTensors(views[batch], intrinsics[batch], *size, eps2d)
+        camera = CameraTensors(views[batch], intrinsics[batch], *size, cameras.near, eps2d)
         color, alpha, info = _rasterize(tensors, camera)
         colors[batch].copy_(color + (1 - alpha) * background_color, non_blocking=True)
         alphas[batch].copy_(alpha[..., 0], non_blocking=True)
@@ -98,15 +99,35 @@ def blend(splats: Tensor, fixed: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return image[0].movedim(-1, 0), alphas[0, ..., 0]
 
 
+def render_colors(gaussians: GaussianBatch, cameras: CameraTensors, background: Tensor) -> Tensor:
+    """[C, H, W, 3] of the batch's first cloud over the background [3], on its device."""
+    colors, alphas, _ = rasterization(
+        means=gaussians.means[0],
+        quats=gaussians.quats[0],
+        scales=gaussians.scales[0],
+        opacities=gaussians.opacities[0],
+        colors=gaussians.colors[0],
+        viewmats=cameras.viewmats,
+        Ks=cameras.ks,
+        width=cameras.width,
+        height=cameras.height,
+        near_plane=cameras.near,
+        eps2d=cameras.eps2d,
+        packed=False,
+    )
+    return colors + (1 - alphas) * background
+
+
 @dataclass(frozen=True)
-class _CameraTensors:
-    """viewmats [C, 4, 4], ks [C, 3, 3]."""
+class CameraTensors:
+    """viewmats [C, 4, 4], ks [C, 3, 3]; the others as in `Cameras` and `rasterize`."""
 
     viewmats: Tensor
     ks: Tensor
     width: int
     height: int
-    eps2d: float
+    near: float
+    eps2d: float = EPS2D
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,7 @@ class _CloudTensors:
 
 
 def _rasterize(
-    cloud: _CloudTensors, cameras: _CameraTensors
+    cloud: _CloudTensors, cameras: CameraTensors
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """Colours [C, H, W, 3] over black, alphas [C, H, W, 1], and gsplat's intermediate results."""
     return rasterization(
@@ -151,14 +172,14 @@ def _rasterize(
         Ks=cameras.ks,
         width=cameras.width,
         height=cameras.height,
-        near_plane=NEAR_PLANE,
+        near_plane=cameras.near,
         eps2d=cameras.eps2d,
         sh_degree=cloud.degree,
         packed=False,
     )
 
 
-def _depths(cloud: _CloudTensors, cameras: _CameraTensors, info: dict[str, Any]) -> Tensor:
+def _depths(cloud: _CloudTensors, cameras: CameraTensors, info: dict[str, Any]) -> Tensor:
     """[C, H, W] median depths, which gsplat does not blend, from its lists of contributions."""
     count, size = len(cameras.viewmats), (cameras.width, cameras.height)
     pixels_each = size[0] * size[1]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..contract.cloud import SH_C0, GaussianCloud
 from ..contract.harmonics import basis
 
-NEAR_PLANE = 0.01  # Gaussians with a smaller z-depth are not drawn
+NEAR_PLANE = 0.01  # Gaussians with a smaller z-depth are not drawn, unless the camera says else
+EPS2D = 0.3  # added to the 2D variances, pixels^2, unless a call says otherwise
 MIN_ALPHA = 1 / 255  # fainter contributions are left out
 MAX_ALPHA = 0.999
 MIN_TRANSMITTANCE = 1e-4  # a pixel is full when the next Gaussian would bring it below

@@ -142,7 +142,7 @@ def test_depth_planes_of_the_gpu_path_equal_those_of_the_cpu() -> None:
     planes = depth_planes(splats, views, ks, (64, 64), 0.3).numpy()
     arrays = CloudArrays(cloud.means, cloud.quats, cloud.scales, cloud.opacities)
     for i in range(2):
-        camera = Camera(cameras.viewmats[i], cameras.Ks[i], 64, 64)
+        camera = Camera(cameras.viewmats[i], cameras.Ks[i], 64, 64, cameras.near)
         splats = project(arrays, np.zeros((300, 3), np.float32), camera, np.float32(0.3))
         slopes = splats[:, [SLOPE_X, SLOPE_Y]]
         from_middle = splats[:, [X, Y]] - 32
