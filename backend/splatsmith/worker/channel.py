@@ -17,13 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..contract.wire import AnyRequest
+from ..contract.wire import AnyRequest, PreviewImage
 from ..errors import Cancelled, to_problem
 from ..images import encode_preview
-from ..progress import Progress
+from ..progress import DrawPreview, Progress
 from .artifacts import describe_artifacts
 from .messages import (
     CancelJob,
@@ -40,6 +37,7 @@ from .messages import (
 log = logging.getLogger(__name__)
 
 REPORT_INTERVAL = 0.05  # seconds between two reports of the same stage
+PREVIEW_INTERVAL = 0.25  # seconds between two previews: drawing one interrupts the computation
 
 JobFunction = Callable[[AnyRequest, RunJob, Progress], tuple[str, ...]]
 """Runs a job, whose request is decoded; returns notes for the user."""
@@ -77,25 +75,32 @@ class WorkerChannel:
 class ProgressReporter:
     """Sends a job's progress, at most once per REPORT_INTERVAL and stage.
 
-    A preview is sent with the next progress; of several in between, the last one.
+    A preview is drawn and sent with it if none was within PREVIEW_INTERVAL.
     """
 
     def __init__(self, channel: WorkerChannel) -> None:
         self._channel = channel
         self._last = ("", 0.0)
-        self._preview: NDArray[np.uint8] | None = None
+        self._last_preview = 0.0
+        self._draw: DrawPreview | None = None
 
     def __call__(self, fraction: float, stage: str) -> None:
+        draw, self._draw = self._draw, None
         last_stage, last_time = self._last
         now = time.monotonic()
         if stage != last_stage or now - last_time >= REPORT_INTERVAL:
             self._last = (stage, now)
-            preview = None if self._preview is None else encode_preview(self._preview)
-            self._preview = None
-            self._channel.send(JobProgress(fraction, stage, preview))
+            self._channel.send(JobProgress(fraction, stage, self._preview(draw, now)))
 
-    def set_preview(self, image: NDArray[np.uint8]) -> None:
-        self._preview = image
+    def offer_preview(self, draw: DrawPreview) -> None:
+        """To be called before the report that it belongs to."""
+        self._draw = draw
+
+    def _preview(self, draw: DrawPreview | None, now: float) -> PreviewImage | None:
+        if draw is None or now - self._last_preview < PREVIEW_INTERVAL:
+            return None
+        self._last_preview = now
+        return encode_preview(draw())
 
 
 def open_channel() -> WorkerChannel:
@@ -131,7 +136,7 @@ def _final_message(
 ) -> Message:
     reporter = ProgressReporter(channel)
     progress = Progress(
-        reporter, lambda: channel.is_cancelled(job.id), show_preview=reporter.set_preview
+        reporter, lambda: channel.is_cancelled(job.id), offer_preview=reporter.offer_preview
     )
     try:
         progress.step(0, 1)

@@ -6,8 +6,10 @@ import errno
 import os
 import signal
 import time
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
@@ -24,9 +26,7 @@ class Lattice:
         seed, hollow = (inputs.parameters[name] for name in ("seed", "hollow"))
         previews = inputs.parameters["previews"]
         for step in range(int(steps)):
-            if previews:
-                progress.preview(np.full((320, 320, 3), 50 * step % 256, np.uint8))
-            progress.step(step, int(steps))
+            progress.step(step, int(steps), partial(_gray, step) if previews else None)
             _fail(str(inputs.parameters["failure"]))
             time.sleep(float(pause))
         words = len(inputs.prompt.split())
@@ -37,6 +37,10 @@ class Lattice:
 
 def load(variant: str, device: str) -> Lattice:
     return Lattice()
+
+
+def _gray(step: int) -> NDArray[np.uint8]:
+    return np.full((320, 320, 3), 50 * step % 256, np.uint8)
 
 
 def _fail(failure: str) -> None:
