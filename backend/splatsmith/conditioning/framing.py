@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class Square:
         half = self.side / 2
         return self.x - half, self.y - half, self.x + half, self.y + half
 
+    def resized(self, side: float) -> Square:
+        """The square of that side about the same centre."""
+        return replace(self, side=side)
+
 
 def bounding_square(picture: NDArray[np.uint8], fill: float = FILL_FRACTION) -> Square:
     """The square centred on the bounding box of the opaque pixels of RGBA [H, W, 4], whose longer
@@ -36,7 +40,7 @@ def bounding_square(picture: NDArray[np.uint8], fill: float = FILL_FRACTION) -> 
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
-    left, top, right, bottom = _bounding_box(picture[..., 3] >= OPAQUE_ALPHA)
+    left, top, right, bottom = opaque_box(picture)
     side = max(right - left, bottom - top) / fill
     return Square((left + right) / 2, (top + bottom) / 2, side)
 
@@ -50,10 +54,21 @@ def frame_cutout(
     Raises:
         UnreadablePicture: nothing in the picture is opaque.
     """
-    return _resample(picture, bounding_square(picture, fill).box, size)
+    return crop_square(picture, bounding_square(picture, fill), size)
 
 
-def _bounding_box(opaque: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def crop_square(picture: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.float32]:
+    """A crop of RGBA [H, W, 4] as `frame_cutout` returns it."""
+    return _resample(picture, square.box, size)
+
+
+def opaque_box(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the opaque pixels of RGBA [H, W, 4].
+
+    Raises:
+        UnreadablePicture: nothing is opaque.
+    """
+    opaque = picture[..., 3] >= OPAQUE_ALPHA
     rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
     if not len(rows):
         raise UnreadablePicture(

@@ -118,6 +118,14 @@ ELEVATION = ParameterSpec(
     maximum=90.0,
     unit="degrees",
 )
+PREPARATION = ParameterSpec(
+    "preparation",
+    ParameterType.CHOICE,
+    "fine",
+    "How a picture is prepared: with nothing lost, or as the published program did.",
+    "Picture Preparation",
+    choices=("fine", "published"),
+)
 OPACITY_THRESHOLD = ParameterSpec(
     "opacity_threshold",
     ParameterType.FLOAT,

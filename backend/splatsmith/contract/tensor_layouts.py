@@ -18,7 +18,7 @@ class KeyList:
     """The names and shapes of all tensors of one network, as a resource of a package.
 
     resource: "package:path" of a gzipped JSON file with a member `keys`, {name: shape}, such as
-        "splatsmith.engines.ivid:keys/uncond.json.gz".
+        "splatsmith.engines.ivid:keys/uncond.json.gz"; null in a shape stands for any number.
     prefixes: what published files put before these names; the first that occurs is stripped.
     stored_prefix: what a converted file has before them.
     """

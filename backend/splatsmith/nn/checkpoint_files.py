@@ -73,7 +73,11 @@ def tensor_files(checkpoint: Checkpoint) -> TensorFiles:
     Raises:
         WeightsMissing, WeightsDamaged: see weights.files_of.
     """
-    patterns = [file.path for file in checkpoint.files if file.path.endswith(".safetensors")]
+    patterns = [
+        file.path
+        for file in checkpoint.files
+        if file.has_weights or file.path.endswith(".safetensors")
+    ]
     return TensorFiles(tuple(path for p in patterns for path in files_of(checkpoint, p)))
 
 

@@ -20,10 +20,18 @@ RenameKeys = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Where, and in which type, a network's parameters are held."""
+    """Where, and in which type, a network's parameters are held.
+
+    float32: prefixes of the checkpoint's keys that stay in float32 whatever `dtype` is.
+    """
 
     device: str
     dtype: torch.dtype = torch.float32
+    float32: KeyPrefixes = ()
+
+    def dtype_of(self, key: str) -> torch.dtype:
+        """Of the checkpoint's tensor `key`."""
+        return torch.float32 if key.startswith(self.float32) else self.dtype
 
 
 def load_network(
@@ -43,7 +51,7 @@ def load_network(
         WeightsDamaged: the checkpoint is cut off, or another network's.
     """
     tensors = {
-        key: tensor.to(options.dtype)
+        key: tensor.to(options.dtype_of(key))
         for key, tensor in files.tensors(options.device)
         if not (unused and key.startswith(unused))
     }

@@ -7,10 +7,13 @@ import torch
 from ..contract.problems import InvalidRequest
 
 
-def choose_precision(name: str, device: str) -> torch.dtype:
+def choose_precision(
+    name: str, device: str, preferred: torch.dtype = torch.bfloat16
+) -> torch.dtype:
     """By `name`: "float32", "float16", "bfloat16", or "auto".
 
-    The last is bfloat16 on a GPU that computes it, float16 on other GPUs, float32 on a CPU.
+    The last is `preferred` on a GPU, or float16 where the GPU does not compute bfloat16; float32 on
+    a CPU.
 
     Raises:
         InvalidRequest: float16 on a CPU.
@@ -21,4 +24,4 @@ def choose_precision(name: str, device: str) -> torch.dtype:
         return getattr(torch, name)
     if device == "cpu":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+    return preferred if torch.cuda.is_bf16_supported(False) else torch.float16

@@ -15,6 +15,7 @@ from ..contract.tensor_layouts import KeyList, TensorLayout
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
+ShapePattern = tuple[int | None, ...]  # None stands for any number
 
 NAMES_SHOWN = 3
 
@@ -31,7 +32,7 @@ class LayoutMatch:
     stored_names: Mapping[str, str]
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
-    misshapen: tuple[tuple[str, Shape, Shape], ...]
+    misshapen: tuple[tuple[str, Shape, ShapePattern], ...]
 
     @property
     def difference_count(self) -> int:
@@ -49,7 +50,7 @@ class LayoutMatch:
         return "; ".join(filter(None, found))
 
 
-def read_key_list(resource: str) -> Mapping[str, Shape]:
+def read_key_list(resource: str) -> Mapping[str, ShapePattern]:
     """Names and shapes out of a key list's resource, "package:path"; read once.
 
     Raises:
@@ -88,7 +89,7 @@ def _container_in(shapes: Shapes, layout: TensorLayout) -> str:
 def _match(shapes: Shapes, layout: TensorLayout) -> LayoutMatch:
     stored: dict[str, str] = {}
     missing: list[str] = []
-    misshapen: list[tuple[str, Shape, Shape]] = []
+    misshapen: list[tuple[str, Shape, ShapePattern]] = []
     for key_list in layout.key_lists:
         expected = read_key_list(key_list.resource)
         prefix = _prefix_in(shapes, key_list, expected)
@@ -96,7 +97,7 @@ def _match(shapes: Shapes, layout: TensorLayout) -> LayoutMatch:
             found = f"{prefix}{name}"
             if found not in shapes:
                 missing.append(found)
-            elif shapes[found] != shape:
+            elif not _fits(shapes[found], shape):
                 misshapen.append((found, shapes[found], shape))
             else:
                 stored[found] = f"{key_list.stored_prefix}{name}"
@@ -105,12 +106,18 @@ def _match(shapes: Shapes, layout: TensorLayout) -> LayoutMatch:
     return LayoutMatch(stored, tuple(missing), tuple(unknown), tuple(misshapen))
 
 
-def format_shape(shape: Iterable[int]) -> str:
+def format_shape(shape: Iterable[int | None]) -> str:
     """As sentences give it: 320 x 10 x 3 x 3."""
-    return " x ".join(map(str, shape)) or "a single number"
+    return " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
 
 
-def _prefix_in(shapes: Shapes, key_list: KeyList, expected: Shapes) -> str:
+def _fits(shape: Shape, pattern: ShapePattern) -> bool:
+    return len(shape) == len(pattern) and all(
+        wanted in (found, None) for found, wanted in zip(shape, pattern, strict=True)
+    )
+
+
+def _prefix_in(shapes: Shapes, key_list: KeyList, expected: Iterable[str]) -> str:
     """The prefix under which a published file has the network; a converted one has its own."""
     for prefix in key_list.prefixes:
         if any(f"{prefix}{name}" in shapes for name in expected):
@@ -128,7 +135,7 @@ def _counted(names: Iterable[str], one: str, many: str) -> str:
 
 
 @cache
-def _read_key_list(resource: str) -> Mapping[str, Shape]:
+def _read_key_list(resource: str) -> Mapping[str, ShapePattern]:
     package, _, path = resource.partition(":")
     content = resources.files(package).joinpath(path).read_bytes()
     keys = json.loads(gzip.decompress(content))["keys"]

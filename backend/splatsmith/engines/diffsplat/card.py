@@ -13,6 +13,7 @@ from ...contract.parameters import (
     NEGATIVE_PROMPT,
     OPACITY_THRESHOLD,
     PRECISION,
+    PREPARATION,
     SEED,
     STEPS,
     ParameterSpec,
@@ -173,14 +174,7 @@ VIEWS = (
         "With a picture: estimate its elevation. Often wrong; by hand is better.",
         "Estimate Elevation",
     ),
-    ParameterSpec(
-        "preparation",
-        ParameterType.CHOICE,
-        "fine",
-        "How a picture is prepared: with nothing lost, or as the published program did.",
-        "Picture Preparation",
-        choices=("fine", "published"),
-    ),
+    PREPARATION,
 )
 CONTROL = (
     ParameterSpec(
