@@ -143,6 +143,7 @@ class Variant:
     required: conditions that must all be given.
     mutually_exclusive: conditions of which one at most may be given.
     memory_bytes: by a dtype's name, the least of a device's memory that a job was seen to do with.
+    keeps_background: a picture is taken whole, not cut out.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Variant:
     checkpoints: tuple[Checkpoint, ...] = ()
     memory_bytes: dict[str, int] = field(default_factory=dict[str, int])
     parameters: tuple[ParameterSpec, ...] = ()
+    keeps_background: bool = False
 
     def required_checkpoints(
         self, given: frozenset[ConditionKind], parameters: Mapping[str, object]

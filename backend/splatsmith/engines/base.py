@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.camera_path import AssetPlacement, CameraPath
 from ..contract.cards import ConditionKind
 from ..contract.parameters import ParameterValue
 from ..progress import Progress
@@ -20,7 +21,8 @@ class EngineInputs:
     """What to make: the request with its defaults filled in and its pictures decoded.
 
     pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE arrives with its
-        background removed (alpha 0) but neither centred nor resized: framing is the engine's.
+        background removed (alpha 0), unless the variant keeps it, but neither centred nor resized:
+        framing is the engine's.
     parameters: complete and checked against the engine's card; `seed` is always among them.
     class_label: one of the card's, for variants that take a class.
     """
@@ -51,11 +53,18 @@ class Generation:
 
     representation: what the network gives: Gaussians, a density field or RGBD views.
     notes: sentences for the user.
+    camera_path: of a scene, whose first camera is the picture's. It is placed by that camera, and
+        not on the ground.
     """
 
     representation: Representation
     camera: ConditioningCamera
     notes: tuple[str, ...] = ()
+    camera_path: CameraPath | None = None
+
+    @property
+    def placement(self) -> AssetPlacement:
+        return AssetPlacement.GROUND if self.camera_path is None else AssetPlacement.CAMERA
 
 
 class Engine(Protocol):

@@ -43,6 +43,8 @@ def describe_generation(
         "checkpoints": {each.id: fingerprints(each) for each in checkpoints},
         "licences": {each.id: _licence(each) for each in checkpoints},
         "conditioning_camera": to_json(generation.camera),
+        "placement": generation.placement.value,
+        **({"camera_path": to_json(generation.camera_path)} if generation.camera_path else {}),
         "representation": generation.representation.kind,
         "gaussians": gaussians,
         "notes": list(generation.notes),

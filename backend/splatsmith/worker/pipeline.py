@@ -150,12 +150,12 @@ def _prepare(
     request: GenerateRequest, pictures: Mapping[ConditionKind, Path], progress: Progress
 ) -> EngineInputs:
     progress.step(0, 1)
-    images = {role: read_picture(path) for role, path in pictures.items()}
-    if ConditionKind.IMAGE in images:
-        images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
-    progress.step(1, 1)
     card = registry.card(request.engine)
     variant = card.variant(request.variant)
+    images = {role: read_picture(path) for role, path in pictures.items()}
+    if ConditionKind.IMAGE in images and not variant.keeps_background:
+        images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
+    progress.step(1, 1)
     return EngineInputs(
         prompt=request.prompt.strip(),
         variant=request.variant,
