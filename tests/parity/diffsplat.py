@@ -48,8 +48,8 @@ from splatsmith.nn.checkpoint_loading import load_parameters
 from splatsmith.nn.diffusers_config import from_config
 
 from .case import Case, Outputs, Registry
+from .reference.diffsplat_ply import write_published_ply
 from .reference.gsrecon import GSRecon, GSReconConfig
-from .reference.published_ply import write_published_ply
 from .reference.tiny_decoder import TinyDecoder
 
 CHECKS = Registry()

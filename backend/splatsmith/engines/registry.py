@@ -18,7 +18,11 @@ from ..contract.problems import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from .base import Engine
 
-BUILT_IN = ("splatsmith.engines.sprout", "splatsmith.engines.diffsplat")
+BUILT_IN = (
+    "splatsmith.engines.sprout",
+    "splatsmith.engines.diffsplat",
+    "splatsmith.engines.diffusiongs",
+)
 ENGINES_VARIABLE = "SPLATSMITH_ENGINES"
 
 
