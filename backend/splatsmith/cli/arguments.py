@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..contract.cards import PICTURE_CONDITIONS, ConditionKind, EngineCard, Variant
+from ..contract.cards import (
+    MAP_CONDITIONS,
+    SIDE_CONDITIONS,
+    ConditionKind,
+    EngineCard,
+    Variant,
+)
 from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
@@ -114,7 +120,10 @@ def _add_generate(
     command.set_defaults(run=run_generate, log_level=logging.WARNING)
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--image", type=Path, metavar="FILE")
-    for role in sorted({*PICTURE_CONDITIONS} - {ConditionKind.IMAGE}):
+    for role in SIDE_CONDITIONS:
+        meaning = f"picture of the {role} of the object in --image, if the engine takes one"
+        command.add_argument(f"--{role}", type=Path, metavar="FILE", help=meaning)
+    for role in sorted(MAP_CONDITIONS):
         meaning = (
             "picture whose edges lead" if role is ConditionKind.CANNY else f"{role} map that leads"
         )

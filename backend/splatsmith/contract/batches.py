@@ -1,8 +1,9 @@
 """Sources of a batch: a file of prompts, a table, or a folder of pictures.
 
 prompts.txt   one prompt a line; empty lines and lines that begin with # are left out
-table.csv     a header of: prompt, class, image, depth, normal, canny, name, and any of the
-              engine's parameters; pictures by their paths, relative to the table's folder
+table.csv     a header of: prompt, class, image, right, back, left, depth, normal, canny, name, and
+              any of the engine's parameters; pictures by their paths, relative to the table's
+              folder
 pictures/     every picture in the folder, in the order of their names
 """
 
@@ -28,7 +29,7 @@ PICTURE_COLUMNS = tuple(role for role in ConditionKind if role in PICTURE_CONDIT
 class BatchItem:
     """One asset to make. In a batch, `name` is never empty and differs from all others.
 
-    pictures: the files of the picture and of the maps, by role.
+    pictures: the files of the pictures and of the maps, by role.
     class_label: a class's name or number.
     """
 

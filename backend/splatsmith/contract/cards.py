@@ -13,22 +13,30 @@ from .tensor_layouts import TensorLayout, TensorSignature
 
 
 class ConditionKind(StrEnum):
-    """Kinds of conditions for a generation. All but TEXT and CLASS are pictures."""
+    """Kinds of conditions for a generation. All but TEXT and CLASS are pictures.
+
+    RIGHT, BACK and LEFT are pictures of the object in IMAGE, which is its front, from its other
+    sides: RIGHT from where Blender's right view looks.
+    """
 
     TEXT = "text"
     IMAGE = "image"
+    RIGHT = "right"
+    BACK = "back"
+    LEFT = "left"
     CLASS = "class"
     DEPTH = "depth"
     NORMAL = "normal"
     CANNY = "canny"
 
 
-PICTURE_CONDITIONS = frozenset(
-    {ConditionKind.IMAGE, ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY}
-)
+SIDE_CONDITIONS = (ConditionKind.RIGHT, ConditionKind.BACK, ConditionKind.LEFT)
+MAP_CONDITIONS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
+PICTURE_CONDITIONS = frozenset({ConditionKind.IMAGE, *SIDE_CONDITIONS, *MAP_CONDITIONS})
 CONDITION_NAMES = {
     ConditionKind.TEXT: "prompt",
     ConditionKind.IMAGE: "picture",
+    **{side: f"picture of its {side}" for side in SIDE_CONDITIONS},
     ConditionKind.CLASS: "class",
     ConditionKind.DEPTH: "depth map",
     ConditionKind.NORMAL: "normal map",
@@ -245,8 +253,10 @@ class EngineCard:
             )
         read = variant.conditions_read(given)
         if surplus := sorted(read - set(variant.conditions)):
+            kind = surplus[0]
+            unknown = CONDITION_NAMES[kind] if kind in SIDE_CONDITIONS else kind
             raise InvalidRequest(
-                f"{name} takes no {surplus[0]}.", f"It takes: {', '.join(variant.conditions)}."
+                f"{name} takes no {unknown}.", f"It takes: {', '.join(variant.conditions)}."
             )
         if not given:
             raise _nothing_given(variant)

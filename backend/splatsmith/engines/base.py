@@ -20,9 +20,9 @@ from ..representations.base import Representation
 class EngineInputs:
     """What to make: the request with its defaults filled in and its pictures decoded.
 
-    pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE arrives with its
-        background removed (alpha 0), unless the variant keeps it, but neither centred nor resized:
-        framing is the engine's.
+    pictures: by role, uint8 RGBA [H, W, 4], sRGB, straight alpha. An IMAGE, and those of other
+        sides, arrive with their background removed (alpha 0), unless the variant keeps it, but
+        neither centred nor resized: framing is the engine's.
     parameters: complete and checked against the engine's card; `seed` is always among them.
     class_label: one of the card's, for variants that take a class.
     """

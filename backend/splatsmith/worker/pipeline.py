@@ -13,7 +13,7 @@ from typing import cast
 from ..conditioning.matting import remove_background
 from ..conditioning.nearest_class_label import nearest_class_label
 from ..contract import artifacts
-from ..contract.cards import ConditionKind, EngineCard, Variant
+from ..contract.cards import SIDE_CONDITIONS, ConditionKind, EngineCard, Variant
 from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
 from ..contract.parameters import ParameterValue
 from ..contract.points import write_points
@@ -153,8 +153,9 @@ def _prepare(
     card = registry.card(request.engine)
     variant = card.variant(request.variant)
     images = {role: read_picture(path) for role, path in pictures.items()}
-    if ConditionKind.IMAGE in images and not variant.keeps_background:
-        images[ConditionKind.IMAGE] = remove_background(images[ConditionKind.IMAGE])
+    cut_out = set() if variant.keeps_background else {ConditionKind.IMAGE, *SIDE_CONDITIONS}
+    for role in cut_out & set(images):
+        images[role] = remove_background(images[role])
     progress.step(1, 1)
     return EngineInputs(
         prompt=request.prompt.strip(),

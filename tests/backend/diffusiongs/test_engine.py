@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from splatsmith.contract.problems import InvalidRequest, SplatsmithError
 from splatsmith.contract.protocol import ExtractionOptions
 from splatsmith.diffusion.ddpm import DDPMSchedule
 from splatsmith.engines.base import EngineInputs, Generation
-from splatsmith.engines.diffusiongs.card import CARD, MODELS, Subject
+from splatsmith.engines.diffusiongs.card import CARD, MODELS, SIDES, Subject
 from splatsmith.engines.diffusiongs.engine import DiffusionGS, load
 from splatsmith.engines.diffusiongs.object_cameras import regenerated_views
 from splatsmith.engines.diffusiongs.sampling import make_denoise, sample
@@ -56,8 +57,18 @@ def ball(hue: int = 0) -> NDArray[np.uint8]:
 def generate(
     engine: DiffusionGS, variant: str, progress: Progress | None = None, **parameters: object
 ) -> Generation:
+    return generate_from({ConditionKind.IMAGE: ball()}, engine, variant, progress, **parameters)
+
+
+def generate_from(
+    pictures: Mapping[ConditionKind, NDArray[np.uint8]],
+    engine: DiffusionGS,
+    variant: str,
+    progress: Progress | None = None,
+    **parameters: object,
+) -> Generation:
     complete = CARD.check_parameters(CARD.variant(variant), {"steps": 4, **parameters})
-    inputs = EngineInputs("", variant, {ConditionKind.IMAGE: ball()}, complete)
+    inputs = EngineInputs("", variant, pictures, complete)
     return engine.generate(inputs, progress or silent())
 
 
@@ -98,7 +109,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not(
     ids=str,
 )
 def test_every_parameter_changes_the_result(
-    engines: Mapping[str, DiffusionGS], variant: str, change: dict[str, object]
+    engines: Mapping[str, DiffusionGS], variant: str, change: dict[str, Any]
 ) -> None:
     plain = cloud_of(generate(engines[variant], variant)).means
     assert not np.array_equal(cloud_of(generate(engines[variant], variant, **change)).means, plain)
@@ -199,9 +210,50 @@ def test_the_loop_agrees_with_the_reference_rasterizer() -> None:
         assert (fast - reference).abs().mean() / scale < 1e-4
 
 
-def test_a_scene_s_mesh_is_open(engines: Mapping[str, DiffusionGS]) -> None:
-    scene = generate(engines[SCENE], SCENE).representation
-    assert getattr(scene, "is_open", False)
+def test_each_further_picture_changes_the_result(engines: Mapping[str, DiffusionGS]) -> None:
+    sides = list(SIDES)
+    results = [
+        cloud_of(
+            generate_from(
+                {side: ball(i % 3) for i, side in enumerate(given)}, engines[OBJECT], OBJECT
+            )
+        ).means
+        for given in (sides[:1], sides[:2], [sides[0], sides[2]], sides[:3], sides)
+    ]
+    assert len({means.tobytes() for means in results}) == len(results)
+
+
+def test_four_pictures_leave_nothing_to_sample(engines: Mapping[str, DiffusionGS]) -> None:
+    reports: list[float] = []
+    progress = Progress(lambda fraction, _: reports.append(fraction), lambda: False)
+    pictures = {side: ball() for side in SIDES}
+    one, other = (
+        cloud_of(generate_from(pictures, engines[OBJECT], OBJECT, progress, seed=seed)).means
+        for seed in (1, 2)
+    )
+    assert np.array_equal(one, other)
+    assert reports == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({ConditionKind.RIGHT}, "needs a picture"),
+        ({*SIDES, ConditionKind.DEPTH}, "takes no depth"),
+        ({*SIDES, ConditionKind.TEXT}, "takes no text"),
+    ],
+)
+def test_too_many_pictures_and_sides_without_a_front_are_refused(
+    given: set[ConditionKind], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        CARD.check_conditions(CARD.variant(OBJECT), frozenset(given))
+
+
+def test_scenes_take_one_picture() -> None:
+    with pytest.raises(InvalidRequest, match="takes no picture of its back"):
+        given = frozenset({ConditionKind.IMAGE, ConditionKind.BACK})
+        CARD.check_conditions(CARD.variant(SCENE), given)
 
 
 def with_picture(picture: NDArray[np.uint8], variant: str) -> EngineInputs:

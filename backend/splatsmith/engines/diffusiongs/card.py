@@ -30,7 +30,12 @@ from .published_checkpoints import (
 
 VIEWS = 4
 GLOBAL_GAUSSIANS = 2
-SIDES = {ConditionKind.IMAGE: 0.0}  # azimuths of the pictures that an object is given by
+SIDES = {  # azimuths of the pictures that an object may be given by, degrees
+    ConditionKind.IMAGE: 0.0,
+    ConditionKind.RIGHT: 90.0,
+    ConditionKind.BACK: 180.0,
+    ConditionKind.LEFT: 270.0,
+}
 
 
 class Subject(StrEnum):
@@ -222,13 +227,15 @@ CARD = EngineCard(
     id="diffusiongs",
     title="DiffusionGS",
     description="Diffusion that renders its Gaussians in every step. A picture of an object, or of "
-    "a place. Wants a GPU.",
+    "a place. Pictures of an object's other sides are taken too, though it was trained on one. "
+    "Wants a GPU.",
     quality="good",
     variants=(
         Variant(
             "object-512",
             "Object, 512",
-            (ConditionKind.IMAGE,),
+            tuple(SIDES),
+            required=(ConditionKind.IMAGE,),
             checkpoints=(OBJECT_512, CAMERA_TEMPLATE),
             memory_bytes={"float16": 3_000_000_000, "float32": 6_000_000_000},
             parameters=object_parameters(512),
@@ -236,7 +243,8 @@ CARD = EngineCard(
         Variant(
             "object-256",
             "Object, 256",
-            (ConditionKind.IMAGE,),
+            tuple(SIDES),
+            required=(ConditionKind.IMAGE,),
             checkpoints=(OBJECT_512, CAMERA_TEMPLATE),
             memory_bytes={"float16": 1_500_000_000, "float32": 2_800_000_000},
             parameters=object_parameters(256),
