@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..contract.cloud import GaussianCloud
 from ..contract.points import PointCloud
-from ..contract.protocol import Closure, ExtractionOptions
+from ..contract.protocol import ExtractionOptions
 from ..extraction.gaussian_source import GaussianSurfaceSource
 from ..extraction.sources import ColoredSurface
 from ..progress import Progress
@@ -14,13 +14,9 @@ from ..progress import Progress
 
 @dataclass(frozen=True)
 class GaussianSplats:
-    """A cloud as a representation; its surface is reconstructed from renderings of it.
-
-    is_open: a part of a scene, which is closed only on request. Otherwise the cloud tells.
-    """
+    """A cloud as a representation; its surface is reconstructed from renderings of it."""
 
     cloud: GaussianCloud
-    is_open: bool = False
 
     kind = "gaussians"
 
@@ -37,6 +33,4 @@ class GaussianSplats:
         self, options: ExtractionOptions, progress: Progress, device: str
     ) -> ColoredSurface:
         """See `GaussianSurfaceSource`."""
-        if self.is_open and options.closure is Closure.AUTO:
-            options = replace(options, closure=Closure.OPEN)
         return GaussianSurfaceSource(self.cloud).colored_surface(options, progress, device)

@@ -80,7 +80,8 @@ def generate(
     )
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
-        scene = PreviewScene(cloud, generation.camera, engine_cache.device)
+        camera, path = generation.camera, generation.camera_path
+        scene = PreviewScene(cloud, camera, engine_cache.device, path)
         write_previews(scene, request.turntables, folder, part)
     card = registry.card(request.engine)
     record = describe_generation(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from splatsmith.contract.camera_path import CameraPath
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.gaussians.preview_rendering import (
     PreviewScene,
@@ -78,3 +79,20 @@ def test_gaussians_grow_from_nothing_to_their_sizes() -> None:
     assert shares[0] < 0.25 * shares[-1]
     assert shares[0] < shares[3] < shares[6]
     assert np.array_equal(growing[-1], grown[-1])
+
+
+def test_a_scene_is_seen_from_its_path_there_and_back() -> None:
+    """A red half of the view on the left, before a camera that moves away to the right."""
+    first, last = np.diag([1.0, -1, -1, 1]), np.diag([1.0, -1, -1, 1])
+    last[0, 3] = 3
+    path = CameraPath(60.0, (tuple(first.flat), tuple(last.flat)))
+    cloud = replace(
+        random_cloud(3000, size=0.2),
+        sh0=np.tile(np.array([1.7, -1.7, -1.7], np.float32), (3000, 1)),
+    )
+    cloud.means[:] += np.array([-1, 0, -4], np.float32)
+    scene = PreviewScene(cloud, Camera(), "cpu", path)
+    assert colored(render_preview(scene)).any()
+    shares = [colored(image).mean() for image in render_turntable(scene, TurntableSpec(4, 64))]
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[3] == pytest.approx(shares[1])

@@ -18,6 +18,7 @@ from ...gaussians.view_renderer import ViewRenderer
 from ...nn.checkpoint_files import tensor_files
 from ...nn.offload import explain_out_of_memory
 from ...progress import Progress
+from ...representations.gaussian_scene import GaussianScene
 from ...representations.gaussians import GaussianSplats
 from ...weights import require
 from ..base import EngineInputs, Generation
@@ -79,8 +80,9 @@ class DiffusionGS:
             sampled = self._sample(task, denoiser, render, progress)
             kept, notes = _prune(self._cropped(sampled, task), settings.max_gaussians, render)
         cloud = to_cloud(task.views.to_asset(kept), 0)
-        splats = GaussianSplats(cloud, is_open=self._model.subject is Subject.SCENE)
-        return Generation(splats, task.views.camera, notes, task.views.path)
+        path = task.views.path
+        answer = GaussianSplats(cloud) if path is None else GaussianScene(cloud, path)
+        return Generation(answer, task.views.camera, notes, path)
 
     def _task(self, inputs: EngineInputs, settings: Settings) -> _Task:
         size = self._model.size

@@ -1,0 +1,111 @@
+"""DiffusionGS over HTTP, with small random networks, in the real service and its real worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from splatsmith.contract.camera_path import CameraPath
+from splatsmith.contract.cards import ConditionKind
+from splatsmith.contract.cloud import read_cloud
+from splatsmith.contract.jsonable import from_json
+from splatsmith.contract.protocol import GenerateRequest, JobState, Product, Turntable
+from splatsmith.contract.wire import JobEvent
+from tests.backend.service.service_process import RunningService, running_service
+
+REQUEST = GenerateRequest(
+    engine="diffusiongs",
+    variant="object-256",
+    parameters={"steps": 4},
+    products=(Product.SPLATS,),
+    turntables=(),
+)
+
+
+@pytest.fixture(scope="module")
+def service(
+    checkpoints: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
+    with running_service(tmp_path_factory.mktemp("service") / "data") as running:
+        yield running
+
+
+def upload(service: RunningService, image: Image.Image) -> str:
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    response = service.http.post("/v1/images", content=buffer.getvalue())
+    assert response.status_code == 201, response.text
+    return response.json()["id"]
+
+
+def cutout() -> Image.Image:
+    image = Image.new("RGBA", (96, 96))
+    ImageDraw.Draw(image).ellipse((24, 14, 72, 80), fill="red")
+    return image
+
+
+def with_pictures(service: RunningService, *sides: ConditionKind) -> GenerateRequest:
+    return replace(REQUEST, pictures={side: upload(service, cutout()) for side in sides})
+
+
+def test_a_picture_gives_splats_while_its_views_sharpen(
+    service: RunningService, tmp_path: Path
+) -> None:
+    with service.events() as events:
+        job = service.post_job(with_pictures(service, ConditionKind.IMAGE))
+        payloads = []
+        for event in events:
+            if isinstance(event.payload, JobEvent) and event.payload.job.id == job.id:
+                payloads.append(event.payload)
+                if event.payload.job.state.is_final:
+                    break
+    assert payloads[-1].job.state is JobState.SUCCEEDED, payloads[-1].job.problem
+    assert any(payload.preview for payload in payloads)
+    artifacts = f"/v1/jobs/{job.id}/artifacts"
+    (tmp_path / "splats.ply").write_bytes(service.http.get(f"{artifacts}/splats.ply").content)
+    assert len(read_cloud(tmp_path / "splats.ply")) > 1_000
+    record = json.loads(service.http.get(f"{artifacts}/job.json").content)
+    assert record["placement"] == "ground"
+    assert "camera_path" not in record
+    assert list(record["checkpoints"]) == ["diffusiongs-object-512"]
+    assert record["licences"]["diffusiongs-object-512"]["commercial_use"] == "unknown"
+
+
+def test_all_four_sides_are_taken(service: RunningService) -> None:
+    sides = (ConditionKind.IMAGE, ConditionKind.RIGHT, ConditionKind.BACK, ConditionKind.LEFT)
+    job = service.run(with_pictures(service, *sides))
+    assert job.state is JobState.SUCCEEDED, job.problem
+
+
+def test_a_scene_s_record_has_its_camera_path(service: RunningService) -> None:
+    picture = upload(service, Image.new("RGB", (160, 90), "skyblue"))
+    request = replace(
+        REQUEST,
+        variant="scene-256",
+        pictures={ConditionKind.IMAGE: picture},
+        parameters={"steps": 4, "path": "orbit"},
+        turntables=(Turntable.WEBP,),
+    )
+    job = service.run(request)
+    assert job.state is JobState.SUCCEEDED, job.problem
+    assert {each.name for each in job.artifacts} >= {"preview.png", "turntable.webp"}
+    content = service.http.get(f"/v1/jobs/{job.id}/artifacts/job.json").content
+    record = json.loads(content)
+    assert record["placement"] == "camera"
+    path = from_json(CameraPath, record["camera_path"])
+    assert (len(path.poses), path.fov) == (4, 60.0)
+
+
+def test_cancelling_leaves_nothing_behind(service: RunningService) -> None:
+    request = replace(with_pictures(service, ConditionKind.IMAGE), parameters={"steps": 1000})
+    job = service.post_job(request)
+    service.wait(job.id, lambda now: now.progress > 0.11)
+    service.http.post(f"/v1/jobs/{job.id}/cancel").raise_for_status()
+    assert service.wait(job.id).state is JobState.CANCELLED
+    assert not service.files_of(job.id)
