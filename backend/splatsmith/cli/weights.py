@@ -129,14 +129,11 @@ def run_import(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Import the checkpoints found in the folder, or only the named ones; or a single file."""
     from ..weights.local_import import import_checkpoints  # reads safetensors; as above
 
-    wanted = (
-        select_checkpoints(options.names)
-        if options.names
-        else list(registry.checkpoints().values())
-    )
+    known = list(registry.checkpoints().values())
+    wanted = select_checkpoints(options.names) if options.names else known
     with cancel_on_interrupt() as interrupted, console.progress("Importing") as report:
         result = import_checkpoints(
-            options.source, wanted, options.link, Progress(report, interrupted.is_set)
+            options.source, wanted, options.link, Progress(report, interrupted.is_set), known
         )
     for warning in result.warnings:
         console.print_status(f"Left out: {warning}")

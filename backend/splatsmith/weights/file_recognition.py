@@ -17,6 +17,14 @@ from .weights_files import WeightsReader
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """wanted: what the file may be of. known: all checkpoints, of which it may be by mistake."""
+
+    wanted: Sequence[Checkpoint]
+    known: Sequence[Checkpoint] = ()
+
+
+@dataclass(frozen=True)
 class _Comparison:
     """A checkpoint with how the file differs from it, in words, and in how many tensors."""
 
@@ -26,22 +34,25 @@ class _Comparison:
 
 
 def recognise_file(
-    file: Path, reader: WeightsReader, checkpoints: Sequence[Checkpoint]
+    file: Path, reader: WeightsReader, candidates: Candidates
 ) -> tuple[Checkpoint, str]:
-    """The checkpoint that the file is of, among those of one file, and its path in there.
+    """The wanted checkpoint that the file is of, among those of one file, and its path in there.
 
     Raises:
-        InvalidRequest: none of them has a single file, or the file fits two equally.
+        InvalidRequest: none of them has a single file, or the file fits two equally, or another.
         WeightsDamaged: it is of none of them; the nearest is named with what differs.
     """
-    candidates = [c for c in checkpoints if len(c.files) == 1 and c.files[0].has_weights]
-    if not candidates:
+    wanted = _of_one_file(candidates.wanted)
+    if not wanted:
         raise InvalidRequest(
             "No checkpoint that was named is a single file.", "Give the folder of its files."
         )
-    compared = [_compare(reader, checkpoint) for checkpoint in candidates]
-    matching = [each.checkpoint for each in compared if not each.difference]
+    compared = [_compare(reader, checkpoint) for checkpoint in wanted]
+    matching = _matching(compared)
     if not matching:
+        others = [each for each in _of_one_file(candidates.known) if each not in wanted]
+        if actual := _matching([_compare(reader, checkpoint) for checkpoint in others]):
+            raise _mistaken(file, wanted, actual)
         raise _unknown(file, compared)
     if len(matching) > 1:
         raise InvalidRequest(
@@ -51,6 +62,14 @@ def recognise_file(
     return matching[0], matching[0].files[0].path.replace(ANY, UNKNOWN_STEP)
 
 
+def _of_one_file(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    return [each for each in checkpoints if len(each.files) == 1 and each.files[0].has_weights]
+
+
+def _matching(compared: Sequence[_Comparison]) -> list[Checkpoint]:
+    return [each.checkpoint for each in compared if not each.difference]
+
+
 def _compare(reader: WeightsReader, checkpoint: Checkpoint) -> _Comparison:
     (file,) = checkpoint.files
     if file.layout is None:
@@ -58,6 +77,16 @@ def _compare(reader: WeightsReader, checkpoint: Checkpoint) -> _Comparison:
         return _Comparison(checkpoint, difference, len(reader.shapes) if difference else 0)
     match = match_layout(reader.shapes, file.layout, reader.others)
     return _Comparison(checkpoint, match.difference, match.difference_count)
+
+
+def _mistaken(
+    file: Path, wanted: Sequence[Checkpoint], actual: Sequence[Checkpoint]
+) -> InvalidRequest:
+    expected, found = (
+        " or ".join(sorted(each.title for each in some)) for some in (wanted, actual)
+    )
+    names = " or ".join(sorted(each.id for each in actual))
+    return InvalidRequest(f"{file} is of {found}, not of {expected}.", f"Import it as {names}.")
 
 
 def _unknown(file: Path, compared: Sequence[_Comparison]) -> WeightsDamaged:

@@ -13,7 +13,7 @@ from ..errors import WeightsDamaged
 from ..progress import Progress
 from .discovery import DiscoveredCheckpoint, discover
 from .disk_space import check_free_space
-from .file_recognition import recognise_file
+from .file_recognition import Candidates, recognise_file
 from .records import CheckpointRecord, RecordedFile, weights_directory, write_record
 from .status import status_of
 from .storage import FileToStore, store_file
@@ -35,7 +35,11 @@ class ImportResult:
 
 
 def import_checkpoints(
-    source: Path, checkpoints: Sequence[Checkpoint], is_linked: bool, progress: Progress
+    source: Path,
+    checkpoints: Sequence[Checkpoint],
+    is_linked: bool,
+    progress: Progress,
+    known: Sequence[Checkpoint] = (),
 ) -> ImportResult:
     """Import those of `checkpoints` that are in the folder `source`, or the one that the file
     `source` is of.
@@ -45,6 +49,7 @@ def import_checkpoints(
 
     Args:
         is_linked: make symbolic links instead of copies.
+        known: all that there are; a file that is of another of these is named in the error.
 
     Raises:
         InvalidRequest: there is no such folder or file, or no known checkpoint in it.
@@ -56,16 +61,16 @@ def import_checkpoints(
     if source.is_dir():
         return _import_folder(source, checkpoints, is_linked, progress)
     if source.is_file():
-        return _import_file(source, checkpoints, is_linked, progress)
+        return _import_file(source, Candidates(checkpoints, known), is_linked, progress)
     raise InvalidRequest(f"There is no file or folder {source}.", "Check its name.")
 
 
 def _import_file(
-    file: Path, checkpoints: Sequence[Checkpoint], is_linked: bool, progress: Progress
+    file: Path, candidates: Candidates, is_linked: bool, progress: Progress
 ) -> ImportResult:
     source = file.absolute()
     with open_weights(source, progress.part("Reading", 0, RECOGNISED)) as reader:
-        checkpoint, path = recognise_file(source, reader, checkpoints)
+        checkpoint, path = recognise_file(source, reader, candidates)
         if not is_linked:
             check_free_space(weights_directory(), source.stat().st_size)
         folder = _folder_of(checkpoint)

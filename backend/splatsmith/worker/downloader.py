@@ -33,14 +33,15 @@ def main() -> None:
 
 def _execute(request: AnyRequest, job: RunJob, progress: Progress) -> tuple[str, ...]:
     assert isinstance(request, DownloadRequest | ImportRequest)
-    checkpoints = [registry.checkpoints()[name] for name in request.checkpoints]
+    known = registry.checkpoints()
+    checkpoints = [known[name] for name in request.checkpoints]
     if isinstance(request, DownloadRequest):
         return download(checkpoints, Hub.of_environment(), progress)
     upload = upload_path(Path(job.uploads), request.upload)
     named = Path(job.folder) / request.file_name  # for messages
     named.hardlink_to(upload)
     try:
-        result = import_checkpoints(named, checkpoints, False, progress)
+        result = import_checkpoints(named, checkpoints, False, progress, list(known.values()))
     finally:
         named.unlink()
     upload.unlink(missing_ok=True)

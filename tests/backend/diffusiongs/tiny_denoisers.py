@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from splatsmith.contract.cards import Checkpoint
 from splatsmith.contract.transform import Y_UP_TO_Z_UP
@@ -48,14 +49,18 @@ def save_denoiser(denoiser: Denoiser, file: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
 
 
-def write_template(file: Path, *, mirrored: bool = True, elevation: float = 20.0) -> None:
+def template_tensors(*, mirrored: bool = True, elevation: float = 20.0) -> dict[str, Tensor]:
     """A camera template of 512 pixels, with the world mirrored as published, or as Blender's."""
     views = regenerated_views(elevation, 3.0, 512)
     c2w = views.c2w if mirrored else Y_UP_TO_Z_UP @ views.to_asset.poses(views.c2w)[:, :3]
     template = np.tile(np.eye(4), (1, 4, 1, 1))
     template[0, :, :3] = c2w[:, :3]
     tensors = {"gen_c2w": template, "gen_fxfycxcys": views.fxfycxcy[None]}
-    save_file({name: torch.from_numpy(each).float() for name, each in tensors.items()}, file)
+    return {name: torch.from_numpy(each).float() for name, each in tensors.items()}
+
+
+def write_template(file: Path, *, mirrored: bool = True, elevation: float = 20.0) -> None:
+    save_file(template_tensors(mirrored=mirrored, elevation=elevation), file)
 
 
 def install(checkpoint: Checkpoint, folder: Path) -> None:

@@ -121,6 +121,13 @@ def test_what_differs_from_the_key_list_is_named(
     assert not (tmp_path / "data").exists() or not list((tmp_path / "data").rglob("*.*"))
 
 
+def test_a_file_of_another_checkpoint_than_the_named_one_is_recognised(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pt", pickled(state_dict(16)))
+
+    with pytest.raises(InvalidRequest, match=r"a\.pt is of Quarry, wide, not of Quarry, narrow"):
+        import_checkpoints(path, (NARROW,), False, silent(), OWN)
+
+
 def test_the_nearest_checkpoint_is_named_for_a_file_of_none(tmp_path: Path) -> None:
     tensors = {**state_dict(16), "net.head": torch.zeros(1)}
 
