@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw
 from splatsmith.contract.camera_path import CameraPath
 from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
-from splatsmith.contract.jsonable import from_json
+from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import GenerateRequest, JobState, Product, Turntable
 from splatsmith.contract.wire import JobEvent
+from splatsmith.engines.diffusiongs.card import SIDES
 from tests.backend.service.service_process import RunningService, running_service
 
 REQUEST = GenerateRequest(
@@ -78,8 +79,7 @@ def test_a_picture_gives_splats_while_its_views_sharpen(
 
 
 def test_all_four_sides_are_taken(service: RunningService) -> None:
-    sides = (ConditionKind.IMAGE, ConditionKind.RIGHT, ConditionKind.BACK, ConditionKind.LEFT)
-    job = service.run(with_pictures(service, *sides))
+    job = service.run(with_pictures(service, *SIDES))
     assert job.state is JobState.SUCCEEDED, job.problem
 
 
@@ -108,4 +108,40 @@ def test_cancelling_leaves_nothing_behind(service: RunningService) -> None:
     service.wait(job.id, lambda now: now.progress > 0.11)
     service.http.post(f"/v1/jobs/{job.id}/cancel").raise_for_status()
     assert service.wait(job.id).state is JobState.CANCELLED
+    assert not service.files_of(job.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"parameters": {"steps": 0}}, "steps is 0."),
+        ({"parameters": {"steps": 2000}}, "steps is 2,000."),
+        (
+            {"pictures": dict.fromkeys((*SIDES, ConditionKind.DEPTH), "0" * 64)},
+            "DiffusionGS (Object, 256) takes no depth.",
+        ),
+        (
+            {"pictures": {ConditionKind.BACK: "0" * 64}},
+            "DiffusionGS (Object, 256) needs a picture.",
+        ),
+    ],
+    ids=["0 steps", "2,000 steps", "five pictures", "no front"],
+)
+def test_impossible_requests_are_refused_with_a_problem_document(
+    service: RunningService, change: dict[str, object], detail: str
+) -> None:
+    front = {ConditionKind.IMAGE: "0" * 64}
+    request = replace(REQUEST, **{"pictures": front, **change})  # pyright: ignore[reportArgumentType]
+    response = service.http.post("/v1/jobs", json={"kind": "generate", "request": to_json(request)})
+    assert response.status_code == 422
+    assert response.json()["detail"] == detail
+    assert response.json()["remedy"]
+
+
+def test_a_panorama_of_a_place_fails_its_job_with_a_reason(service: RunningService) -> None:
+    pictures = {ConditionKind.IMAGE: upload(service, Image.new("RGB", (300, 100), "skyblue"))}
+    job = service.run(replace(REQUEST, variant="scene-256", pictures=pictures))
+    assert job.state is JobState.FAILED
+    assert job.problem is not None
+    assert job.problem.detail.startswith("The picture is 3.0 times as wide as high")
     assert not service.files_of(job.id)
