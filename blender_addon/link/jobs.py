@@ -15,7 +15,7 @@ from threading import Condition
 
 from ..contract.problems import NotFound, Problem, SplatsmithError
 from ..contract.protocol import JobState, JobStatus
-from ..contract.wire import AnyRequest
+from ..contract.wire import AnyRequest, PreviewImage
 from .tracked_job import TrackedJob, listed_job
 
 
@@ -82,16 +82,20 @@ class JobTracker:
             newest = status if early is None else early.status
             self._put(replace(job, request=request, status=newest, attachments=None))
 
-    def observe(self, status: JobStatus) -> TrackedJob:
-        """Take in a status of the service. Final ones stay as they are."""
+    def observe(self, status: JobStatus, unfinished: PreviewImage | None = None) -> TrackedJob:
+        """Take in a status of the service, and a picture of the unfinished result.
+
+        Final ones stay as they are.
+        """
         with self._changed:
             job = self._jobs.get(self._keys.get(status.id, ""))
             if job is None:
                 self._keys[status.id] = status.id
                 return self._put(listed_job(status))
-            if status == job.status or job.status.state.is_final:
+            picture = None if status.state.is_final else unfinished or job.unfinished
+            if job.status.state.is_final or (status, picture) == (job.status, job.unfinished):
                 return job
-            return self._put(replace(job, status=status))
+            return self._put(replace(job, status=status, unfinished=picture))
 
     def set_cancelling(self, name: str) -> TrackedJob:
         """The user has cancelled the job.

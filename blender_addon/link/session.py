@@ -330,7 +330,7 @@ class Session:
                 for job in self.tracker.jobs:
                     self._follow_up(job.key)
             case JobEvent():
-                self._follow_up(self.tracker.observe(event.job).key)
+                self._follow_up(self.tracker.observe(event.job, event.preview).key)
             case JobDeletedEvent():
                 self.tracker.remove(event.id)
             case WeightsEvent():

@@ -18,7 +18,7 @@ from ..contract.cloud import GaussianCloud
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest, SplatsmithError
 from ..contract.protocol import JobState, JobStatus
-from ..contract.wire import REQUEST_TYPES, AnyRequest
+from ..contract.wire import REQUEST_TYPES, AnyRequest, PreviewImage
 from .client import job_kind
 from .errors import Cancelled, ServiceError
 
@@ -49,6 +49,8 @@ class TrackedJob:
     import_plan: what is done with the results, opaque here; None if they are not imported.
     is_awaited: its end has not been handed out by `take_ended`, or its results not imported.
     results: the folder with its artifacts, once they are downloaded.
+    preview: the file of its preview picture, once it is downloaded.
+    unfinished: the newest picture of the unfinished result, while it runs.
     error: why it could not be submitted, downloaded or imported.
     asset: what the import made, opaque here.
     """
@@ -62,6 +64,7 @@ class TrackedJob:
     is_cancelling: bool = False
     results: Path | None = None
     preview: Path | None = None
+    unfinished: PreviewImage | None = None
     error: SplatsmithError | None = None
     asset: object = None
 

@@ -20,6 +20,7 @@ from .selection_operators import draw_mesh_operators, draw_splat_operators
 from .thumbnails import thumbnail_icon
 
 SHOWN_JOBS = 6
+THUMBNAIL_SCALE, UNFINISHED_SCALE = 2.6, 8.0  # icon heights
 PIXELS_PER_CHARACTER = 7.2
 MARGIN_PIXELS = 60
 PROGRESS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # of the installer's output
@@ -241,10 +242,12 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, messag
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob) -> None:
-    row = box.row()
     picture = thumbnail_icon(job)
-    if picture:
-        row.template_icon(picture, scale=2.6)
+    if picture and job.unfinished is not None:
+        box.template_icon(picture, scale=UNFINISHED_SCALE)
+    row = box.row()
+    if picture and job.unfinished is None:
+        row.template_icon(picture, scale=THUMBNAIL_SCALE)
     column = row.column(align=True)
     title = column.row(align=True)
     title.label(text=_job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])

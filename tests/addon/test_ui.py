@@ -28,6 +28,7 @@ from blender_addon.contract.protocol import (
     Product,
     Turntable,
 )
+from blender_addon.link.errors import Cancelled
 from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
@@ -35,6 +36,7 @@ from blender_addon.ui.class_label_search import search_labels
 from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.panels import licence_lines
 from blender_addon.ui.properties import engine_group, show_engines
+from blender_addon.ui.thumbnails import load_thumbnails, thumbnail
 
 TIMEOUT = 240.0
 RUNNING = SessionSnapshot(BackendState.RUNNING)
@@ -233,6 +235,34 @@ def test_generated_object_is_marked_as_asset_with_its_preview(registered: None) 
     assert tuple(made.preview.image_size) == (512, 512)
     bpy.context.view_layer.objects.active = None
     assert not bpy.ops.splatsmith.offer_as_asset.poll()
+
+
+def test_the_panel_has_a_picture_of_what_is_being_made(registered: None) -> None:
+    parameters = {"steps": 40, "pause": 0.2, "previews": True}
+    settings = api.GenerationSettings("lattice", parameters=parameters, products=(Product.SPLATS,))
+    key = api.submit("a cube", settings=settings)
+    pictures: list[bytes] = []
+    shades: list[float] = []
+    deadline = time.monotonic() + TIMEOUT
+    while len(pictures) < 3:
+        assert time.monotonic() < deadline
+        timer.poll_timer()
+        job = next(job for job in api.snapshot().jobs if job.key == key)
+        if job.unfinished is not None and job.unfinished.content not in pictures:
+            pictures.append(job.unfinished.content)
+            load_thumbnails([job])
+            picture = thumbnail(job)
+            assert tuple(picture.image_size) == (256, 256)
+            shades.append(picture.image_pixels_float[0])
+        time.sleep(api.POLL_SECONDS)
+    api.cancel(key)
+    with pytest.raises(Cancelled):
+        api.wait_for(key)
+    timer.poll_timer()
+    job = next(job for job in api.snapshot().jobs if job.key == key)
+    assert job.unfinished is None
+    assert thumbnail(job) is None
+    assert len(set(shades)) == len(shades)  # the picture changes
 
 
 def test_a_turntable_is_among_a_jobs_files(registered: None) -> None:

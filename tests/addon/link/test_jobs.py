@@ -18,6 +18,7 @@ from blender_addon.contract.protocol import (
     JobState,
     JobStatus,
 )
+from blender_addon.contract.wire import PreviewImage
 from blender_addon.link.errors import Cancelled
 from blender_addon.link.jobs import JobTracker
 from blender_addon.link.tracked_job import Attachments, TrackedJob, new_job
@@ -75,6 +76,18 @@ def test_an_event_may_be_faster_than_the_response_to_the_submission(
     (known,) = tracker.jobs
     assert len(before) == 2
     assert (known.key, known.state, known.needs_results) == (job.key, JobState.SUCCEEDED, True)
+
+
+def test_a_running_job_has_the_newest_picture_of_what_it_makes(
+    tracker: JobTracker, job: TrackedJob
+) -> None:
+    tracker.set_submitted(job.key, REQUEST, status("7"))
+    first, second = PreviewImage("image/png", "YQ=="), PreviewImage("image/png", "Yg==")
+    running = status("7", JobState.RUNNING)
+    assert tracker.observe(running, first).unfinished is first
+    assert tracker.observe(replace(running, progress=0.5)).unfinished is first
+    assert tracker.observe(running, second).unfinished is second
+    assert tracker.observe(status("7", JobState.SUCCEEDED)).unfinished is None
 
 
 def test_final_states_stay(tracker: JobTracker) -> None:
