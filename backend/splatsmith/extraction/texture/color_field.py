@@ -7,6 +7,7 @@ as in splatting. Floaters and the far side lie outside this window.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -71,7 +72,8 @@ class ColorField:
         gaussians = GaussianArrays(
             grid.means, grid.extents, grid.whitening, self.opacities, self.colors
         )
-        window = RayWindow(*(np.float32(width) for width in self.window))
+        # The compiled loops compute in float32, as long as no float64 is among their arguments.
+        window = RayWindow(*(cast("float", np.float32(width)) for width in self.window))
         return blend_along_rays(rays, grid.cells, gaussians, window)
 
     def ray_groups(self, points: Floats, normals: Floats) -> Integers:

@@ -29,8 +29,8 @@ _TINY = np.float32(1e-12)
 class RayWindow(NamedTuple):
     """How far outside and inside of the surface Gaussians count."""
 
-    outside: float | np.float32
-    inside: float | np.float32
+    outside: float
+    inside: float
 
 
 class GaussianArrays(NamedTuple):
