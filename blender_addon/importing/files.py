@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
+from ..contract.camera_path import CameraPath
 from ..contract.cloud import GaussianCloud, read_cloud
 from ..contract.jsonable import from_json
 from ..contract.licences import Licence, commercial_use_of
@@ -19,6 +20,7 @@ from ..contract.points import read_points
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..scene.appearance import raise_transparent_bounces
+from ..scene.cameras import add_camera
 from ..scene.mesh import add_mesh
 from ..scene.points import add_points
 from ..scene.provenance import Provenance, read_provenance, write_provenance
@@ -41,12 +43,14 @@ class AssetFiles:
     """The files of an asset by product, with its title and where they are from.
 
     source: the folder, or the single file.
+    camera_path: of a scene, which is put where its picture's camera was.
     """
 
     source: Path
     paths: Mapping[Product, Path]
     title: str
     provenance: Provenance = Provenance()
+    camera_path: CameraPath | None = None
 
     def only(self, products: Collection[Product]) -> AssetFiles:
         """These files without those of other products."""
@@ -58,6 +62,7 @@ class Asset:
     """An imported asset: its objects by product, and the file or folder they came from.
 
     quads: the mesh remeshed to quads, if that was requested.
+    camera: of a scene, where its picture was taken, animated along its path.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Asset:
     source: Path
     job: str = ""
     quads: bpy.types.Object | None = None
+    camera: bpy.types.Object | None = None
 
 
 def find_files(source: Path, title: str = "") -> AssetFiles:
@@ -106,7 +112,8 @@ def read_request(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | No
 def import_files(files: AssetFiles, products: Collection[Product], placement: Placement) -> Asset:
     """Add the files of `products` to the scene with one common transform.
 
-    The splats, if there are any, determine it even if they are not among `products`.
+    The splats, if there are any, determine it even if they are not among `products`. What has a
+    camera path keeps its units, with the picture's camera at the placement's location.
 
     Raises:
         SplatsmithError: a file cannot be read; the scene is left as it was.
@@ -119,9 +126,16 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
     except BaseException:
         bpy.data.collections.remove(collection)
         raise
+    asset = Asset(files.title, objects, files.source, files.provenance.job)
+    location = placement.current_location()
+    if files.camera_path is not None:
+        for obj in objects.values():
+            obj.location = location
+        name = f"{datablock_name(files.title)}.camera"
+        return replace(asset, camera=add_camera(files.camera_path, name, location, collection))
     bounds = object_bounds(next(iter(objects.values()))) if cloud is None else cloud_bounds(cloud)
-    place_objects(list(objects.values()), bounds, placement.current_location(), placement.size)
-    return Asset(files.title, objects, files.source, files.provenance.job)
+    place_objects(list(objects.values()), bounds, location, placement.size)
+    return asset
 
 
 def import_with_transform(
@@ -171,7 +185,9 @@ def _read_record(files: AssetFiles) -> AssetFiles:
         commercial_use=commercial_use_of(licences).value if licences else "",
     )
     title = files.title or request.get("name") or request.get("prompt") or files.source.stem
-    return replace(files, title=title, provenance=provenance)
+    path = members.get("camera_path")
+    camera_path = from_json(CameraPath, path, JOB_RECORD) if path else None
+    return replace(files, title=title, provenance=provenance, camera_path=camera_path)
 
 
 def _detect_product(file: Path) -> Product:

@@ -17,7 +17,8 @@ class GenerationSettings:
     """Engine, parameters, products and conditions. Empty values are the engine's defaults.
 
     control_map: rendered from objects in the scene.
-    maps: pictures by kind: depth and normal maps, or any picture for its edges (CANNY).
+    maps: pictures by kind: depth and normal maps, any picture for its edges (CANNY), and pictures
+        of the object's other sides (RIGHT, BACK, LEFT).
     class_label: the name or the number of one of the engine's classes.
     """
 

@@ -15,7 +15,7 @@ from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
 from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
-from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group
+from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group, side_property
 from .selection_operators import draw_mesh_operators, draw_splat_operators
 from .thumbnails import thumbnail_icon
 
@@ -195,6 +195,9 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
     column.template_ID(settings, "picture", open="image.open")
     if settings.picture is not None:
         column.template_icon(column.icon(settings.picture), scale=6)
+    for side in settings.side_kinds() if settings.picture is not None else ():
+        row = layout.row()
+        row.template_ID(settings, side_property(side), open="image.open", text=side.capitalize())
     column = layout.column(align=True)
     column.label(text="Make")
     column.row(align=True).prop(settings, "products")

@@ -14,7 +14,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import api
-from ..contract.cards import ConditionKind, EngineCard
+from ..contract.cards import MAP_CONDITIONS, SIDE_CONDITIONS, ConditionKind, EngineCard
 from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .class_label_search import search_labels
@@ -22,8 +22,7 @@ from .extraction_properties import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
 NO_CONTROL_MAP = "none"
-CONTROL_MAPS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
-RENDERED_CONTROL_MAPS = CONTROL_MAPS[:2]  # the add-on can render them from objects
+RENDERED_CONTROL_MAPS = MAP_CONDITIONS[:2]  # the add-on can render them from objects
 SELECTION, PICTURE = "selection", "picture"
 SHORT_UNITS = {"degrees": "°", "metres": "m", "seconds": "s"}
 PREFIX = "parameter_"  # a parameter may be called like a member of PropertyGroup
@@ -64,6 +63,15 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         type=bpy.types.Image,
         name="Picture",
         description="A picture of the thing to make, on a plain or transparent background at best",
+    )
+    picture_right: PointerProperty(
+        type=bpy.types.Image, name="Right", description="The same thing from its right"
+    )
+    picture_back: PointerProperty(
+        type=bpy.types.Image, name="Back", description="The same thing from behind"
+    )
+    picture_left: PointerProperty(
+        type=bpy.types.Image, name="Left", description="The same thing from its left"
     )
     class_label: StringProperty(
         name="Class",
@@ -175,24 +183,29 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
             extraction=self.extraction(),
             turntables=tuple(t for t in Turntable if t.value in self.turntables),
             control_map=self._control_map(),
-            maps=self._maps(),
+            maps=self._maps() | self._side_pictures(),
             class_label=self.class_label.strip() if self.takes_class() else "",
         )
 
     def takes_class(self) -> bool:
         """Whether the chosen variant takes a class."""
-        card, group = engine_card(self), engine_group(self)
-        takes = card.variant(group.variant).conditions if card and group else ()
-        return ConditionKind.CLASS in takes
+        return ConditionKind.CLASS in self._taken_conditions()
 
     def control_map_kinds(self) -> tuple[ConditionKind, ...]:
         """The kinds of control map that the chosen variant takes."""
+        return tuple(each for each in MAP_CONDITIONS if each in self._taken_conditions())
+
+    def side_kinds(self) -> tuple[ConditionKind, ...]:
+        """The other sides of which the chosen variant takes pictures."""
+        return tuple(each for each in SIDE_CONDITIONS if each in self._taken_conditions())
+
+    def _taken_conditions(self) -> tuple[ConditionKind, ...]:
         card, group = engine_card(self), engine_group(self)
-        if card is None or group is None:
-            return ()
-        return tuple(
-            each for each in CONTROL_MAPS if each in card.variant(group.variant).conditions
-        )
+        return card.variant(group.variant).conditions if card and group else ()
+
+    def _side_pictures(self) -> dict[ConditionKind, bpy.types.Image]:
+        pictures = {kind: getattr(self, side_property(kind)) for kind in self.side_kinds()}
+        return {kind: picture for kind, picture in pictures.items() if picture is not None}
 
     def control_map_kind(self) -> ConditionKind | None:
         """The kind of control map of the next Generate."""
@@ -228,7 +241,8 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         image = {ConditionKind.IMAGE} if self.picture is not None else set()
         label = {ConditionKind.CLASS} if self.takes_class() and self.class_label.strip() else set()
         kind = self.control_map_kind()
-        return frozenset(text | image | label | ({kind} if kind else set()))
+        sides = set(self._side_pictures())
+        return frozenset(text | image | label | sides | ({kind} if kind else set()))
 
     def load_request(
         self, request: GenerateRequest, pictures: Mapping[ConditionKind, Path]
@@ -242,7 +256,9 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         self.products = {product.value for product in request.products}
         self.turntables = {turntable.value for turntable in request.turntables}
         self.picture = _load(pictures.get(ConditionKind.IMAGE))
-        kind = next((kind for kind in CONTROL_MAPS if kind in request.pictures), None)
+        for side in SIDE_CONDITIONS:
+            setattr(self, side_property(side), _load(pictures.get(side)))
+        kind = next((kind for kind in MAP_CONDITIONS if kind in request.pictures), None)
         self.guide = NO_CONTROL_MAP if kind is None else kind.value
         self.guide_picture = _load(pictures.get(kind)) if kind else None
         self.guide_source = SELECTION if self.guide_picture is None else PICTURE
@@ -254,6 +270,11 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         group.variant = request.variant or group.variant
         for name, value in request.parameters.items():
             setattr(group, PREFIX + name, value)
+
+
+def side_property(kind: ConditionKind) -> str:
+    """The name of the property that holds the picture of a side."""
+    return f"picture_{kind}"
 
 
 def _load(picture: Path | None) -> bpy.types.Image | None:

@@ -394,6 +394,33 @@ def test_control_map_is_rendered_from_the_selection(
     assert control_map_settings.generation_settings().control_map is None
 
 
+def test_pictures_of_other_sides_go_with_variants_that_take_them(
+    registered: None, tmp_path: Path
+) -> None:
+    sides = (ConditionKind.IMAGE, ConditionKind.RIGHT, ConditionKind.BACK)
+    variants = (
+        Variant("front", "Front", sides[:1], parameters=CARD.variants[0].parameters),
+        Variant("sides", "Sides", sides, parameters=CARD.variants[0].parameters),
+    )
+    show_engines([replace(CARD, id="takes_sides", variants=variants)])
+    settings = bpy.context.scene.splatsmith
+    settings.engine = "takes_sides"
+    settings.picture, settings.picture_back = (bpy.data.images.new(n, 8, 8) for n in ("f", "b"))
+    settings.picture_left = settings.picture
+    assert settings.conditions() == {ConditionKind.IMAGE}
+    engine_group(settings).variant = "sides"
+    assert settings.conditions() == {ConditionKind.IMAGE, ConditionKind.BACK}
+    assert settings.generation_settings().maps == {ConditionKind.BACK: settings.picture_back}
+    assert generate_disabled_reason(settings, RUNNING) == ""
+    file = tmp_path / "behind.png"
+    settings.picture_back.filepath_raw = str(file)
+    settings.picture_back.save()
+    request = GenerateRequest("", {ConditionKind.BACK: "0"}, "takes_sides", "sides")
+    settings.load_request(request, {ConditionKind.BACK: file})
+    assert settings.picture is None and settings.picture_left is None
+    assert Path(settings.picture_back.filepath) == file
+
+
 def test_control_map_is_taken_from_a_picture(control_map_settings: bpy.types.PropertyGroup) -> None:
     bpy.ops.mesh.primitive_cube_add()
     picture = bpy.data.images.new("map", 8, 8)
