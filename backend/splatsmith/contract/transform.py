@@ -10,6 +10,7 @@ from .harmonics import rotate_harmonics
 
 # Assets have Y up and their front towards +Z, in Blender Z up and -Y.
 Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
+_BLOCK = 16_384  # rows at a time, which stay in the processor's cache
 _NEGLIGIBLE = 1e-9
 
 
@@ -116,9 +117,14 @@ def _multiply_columns(
 ) -> NDArray[np.float32]:
     """`rows` [N, K] @ matrix.T, zeros skipped; no BLAS threads that others contend with."""
     out = np.empty((len(rows), len(matrix)), np.float32)
-    for target, factors in zip(out.T, matrix.astype(np.float32), strict=True):
-        first, *others = np.flatnonzero(np.abs(factors) > _NEGLIGIBLE)
-        np.multiply(rows[:, first], factors[first], out=target)
-        for k in others:
-            target += rows[:, k] * factors[k]
+    factors = matrix.astype(np.float32)
+    terms = [np.flatnonzero(np.abs(row) > _NEGLIGIBLE).tolist() for row in factors]
+    for start in range(0, len(rows), _BLOCK):
+        columns = np.ascontiguousarray(rows[start : start + _BLOCK].T)
+        products = np.empty((len(matrix), columns.shape[1]), np.float32)
+        for target, row, (first, *others) in zip(products, factors, terms, strict=True):
+            np.multiply(columns[first], row[first], out=target)
+            for k in others:
+                target += columns[k] * row[k]
+        out[start : start + _BLOCK] = products.T
     return out
