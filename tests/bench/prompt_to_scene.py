@@ -16,7 +16,7 @@ from blender_addon import api
 from .figure import Figure
 
 PROMPT = "a wooden chair"
-TO_SPLATS = ("load engine", "prepare picture", "generate", "write splats")
+TO_SPLATS = ("load engine", "prepare picture", "generate", "make splats")
 SECONDS_TO_SPLATS = 15.0
 
 
