@@ -26,7 +26,7 @@ from .rotations import rotation_matrices
 
 
 def render(
-    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int
+    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int, near: float = NEAR_PLANE
 ) -> tuple[Tensor, Tensor]:
     """Colours [3, S, S] over black and alphas [S, S] of the batch's first cloud.
 
@@ -34,8 +34,9 @@ def render(
         viewmat: [4, 4], world to camera, OpenCV axes.
         k: [3, 3] in pixels; may require gradients too.
         size: pixels a side.
+        near: Gaussians with a smaller z-depth are not drawn.
     """
-    splats, fixed = _project(gaussians, viewmat, k, size)
+    splats, fixed = _project(gaussians, viewmat, k, size, near)
     if splats.is_cuda:
         from . import rasterize_cuda  # gsplat takes seconds to import
 
@@ -47,7 +48,7 @@ def render(
 
 
 def _project(
-    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int
+    gaussians: GaussianBatch, viewmat: Tensor, k: Tensor, size: int, near: float
 ) -> tuple[Tensor, Tensor]:
     """The splats' GRADIENT_COLUMNS [N, 9], and their depths and extents [N, 3].
 
@@ -56,9 +57,9 @@ def _project(
     means, opacities = gaussians.means[0], gaussians.opacities[0]
     axes = rotation_matrices(gaussians.quats[0]) * gaussians.scales[0][:, None]
     centers = means @ viewmat[:3, :3].mT + viewmat[:3, 3]
-    visible = (centers[:, 2] >= NEAR_PLANE) & (opacities >= MIN_ALPHA)
+    visible = (centers[:, 2] >= near) & (opacities >= MIN_ALPHA)
     # Those behind the camera are invisible, but would bring infinities into the gradients.
-    centers = torch.cat([centers[:, :2], centers[:, 2:].clamp(min=NEAR_PLANE)], 1)
+    centers = torch.cat([centers[:, :2], centers[:, 2:].clamp(min=near)], 1)
     linear = projection_jacobian(centers[None], viewmat[None], k[None], (size, size))[0]
     projected_axes = linear @ axes
     covariances = projected_axes @ projected_axes.mT + EPS2D * torch.eye(2, device=means.device)

@@ -38,7 +38,7 @@ def scene_views(kind: PathKind, amount: float, fov: float, size: int) -> Network
         fov: of the picture, degrees.
     """
     poses = np.stack([_pose(kind, amount * step / (VIEWS - 1)) for step in range(VIEWS)])
-    c2w = np.linalg.inv(_mean_pose(poses)) @ poses
+    c2w = np.linalg.inv(mean_pose(poses)) @ poses
     # The picture's camera becomes the asset frame's origin.
     matrix = FLIP_YZ @ c2w[0, :3, :3].T
     transform = AssetTransform(matrix, -matrix @ c2w[0, :3, 3])
@@ -66,7 +66,7 @@ def _pose(kind: PathKind, amount: float) -> Matrices:
     return pose
 
 
-def _mean_pose(poses: Matrices) -> Matrices:
+def mean_pose(poses: Matrices) -> Matrices:
     """[4, 4] at the mean position, with the mean view direction and the mean down as near it."""
     forward = _normalized(poses[:, :3, 2].mean(0))
     right = _normalized(np.cross(poses[:, :3, 1].mean(0), forward).astype(np.float64))
