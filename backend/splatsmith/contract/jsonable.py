@@ -86,7 +86,10 @@ def _decode_class(kind: type[object], data: object, where: str) -> object:
     if issubclass(kind, Enum):
         return _decode_enum(kind, data, where)
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError as error:
+            raise InvalidRequest(f"{where} is too large.", "Send a smaller number.") from error
     if type(data) is not kind:
         raise _mistyped(where, kind.__name__, data)
     return data

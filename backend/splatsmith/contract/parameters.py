@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,6 +55,8 @@ class ParameterSpec:
         kind = "a whole number" if whole else "a number"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise InvalidRequest(f"{self.name} is too large.", "Send a smaller number.")
         if not math.isfinite(value) or (whole and value != int(value)):
             raise InvalidRequest(f"{self.name} is {value!r}.", f"It must be {kind}.")
         low = -math.inf if self.minimum is None else self.minimum

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MAX_HISTORY = 4 * 2**20  # characters of the events that are kept
 MAX_QUEUED = 4 * 2**20  # characters that a client may be behind before it is disconnected
 HEARTBEAT_SECONDS = 15.0
+_MAX_DIGITS = 18  # of an event's number
 
 
 class Subscription:
@@ -141,7 +142,7 @@ class EventBus:
 
     def _events_after(self, event_id: str) -> list[str] | None:
         instance, _, number = event_id.rpartition("-")
-        if instance != self._instance or not number.isdecimal():
+        if instance != self._instance or not number.isdecimal() or len(number) > _MAX_DIGITS:
             return None
         return self._history.after(int(number))
 

@@ -85,9 +85,12 @@ def _check_licences(request: DownloadRequest) -> DownloadRequest:
 
 
 def _parse_json(body: bytes) -> object:
+    remedy = 'Send {"kind": "generate", "request": {...}}.'
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()  # refuses halves of surrogate pairs
     except ValueError as error:
-        raise InvalidRequest(
-            f"The body is not JSON: {error}.", 'Send {"kind": "generate", "request": {...}}.'
-        ) from error
+        raise InvalidRequest(f"The body is not JSON of valid text: {error}.", remedy) from error
+    except RecursionError as error:
+        raise InvalidRequest("The body is nested too deeply.", remedy) from error
+    return value

@@ -55,7 +55,7 @@ class AccessPolicy:
         if self.allowed_hosts and _host_name(host) not in self.allowed_hosts:
             raise Forbidden(f"The service does not answer to the name {host!r}.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             raise Forbidden(f"Calls from {origin!r} are not accepted.")
         scheme, _, token = headers.get("authorization", "").partition(" ")
         known = hmac.compare_digest(token.strip().encode(), self.token.encode())
@@ -63,6 +63,14 @@ class AccessPolicy:
             raise Unauthorized(
                 "The call carries no valid token.", "Send the one in the service's state file."
             )
+
+
+def _netloc(origin: str) -> str | None:
+    """The host and port of an Origin; None if it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class AccessMiddleware:

@@ -59,7 +59,9 @@ def test_foreign_host_is_refused(service: RunningService, host: str) -> None:
     assert response.status_code in (400, 403)  # 400: no Host at all, by HTTP itself
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[::1"]
+)
 def test_foreign_origin_is_refused(service: RunningService, origin: str) -> None:
     for path in ("/v1/health", "/v1/events"):
         response = service.http.get(path, headers={"Origin": origin})

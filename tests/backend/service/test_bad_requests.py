@@ -46,6 +46,9 @@ def submission(**members: Any) -> dict[str, Any]:
     [
         (b"{", 422, "not JSON"),
         (b"\xff\xfe", 422, "not JSON"),
+        (b"[" * 100_000, 422, "nested too deeply"),
+        (rb'{"kind": "generate", "request": {"prompt": "a \ud800 chair"}}', 422, "surrogates"),
+        (submission(parameters={"pause": 10**400}), 422, "pause is too large"),
         ([], 422, "must be an object"),
         ({}, 422, "lacks 'kind'"),
         ({"kind": "paint", "request": {}}, 422, "'paint'"),

@@ -114,7 +114,10 @@ def test_stream_resumes_after_the_last_event(service: RunningService) -> None:
     assert jobs_in(seen, job.id)[-1] == done
 
 
-@pytest.mark.parametrize("last_event_id", ["x", "12", "deadbeef-1", "{instance}-99999", "-", "’-1"])
+@pytest.mark.parametrize(
+    "last_event_id",
+    ["x", "12", "deadbeef-1", "{instance}-99999", "{instance}-" + 5000 * "9", "-", "’-1"],
+)
 def test_unknown_last_event_id_gets_a_snapshot(service: RunningService, last_event_id: str) -> None:
     with service.events() as events:
         instance = next(events).id.partition("-")[0]
