@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,6 @@ def service(
         yield running
 
 
-def upload(service: RunningService, image: Image.Image) -> str:
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    response = service.http.post("/v1/images", content=buffer.getvalue())
-    assert response.status_code == 201, response.text
-    return response.json()["id"]
-
-
 def drawing() -> Image.Image:
     image = Image.new("RGB", (96, 96), "white")
     ImageDraw.Draw(image).rectangle((24, 24, 72, 72), fill="red")
@@ -49,7 +40,7 @@ def drawing() -> Image.Image:
 
 
 def test_a_drawing_and_a_long_prompt_give_splats(service: RunningService, tmp_path: Path) -> None:
-    pictures = {ConditionKind.CANNY: upload(service, drawing())}
+    pictures = {ConditionKind.CANNY: service.upload_picture(drawing())}
     request = replace(REQUEST, prompt="a red box, " * 3_334, pictures=pictures)
 
     job = service.run(request)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,6 @@ def service(
         yield running
 
 
-def upload(service: RunningService, image: Image.Image) -> str:
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    response = service.http.post("/v1/images", content=buffer.getvalue())
-    assert response.status_code == 201, response.text
-    return response.json()["id"]
-
-
 def cutout() -> Image.Image:
     image = Image.new("RGBA", (96, 96))
     ImageDraw.Draw(image).ellipse((24, 14, 72, 80), fill="red")
@@ -52,7 +43,7 @@ def cutout() -> Image.Image:
 
 
 def with_pictures(service: RunningService, *sides: ConditionKind) -> GenerateRequest:
-    return replace(REQUEST, pictures={side: upload(service, cutout()) for side in sides})
+    return replace(REQUEST, pictures={side: service.upload_picture(cutout()) for side in sides})
 
 
 def test_a_picture_gives_splats_while_its_views_sharpen(
@@ -84,7 +75,7 @@ def test_all_four_sides_are_taken(service: RunningService) -> None:
 
 
 def test_a_scene_s_record_has_its_camera_path(service: RunningService) -> None:
-    picture = upload(service, Image.new("RGB", (160, 90), "skyblue"))
+    picture = service.upload_picture(Image.new("RGB", (160, 90), "skyblue"))
     request = replace(
         REQUEST,
         variant="scene-256",
@@ -139,7 +130,9 @@ def test_impossible_requests_are_refused_with_a_problem_document(
 
 
 def test_a_panorama_of_a_place_fails_its_job_with_a_reason(service: RunningService) -> None:
-    pictures = {ConditionKind.IMAGE: upload(service, Image.new("RGB", (300, 100), "skyblue"))}
+    pictures = {
+        ConditionKind.IMAGE: service.upload_picture(Image.new("RGB", (300, 100), "skyblue"))
+    }
     job = service.run(replace(REQUEST, variant="scene-256", pictures=pictures))
     assert job.state is JobState.FAILED
     assert job.problem is not None

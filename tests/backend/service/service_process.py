@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
 import psutil
+from PIL import Image
 
 import splatsmith
 from splatsmith.contract.event_stream import ServiceEvent, decode_events
@@ -50,6 +52,14 @@ class RunningService:
     state_file: Path
     http: httpx.Client
     data: Path
+
+    def upload_picture(self, picture: Image.Image) -> str:
+        """The upload's id."""
+        buffer = BytesIO()
+        picture.save(buffer, "PNG")
+        response = self.http.post("/v1/images", content=buffer.getvalue())
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
 
     def post_job(self, request: GenerateRequest, **headers: str) -> JobStatus:
         body = {"kind": "generate", "request": to_json(request)}

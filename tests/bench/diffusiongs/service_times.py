@@ -44,7 +44,7 @@ def measure_service(
         with patch.dict(os.environ, {DATA_VARIABLE: str(data)}):
             write_weights(variant, configs, Path(folder, "weights"), device)
             with running_service(data, "--device", device) as service:
-                picture = _upload(service, Path(folder, "ball.png"))
+                picture = service.upload_picture(Image.fromarray(np.asarray(ball())))
                 for seed, name in enumerate(("first", "second")):
                     request = GenerateRequest(
                         engine="diffusiongs",
@@ -54,12 +54,6 @@ def measure_service(
                         products=PRODUCTS,
                     )
                     yield from _job(service, request, f"{variant}, {name} job")
-
-
-def _upload(service: RunningService, file: Path) -> str:
-    Image.fromarray(np.asarray(ball())).save(file)
-    response = service.http.post("/v1/images", content=file.read_bytes())
-    return response.raise_for_status().json()["id"]
 
 
 def _job(service: RunningService, request: GenerateRequest, name: str) -> Iterator[Figure]:
