@@ -15,8 +15,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .harmonics import rotate_harmonics
 from .ply import Block, VertexTable, open_vertices, write_vertices
 from .problems import UnreadableCloud
+from .up_axis import UpAxis, to_asset_rotation, turned_quaternions, turned_vectors, up_axis_in
 
 log = logging.getLogger(__name__)
 
@@ -115,25 +117,60 @@ def empty_cloud(count: int, degree: int) -> GaussianCloud:
     return GaussianCloud(*vectors, shN=planes.transpose(1, 0, 2))
 
 
-def read_cloud(path: Path) -> GaussianCloud:
+@dataclass(frozen=True)
+class LoadedCloud:
+    """A cloud as it was read from a file, in the asset frame.
+
+    Attributes:
+        cloud: the Gaussians; their place in the file's world is `cloud.means + origin`.
+        origin: [3] float64, what was subtracted from the positions while they were read, turned to
+            the asset frame as they were. Zero, unless they are too far away for 32 bits.
+        up: the axis of the file that became +Y: as given, else as the file says, else Y.
+        notes: sentences for the user on what was left out, filled in or mended.
+    """
+
+    cloud: GaussianCloud
+    origin: NDArray[np.float64]
+    up: UpAxis
+    notes: tuple[str, ...] = ()
+
+
+def load_cloud(path: Path, up: UpAxis | None = None) -> LoadedCloud:
     """Read a splat PLY file: degree 0 to 4, properties in any order, unknown ones ignored.
 
-    Gaussians with non-finite values, of which training leaves a few, are dropped and logged.
+    Gaussians with non-finite values, of which training leaves a few, are dropped.
+
+    Args:
+        up: the file's axis that points up; None is what its header says, or Y.
 
     Raises:
         UnreadableCloud: not a splat file, cut off, or too many values are not finite.
         OSError: it cannot be opened.
     """
     table = open_vertices(path)
+    up = up or up_axis_in(table.comments) or UpAxis.Y
     cloud = empty_cloud(table.count, _degree_of(table))
     filled = 0
     for _, block in table.blocks():
         part = _view(cloud, slice(filled, filled + len(block)))
         _copy_columns(block, part)
         _activate(part)
+        _turn(part, up)
         filled += _drop_non_finite(part)
-    _report_dropped(table.count - filled, table)
-    return _view(cloud, slice(0, filled))
+    notes = _dropped_notes(table.count - filled, table)
+    return LoadedCloud(_view(cloud, slice(0, filled)), np.zeros(3), up, notes)
+
+
+def read_cloud(path: Path) -> GaussianCloud:
+    """The Gaussians of `load_cloud`; its notes are logged.
+
+    Raises:
+        UnreadableCloud, OSError: as there.
+    """
+    loaded = load_cloud(path)
+    for note in loaded.notes:
+        log.warning("%s: %s", path.name, note)
+    return loaded.cloud
 
 
 def write_cloud(path: Path, cloud: GaussianCloud) -> None:
@@ -224,20 +261,28 @@ def _drop_non_finite(part: GaussianCloud) -> int:
     return count
 
 
-def _report_dropped(count: int, table: VertexTable) -> None:
+def _turn(part: GaussianCloud, up: UpAxis) -> None:
+    """Turn `up` to +Y, in place."""
+    if up is UpAxis.Y:
+        return
+    part.means[:] = turned_vectors(part.means, up)
+    part.quats[:] = turned_quaternions(part.quats, up)
+    part.shN[:] = rotate_harmonics(part.shN, to_asset_rotation(up))
+
+
+def _dropped_notes(count: int, table: VertexTable) -> tuple[str, ...]:
     if count > _MAX_DROPPED * table.count:
         raise UnreadableCloud(
             f"{table.path.name} is damaged: {count:,} of its {table.count:,} Gaussians have values "
             "that are not numbers.",
             "Export it again, without such Gaussians.",
         )
-    if count:
-        log.warning(
-            "%s: %d of %d Gaussians have values that are not numbers and are left out",
-            table.path.name,
-            count,
-            table.count,
-        )
+    if not count:
+        return ()
+    return (
+        f"{count:,} of {table.count:,} Gaussians have values that are not numbers; "
+        "they are left out.",
+    )
 
 
 def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:

@@ -8,7 +8,7 @@ before the vertices).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -52,13 +52,14 @@ class _Element:
 class VertexTable:
     """The vertices that a PLY file's header declares; `blocks` reads them.
 
-    `offset` is where their bytes start; None if they must be parsed.
+    `offset` is where their bytes start; None if they must be parsed. `comments` are the header's.
     """
 
     path: Path
     count: int
     dtype: np.dtype[np.void]
     offset: int | None
+    comments: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +107,8 @@ def open_vertices(path: Path) -> VertexTable:
     byte_order, elements = _parse_header(header, path)
     for element in elements:
         if element.name == "vertex":
-            return _vertex_table(path, element, byte_order, offset)
+            table = _vertex_table(path, element, byte_order, offset)
+            return replace(table, comments=_comments(header))
         if element.has_lists or byte_order == "=":
             offset = -1
         if offset >= 0:
@@ -164,6 +166,11 @@ def _parse_header(header: str, path: Path) -> tuple[str, list[_Element]]:
     if not byte_order:
         raise UnreadableCloud(f"The header of {path.name} names no format.", "Export it again.")
     return byte_order, elements
+
+
+def _comments(header: str) -> tuple[str, ...]:
+    lines = (line.split(maxsplit=1) for line in header.splitlines())
+    return tuple(line[1] for line in lines if len(line) == 2 and line[0] == "comment")
 
 
 def _count(text: str) -> int:

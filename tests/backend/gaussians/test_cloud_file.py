@@ -187,7 +187,7 @@ def test_a_few_non_finite_gaussians_are_dropped(
     columns[name][[0, 4000, 8500]] = value
     good = np.delete(np.arange(9000), [0, 4000, 8500])
     assert_same(read_cloud(write_columns(tmp_path / "cloud.ply", columns)), cloud.select(good))
-    assert "cloud.ply: 3 of 9000 Gaussians" in caplog.text
+    assert "cloud.ply: 3 of 9,000 Gaussians" in caplog.text
 
 
 @pytest.mark.parametrize(
