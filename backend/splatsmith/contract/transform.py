@@ -1,4 +1,4 @@
-"""Similarity transforms of clouds: centres, rotations, scales and harmonics."""
+"""Transforms of clouds: centres, rotations, scales and harmonics."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cloud import GaussianCloud
+from .covariance import factor_covariances, thicken
 from .harmonics import rotate_harmonics
+from .problems import SplatsmithError
 
 # Assets have Y up and their front towards +Z, in Blender Z up and -Y.
 Y_UP_TO_Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
 _BLOCK = 16_384  # rows at a time, which stay in the processor's cache
 _NEGLIGIBLE = 1e-9
+_MIN_RELATIVE_STRETCH = 1e-6  # of a linear map: flatter ones leave nothing to transform back
+_SIMILAR = 1e-6  # relative difference of stretches that float32 matrices of turns have
+
+
+class InvalidTransform(SplatsmithError):
+    """Raised when a matrix cannot be applied to splats: not affine, not finite, or flattening."""
+
+    code = "invalid-transform"
+    title = "The splats cannot be transformed"
+    status = 422
 
 
 def transform_cloud(
@@ -41,6 +53,89 @@ def transform_cloud(
         sh0=cloud.sh0,
         shN=rotate_harmonics(cloud.shN, rotation),
     )
+
+
+def apply_affine(cloud: GaussianCloud, matrix: NDArray[np.float64]) -> GaussianCloud:
+    """Map every point of `cloud` by the affine `matrix` [4, 4], which may mirror and shear.
+
+    Each covariance C becomes A C A^T, with A the linear part; colors turn by A's orthogonal factor.
+
+    Raises:
+        InvalidTransform: `matrix` is not affine, not finite, or flattens its objects.
+    """
+    linear = linear_part(matrix)
+    quats, scales = transform_shapes(cloud.quats, cloud.scales, linear)
+    return GaussianCloud(
+        means=transform_points(cloud.means, matrix),
+        quats=quats,
+        scales=scales,
+        opacities=cloud.opacities,
+        sh0=cloud.sh0,
+        shN=rotate_harmonics(cloud.shN, orthogonal_factor(linear)),
+    )
+
+
+def linear_part(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The linear part [3, 3] of an affine `matrix` [4, 4].
+
+    Raises:
+        InvalidTransform: `matrix` is not affine, not finite, or flattens its objects.
+    """
+    if matrix.shape != (4, 4):
+        raise InvalidTransform(
+            f"The transform is {matrix.shape}, not 4x4.", "Give a matrix [4, 4]."
+        )
+    if not np.isfinite(matrix).all():
+        raise InvalidTransform(
+            "The transform has values that are not numbers.", "Reset the object's transform."
+        )
+    if not np.allclose(matrix[3], (0, 0, 0, 1)):
+        raise InvalidTransform("The transform is a projection.", "Use an affine matrix.")
+    linear = np.array(matrix[:3, :3], np.float64)
+    stretches = np.linalg.svd(linear, compute_uv=False)
+    if stretches[2] <= _MIN_RELATIVE_STRETCH * stretches[0]:
+        raise InvalidTransform(
+            "The transform flattens the splats: its scale is 0, or nearly so, along one direction.",
+            "Give the object, and what it is parented to, a scale other than 0 on every axis.",
+        )
+    return linear
+
+
+def orthogonal_factor(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The orthogonal Q [3, 3] of the polar decomposition `linear` = Q P; it mirrors if that does.
+
+    It is the turn nearest to `linear`: along it colors are carried, which no stretch can change.
+    """
+    left, _, right = np.linalg.svd(linear)
+    return left @ right
+
+
+def transform_points(
+    points: NDArray[np.float32], matrix: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Points [N, 3] mapped by an affine `matrix` [4, 4]."""
+    moved = rotate_vectors(points, matrix[:3, :3])
+    moved += matrix[:3, 3].astype(np.float32)
+    return moved
+
+
+def transform_shapes(
+    quats: NDArray[np.float32], scales: NDArray[np.float32], linear: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`quats` [N, 4] and `scales` [N, 3] of Gaussians mapped by the invertible `linear` [3, 3]."""
+    stretches = np.linalg.svd(linear, compute_uv=False)
+    if stretches[0] - stretches[2] <= _SIMILAR * stretches[0]:
+        # A mirrored ellipsoid is the same as one turned by the mirror's negative.
+        turn = orthogonal_factor(linear) * np.sign(np.linalg.det(linear))
+        factor = np.float32(stretches.mean())
+        return multiply_quaternions(quaternion(turn), quats), scales * factor
+    new_quats, new_scales = np.empty_like(quats), np.empty_like(scales)
+    for start in range(0, len(quats), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        axes = rotation_matrices(quats[rows]) * thicken(scales[rows])[:, None, :]
+        rotations, new_scales[rows] = factor_covariances(_multiply_matrices(linear, axes))
+        new_quats[rows] = quaternions(rotations)
+    return new_quats, new_scales
 
 
 def rotation_matrices(quats: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -112,13 +207,25 @@ def multiply_quaternions(
     return _multiply_columns(right, matrix)
 
 
+def _multiply_matrices(
+    left: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`left` [3, 3] @ each of `right` [N, 3, 3], without BLAS."""
+    rows = right.transpose(1, 2, 0)
+    product = [
+        sum(factor * row for factor, row in zip(factors, rows, strict=True)) for factors in left
+    ]
+    return np.stack(product).transpose(2, 0, 1)
+
+
 def _multiply_columns(
     rows: NDArray[np.float32], matrix: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """`rows` [N, K] @ matrix.T, zeros skipped; no BLAS threads that others contend with."""
     out = np.empty((len(rows), len(matrix)), np.float32)
     factors = matrix.astype(np.float32)
-    terms = [np.flatnonzero(np.abs(row) > _NEGLIGIBLE).tolist() for row in factors]
+    least = _NEGLIGIBLE * np.abs(factors).max()
+    terms = [np.flatnonzero(np.abs(row) > least).tolist() for row in factors]
     for start in range(0, len(rows), _BLOCK):
         columns = np.ascontiguousarray(rows[start : start + _BLOCK].T)
         products = np.empty((len(matrix), columns.shape[1]), np.float32)
