@@ -18,6 +18,7 @@ from ..contract.harmonics import rotated_planes
 from ..contract.problems import SplatsmithError
 from ..contract.transform import (
     Y_UP_TO_Z_UP,
+    apply_affine,
     multiply_quaternions,
     quaternion,
     transform_cloud,
@@ -83,17 +84,7 @@ def copy_splat_attributes(splats: bpy.types.Object) -> Mapping[str, NDArray[np.f
 
 def cloud_from_attributes(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
     """The cloud (asset frame) of what `copy_splat_attributes` returned."""
-    harmonics = [values[name] for name in _harmonics_in(values)]
-    none = np.empty((len(values[BASE]), 0, 3), np.float32)
-    cloud = GaussianCloud(
-        means=values["position"],
-        quats=values["rotation"],
-        scales=values["scale"],
-        opacities=np.ascontiguousarray(values[BASE][:, 3]),
-        sh0=np.ascontiguousarray(values[BASE][:, :3]),
-        shN=np.stack(harmonics, axis=1) if harmonics else none,
-    )
-    return transform_cloud(cloud, Y_UP_TO_Z_UP.T)
+    return transform_cloud(_as_stored(values), Y_UP_TO_Z_UP.T)
 
 
 def read_splats(splats: bpy.types.Object) -> GaussianCloud:
@@ -103,6 +94,32 @@ def read_splats(splats: bpy.types.Object) -> GaussianCloud:
         NoSplats: see `copy_splat_attributes`.
     """
     return cloud_from_attributes(copy_splat_attributes(splats))
+
+
+def read_world_splats(splats: bpy.types.Object) -> GaussianCloud:
+    """The cloud of a splat object as it is in the scene: Blender's axes, its transform applied.
+
+    Raises:
+        NoSplats: see `copy_splat_attributes`.
+        InvalidTransform: the object's scale is 0 along an axis.
+    """
+    cloud = _as_stored(copy_splat_attributes(splats))
+    bpy.context.view_layer.update()
+    return apply_affine(cloud, np.array(splats.matrix_world, np.float64))
+
+
+def _as_stored(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
+    """The cloud of attributes, in the object's own axes."""
+    harmonics = [values[name] for name in _harmonics_in(values)]
+    none = np.empty((len(values[BASE]), 0, 3), np.float32)
+    return GaussianCloud(
+        means=values["position"],
+        quats=values["rotation"],
+        scales=values["scale"],
+        opacities=np.ascontiguousarray(values[BASE][:, 3]),
+        sh0=np.ascontiguousarray(values[BASE][:, :3]),
+        shN=np.stack(harmonics, axis=1) if harmonics else none,
+    )
 
 
 def _harmonics_in(values: Collection[str]) -> list[str]:
