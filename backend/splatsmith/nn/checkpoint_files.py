@@ -48,6 +48,18 @@ class TensorFiles:
             for key in file.keys()  # noqa: SIM118  (it is no dictionary)
         }
 
+    def metadata(self) -> dict[str, str]:
+        """What the files' headers say beside their tensors.
+
+        Raises:
+            WeightsDamaged: a file is cut off or of another kind.
+        """
+        return {
+            key: value
+            for file in self._open("cpu")
+            for key, value in (file.metadata() or {}).items()
+        }
+
     def tensors(self, device: str) -> Iterator[tuple[str, Tensor]]:
         """Keys and tensors one by one, so that no second copy of all is in memory.
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from splatsmith.engines.diffusiongs.card import Subject
-from splatsmith.engines.diffusiongs.checkpoint import FLOAT32_KEYS, published_keys
+from splatsmith.engines.diffusiongs.checkpoint import FLOAT32_KEYS, VIEW_SIZE, published_keys
 from splatsmith.engines.diffusiongs.denoiser import Block, Denoiser, DenoiserConfig, Head
 from splatsmith.files import atomic_write
 
@@ -65,8 +65,12 @@ def autocast_blocks(network: nn.Module, device: torch.device) -> None:
             module.forward = torch.autocast(device.type, torch.bfloat16)(module.forward)
 
 
-def save_weights(network: Denoiser, file: Path) -> None:
-    """Write the network as the engine loads it: published keys, blocks in float16."""
+def save_weights(network: Denoiser, size: int, file: Path) -> None:
+    """Write the network as the engine loads it: published keys, blocks in float16.
+
+    Args:
+        size: pixels a side of the views it was trained on.
+    """
     tensors = {
         key: tensor.detach().float().contiguous().cpu()
         if key.startswith(FLOAT32_KEYS)
@@ -74,4 +78,4 @@ def save_weights(network: Denoiser, file: Path) -> None:
         for key, tensor in published_keys(network.state_dict()).items()
     }
     with atomic_write(file) as part:
-        save_file(tensors, part)
+        save_file(tensors, part, {VIEW_SIZE: str(size)})

@@ -101,7 +101,7 @@ def train(job: TrainingJob, context: DistributedContext) -> TrainingRun:
         run.save(job.out / STATE)
         for subject in run.averaged:
             network = run.averaged.of(Subject(subject))
-            save_weights(network, job.out / f"{subject}.safetensors")
+            save_weights(network, job.config.size, job.out / f"{subject}.safetensors")
         log.info("step %d of %d: saved", run.step, job.config.optimizer.steps)
     return run
 

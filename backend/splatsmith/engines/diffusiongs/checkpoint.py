@@ -28,6 +28,9 @@ _PREFIXES = {
 }
 _INNER_PARTS = {".norm.": ".layernorm.", ".modulation.": ".adaLN_modulation.1."}
 
+VIEW_SIZE = "view_size"  # in the files' metadata
+MAX_VIEW_SIZE = 1024
+
 # All but the blocks: rays, time and Gaussians need float32's precision.
 FLOAT32_KEYS = tuple(published for own, published in _PREFIXES.items() if own != "blocks.")
 
@@ -68,6 +71,22 @@ def denoiser_config(shapes: Shapes) -> DenoiserConfig:
         patch=round((patches[1] / (IMAGE_CHANNELS + RAY_CHANNELS)) ** 0.5),
         global_gaussians=tokens[-2],
     )
+
+
+def trained_size(files: TensorFiles) -> int | None:
+    """Pixels a side of the views a network was trained on, where its files say so; the published
+    ones do not.
+
+    Raises:
+        WeightsDamaged: it is no number of whole patches.
+    """
+    text = files.metadata().get(VIEW_SIZE)
+    if text is None:
+        return None
+    patch = denoiser_config(files.shapes()).patch
+    if not text.isdecimal() or not 0 < int(text) <= MAX_VIEW_SIZE or int(text) % patch:
+        raise WeightsDamaged(f"{files.title} names no size of views: {text[:20]!r}.", REMEDY)
+    return int(text)
 
 
 def own_keys(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

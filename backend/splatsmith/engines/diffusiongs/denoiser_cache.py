@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -15,7 +15,7 @@ from ...nn.checkpoint_loading import LoadOptions
 from ...nn.offload import MemoryDemand, Offload, choose_offload
 from ...nn.precision import choose_precision
 from .card import CARD, Model, Settings
-from .checkpoint import denoiser_config, load_denoiser
+from .checkpoint import denoiser_config, load_denoiser, trained_size
 from .denoiser import Denoiser, DenoiserInputs
 
 MLP_CHUNK = 2048  # tokens at a time, with `memory` small
@@ -42,6 +42,15 @@ class DenoiserCache:
         self._model = model
         self._device = device
         self._loaded: LoadedDenoiser | None = None
+
+    def model(self) -> Model:
+        """The variant's model, at the size of views its weights were trained on.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: what the names say.
+        """
+        size = trained_size(tensor_files(self._model.checkpoint))
+        return self._model if size is None else replace(self._model, size=size)
 
     def get(self, settings: Settings, evaluations: int) -> LoadedDenoiser:
         """The denoiser for these settings and so many evaluations.
@@ -74,10 +83,11 @@ class DenoiserCache:
 
     def _check_cpu_work(self, evaluations: int) -> None:
         config = denoiser_config(tensor_files(self._model.checkpoint).shapes())
-        operations = evaluations * config.operations(self._model.size)
+        size = self.model().size
+        operations = evaluations * config.operations(size)
         if operations > MAX_CPU_OPERATIONS:
             raise InvalidRequest(
-                f"{evaluations} steps at {self._model.size} pixels are {operations / 1e12:,.0f} "
+                f"{evaluations} steps at {size} pixels are {operations / 1e12:,.0f} "
                 "trillion operations, which keep a CPU busy for a long time.",
                 "Use a GPU, or a variant of 256 pixels with 8 steps at most.",
             )

@@ -57,7 +57,7 @@ class DiffusionGS:
 
     def __init__(self, variant: Variant, model: Model, device: str) -> None:
         self._variant = variant
-        self._model = model
+        self._subject = model.subject
         self._device = device
         self._denoisers = DenoiserCache(variant, model, device)
 
@@ -85,8 +85,8 @@ class DiffusionGS:
         return Generation(answer, task.views.camera, notes, path)
 
     def _task(self, inputs: EngineInputs, settings: Settings) -> _Task:
-        size = self._model.size
-        if self._model.subject is Subject.SCENE:
+        size = self._denoisers.model().size
+        if self._subject is Subject.SCENE:
             clean = scene_view(inputs.pictures[ConditionKind.IMAGE], size)
             path = PathKind(settings.path)
             views = scene_views(path, settings.amount, settings.fov, size)
@@ -94,14 +94,9 @@ class DiffusionGS:
         given = [side for side in SIDES if side in inputs.pictures]
         prepare = published_views if settings.preparation == "published" else framed_views
         clean = prepare([inputs.pictures[side] for side in given], size, settings.foreground_ratio)
-        views = self._object_views(settings)
+        views = _object_views(settings, size)
         order = order_by_sides(views, [SIDES[side] for side in given])
         return _Task(settings, views.reordered(order), clean)
-
-    def _object_views(self, settings: Settings) -> NetworkViews:
-        if settings.cameras == TEMPLATE:
-            return template_views(tensor_files(CAMERA_TEMPLATE), self._model.size)
-        return regenerated_views(settings.elevation, settings.distance, self._model.size)
 
     def _sample(
         self, task: _Task, denoiser: LoadedDenoiser, render: ViewRenderer, progress: Progress
@@ -138,7 +133,7 @@ class DiffusionGS:
     def _cropped(self, gaussians: GaussianBatch, task: _Task) -> GaussianBatch:
         settings = task.settings
         kept = visible(gaussians, settings.opacity_threshold)
-        if self._model.subject is Subject.SCENE:
+        if self._subject is Subject.SCENE:
             camera = torch.from_numpy(task.views.c2w[0, :3, 3]).to(gaussians.means)
             kept &= within_distance(gaussians, camera, settings.far)
         else:
@@ -149,6 +144,12 @@ class DiffusionGS:
                 "Try another seed, or lower Opacity Threshold.",
             )
         return select(gaussians, kept)
+
+
+def _object_views(settings: Settings, size: int) -> NetworkViews:
+    if settings.cameras == TEMPLATE:
+        return template_views(tensor_files(CAMERA_TEMPLATE), size)
+    return regenerated_views(settings.elevation, settings.distance, size)
 
 
 def _front_view_of(step: SamplingStep) -> Callable[[], NDArray[np.uint8]]:

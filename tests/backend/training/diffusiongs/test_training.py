@@ -20,7 +20,13 @@ from safetensors.torch import load_file
 
 from splatsmith.contract.cards import ConditionKind
 from splatsmith.engines.base import EngineInputs
-from splatsmith.engines.diffusiongs.card import CARD, MODELS, Subject
+from splatsmith.engines.diffusiongs.card import (
+    CARD,
+    GLOBAL_GAUSSIANS,
+    MODELS,
+    VIEWS,
+    Subject,
+)
 from splatsmith.engines.diffusiongs.denoiser import Denoiser
 from splatsmith.engines.diffusiongs.engine import DiffusionGS
 from splatsmith.engines.diffusiongs.published_checkpoints import OBJECT_512
@@ -117,12 +123,12 @@ def test_the_engine_generates_with_trained_weights(
     (tmp_path / "object.safetensors").rename(file)
     install(OBJECT_512, tmp_path)
     variant = CARD.variant("object-256")
-    engine = DiffusionGS(variant, replace(MODELS["object-256"], size=SIZE), "cpu")
+    engine = DiffusionGS(variant, MODELS["object-256"], "cpu")
     parameters = CARD.check_parameters(variant, {"steps": 4})
     picture = ball_images(cameras_around(1, 64))[0]
     inputs = EngineInputs("", variant.id, {ConditionKind.IMAGE: picture}, parameters)
     cloud = engine.generate(inputs, silent()).representation.gaussians(silent(), "cpu")
-    assert len(cloud) > 0
+    assert 0 < len(cloud) <= VIEWS * SIZE**2 + GLOBAL_GAUSSIANS
     assert np.isfinite(cloud.means).all()
 
 
