@@ -20,19 +20,14 @@ from ..contract.points import read_points
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..scene.appearance import raise_transparent_bounces
+from ..scene.asset_collections import add_asset_collection, remove_asset_collection
 from ..scene.cameras import add_camera
 from ..scene.mesh import add_mesh
 from ..scene.points import add_points
 from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import add_splats
 from ..scene.transform_snapshot import TransformSnapshot
-from .placement import (
-    Placement,
-    add_asset_collection,
-    cloud_bounds,
-    object_bounds,
-    place_objects,
-)
+from .placement import Placement, cloud_bounds, object_bounds, place_objects
 
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 _SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
@@ -124,7 +119,7 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
     try:
         objects = _add_objects(files.only(products), cloud, collection)
     except BaseException:
-        bpy.data.collections.remove(collection)
+        remove_asset_collection(collection)
         raise
     asset = Asset(files.title, objects, files.source, files.provenance.job)
     location = placement.current_location()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 
+from ..contract.problems import SplatsmithError
 from ..contract.protocol import ExtractRequest, GenerateRequest
 from ..link.tracked_job import TrackedJob
 from ..scene.provenance import Provenance
@@ -12,6 +14,8 @@ from ..scene.transform_snapshot import TransformSnapshot
 from .files import Asset, find_files, import_files, import_with_transform
 from .placement import Placement
 from .post_import import PostImport, apply_post_import
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,33 @@ class ImportPlan:
         return replace(self, target=replace(self.target, location=None).resolve())
 
 
+class ImportFailed(SplatsmithError):
+    """Raised when results cannot be imported for a reason that nobody foresaw."""
+
+    code = "import-failed"
+    title = "The results cannot be imported"
+    status = 500
+
+
 def import_results(job: TrackedJob) -> Asset:
     """Import the results of a job by its plan.
 
     Raises:
-        SplatsmithError: a file cannot be read; the scene is left as it was.
+        SplatsmithError: a file cannot be read, or Blender refuses it; the scene is left as it was.
     """
+    try:
+        return _import_results(job)
+    except SplatsmithError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the other jobs' results must come
+        log.exception("the results of the job %s cannot be imported", job.status.id)
+        raise ImportFailed(
+            f"Blender could not import the results ({str(error).strip() or type(error).__name__}).",
+            "They are kept: import the job again from the list.",
+        ) from error
+
+
+def _import_results(job: TrackedJob) -> Asset:
     plan, request = job.import_plan, job.request
     assert isinstance(plan, ImportPlan) and job.results is not None
     assert isinstance(request, GenerateRequest | ExtractRequest)

@@ -1,4 +1,4 @@
-"""Where an asset is put: location and size, and the collection of its objects."""
+"""Where an asset is put: its location and size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from ..contract.bounds import Box, bounding_box
 from ..contract.cloud import GaussianCloud
 
-ROOT_COLLECTION = "Splatsmith"
 _GRID_SPACING = 1.5  # times the assets' size
 
 
@@ -81,19 +80,3 @@ def place_objects(
     for obj in objects:
         obj.location = origin.tolist()
         obj.scale = (scale,) * 3
-
-
-def add_asset_collection(scene: bpy.types.Scene, title: str) -> bpy.types.Collection:
-    """A new collection named after the asset inside the scene's collection "Splatsmith"."""
-    root = next((c for c in scene.collection.children if _is_root(c)), None)
-    if root is None:
-        root = bpy.data.collections.new(ROOT_COLLECTION)
-        scene.collection.children.link(root)
-    asset = bpy.data.collections.new(title)
-    root.children.link(asset)
-    return asset
-
-
-def _is_root(collection: bpy.types.Collection) -> bool:
-    """Blender appends .001 if another scene has a collection of that name."""
-    return collection.name.split(".")[0] == ROOT_COLLECTION

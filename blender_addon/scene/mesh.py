@@ -10,7 +10,7 @@ import bpy
 from ..contract.problems import SplatsmithError
 from . import appearance
 from .surface_colors import find_texture, mean_color
-from .visibility import preserve_selection
+from .visibility import preserve_selection, scene_collection_active
 
 _SMOOTH_ANGLE = math.radians(60)  # between two faces; edges beyond it are marked sharp
 
@@ -29,7 +29,7 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
     Raises:
         UnreadableMesh: the file is no GLB, is damaged or holds no mesh.
     """
-    with preserve_selection():
+    with preserve_selection(), scene_collection_active():
         imported = _import(glb)
     meshes = [obj for obj in imported if obj.type == "MESH"]
     if not meshes:

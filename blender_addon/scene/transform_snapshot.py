@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import bpy
 from mathutils import Matrix
 
+from .asset_collections import can_receive_objects, scene_collection
+
 _TRANSFORM_PROPERTIES = (
     "rotation_mode",
     "location",
@@ -51,11 +53,15 @@ class TransformSnapshot:
         return self if obj is None else snapshot_transform(obj)
 
     def find_collection(self) -> bpy.types.Collection:
-        """The object's collection; the scene's root where that is gone or cannot be changed."""
-        root = bpy.context.scene.collection
-        if self.collection is None:
-            return root
-        return _find_by_uid(bpy.data.collections, self.collection) or root
+        """The object's collection; the scene's own where that is gone, hidden or read-only.
+
+        Raises:
+            LinkedScene: the scene cannot be changed.
+        """
+        found = _find_by_uid(bpy.data.collections, self.collection)
+        if found is not None and can_receive_objects(found):
+            return found
+        return scene_collection(bpy.context.scene)
 
     def apply_to(self, other: bpy.types.Object) -> None:
         """Give `other` the same transform, shear and parent included."""
@@ -85,9 +91,9 @@ def snapshot_transform(obj: bpy.types.Object) -> TransformSnapshot:
 
 
 def _own_collection(obj: bpy.types.Object) -> int | None:
-    """The first of the object's collections that is local to this file and no scene's root."""
-    local = (c for c in bpy.data.collections if c.library is None and c in obj.users_collection)
-    return next((collection.session_uid for collection in local), None)
+    """The first of the object's collections that can receive others and is no scene's own."""
+    own = (c for c in bpy.data.collections if c in obj.users_collection and can_receive_objects(c))
+    return next((collection.session_uid for collection in own), None)
 
 
 def _set_properties(obj: bpy.types.Object, values: Mapping[str, object]) -> None:
@@ -95,7 +101,7 @@ def _set_properties(obj: bpy.types.Object, values: Mapping[str, object]) -> None
         setattr(obj, name, value)
 
 
-def _find_by_uid(library: bpy.types.bpy_prop_collection, uid: int) -> bpy.types.ID | None:
+def _find_by_uid(library: bpy.types.bpy_prop_collection, uid: int | None) -> bpy.types.ID | None:
     return next((item for item in library if item.session_uid == uid), None)
 
 

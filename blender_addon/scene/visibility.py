@@ -44,3 +44,14 @@ def preserve_selection() -> Iterator[None]:
             if obj.select_get() != (obj in selected):
                 obj.select_set(obj in selected)
         layer.objects.active = active
+
+
+@contextmanager
+def scene_collection_active() -> Iterator[None]:
+    """Operators called inside add to the scene's own collection: the user's may be read-only."""
+    layer = bpy.context.view_layer
+    active, layer.active_layer_collection = layer.active_layer_collection, layer.layer_collection
+    try:
+        yield
+    finally:
+        layer.active_layer_collection = active

@@ -175,6 +175,19 @@ def test_results_can_be_imported_again(session: None, tmp_path: Path) -> None:
         assert max(asset.objects[Product(product)].dimensions) == pytest.approx(1, abs=0.25)
 
 
+def test_an_import_that_fails_does_not_stop_the_others(session: None) -> None:
+    nowhere = api.Placement(("left", 0, 0))  # pyright: ignore[reportArgumentType]  a script's slip
+    keys = [
+        api.submit("a chair", settings=SPLATS, placement=nowhere),
+        api.submit("a table", settings=SPLATS),
+    ]
+    assert api.wait_for(keys[1]).name == "a table"
+    with pytest.raises(SplatsmithError, match="could not import .*left") as refused:
+        api.wait_for(keys[0])
+    assert refused.value.remedy
+    assert {c.name for c in bpy.data.collections} == {"Splatsmith", "a table"}
+
+
 def test_import_of_a_foreign_file_leaves_the_scene_as_it_was(session: None, tmp_path: Path) -> None:
     folder = tmp_path / "damaged"
     made = api.generate("a chair", settings=QUICK)

@@ -218,3 +218,19 @@ def test_a_glb_without_mesh_is_refused(
     with pytest.raises(UnreadableMesh, match="no mesh"):
         add_mesh(file, "bare", scene.collection)
     assert not bpy.data.objects
+
+
+def test_a_mesh_is_imported_while_a_linked_collection_is_active(
+    scene: bpy.types.Scene, panel_glb: Path, tmp_path: Path
+) -> None:
+    library = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(library, {bpy.data.collections.new("theirs")})
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(library, link=True) as (_, found):
+        found.collections = ["theirs"]
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    scene.collection.children.link(found.collections[0])
+    active = layer.active_layer_collection = layer.layer_collection.children["theirs"]
+    mesh = add_mesh(panel_glb, "panel", scene.collection)
+    assert list(mesh.users_collection) == [scene.collection]
+    assert layer.active_layer_collection == active

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.importing.placement import add_asset_collection, cloud_bounds, place_objects
+from blender_addon.importing.placement import cloud_bounds, place_objects
 from blender_addon.scene.splats import add_splats
 
 Balls = Callable[..., GaussianCloud]
@@ -94,19 +94,3 @@ def test_empty_and_tiny_clouds_are_placed(
     obj = add_splats(cloud, "speck", scene.collection)
     place_objects([obj], cloud_bounds(cloud), (0, 0, 1), size=2)
     assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))
-
-
-def test_assets_share_one_root_collection_and_have_one_each(scene: bpy.types.Scene) -> None:
-    first, second = add_asset_collection(scene, "chair"), add_asset_collection(scene, "chair")
-    (root,) = scene.collection.children
-    assert root.name == "Splatsmith"
-    assert list(root.children) == [first, second]
-    assert (first.name, second.name) == ("chair", "chair.001")
-
-
-def test_each_scene_has_its_own_root(scene: bpy.types.Scene) -> None:
-    other = bpy.data.scenes.new("other")
-    for place_for_it in (scene, other, other):
-        add_asset_collection(place_for_it, "chair")
-    assert [len(s.collection.children) for s in (scene, other)] == [1, 1]
-    assert scene.collection.children[0] != other.collection.children[0]
