@@ -22,12 +22,12 @@ from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..scene.appearance import raise_transparent_bounces
 from ..scene.asset_collections import add_asset_collection, remove_asset_collection
 from ..scene.cameras import add_camera
-from ..scene.mesh import add_mesh
-from ..scene.points import add_points
+from ..scene.mesh import add_mesh, scale_mesh
+from ..scene.points import add_points, points_bounds
 from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import add_splats
 from ..scene.transform_snapshot import TransformSnapshot
-from .placement import Placement, cloud_bounds, object_bounds, place_objects
+from .placement import AssetFit, Fitting, Placement, cloud_bounds, object_bounds
 
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 _SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
@@ -105,32 +105,34 @@ def read_request(obj: bpy.types.Object) -> GenerateRequest | ExtractRequest | No
 
 
 def import_files(files: AssetFiles, products: Collection[Product], placement: Placement) -> Asset:
-    """Add the files of `products` to the scene with one common transform.
+    """Add the files of `products` to the scene, with the asset's size in their data.
 
-    The splats, if there are any, determine it even if they are not among `products`. What has a
-    camera path keeps its units, with the picture's camera at the placement's location.
+    The splats, if there are any, determine it even if they are not among `products`; else the mesh,
+    else the points. What has a camera path keeps its units, with the picture's camera at the
+    placement's location.
 
     Raises:
         SplatsmithError: a file cannot be read; the scene is left as it was.
     """
     splats = files.paths.get(Product.SPLATS)
     cloud = None if splats is None else read_cloud(splats)
+    location, path = placement.current_location(), files.camera_path
+    fitting = Fitting(placement, None if path is None else AssetFit(1.0, location))
+    if cloud is not None and fitting.fit is None:
+        fitting.measure(cloud_bounds(cloud))
     collection = add_asset_collection(bpy.context.scene, datablock_name(files.title))
     try:
-        objects = _add_objects(files.only(products), cloud, collection)
+        objects = _add_objects(files.only(products), cloud, fitting, collection)
     except BaseException:
         remove_asset_collection(collection)
         raise
+    for obj in objects.values():
+        obj.location = fitting.fit.location
     asset = Asset(files.title, objects, files.source, files.provenance.job)
-    location = placement.current_location()
-    if files.camera_path is not None:
-        for obj in objects.values():
-            obj.location = location
-        name = f"{datablock_name(files.title)}.camera"
-        return replace(asset, camera=add_camera(files.camera_path, name, location, collection))
-    bounds = object_bounds(next(iter(objects.values()))) if cloud is None else cloud_bounds(cloud)
-    place_objects(list(objects.values()), bounds, location, placement.size)
-    return asset
+    if path is None:
+        return asset
+    name = f"{datablock_name(files.title)}.camera"
+    return replace(asset, camera=add_camera(path, name, location, collection))
 
 
 def import_with_transform(
@@ -145,7 +147,8 @@ def import_with_transform(
     """
     transform = transform.updated()
     files = replace(files.only(products), title=asset_title(transform.name))
-    objects = _add_objects(files, None, transform.find_collection())
+    fitting = Fitting(Placement(), AssetFit(1.0, (0.0, 0.0, 0.0)))  # the splats have their size
+    objects = _add_objects(files, None, fitting, transform.find_collection())
     for obj in objects.values():
         transform.apply_to(obj)
     return Asset(files.title, objects, files.source, files.provenance.job)
@@ -193,14 +196,18 @@ def _detect_product(file: Path) -> Product:
 
 
 def _add_objects(
-    files: AssetFiles, cloud: GaussianCloud | None, collection: bpy.types.Collection
+    files: AssetFiles,
+    cloud: GaussianCloud | None,
+    fitting: Fitting,
+    collection: bpy.types.Collection,
 ) -> dict[Product, bpy.types.Object]:
     """All of them, or after an error none. `cloud`: the splats, if they were read before."""
     objects: dict[Product, bpy.types.Object] = {}
+    name = datablock_name(files.title)
     try:
         for product, path in files.paths.items():
-            name = f"{datablock_name(files.title)}.{product.value}"
-            objects[product] = _add_object(product, path, cloud, name, collection)
+            new_name = f"{name}.{product.value}"
+            objects[product] = _add_object(product, path, cloud, fitting, new_name, collection)
     except BaseException:
         for obj in objects.values():
             bpy.data.objects.remove(obj)
@@ -216,13 +223,20 @@ def _add_object(
     product: Product,
     path: Path,
     cloud: GaussianCloud | None,
+    fitting: Fitting,
     name: str,
     collection: bpy.types.Collection,
 ) -> bpy.types.Object:
     match product:
         case Product.SPLATS:
-            return add_splats(cloud or read_cloud(path), name, collection)
+            cloud = read_cloud(path) if cloud is None else cloud
+            return add_splats(cloud, name, collection, fitting.fit.scale)
         case Product.MESH:
-            return add_mesh(path, name, collection)
+            mesh = add_mesh(path, name, collection)
+            scale_mesh(mesh, fitting.measure(object_bounds(mesh)).scale)
+            return mesh
         case Product.POINTS:
-            return add_points(read_points(path), name, collection)
+            points = read_points(path)
+            return add_points(
+                points, name, collection, fitting.measure(points_bounds(points)).scale
+            )

@@ -37,6 +37,18 @@ class Placement:
         return x, y, z
 
 
+@dataclass(frozen=True)
+class AssetFit:
+    """How all products of an asset come to their place: its size is in their data.
+
+    scale: of their data, about the asset frame's origin.
+    location: of their objects, whose rotation is none and whose scale is 1.
+    """
+
+    scale: float
+    location: tuple[float, float, float]
+
+
 def grid_placements(count: int, placement: Placement) -> list[Placement]:
     """A square grid, row by row, from `placement` along +X and +Y."""
     x, y, z = placement.current_location()
@@ -61,22 +73,32 @@ def object_bounds(obj: bpy.types.Object) -> Box:
     return Box(corners.min(axis=0), corners.max(axis=0))
 
 
-def place_objects(
-    objects: Sequence[bpy.types.Object],
-    bounds: Box,
-    location: Sequence[float],
-    size: float | None = None,
-) -> None:
-    """Put all products of one asset at `location` (world, e.g. `scene.cursor.location`).
+def fit_to_place(bounds: Box, location: Sequence[float], size: float | None = None) -> AssetFit:
+    """What puts the bottom centre of `bounds` at `location` (world, e.g. `scene.cursor.location`).
 
-    All get one location and uniform scale, which put the bottom centre of `bounds` at `location`.
     `size` is the longest edge in metres; None keeps the engine's units as metres.
     """
     longest = float((bounds.upper - bounds.lower).max())
     scale = size / longest if size is not None and longest > 0 else 1.0
     middle = (bounds.lower + bounds.upper) / 2
-    bottom_center = np.array([middle[0], middle[1], bounds.lower[2]], np.float32)
-    origin = np.asarray(location, np.float32) - scale * bottom_center
-    for obj in objects:
-        obj.location = origin.tolist()
-        obj.scale = (scale,) * 3
+    bottom_center = np.array([middle[0], middle[1], bounds.lower[2]], np.float64)
+    x, y, z = (np.asarray(location, np.float64) - scale * bottom_center).tolist()
+    return AssetFit(scale, (x, y, z))
+
+
+@dataclass
+class Fitting:
+    """Fits the products of one asset to one place.
+
+    fit: of all of them; None until the first is measured, which determines it.
+    """
+
+    placement: Placement
+    fit: AssetFit | None = None
+
+    def measure(self, bounds: Box) -> AssetFit:
+        """The fit, by `bounds` if they are the first."""
+        if self.fit is None:
+            location = self.placement.current_location()
+            self.fit = fit_to_place(bounds, location, self.placement.size)
+        return self.fit

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
 from ..contract.problems import SplatsmithError
 from . import appearance
@@ -43,6 +44,11 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
     _shade_smooth(obj.data)
     _color(obj.data)
     return obj
+
+
+def scale_mesh(obj: bpy.types.Object, factor: float) -> None:
+    """Scale the mesh of `obj` about its origin; the object's own scale stays."""
+    obj.data.transform(Matrix.Scale(factor, 4))
 
 
 def _import(glb: Path) -> set[bpy.types.Object]:

@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.bounds import Box
 from ..contract.points import PointCloud
-from ..contract.transform import Y_UP_TO_Z_UP
+from ..contract.transform import Y_UP_TO_Z_UP, rotate_vectors
 from . import appearance
 from .materials import SURFACE_COLOR
 from .point_data import PointAttribute, add_point_object
@@ -21,17 +22,25 @@ _RADIUS_FACTOR = 1.7  # times the median distance of neighbours: leaves few hole
 _LINEAR_OF_BYTE = to_linear(np.linspace(0, 1, 256, dtype=np.float32))  # of each sRGB byte
 
 
-def add_points(points: PointCloud, name: str, collection: bpy.types.Collection) -> bpy.types.Object:
-    """Add an object of `points` (asset frame), rotated to Blender's axes, at the origin.
+def add_points(
+    points: PointCloud, name: str, collection: bpy.types.Collection, scale: float = 1.0
+) -> bpy.types.Object:
+    """Add an object of `points` (asset frame), in Blender's axes, `scale` times as large.
 
     Attributes: `Color` (linear, read by the material), `normal` and `radius`.
     """
-    turn = Y_UP_TO_Z_UP.T.astype(np.float32)
-    positions = points.positions @ turn
-    attributes = _attributes(points, points.normals @ turn)
-    obj = add_point_object(name, positions, attributes, collection)
+    positions = rotate_vectors(points.positions, scale * Y_UP_TO_Z_UP)
+    obj = add_point_object(name, positions, _attributes(points, scale), collection)
     appearance.show_points(obj)
     return obj
+
+
+def points_bounds(points: PointCloud) -> Box:
+    """The bounds of `points` (asset frame) as `add_points` shows them, in Blender's axes."""
+    positions, radius = rotate_vectors(points.positions, Y_UP_TO_Z_UP), _radius(points)
+    if not len(positions):
+        return Box(np.zeros(3, np.float32), np.zeros(3, np.float32))
+    return Box(positions.min(axis=0) - radius, positions.max(axis=0) + radius)
 
 
 def median_neighbor_distance(positions: NDArray[np.float32]) -> float:
@@ -52,10 +61,15 @@ def _nearest_distance(positions: NDArray[np.float32], index: int) -> float:
     return float(np.sqrt(squares.min()))
 
 
-def _attributes(points: PointCloud, normals: NDArray[np.float32]) -> Iterator[PointAttribute]:
+def _attributes(points: PointCloud, scale: float) -> Iterator[PointAttribute]:
     colors = np.ones((len(points), 4), np.float32)
     colors[:, :3] = _LINEAR_OF_BYTE[points.colors]
     yield PointAttribute(SURFACE_COLOR, "FLOAT_COLOR", colors)
+    normals = rotate_vectors(points.normals, Y_UP_TO_Z_UP)
     yield PointAttribute("normal", "FLOAT_VECTOR", normals)
-    radius = _RADIUS_FACTOR * median_neighbor_distance(points.positions) or 0.01
-    yield PointAttribute("radius", "FLOAT", np.full(len(points), radius, np.float32))
+    radii = np.full(len(points), scale * _radius(points), np.float32)
+    yield PointAttribute("radius", "FLOAT", radii)
+
+
+def _radius(points: PointCloud) -> float:
+    return _RADIUS_FACTOR * median_neighbor_distance(points.positions) or 0.01

@@ -1,8 +1,7 @@
 """Gaussian splat objects, with the attribute names of Blender 5.3's native splats.
 
-The data, harmonics included, are rotated from the asset frame to Blender's axes on import, and the
-object keeps only a location and a uniform scale: Blender's Apply Transform rotates neither scales
-nor harmonics.
+The data, harmonics included, are rotated from the asset frame to Blender's axes and scaled on
+import, and the object keeps only a location: Blender's Apply Transform changes positions alone.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from ..contract.transform import (
     apply_affine,
     multiply_quaternions,
     quaternion,
+    rotate_vectors,
     transform_cloud,
 )
 from . import appearance
@@ -43,11 +43,11 @@ class NoSplats(SplatsmithError):
 
 
 def add_splats(
-    cloud: GaussianCloud, name: str, collection: bpy.types.Collection
+    cloud: GaussianCloud, name: str, collection: bpy.types.Collection, scale: float = 1.0
 ) -> bpy.types.Object:
-    """Add an object of `cloud` (asset frame), rotated to Blender's axes, at the origin."""
-    positions = cloud.means @ Y_UP_TO_Z_UP.T.astype(np.float32)
-    obj = add_point_object(name, positions, _attributes(cloud), collection)
+    """Add an object of `cloud` (asset frame), in Blender's axes, `scale` times as large."""
+    positions = rotate_vectors(cloud.means, scale * Y_UP_TO_Z_UP)
+    obj = add_point_object(name, positions, _attributes(cloud, scale), collection)
     if IS_NATIVE:
         obj.data.type = "GAUSSIAN_SPLAT"
     else:
@@ -130,9 +130,9 @@ def _harmonics_in(values: Collection[str]) -> list[str]:
     )
 
 
-def _attributes(cloud: GaussianCloud) -> Iterator[PointAttribute]:
+def _attributes(cloud: GaussianCloud, scale: float) -> Iterator[PointAttribute]:
     """All but the position, rotated; computed one at a time, since clouds are large."""
-    yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales)
+    yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales * np.float32(scale))
     quats = multiply_quaternions(quaternion(Y_UP_TO_Z_UP), cloud.quats)
     yield PointAttribute("rotation", "QUATERNION", quats)
     base = np.concatenate([cloud.sh0, cloud.opacities[:, None]], axis=1)

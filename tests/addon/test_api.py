@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
 
 from blender_addon import api
 from blender_addon.contract.cards import ConditionKind
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import Product
+from blender_addon.scene.surface_colors import read_values
 
 DEPTH = ConditionKind.DEPTH
 PICTURE = Path(__file__).parents[2] / "blender_addon/demo_picture.png"
@@ -173,6 +175,20 @@ def test_results_can_be_imported_again(session: None, tmp_path: Path) -> None:
         assert list(asset.objects) == [Product(product)]
         bpy.context.view_layer.update()
         assert max(asset.objects[Product(product)].dimensions) == pytest.approx(1, abs=0.25)
+
+
+def test_the_size_of_all_products_is_in_their_data(session: None) -> None:
+    made = api.generate("a chair", settings=QUICK)
+    folder = api.import_asset(made.source, placement=api.Placement((4, 0, 0), size=2))
+    places = {tuple(obj.location) for obj in folder.objects.values()}
+    assert len(places) == 1
+    for product, obj in folder.objects.items():
+        assert tuple(obj.scale) == (1, 1, 1)
+        single, double = (
+            read_values(each.data.attributes["position"].data, "vector", 3)
+            for each in (made.objects[product], obj)
+        )
+        np.testing.assert_allclose(double, 2 * single, atol=1e-5)
 
 
 def test_an_import_that_fails_does_not_stop_the_others(session: None) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 
 from blender_addon import api
-from blender_addon.contract.cloud import GaussianCloud
+from blender_addon.contract.cloud import GaussianCloud, write_cloud
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import (
     ExtractionOptions,
@@ -24,6 +25,7 @@ from blender_addon.contract.protocol import (
 from blender_addon.link.errors import Cancelled
 from blender_addon.link.tracked_job import TrackedJob
 from blender_addon.scene.splats import add_splats
+from blender_addon.scene.surface_colors import read_values
 
 QUICK = ExtractionOptions(face_budget=2_000, texture_size=0, resolution=48, point_count=500)
 TEXTURED = replace(QUICK, texture_size=512)
@@ -50,6 +52,20 @@ def test_mesh_gets_the_transform_of_the_splats(splats: bpy.types.Object) -> None
     radii = np.linalg.norm([vertex.co for vertex in mesh.data.vertices], axis=1)
     assert np.quantile(radii, [0.02, 0.98]) == pytest.approx([1, 1], abs=0.08)
     assert 4 <= len(mesh.data.polygons) <= QUICK.face_budget
+
+
+def test_what_is_extracted_from_an_imported_asset_has_its_size(
+    session: None, ball: GaussianCloud, tmp_path: Path
+) -> None:
+    write_cloud(tmp_path / "ball.ply", ball)
+    placement = api.Placement((7, 0, 0), size=0.5)
+    splats = api.import_asset(tmp_path / "ball.ply", placement=placement).objects[Product.SPLATS]
+    asset = api.extract(splats, [Product.MESH, Product.POINTS], extraction=QUICK)
+    bpy.context.view_layer.update()
+    for obj in (splats, *asset.objects.values()):
+        assert tuple(obj.scale) == (1, 1, 1) and obj.matrix_basis == splats.matrix_basis
+        local = read_values(obj.data.attributes["position"].data, "vector", 3)
+        assert np.quantile(np.linalg.norm(local, axis=1), 0.5) == pytest.approx(0.25, rel=0.05)
 
 
 def test_points_are_as_many_as_asked_for(splats: bpy.types.Object) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.importing.placement import cloud_bounds, place_objects
+from blender_addon.importing.placement import cloud_bounds, fit_to_place
+from blender_addon.scene.point_data import read_attributes
 from blender_addon.scene.splats import add_splats
 
 Balls = Callable[..., GaussianCloud]
@@ -24,13 +25,20 @@ def world_positions(obj: bpy.types.Object) -> np.ndarray:
     return local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+def add_fitted(
+    cloud: GaussianCloud, location: tuple[float, float, float], size: float | None = None
+) -> bpy.types.Object:
+    fit = fit_to_place(cloud_bounds(cloud), location, size)
+    obj = add_splats(cloud, "figure", bpy.context.scene.collection, fit.scale)
+    obj.location = fit.location
+    return obj
+
+
 def test_stands_upright_on_the_cursor_and_faces_the_front_view(
     scene: bpy.types.Scene, balls: Balls
 ) -> None:
     figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
-    obj = add_splats(figure, "figure", scene.collection)
-    place_objects([obj], cloud_bounds(figure), (3, 4, 5))
-    head, nose, hand, foot = world_positions(obj)
+    head, nose, hand, foot = world_positions(add_fitted(figure, (3, 4, 5)))
     assert head[2] > nose[2] > hand[2] > foot[2] == pytest.approx(5.01, abs=1e-3)
     assert nose[1] < head[1]  # towards the viewer of Blender's front view
     assert hand[0] > head[0]
@@ -38,15 +46,16 @@ def test_stands_upright_on_the_cursor_and_faces_the_front_view(
     np.testing.assert_allclose(box.upper - box.lower, (0.52, 0.32, 2.02), atol=1e-5)
 
 
-def test_size_is_the_longest_edge_in_metres(scene: bpy.types.Scene, balls: Balls) -> None:
-    figure = balls(HEAD, NOSE, LEFT_HAND, FOOT)
-    first = add_splats(figure, "first", scene.collection)
-    second = add_splats(figure, "second", scene.collection)
-    place_objects([first, second], cloud_bounds(figure), (0, 0, 0), size=0.5)
-    positions = world_positions(first)
+def test_size_is_the_longest_edge_in_metres_and_is_in_the_splats(
+    scene: bpy.types.Scene, balls: Balls
+) -> None:
+    obj = add_fitted(balls(HEAD, NOSE, LEFT_HAND, FOOT), (0, 0, 0), size=0.5)
+    assert tuple(obj.scale) == (1, 1, 1)
+    positions = world_positions(obj)
     assert np.ptp(positions[:, 2]) == pytest.approx(0.5 * 2 / 2.02, abs=1e-5)
     assert positions[:, 2].min() == pytest.approx(0.5 * 0.01 / 2.02, abs=1e-5)
-    np.testing.assert_array_equal(world_positions(second), positions)
+    scales = read_attributes(obj.data)["scale"]
+    np.testing.assert_allclose(scales, 0.01 * 0.5 / 2.02, rtol=1e-5)
 
 
 def test_floaters_do_not_count(balls: Balls) -> None:
@@ -91,6 +100,6 @@ def test_empty_and_tiny_clouds_are_placed(
     scene: bpy.types.Scene, balls: Balls, rows: tuple[tuple[float, ...], ...]
 ) -> None:
     cloud = balls(*rows) if rows else balls((0, 0, 0, 1)).select(np.zeros(1, bool))
-    obj = add_splats(cloud, "speck", scene.collection)
-    place_objects([obj], cloud_bounds(cloud), (0, 0, 1), size=2)
-    assert all(np.isfinite(obj.location)) and all(np.isfinite(obj.scale))
+    obj = add_fitted(cloud, (0, 0, 1), size=2)
+    assert all(np.isfinite(obj.location))
+    assert all(np.isfinite(values).all() for values in read_attributes(obj.data).values())

@@ -8,7 +8,7 @@ import pytest
 
 from blender_addon.contract.points import PointCloud
 from blender_addon.scene.point_data import read_attributes
-from blender_addon.scene.points import add_points, median_neighbor_distance
+from blender_addon.scene.points import add_points, median_neighbor_distance, points_bounds
 
 
 def one_point(color: tuple[int, int, int]) -> PointCloud:
@@ -37,6 +37,26 @@ def test_spacing_is_that_of_a_grid_for_small_and_large_clouds() -> None:
 def test_a_single_point_has_a_size(scene: bpy.types.Scene) -> None:
     obj = add_points(one_point((1, 2, 3)), "one", scene.collection)
     assert read_attributes(obj.data)["radius"][0] > 0
+
+
+def test_points_are_scaled_with_their_radii(scene: bpy.types.Scene) -> None:
+    whole, half = (
+        read_attributes(add_points(one_point((1, 2, 3)), "one", scene.collection, size).data)
+        for size in (1, 0.5)
+    )
+    np.testing.assert_allclose(half["position"], [[0.5, -1.5, 1]])
+    np.testing.assert_allclose(half["radius"], whole["radius"] / 2)
+    np.testing.assert_allclose(half["normal"], [[0, -1, 0]], atol=1e-7)
+
+
+def test_bounds_of_points_take_in_their_radii(scene: bpy.types.Scene) -> None:
+    one = one_point((1, 2, 3))
+    radius = read_attributes(add_points(one, "one", scene.collection).data)["radius"][0]
+    box = points_bounds(one)
+    np.testing.assert_allclose(box.lower, np.array([1, -3, 2]) - radius, atol=1e-6)
+    np.testing.assert_allclose(box.upper, np.array([1, -3, 2]) + radius, atol=1e-6)
+    nothing = PointCloud(*(np.empty((0, 3), kind) for kind in (np.float32, np.uint8, np.float32)))
+    assert not points_bounds(nothing).upper.any()
 
 
 def test_a_point_is_rendered_round_in_its_colour(
