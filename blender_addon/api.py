@@ -13,7 +13,7 @@ on first use and ends with Blender. Call all of this on the main thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from .online_access import check_online, default_settings
 from .scene.asset_browser import add_to_asset_browser
 from .scene.control_map import ControlMap
 from .scene.images import Picture
+from .scene.native_splats import make_native
 from .scene.provenance import read_provenance
 from .scene.quads import add_quads
 from .submission.generation_settings import GenerationSettings
@@ -165,6 +166,17 @@ def remesh_to_quads(mesh: bpy.types.Object, face_count: int = 0) -> bpy.types.Ob
         NoMesh: the object has no faces, or is being edited.
     """
     return add_quads(mesh, face_count)
+
+
+def make_splats_native(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Turn splat objects of older files into those that Blender 5.3 and later draw themselves.
+
+    Returns those that were changed; other objects are passed over.
+
+    Raises:
+        NotNative: this Blender is older, or an object cannot be changed; none is changed then.
+    """
+    return make_native(objects)
 
 
 def wait_for(key: str) -> Asset:

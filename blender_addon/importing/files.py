@@ -23,9 +23,10 @@ from ..scene.appearance import raise_transparent_bounces
 from ..scene.asset_collections import add_asset_collection, remove_asset_collection
 from ..scene.cameras import add_camera
 from ..scene.mesh import add_mesh, scale_mesh
+from ..scene.native_splats import harmonics_notes
 from ..scene.points import add_points, points_bounds
 from ..scene.provenance import Provenance, read_provenance, write_provenance
-from ..scene.splats import add_splats
+from ..scene.splats import IS_NATIVE, add_splats
 from ..scene.transform_snapshot import TransformSnapshot
 from .placement import AssetFit, Fitting, Placement, cloud_bounds, object_bounds
 
@@ -58,6 +59,7 @@ class Asset:
 
     quads: the mesh remeshed to quads, if that was requested.
     camera: of a scene, where its picture was taken, animated along its path.
+    notes: sentences for the user on what is not shown as it is in the files.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Asset:
     job: str = ""
     quads: bpy.types.Object | None = None
     camera: bpy.types.Object | None = None
+    notes: tuple[str, ...] = ()
 
 
 def find_files(source: Path, title: str = "") -> AssetFiles:
@@ -128,7 +131,8 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
         raise
     for obj in objects.values():
         obj.location = fitting.fit.location
-    asset = Asset(files.title, objects, files.source, files.provenance.job)
+    notes = _notes(objects)
+    asset = Asset(files.title, objects, files.source, files.provenance.job, notes=notes)
     if path is None:
         return asset
     name = f"{datablock_name(files.title)}.camera"
@@ -214,9 +218,14 @@ def _add_objects(
         raise
     for product, obj in objects.items():
         write_provenance(obj, replace(files.provenance, product=product.value))
-    if Product.SPLATS in objects:
+    if Product.SPLATS in objects and not IS_NATIVE:
         raise_transparent_bounces(bpy.context.scene)
     return objects
+
+
+def _notes(objects: Mapping[Product, bpy.types.Object]) -> tuple[str, ...]:
+    splats = objects.get(Product.SPLATS)
+    return harmonics_notes(splats) if splats is not None and IS_NATIVE else ()
 
 
 def _add_object(

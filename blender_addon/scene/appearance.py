@@ -18,14 +18,14 @@ ELLIPSOIDS_IN_VIEWPORT = 40_000
 POINTS_IN_VIEWPORT = 400_000
 TRANSPARENT_BOUNCES = 512
 
-_MODIFIER = "Splatsmith Splats"
+_SPLAT_GROUP = "Splatsmith Splats"  # the modifier's name, too
 _VERSION_PROPERTY = "splatsmith_version"
 
 
 def show_splats(obj: bpy.types.Object, count: int) -> None:
     """Add the modifier and materials of an object with `count` splats."""
-    group = _get_or_build(bpy.data.node_groups, "Splatsmith Splats", _new_splat_group)
-    modifier = obj.modifiers.new(_MODIFIER, "NODES")
+    group = _get_or_build(bpy.data.node_groups, _SPLAT_GROUP, _new_splat_group)
+    modifier = obj.modifiers.new(_SPLAT_GROUP, "NODES")
     modifier.node_group = group
     set_modifier_input(modifier, "Points in Viewport", count > ELLIPSOIDS_IN_VIEWPORT)
     set_modifier_input(modifier, "Viewport Share", min(1.0, POINTS_IN_VIEWPORT / max(count, 1)))
@@ -53,6 +53,20 @@ def set_modifier_input(modifier: bpy.types.NodesModifier, name: str, value: floa
         modifier[identifier] = value
 
 
+def get_modifier_input(modifier: bpy.types.NodesModifier, name: str) -> float | bool:
+    """The value of an input of the modifier by its label in the modifier's panel."""
+    identifier = modifier.node_group.interface.items_tree[name].identifier
+    if hasattr(modifier, "properties"):  # 5.2 and later
+        return getattr(modifier.properties.inputs, identifier).value
+    return modifier[identifier]
+
+
+def find_splat_modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:
+    """The modifier that `show_splats` added, of whatever version."""
+    nodes = (modifier for modifier in obj.modifiers if modifier.type == "NODES")
+    return next((modifier for modifier in nodes if _is_splat_group(modifier.node_group)), None)
+
+
 def raise_transparent_bounces(scene: bpy.types.Scene) -> None:
     """Raise Cycles' limit of transparent bounces: rays that reach it return black.
 
@@ -60,6 +74,10 @@ def raise_transparent_bounces(scene: bpy.types.Scene) -> None:
     """
     cycles = scene.cycles
     cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, TRANSPARENT_BOUNCES)
+
+
+def _is_splat_group(group: bpy.types.NodeTree | None) -> bool:
+    return group is not None and _VERSION_PROPERTY in group and group.name.startswith(_SPLAT_GROUP)
 
 
 def _new_splat_group(name: str) -> bpy.types.NodeTree:

@@ -13,15 +13,20 @@ def only_selected(obj: bpy.types.Object) -> Iterator[None]:
     """Operators called inside act on `obj` alone, in the user's scene or an isolated one.
 
     Context overrides are not safe while other threads run Python (Blender 4.5 and 5.0 crash in
-    about one of a thousand calls), so they are used only while the user edits an object.
+    about one of a thousand calls), so they are used only while the user edits an object, and for
+    hidden ones.
     """
-    if bpy.context.mode != "OBJECT":
+    layer, objects = bpy.context.view_layer, bpy.context.scene.collection.objects
+    if obj.users_collection:
+        layer.update()  # objects that were just added are not in it before
+    is_new = layer.objects.get(obj.name) != obj
+    if bpy.context.mode != "OBJECT" or not (is_new or obj.visible_get()):
         with isolated_scene(obj):
             yield
         return
-    layer, objects = bpy.context.view_layer, bpy.context.scene.collection.objects
     active, selected = layer.objects.active, [o for o in layer.objects if o.select_get()]
-    objects.link(obj)
+    if is_new:
+        objects.link(obj)
     try:
         for each in selected:
             each.select_set(False)
@@ -30,7 +35,8 @@ def only_selected(obj: bpy.types.Object) -> Iterator[None]:
         yield
     finally:
         obj.select_set(False)
-        objects.unlink(obj)
+        if is_new:
+            objects.unlink(obj)
         for each in selected:
             each.select_set(True)
         layer.objects.active = active

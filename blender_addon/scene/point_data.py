@@ -16,7 +16,6 @@ PointData = bpy.types.Mesh | bpy.types.PointCloud
 # 4.2 to 4.4 have point clouds, but scripts cannot create them with points.
 CAN_CONVERT = bpy.app.version >= (4, 5, 0)
 CAN_RESIZE = "resize" in bpy.types.PointCloud.bl_rna.functions
-FLOAT4 = "FLOAT4" if bpy.app.version >= (5, 2, 0) else "FLOAT_COLOR"
 
 # The property of an attribute's items that `foreach_set` fills, by the attribute's type.
 _MEMBERS = {
@@ -40,20 +39,21 @@ class PointAttribute:
 
 
 def add_point_object(
-    name: str,
-    positions: NDArray[np.float32],
-    attributes: Iterable[PointAttribute],
-    collection: bpy.types.Collection,
+    name: str, count: int, attributes: Iterable[PointAttribute], collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Add an object of points with `attributes`; `positions` [N, 3] are in Blender's axes."""
-    data = _new_datablock(name, len(positions))
-    _write(data, PointAttribute("position", "FLOAT_VECTOR", positions))
+    """Add an object of `count` points with `attributes`, "position" among them.
+
+    Only one attribute is held in memory at a time, beside Blender's own.
+    """
+    data = _new_datablock(name, count)
     for attribute in attributes:
-        _write(data, attribute)
+        write_attribute(data, attribute)
+        del attribute  # before the next one is made
     data.update_tag()
     obj = bpy.data.objects.new(name, data)
     if isinstance(data, bpy.types.Mesh) and CAN_CONVERT:
-        _convert_to_point_cloud(obj)
+        with only_selected(obj):
+            to_point_cloud(obj)
     collection.objects.link(obj)
     return obj
 
@@ -61,7 +61,38 @@ def add_point_object(
 def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
     """All point attributes of the types that `add_point_object` writes, by name, [N] or [N, W]."""
     known = [a for a in data.attributes if a.domain == "POINT" and a.data_type in _MEMBERS]
-    return {attribute.name: _read(attribute) for attribute in known}
+    return {attribute.name: read_attribute(attribute) for attribute in known}
+
+
+def read_attribute(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
+    """The values of an attribute of such a type, [N] or [N, W]."""
+    width = _WIDTHS.get(attribute.data_type, 4)
+    values = np.empty(len(attribute.data) * width, np.float32)
+    attribute.data.foreach_get(_MEMBERS[attribute.data_type], values)
+    return values if width == 1 else values.reshape(-1, width)
+
+
+def write_attribute(data: PointData, attribute: PointAttribute) -> None:
+    """Write an attribute of `data`; one of the same name and another type is replaced."""
+    target = data.attributes.get(attribute.name)
+    if target is not None and target.data_type != attribute.type:
+        data.attributes.remove(target)
+        target = None
+    if target is None:
+        target = data.attributes.new(attribute.name, attribute.type, "POINT")
+    values = np.ascontiguousarray(attribute.values, np.float32).reshape(-1)
+    target.data.foreach_set(_MEMBERS[attribute.type], values)
+
+
+def to_point_cloud(obj: bpy.types.Object) -> None:
+    """Convert a mesh object, which alone is selected, to a point cloud (4.5 and later)."""
+    mesh = obj.data
+    bpy.ops.object.convert(target="POINTCLOUD")
+    obj.data.name = obj.name
+    if not mesh.users:
+        bpy.data.meshes.remove(mesh)
+    if (selection := obj.data.attributes.get(".select_vert")) is not None:
+        obj.data.attributes.remove(selection)
 
 
 def _new_datablock(name: str, count: int) -> PointData:
@@ -72,28 +103,3 @@ def _new_datablock(name: str, count: int) -> PointData:
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(count)
     return mesh
-
-
-def _write(data: PointData, attribute: PointAttribute) -> None:
-    target = data.attributes.get(attribute.name)
-    if target is None:
-        target = data.attributes.new(attribute.name, attribute.type, "POINT")
-    values = np.ascontiguousarray(attribute.values, np.float32).reshape(-1)
-    target.data.foreach_set(_MEMBERS[attribute.type], values)
-
-
-def _read(attribute: bpy.types.Attribute) -> NDArray[np.float32]:
-    width = _WIDTHS.get(attribute.data_type, 4)
-    values = np.empty(len(attribute.data) * width, np.float32)
-    attribute.data.foreach_get(_MEMBERS[attribute.data_type], values)
-    return values if width == 1 else values.reshape(-1, width)
-
-
-def _convert_to_point_cloud(obj: bpy.types.Object) -> None:
-    mesh = obj.data
-    with only_selected(obj):
-        bpy.ops.object.convert(target="POINTCLOUD")
-    obj.data.name = obj.name
-    bpy.data.meshes.remove(mesh)
-    if (selection := obj.data.attributes.get(".select_vert")) is not None:
-        obj.data.attributes.remove(selection)

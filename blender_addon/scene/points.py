@@ -29,8 +29,7 @@ def add_points(
 
     Attributes: `Color` (linear, read by the material), `normal` and `radius`.
     """
-    positions = rotate_vectors(points.positions, scale * Y_UP_TO_Z_UP)
-    obj = add_point_object(name, positions, _attributes(points, scale), collection)
+    obj = add_point_object(name, len(points), _attributes(points, scale), collection)
     appearance.show_points(obj)
     return obj
 
@@ -62,6 +61,8 @@ def _nearest_distance(positions: NDArray[np.float32], index: int) -> float:
 
 
 def _attributes(points: PointCloud, scale: float) -> Iterator[PointAttribute]:
+    positions = rotate_vectors(points.positions, scale * Y_UP_TO_Z_UP)
+    yield PointAttribute("position", "FLOAT_VECTOR", positions)
     colors = np.ones((len(points), 4), np.float32)
     colors[:, :3] = _LINEAR_OF_BYTE[points.colors]
     yield PointAttribute(SURFACE_COLOR, "FLOAT_COLOR", colors)

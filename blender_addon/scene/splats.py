@@ -6,7 +6,7 @@ import, and the object keeps only a location: Blender's Apply Transform changes 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import bpy
 import numpy as np
@@ -24,13 +24,16 @@ from ..contract.transform import (
     transform_cloud,
 )
 from . import appearance
-from .point_data import FLOAT4, PointAttribute, add_point_object, read_attributes
+from .point_data import PointAttribute, add_point_object, read_attributes
 
 IS_NATIVE = "type" in bpy.types.PointCloud.bl_rna.properties
+SPLAT_TYPE = "GAUSSIAN_SPLAT"  # of native point clouds
 BASE = "radiance:base"  # the three raw DC coefficients and the opacity 0..1
+BASE_TYPE = "FLOAT_COLOR"  # Blender's own importers write FLOAT4, which 4.5 and 5.0 drop
 HARMONIC = "radiance:sh_{}"
 ATTRIBUTE_WIDTHS = {"position": 3, "scale": 3, "rotation": 4, BASE: 4}  # values per point
 SPLAT_ATTRIBUTES = ATTRIBUTE_WIDTHS.keys() - {"position"}  # which other points lack
+_BLOCK = 16_384  # rows at a time, which stay in the processor's cache
 _HARMONIC_COUNTS = (24, 15, 8, 3, 0)  # of coefficients beyond DC, by falling degree
 
 
@@ -43,13 +46,18 @@ class NoSplats(SplatsmithError):
 
 
 def add_splats(
-    cloud: GaussianCloud, name: str, collection: bpy.types.Collection, scale: float = 1.0
+    cloud: GaussianCloud,
+    name: str,
+    collection: bpy.types.Collection,
+    scale: float | Callable[[], float] = 1.0,
 ) -> bpy.types.Object:
-    """Add an object of `cloud` (asset frame), in Blender's axes, `scale` times as large."""
-    positions = rotate_vectors(cloud.means, scale * Y_UP_TO_Z_UP)
-    obj = add_point_object(name, positions, _attributes(cloud, scale), collection)
+    """Add an object of `cloud` (asset frame), in Blender's axes, `scale` times as large.
+
+    A function that returns the scale is called after all that does not depend on it is done.
+    """
+    obj = add_point_object(name, len(cloud), _attributes(cloud, scale), collection)
     if IS_NATIVE:
-        obj.data.type = "GAUSSIAN_SPLAT"
+        obj.data.type = SPLAT_TYPE
     else:
         appearance.show_splats(obj, len(cloud))
     return obj
@@ -130,12 +138,24 @@ def _harmonics_in(values: Collection[str]) -> list[str]:
     )
 
 
-def _attributes(cloud: GaussianCloud, scale: float) -> Iterator[PointAttribute]:
-    """All but the position, rotated; computed one at a time, since clouds are large."""
-    yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales * np.float32(scale))
-    quats = multiply_quaternions(quaternion(Y_UP_TO_Z_UP), cloud.quats)
-    yield PointAttribute("rotation", "QUATERNION", quats)
-    base = np.concatenate([cloud.sh0, cloud.opacities[:, None]], axis=1)
-    yield PointAttribute(BASE, FLOAT4, base)
+def _attributes(
+    cloud: GaussianCloud, scale: float | Callable[[], float]
+) -> Iterator[PointAttribute]:
+    """Computed one at a time and not kept, since clouds are large."""
+    turn = quaternion(Y_UP_TO_Z_UP)
+    yield PointAttribute("rotation", "QUATERNION", multiply_quaternions(turn, cloud.quats))
+    yield PointAttribute(BASE, BASE_TYPE, _base(cloud))
     for k, plane in enumerate(rotated_planes(cloud.shN, Y_UP_TO_Z_UP)):
         yield PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", plane)
+    factor = scale() if callable(scale) else scale
+    yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales * np.float32(factor))
+    positions = rotate_vectors(cloud.means, factor * Y_UP_TO_Z_UP)
+    yield PointAttribute("position", "FLOAT_VECTOR", positions)
+
+
+def _base(cloud: GaussianCloud) -> NDArray[np.float32]:
+    base = np.empty((len(cloud), 4), np.float32)
+    for start in range(0, len(cloud), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        base[rows, :3], base[rows, 3] = cloud.sh0[rows], cloud.opacities[rows]
+    return base

@@ -16,7 +16,7 @@ from ..link.tracked_job import TrackedJob
 from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group, side_property
-from .selection_operators import draw_mesh_operators, draw_splat_operators
+from .selection_operators import draw_mesh_operators, draw_native_operator, draw_splat_operators
 from .thumbnails import thumbnail_icon
 
 SHOWN_JOBS = 6
@@ -131,9 +131,10 @@ class SPLATSMITH_PT_selection(SidebarPanel, bpy.types.Panel):
     bl_label = "Selection"
     bl_parent_id = "SPLATSMITH_PT_main"
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         draw_splat_operators(column)
+        draw_native_operator(column, context)
         draw_mesh_operators(column)
 
 
@@ -263,7 +264,8 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJ
         draw_wrapped_text(box.column(), context, job.status.problem.sentence)
     else:
         column.label(text=_result_text(job))
-        draw_wrapped_text(column, context, " ".join(job.status.notes))
+        imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
+        draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
 
 
 def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:

@@ -10,8 +10,9 @@ from bpy.props import IntProperty
 
 from .. import api
 from ..contract.protocol import Product
+from ..scene.native_splats import is_native
 from ..scene.quads import has_faces
-from ..scene.splats import is_splats
+from ..scene.splats import IS_NATIVE, is_splats
 from .api_operator import ApiOperator, backend_unavailable_reason
 from .extraction_properties import ExtractionFields, draw_mesh_fields, draw_point_fields
 
@@ -117,8 +118,40 @@ class SPLATSMITH_OT_quads_from_mesh(ApiOperator, bpy.types.Operator):
                 api.remesh_to_quads(obj, self.face_count)
 
 
+class SPLATSMITH_OT_make_splats_native(ApiOperator, bpy.types.Operator):
+    bl_idname = "splatsmith.make_splats_native"
+    bl_label = "Make Splats Native"
+    bl_description = (
+        "Let Blender draw the selected splats of older files itself, instead of by the modifier. "
+        "Opacity and size that were set there are multiplied into the splats"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not IS_NATIVE:
+            reason = "Blender 5.3 and later draw splats themselves"
+        elif context.mode != "OBJECT":
+            reason = "Leave Edit Mode first"
+        elif not selected_old_splats(context):
+            reason = "Select splats that are drawn by the modifier"
+        else:
+            return True
+        cls.poll_message_set(reason)
+        return False
+
+    def call_api(self, context: bpy.types.Context) -> None:
+        changed = api.make_splats_native(selected_old_splats(context))
+        self.report({"INFO"}, f"{_describe(changed)} drawn by Blender itself")
+
+
 def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
     return [obj for obj in context.selected_objects if is_splats(obj)]
+
+
+def selected_old_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """Selected splats that are not native, where Blender has native ones."""
+    return [obj for obj in selected_splats(context) if IS_NATIVE and not is_native(obj)]
 
 
 def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -128,6 +161,11 @@ def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
 def draw_splat_operators(layout: bpy.types.UILayout) -> None:
     layout.operator("splatsmith.mesh_from_splats", icon="MESH_DATA")
     layout.operator("splatsmith.points_from_splats", icon="OUTLINER_OB_POINTCLOUD")
+
+
+def draw_native_operator(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    if selected_old_splats(context):
+        layout.operator("splatsmith.make_splats_native", icon="OUTLINER_OB_POINTCLOUD")
 
 
 def draw_mesh_operators(layout: bpy.types.UILayout) -> None:
@@ -142,6 +180,7 @@ def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> N
         menu.layout.operator_context = "INVOKE_DEFAULT"
     if splats:
         draw_splat_operators(menu.layout)
+        draw_native_operator(menu.layout, context)
     if meshes:
         draw_mesh_operators(menu.layout)
 
@@ -173,6 +212,7 @@ CLASSES = (
     SPLATSMITH_OT_mesh_from_splats,
     SPLATSMITH_OT_points_from_splats,
     SPLATSMITH_OT_quads_from_mesh,
+    SPLATSMITH_OT_make_splats_native,
 )
 
 
