@@ -15,9 +15,9 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import DownloadRequest
 from ..link.snapshot import SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
-from .panels import SidebarPanel, draw_wrapped_text
 from .properties import engine_group
 from .required_checkpoints import hub_checkpoints, missing_checkpoints
+from .sidebar import SidebarPanel, draw_wrapped_text
 
 WIDTH = 420
 GIGABYTE = 1e9

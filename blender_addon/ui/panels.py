@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 import bpy
 
@@ -17,12 +16,12 @@ from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
 from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group, side_property
 from .selection_operators import draw_mesh_operators, draw_native_operator, draw_splat_operators
+from .sidebar import SidebarPanel, draw_wrapped_text
+from .splat_panel import SPLATSMITH_PT_splats
 from .thumbnails import thumbnail_icon
 
 SHOWN_JOBS = 6
 THUMBNAIL_SCALE, UNFINISHED_SCALE = 2.6, 8.0  # icon heights
-PIXELS_PER_CHARACTER = 7.2
-MARGIN_PIXELS = 60
 PROGRESS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # of the installer's output
 
 STATE_ICONS = {
@@ -40,12 +39,6 @@ JOB_ICONS = {
     JobState.FAILED: "ERROR",
     JobState.CANCELLED: "CANCEL",
 }
-
-
-class SidebarPanel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Splatsmith"
 
 
 class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
@@ -307,20 +300,13 @@ def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, proble
     draw_wrapped_text(box.column(), context, problem.sentence)
 
 
-def draw_wrapped_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
-    """Draw `text` as several labels, since labels do not wrap."""
-    pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
-    column = layout.column(align=True)
-    for line in textwrap.wrap(text, max(16, int(pixels / PIXELS_PER_CHARACTER))):
-        column.label(text=line)
-
-
 CLASSES = (
     SPLATSMITH_PT_main,
     SPLATSMITH_PT_engine,
     SPLATSMITH_PT_results,
     SPLATSMITH_PT_extraction,
     SPLATSMITH_PT_selection,
+    SPLATSMITH_PT_splats,
     SPLATSMITH_PT_jobs,
     SPLATSMITH_PT_tools,
     SPLATSMITH_PT_backend,
