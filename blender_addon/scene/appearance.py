@@ -1,8 +1,9 @@
 """Materials and node groups that show splats and points below Blender 5.3, one set per file.
 
 A splat is an ellipsoid of three standard deviations, whose opacity is the maximum of its Gaussian
-along the ray: independent of the view, in Cycles and EEVEE. In the viewport a large cloud is drawn
-as points and subsampled, so that the window stays responsive.
+along the ray: independent of the view, in Cycles and EEVEE. In Rendered viewports a large cloud is
+drawn as points and subsampled, so that the window stays responsive; in others the draw handler of
+`viewport` draws it, and the nodes show a volume that is invisible but can be picked.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Callable
 import bpy
 
 from . import materials, splat_nodes
+from .splat_nodes import HIDE_INPUT
 
-VERSION = 1  # raised when a material or node group changes: older files keep their own
+VERSION = 2  # raised when a material or node group changes: older files keep their own
 ELLIPSOIDS_IN_VIEWPORT = 40_000
 POINTS_IN_VIEWPORT = 400_000
 TRANSPARENT_BOUNCES = 512
@@ -24,11 +26,22 @@ _VERSION_PROPERTY = "splatsmith_version"
 
 def show_splats(obj: bpy.types.Object, count: int) -> None:
     """Add the modifier and materials of an object with `count` splats."""
-    group = _get_or_build(bpy.data.node_groups, _SPLAT_GROUP, _new_splat_group)
     modifier = obj.modifiers.new(_SPLAT_GROUP, "NODES")
-    modifier.node_group = group
+    modifier.node_group = splat_group()
     set_modifier_input(modifier, "Points in Viewport", count > ELLIPSOIDS_IN_VIEWPORT)
     set_modifier_input(modifier, "Viewport Share", min(1.0, POINTS_IN_VIEWPORT / max(count, 1)))
+
+
+def hide_in_viewport(modifier: bpy.types.NodesModifier, hidden: bool) -> None:
+    """Show a splat object's ellipsoids in viewports, or a volume that can be picked instead.
+
+    Node groups of older files are replaced by today's, with the values of their inputs.
+    """
+    if HIDE_INPUT not in modifier.node_group.interface.items_tree:
+        modifier.node_group = splat_group()
+    if get_modifier_input(modifier, HIDE_INPUT) != hidden:
+        set_modifier_input(modifier, HIDE_INPUT, hidden)
+        modifier.id_data.update_tag()
 
 
 def show_points(obj: bpy.types.Object) -> None:
@@ -37,6 +50,11 @@ def show_points(obj: bpy.types.Object) -> None:
     if obj.type == "MESH":
         group = _get_or_build(bpy.data.node_groups, "Splatsmith Round Points", _new_point_group)
         obj.modifiers.new("Splatsmith Points", "NODES").node_group = group
+
+
+def splat_group() -> bpy.types.NodeTree:
+    """The node group that shows splats."""
+    return _get_or_build(bpy.data.node_groups, _SPLAT_GROUP, _new_splat_group)
 
 
 def surface_material() -> bpy.types.Material:

@@ -11,6 +11,8 @@ from .nodes import NodeTreeBuilder
 # The inscribed sphere of an icosphere with two subdivisions has 0.934 of its radius.
 _SPHERE_RADIUS = 1 / 0.934
 _MIN_OPACITY = 1 / 255
+HIDE_INPUT = "Hide in Viewport"
+_VOLUME_RESOLUTION = 32  # voxels a side
 _DOT_RADIUS = 1.0  # of a splat drawn as a point, times its mean standard deviation
 
 
@@ -37,7 +39,12 @@ def build_splats(
         input_type="BOOLEAN",
     )
     shown = tree.out("GeometryNodeSwitch", as_dots, ellipsoids, dots, input_type="GEOMETRY")
-    tree.add("NodeGroupOutput", shown)
+    hidden = tree.out("FunctionNodeBooleanMath", in_viewport, inputs[HIDE_INPUT], operation="AND")
+    volume = _empty_volume(tree, points)
+    tree.add(
+        "NodeGroupOutput",
+        tree.out("GeometryNodeSwitch", hidden, shown, volume, input_type="GEOMETRY"),
+    )
     return tree.tree
 
 
@@ -65,6 +72,7 @@ def _new_group(name: str) -> tuple[NodeTreeBuilder, dict[str, bpy.types.NodeSock
         ("Viewport Share", "Float", 1.0, (0.0, 1.0)),
         ("Points in Viewport", "Bool", False, None),
         ("Points in Render", "Bool", False, None),
+        (HIDE_INPUT, "Bool", False, None),
     ):
         socket = sockets.new_socket(label, in_out="INPUT", socket_type=f"NodeSocket{kind}")
         socket.default_value = default
@@ -130,6 +138,26 @@ def _ellipsoids(
     deviations = tree.scale(_attribute(tree, "scale", "FLOAT_VECTOR"), CUTOFF)
     tree.connect(tree.scale(deviations, size), instances.inputs["Scale"])
     return instances.outputs[0]
+
+
+def _empty_volume(tree: NodeTreeBuilder, points: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """A volume of density 0 in the bounds of `points`: nothing is seen of it but its outline.
+
+    Viewports pick volumes and outline selected ones by their active voxels, which are those whose
+    value is not the background's.
+    """
+    # The node Bounding Box adds the points' radii.
+    position = tree.out("GeometryNodeInputPosition")
+    bounds = tree.add(
+        "GeometryNodeAttributeStatistic", points, None, position, data_type="FLOAT_VECTOR"
+    ).outputs
+    low, high = (
+        next(each for each in bounds if each.enabled and each.name == name)
+        for name in ("Min", "Max")
+    )
+    resolution = (_VOLUME_RESOLUTION,) * 3
+    density, background = 0.0, 1.0
+    return tree.out("GeometryNodeVolumeCube", density, background, low, high, *resolution)
 
 
 def _dots(

@@ -118,7 +118,7 @@ def read_world_splats(splats: bpy.types.Object) -> GaussianCloud:
 
 def _as_stored(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
     """The cloud of attributes, in the object's own axes."""
-    harmonics = [values[name] for name in _harmonics_in(values)]
+    harmonics = [values[name] for name in harmonics_in(values)]
     none = np.empty((len(values[BASE]), 0, 3), np.float32)
     return GaussianCloud(
         means=values["position"],
@@ -130,7 +130,7 @@ def _as_stored(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
     )
 
 
-def _harmonics_in(values: Collection[str]) -> list[str]:
+def harmonics_in(values: Collection[str]) -> list[str]:
     """The names of the coefficients present, up to the last complete band."""
     names = [HARMONIC.format(k) for k in range(_HARMONIC_COUNTS[0])]
     return next(

@@ -12,9 +12,11 @@ from blender_addon.scene.appearance import (
     ELLIPSOIDS_IN_VIEWPORT,
     POINTS_IN_VIEWPORT,
     TRANSPARENT_BOUNCES,
+    hide_in_viewport,
     raise_transparent_bounces,
     set_modifier_input,
     show_splats,
+    splat_modifier,
 )
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 
@@ -139,3 +141,11 @@ def test_transparent_bounces_are_raised_and_never_lowered(scene: bpy.types.Scene
     scene.cycles.transparent_max_bounces = 2 * TRANSPARENT_BOUNCES
     raise_transparent_bounces(scene)
     assert scene.cycles.transparent_max_bounces == 2 * TRANSPARENT_BOUNCES
+
+
+def test_splats_hidden_in_viewports_are_rendered(
+    scene: bpy.types.Scene, balls: Balls, render_front_view: RenderFrontView
+) -> None:
+    obj = add_splats(balls((0, 0, 0, RADIUS)), "ball", scene.collection)
+    hide_in_viewport(splat_modifier(obj), True)
+    assert render_front_view((0, 0, 0))[32, 32, 3] > 0.95
