@@ -1,69 +1,59 @@
 """PLY files: the vertex element, read block by block and written atomically.
 
 A million Gaussians take a quarter of a gigabyte, and Blender's memory is the user's: only one block
-is held beside the result. Binary files are read directly; plyfile parses the others (ascii, lists
-before the vertices).
+is held beside the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
-import plyfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from .files import atomic_write
+from .ply_header import DamagedRows, Element, Header, RowsCutOff, read_header
+from .ply_lists import read_rows, skip_rows
+from .ply_text import read_text_rows, skip_text_rows
 from .problems import UnreadableCloud
 
 _BLOCK_BYTES = 1 << 20  # fits a core's cache, where separating the columns is fast
-_MAX_HEADER_BYTES = 1 << 16
-_BYTE_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "="}
-_TYPE_NAMES = {  # those of the standard, and those that many writers use
-    "i1": ("char", "int8"),
-    "u1": ("uchar", "uint8"),
-    "i2": ("short", "int16"),
-    "u2": ("ushort", "uint16"),
-    "i4": ("int", "int32"),
-    "u4": ("uint", "uint32"),
-    "f4": ("float", "float32"),
-    "f8": ("double", "float64"),
-}
-_TYPES = {name: kind for kind, names in _TYPE_NAMES.items() for name in names}
 
 Block = NDArray[np.void]
 
 
 @dataclass(frozen=True)
-class _Element:
-    name: str
-    count: int
-    properties: tuple[tuple[str, str], ...]  # name, numpy type
-    has_lists: bool
-
-    def dtype(self, byte_order: str) -> np.dtype[np.void]:
-        return np.dtype([(name, byte_order + kind) for name, kind in self.properties])
-
-
-@dataclass(frozen=True)
 class VertexTable:
-    """The vertices that a PLY file's header declares; `blocks` reads them.
-
-    `offset` is where their bytes start; None if they must be parsed. `comments` are the header's.
-    """
+    """The vertices that a PLY file's header declares; `blocks` reads them."""
 
     path: Path
-    count: int
-    dtype: np.dtype[np.void]
-    offset: int | None
-    comments: tuple[str, ...] = ()
+    header: Header
+    before: tuple[Element, ...]  # the elements that come first in the file
+    element: Element
+
+    @property
+    def count(self) -> int:
+        return self.element.count
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.dtype.names or ())
+        """Of the values; lists have none."""
+        return tuple(each.name for each in self.element.values)
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        return self.header.comments
+
+    def kind(self, name: str) -> np.dtype[np.generic]:
+        """The type that the header declares for a value."""
+        return self.element.dtype("=")[name]
+
+    def is_wide(self, name: str) -> bool:
+        """Whether a value may have more digits than 32-bit numbers keep."""
+        return self.header.is_text or not np.can_cast(self.kind(name), np.float32)
 
     def blocks(self) -> Iterator[tuple[slice, Block]]:
         """Yield ranges of rows with their values, in order. The next block overwrites a block.
@@ -71,121 +61,76 @@ class VertexTable:
         Raises:
             UnreadableCloud: the file ends too early or cannot be parsed.
         """
-        if self.offset is None:
-            yield slice(0, self.count), self._parse()
-            return
-        rows = max(1, _BLOCK_BYTES // self.dtype.itemsize)
-        buffer = np.empty(rows * self.dtype.itemsize, np.uint8)
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(self.offset)
-            for start in range(0, self.count, rows):
-                stop = min(start + rows, self.count)
-                part = buffer[: (stop - start) * self.dtype.itemsize]
-                _fill(file, part, self.path)
-                yield slice(start, stop), part.view(self.dtype)
-
-    def _parse(self) -> Block:
+        start = 0
         try:
-            vertices = cast("Any", plyfile).PlyData.read(str(self.path))["vertex"].data
-        except (plyfile.PlyParseError, ValueError, MemoryError) as error:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(self.header.offset)
+                for block in self._rows(cast("BinaryIO", file)):
+                    yield slice(start, start + len(block)), block
+                    start += len(block)
+        except RowsCutOff:
+            raise _cut_off(self.path) from None
+        except DamagedRows as error:
             raise UnreadableCloud(
                 f"{self.path.name} is damaged: {error}.", "Export it again, as binary PLY."
             ) from error
-        return cast("Block", vertices)
+
+    def _rows(self, file: BinaryIO) -> Iterator[Block]:
+        if self.header.is_text:
+            skip_text_rows(file, sum(each.count for each in self.before))
+            return read_text_rows(file, self.element)
+        byte_order = self.header.byte_order
+        for element in self.before:
+            skip_rows(file, element, byte_order)
+        if self.element.has_lists:
+            return read_rows(file, self.element, byte_order)
+        return _read_equal_rows(file, self.count, self.element.dtype(byte_order))
 
 
 def open_vertices(path: Path) -> VertexTable:
     """Read the header of a PLY file.
 
     Raises:
-        UnreadableCloud: not a PLY file, a damaged header, or vertices cut off.
+        UnreadableCloud: not a PLY file, a damaged header, or less in it than that promises.
         OSError: it cannot be opened.
     """
-    with path.open("rb") as file:
-        header = _read_header(file, path)
-        offset = file.tell()
-    byte_order, elements = _parse_header(header, path)
-    for element in elements:
-        if element.name == "vertex":
-            table = _vertex_table(path, element, byte_order, offset)
-            return replace(table, comments=_comments(header))
-        if element.has_lists or byte_order == "=":
-            offset = -1
-        if offset >= 0:
-            offset += element.count * element.dtype(byte_order).itemsize
-    raise UnreadableCloud(f"{path.name} has no vertices.", "Choose a PLY file of splats or points.")
-
-
-def _vertex_table(path: Path, element: _Element, byte_order: str, offset: int) -> VertexTable:
-    dtype = element.dtype(byte_order)
-    if element.has_lists or byte_order == "=" or offset < 0:
-        return VertexTable(path, element.count, dtype, None)
-    if path.stat().st_size < offset + element.count * dtype.itemsize:
-        raise _cut_off(path)
-    return VertexTable(path, element.count, dtype, offset)
-
-
-def _read_header(file: BinaryIO, path: Path) -> str:
-    if file.readline(16).strip() != b"ply":
-        raise UnreadableCloud(f"{path.name} is not a PLY file.", "Choose a file that ends in .ply.")
-    lines: list[bytes] = []
-    while file.tell() < _MAX_HEADER_BYTES and (line := file.readline(_MAX_HEADER_BYTES)):
-        if line.strip() == b"end_header":
-            return b"".join(lines).decode("ascii", errors="replace")
-        lines.append(line)
-    raise UnreadableCloud(f"{path.name} has no end of its header.", "Export it again.")
-
-
-def _parse_header(header: str, path: Path) -> tuple[str, list[_Element]]:
-    byte_order = ""
-    elements: list[_Element] = []
-    try:
-        for line in header.splitlines():
-            match line.split():
-                case ["format", name, _]:
-                    byte_order = _BYTE_ORDERS[name]
-                case ["element", name, count]:
-                    elements.append(_Element(name, _count(count), (), False))
-                case ["property", "list", _, _, _]:
-                    last = elements.pop()
-                    elements.append(_Element(last.name, last.count, last.properties, True))
-                case ["property", kind, name]:
-                    last = elements.pop()
-                    properties = (*last.properties, (name, _TYPES[kind]))
-                    elements.append(_Element(last.name, last.count, properties, last.has_lists))
-                case ["comment" | "obj_info", *_] | []:
-                    pass
-                case _:
-                    raise ValueError(line)
-        for element in elements:
-            element.dtype(byte_order)  # refuses duplicate names
-    except (KeyError, ValueError, IndexError) as error:
+    header = read_header(path)
+    names = [element.name.lower() for element in header.elements]
+    if "vertex" not in names:
         raise UnreadableCloud(
-            f"The header of {path.name} is damaged near {str(error)[:80]!r}.", "Export it again."
+            f"{path.name} has no vertices.", "Choose a PLY file of splats or points."
+        )
+    *before, element = header.elements[: names.index("vertex") + 1]
+    _check_names(element, path)
+    if path.stat().st_size - header.offset < header.least_bytes((*before, element)):
+        raise _cut_off(path)
+    return VertexTable(path, header, tuple(before), element)
+
+
+def _check_names(element: Element, path: Path) -> None:
+    try:
+        element.dtype("=")
+    except ValueError as error:
+        raise UnreadableCloud(
+            f"The header of {path.name} is damaged: {error}.", "Export it again."
         ) from error
-    if not byte_order:
-        raise UnreadableCloud(f"The header of {path.name} names no format.", "Export it again.")
-    return byte_order, elements
 
 
-def _comments(header: str) -> tuple[str, ...]:
-    lines = (line.split(maxsplit=1) for line in header.splitlines())
-    return tuple(line[1] for line in lines if len(line) == 2 and line[0] == "comment")
+def _read_equal_rows(file: BinaryIO, count: int, dtype: np.dtype[np.void]) -> Iterator[Block]:
+    rows = max(1, _BLOCK_BYTES // max(1, dtype.itemsize))
+    buffer = np.empty(rows * dtype.itemsize, np.uint8)
+    for start in range(0, count, rows):
+        part = buffer[: (min(start + rows, count) - start) * dtype.itemsize]
+        _fill(file, part)
+        yield part.view(dtype)
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 0:
-        raise ValueError(text)
-    return count
-
-
-def _fill(file: BinaryIO, part: NDArray[np.uint8], path: Path) -> None:
+def _fill(file: BinaryIO, part: NDArray[np.uint8]) -> None:
     view = memoryview(part.data)
     while view:
         got = cast("int", file.readinto(view))  # type: ignore[attr-defined]
         if not got:
-            raise _cut_off(path)
+            raise RowsCutOff
         view = view[got:]
 
 
@@ -196,7 +141,11 @@ def _cut_off(path: Path) -> UnreadableCloud:
 
 
 def write_vertices(
-    path: Path, count: int, dtype: np.dtype[np.void], blocks: Iterable[Block]
+    path: Path,
+    count: int,
+    dtype: np.dtype[np.void],
+    blocks: Iterable[Block],
+    comments: Iterable[str] = (),
 ) -> None:
     """Write a binary little-endian PLY file of one element, "vertex", from its rows in order.
 
@@ -207,7 +156,9 @@ def write_vertices(
     """
     types = {"<f4": "float", "|u1": "uchar"}
     fields = cast("list[tuple[str, str]]", dtype.descr)
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
+    lines = ["ply", "format binary_little_endian 1.0"]
+    lines += [f"comment {comment}" for comment in comments]
+    lines += [f"element vertex {count}"]
     lines += [f"property {types[kind]} {name}" for name, kind in fields]
     lines += ["end_header", ""]
     with atomic_write(path) as part, part.open("xb", buffering=0) as file:
