@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+SH_C0 = 0.28209479177387814  # the constant one: color = 0.5 + SH_C0 * sh0
 _NEGLIGIBLE = 1e-6
 _SAMPLES = 64  # directions at which a band is evaluated to find its rotation; 9 unknowns at most
 
@@ -83,7 +84,7 @@ _Axis = NDArray[np.floating]
 
 
 def _band_0(x: _Axis, y: _Axis, z: _Axis) -> tuple[_Axis, ...]:
-    return (np.full_like(x, 0.28209479177387814),)
+    return (np.full_like(x, SH_C0),)
 
 
 def _band_1(x: _Axis, y: _Axis, z: _Axis) -> tuple[_Axis, ...]:

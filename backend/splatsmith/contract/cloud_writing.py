@@ -1,0 +1,52 @@
+"""Clouds as splat PLY files, in the form that 3D Gaussian Splatting (Kerbl et al. 2023) defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cloud_origin import origin_comments
+from .gaussian_cloud import GaussianCloud
+from .ply import Block, write_vertices
+from .splat_columns import MEANS, OPACITY, QUATS, SCALES, SH0, columns_of
+
+_ROWS = 1 << 13
+# Logarithms and logits stay finite, as some readers refuse infinities.
+_MIN_SCALE = 1e-20
+_MIN_OPACITY = 1e-7
+
+
+def write_cloud(
+    path: Path, cloud: GaussianCloud, origin: NDArray[np.float64] | None = None
+) -> None:
+    """Write a binary splat PLY file, atomically.
+
+    Args:
+        origin: [3] float64, where the cloud's zero lies; kept in the header, for `load_cloud`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    rest = tuple(f"f_rest_{i}" for i in range(3 * cloud.shN.shape[1]))
+    names = (*MEANS, *SH0, *rest, OPACITY, *SCALES, *QUATS)
+    dtype = np.dtype([(name, "<f4") for name in names])
+    write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype), origin_comments(origin))
+
+
+def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:
+    for start in range(0, len(cloud), _ROWS):
+        part = _deactivated(cloud.rows(slice(start, start + _ROWS)))
+        block = np.empty(len(part), dtype)
+        for name, column in columns_of(part):
+            block[name] = column
+        yield block
+
+
+def _deactivated(part: GaussianCloud) -> GaussianCloud:
+    opacities = np.clip(part.opacities, _MIN_OPACITY, 1 - _MIN_OPACITY)
+    logits = np.log(opacities / (1 - opacities))
+    scales = np.log(np.maximum(part.scales, np.float32(_MIN_SCALE)))
+    return GaussianCloud(part.means, part.quats, scales, logits, part.sh0, part.shN)
