@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.artifacts import JOB_RECORD
 from ..contract.batches import file_name
+from ..contract.job_records import read_record
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest, Problem, SplatsmithError
 from ..errors import to_user_error
@@ -34,7 +33,7 @@ class BatchResult:
     """A finished item of the batch, as in summary.json.
 
     state: "made", "kept" from an earlier run, or "failed" with the `problem`.
-    notes: the engine's notes for the user.
+    notes: for the user, of the engine or of reading.
     """
 
     name: str
@@ -84,11 +83,11 @@ def _run_item(
 
 def _is_complete(folder: Path, job: LocalJob) -> bool:
     """Whether the folder holds the results of this very request."""
+    record = read_record(folder)
     try:
-        record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
         # Decoded, because an older record lacks members that the request has by default.
-        return from_json(type(job.request), record["request"]) == job.request
-    except (FileNotFoundError, ValueError, KeyError, InvalidRequest):
+        return record is not None and from_json(type(job.request), record["request"]) == job.request
+    except InvalidRequest:
         return False
 
 

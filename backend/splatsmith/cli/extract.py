@@ -10,15 +10,14 @@ from pathlib import Path
 from ..contract.artifacts import SPLATS
 from ..contract.batches import distinct_names
 from ..contract.jsonable import to_json
-from ..contract.problems import InvalidRequest
+from ..contract.problems import InvalidRequest, clean_text
 from ..contract.protocol import ExtractRequest
+from ..contract.splat_folders import SPLAT_SUFFIXES, find_splats
 from .batch_runner import BatchTask, run_batch_items
 from .console import ConsoleOutput
 from .generate import artifact_lines
 from .local_runner import ExtractionJob, LocalRunner, prepare_extraction
 from .product_options import extraction_options
-
-CLOUD_SUFFIX = ".ply"
 
 
 def run_extract(options: argparse.Namespace, console: ConsoleOutput) -> int:
@@ -29,7 +28,7 @@ def run_extract(options: argparse.Namespace, console: ConsoleOutput) -> int:
         return _extract_one(
             prepare_extraction(template, given[0], _name(given[0])), options, console
         )
-    clouds = _all_clouds(given)
+    clouds = _all_clouds(given, console)
     names = distinct_names(_name(cloud) for cloud in clouds)
     tasks = [
         BatchTask(name, partial(prepare_extraction, template, cloud, name))
@@ -48,18 +47,24 @@ def _extract_one(job: ExtractionJob, options: argparse.Namespace, console: Conso
     return 0
 
 
-def _all_clouds(given: Sequence[Path]) -> list[Path]:
+def _all_clouds(given: Sequence[Path], console: ConsoleOutput) -> list[Path]:
     """The files, and those in the folders."""
     clouds: list[Path] = []
     for path in given:
-        inside = sorted(path.glob(f"*{CLOUD_SUFFIX}")) if path.is_dir() else [path]
-        if not inside:
+        if not path.is_dir():
+            clouds.append(path)
+            continue
+        found = find_splats(path)
+        if not found.files:
             raise InvalidRequest(
-                f"{path} holds no splat file.", f"They end in {CLOUD_SUFFIX}; name them or others."
+                f"{path} holds no splat file.",
+                f"They end in {' or '.join(SPLAT_SUFFIXES)}; name them or others.",
             )
-        clouds += inside
+        if found.note:
+            console.print_status(clean_text(f"{path}: {found.note}"))
+        clouds += found.files
     return clouds
 
 
 def _name(cloud: Path) -> str:
-    return cloud.resolve().parent.name if cloud.name == SPLATS else cloud.stem
+    return clean_text(cloud.resolve().parent.name if cloud.name == SPLATS else cloud.stem)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..contract.batches import BatchItem, file_name
 from ..contract.cards import PICTURE_CONDITIONS, ConditionKind
 from ..contract.jsonable import to_json
+from ..contract.problems import clean_text
 from ..contract.protocol import Artifact, GenerateRequest
 from ..worker.artifacts import read_notes
 from .console import ConsoleOutput
@@ -48,7 +49,7 @@ def request_of(options: argparse.Namespace, item: BatchItem) -> GenerateRequest:
 
 
 def _item_of(options: argparse.Namespace) -> BatchItem:
-    name = options.name or (options.image.stem if options.image else "")
+    name = options.name or (clean_text(options.image.stem) if options.image else "")
     return BatchItem(name, options.prompt, class_label=options.class_label)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .cards import PICTURE_CONDITIONS, ConditionKind
-from .problems import InvalidRequest
+from .problems import InvalidRequest, clean_text
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MAX_FILE_NAME = 60
@@ -82,7 +82,10 @@ def distinct_names(names: Iterable[str]) -> list[str]:
 
 def _read_folder(folder: Path) -> list[BatchItem]:
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    return [BatchItem(name=path.stem, pictures={ConditionKind.IMAGE: path}) for path in paths]
+    return [
+        BatchItem(name=clean_text(path.stem), pictures={ConditionKind.IMAGE: path})
+        for path in paths
+    ]
 
 
 def _read_prompts(source: Path) -> list[BatchItem]:

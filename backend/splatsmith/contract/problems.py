@@ -13,8 +13,19 @@ do. `Problem` is its form on the wire, an RFC 9457 problem document with two mem
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """`text` as every output can carry it: bytes of a file's name that are no UTF-8 are replaced.
+
+    Python keeps such bytes as halves of surrogate pairs, which no encoding takes.
+    """
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,9 @@ class SplatsmithError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(self, detail: str, remedy: str = "") -> None:
-        super().__init__(f"{detail} {remedy}".strip())
-        self.detail = detail
-        self.remedy = remedy
+        self.detail = clean_text(detail)
+        self.remedy = clean_text(remedy)
+        super().__init__(f"{self.detail} {self.remedy}".strip())
 
     @property
     def problem(self) -> Problem:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from ..contract.artifacts import JOB_RECORD
+from ..contract.artifacts import JOB_RECORD, MEDIA_TYPES
 from ..contract.cards import Checkpoint, EngineCard
+from ..contract.job_records import FILES
 from ..contract.jsonable import to_json
 from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
 from ..engines.base import Generation
@@ -63,8 +64,9 @@ def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -
 
 
 def write_record(folder: Path, record: Mapping[str, object]) -> None:
-    """Write `record` as `folder`/job.json."""
-    write_json(folder / JOB_RECORD, record)
+    """Write `record` as `folder`/job.json, with a list of the artifacts there."""
+    files = [name for name in MEDIA_TYPES if name == JOB_RECORD or (folder / name).is_file()]
+    write_json(folder / JOB_RECORD, {**record, FILES: files})
 
 
 def _licence(checkpoint: Checkpoint) -> dict[str, str]:
