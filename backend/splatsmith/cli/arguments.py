@@ -22,6 +22,7 @@ from ..contract.cards import (
 from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
+from ..contract.up_axis import UpAxis
 from ..engines import registry
 from ..settings import DATA_VARIABLE, data_directory
 from .batch import run_batch
@@ -32,6 +33,7 @@ from .product_options import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 
+UP = "--up"
 PARAMETER = "parameter:"  # prefix of an engine's parameters among the parsed options
 
 
@@ -49,6 +51,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         InvalidRequest: an argument is unknown, missing or malformed.
         NotFound: there is no such engine.
     """
+    arguments = _join_axes(arguments)
     card, variant = _chosen_engine(arguments)
     options = _parser(card, variant).parse_args(arguments)
     options.parameters = {
@@ -57,6 +60,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if name.startswith(PARAMETER) and value is not None
     }
     return options
+
+
+def _join_axes(arguments: Sequence[str]) -> list[str]:
+    """`--up -y` as `--up=-y`: argparse takes what begins with a dash for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == UP and argument in tuple(UpAxis):
+            joined[-1] = f"{UP}={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _chosen_engine(arguments: Sequence[str]) -> tuple[EngineCard, Variant]:
@@ -177,6 +191,13 @@ def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)"
+    )
+    command.add_argument(
+        UP,
+        type=one_of(UpAxis),
+        metavar="AXIS",
+        help=f"the files' axis that points up: {' '.join(UpAxis)}; captures often lie with -y up "
+        "(default: what a file says, or y)",
     )
     add_products(command, ExtractRequest("").products)
     command.add_argument("--json", action="store_true", help="print the result as JSON")

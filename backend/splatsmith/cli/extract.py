@@ -13,6 +13,7 @@ from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest, clean_text
 from ..contract.protocol import ExtractRequest
 from ..contract.splat_folders import SPLAT_SUFFIXES, find_splats
+from ..worker.artifacts import read_notes
 from .batch_runner import BatchTask, run_batch_items
 from .console import ConsoleOutput
 from .generate import artifact_lines
@@ -22,7 +23,9 @@ from .product_options import extraction_options
 
 def run_extract(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Extract from one file into --out, or from many into a folder each under it."""
-    template = ExtractRequest("", tuple(options.products), extraction_options(options))
+    template = ExtractRequest(
+        "", tuple(options.products), extraction_options(options), up=options.up
+    )
     given: list[Path] = options.clouds
     if len(given) == 1 and not given[0].is_dir():
         return _extract_one(
@@ -43,7 +46,8 @@ def _extract_one(job: ExtractionJob, options: argparse.Namespace, console: Conso
     if options.json:
         console.print_json({"folder": str(options.out), "artifacts": to_json(artifacts)})
     else:
-        console.print_result(artifact_lines(options.out, artifacts))
+        lines = [artifact_lines(options.out, artifacts), *read_notes(options.out)]
+        console.print_result("\n".join(lines))
     return 0
 
 

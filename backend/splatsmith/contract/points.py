@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .cloud_origin import origin_comments
 from .ply import open_vertices, write_vertices
 from .problems import UnreadableCloud
 
@@ -73,8 +74,11 @@ def read_points(path: Path) -> PointCloud:
     return points
 
 
-def write_points(path: Path, points: PointCloud) -> None:
+def write_points(path: Path, points: PointCloud, origin: NDArray[np.float64] | None = None) -> None:
     """Write a binary PLY file, atomically.
+
+    Args:
+        origin: [3] float64, where the points' zero lies; kept in the header.
 
     Raises:
         OSError: it cannot be written.
@@ -82,7 +86,7 @@ def write_points(path: Path, points: PointCloud) -> None:
     block = np.empty(len(points), _DTYPE)
     for column, array in _columns(points):
         block[column] = array
-    write_vertices(path, len(points), _DTYPE, [block])
+    write_vertices(path, len(points), _DTYPE, [block], origin_comments(origin))
 
 
 def _columns(points: PointCloud) -> Iterator[tuple[str, NDArray[np.float32] | NDArray[np.uint8]]]:

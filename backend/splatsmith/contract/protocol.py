@@ -11,6 +11,7 @@ from enum import StrEnum
 from .cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
 from .class_labels import find_class_label
 from .problems import InvalidRequest, NotFound, Problem
+from .up_axis import UpAxis
 
 PROTOCOL_VERSION = 1
 DEFAULT_ENGINE = "sprout"
@@ -175,12 +176,16 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ExtractRequest:
-    """Mesh or points from a cloud already at the service: `cloud` is an id from POST /v1/clouds."""
+    """Mesh or points from a cloud already at the service: `cloud` is an id from POST /v1/clouds.
+
+    up: the axis of the file that points up; None is what its header says, or Y.
+    """
 
     cloud: str
     products: tuple[Product, ...] = (Product.MESH,)
     extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
     name: str = ""
+    up: UpAxis | None = None
 
     @property
     def title(self) -> str:
@@ -277,7 +282,7 @@ class JobStatus:
     """A job as seen from outside.
 
     progress: runs from 0 to 1. request: the request's JSON.
-    notes: the engine's remarks on its result, such as where a prompt was cut; sentences.
+    notes: remarks on its result, such as where a prompt was cut or what was left out; sentences.
     """
 
     id: str

@@ -25,11 +25,15 @@ _VERTICES, _INDICES = 34962, 34963  # targets of buffer views
 _LINEAR, _LINEAR_MIPMAPS, _CLAMP = 9729, 9987, 33071
 
 
-def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
+def write_glb(path: Path, mesh: trimesh.Trimesh, origin: NDArray[np.float64] | None = None) -> None:
     """Write `mesh` with its normals and its texture (TextureVisuals) or vertex colours.
 
     Colours are sRGB bytes in memory; vertex colours are linear in glTF. The file is written
     atomically.
+
+    Args:
+        origin: [3], where the mesh's zero lies: the node's translation, and among its extras for
+            programs that want the mesh near zero.
 
     Raises:
         OSError: it cannot be written.
@@ -56,7 +60,7 @@ def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
         "asset": {"version": "2.0", "generator": "Splatsmith"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
+        "nodes": [{"mesh": 0, **_place(origin)}],
         "meshes": [{"primitives": [primitive]}],
         "materials": [{"pbrMetallicRoughness": material}],
         **binary.gltf,
@@ -118,6 +122,12 @@ class _BinaryChunk:
             }
         )
         return len(self.accessors) - 1
+
+
+def _place(origin: NDArray[np.float64] | None) -> dict[str, object]:
+    if origin is None or not origin.any():
+        return {}
+    return {"translation": origin.tolist(), "extras": {"origin": origin.tolist()}}
 
 
 def _texture_entries(view: int) -> dict[str, object]:

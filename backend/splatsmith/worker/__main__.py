@@ -72,7 +72,7 @@ def _first_job(channel: WorkerChannel, engine_cache: EngineCache) -> RunJob:
 def _execute(
     request: AnyRequest, job: RunJob, engine_cache: EngineCache, progress: Progress
 ) -> tuple[str, ...]:
-    """Run a job; returns the engine's notes for the user."""
+    """Run a job; returns notes for the user, of the engine or of reading."""
     folder, uploads = Path(job.folder), Path(job.uploads)
     match request:
         case GenerateRequest():
@@ -80,8 +80,7 @@ def _execute(
             return pipeline.generate(request, pictures, folder, engine_cache, progress).notes
         case ExtractRequest():
             cloud = upload_path(uploads, request.cloud)
-            pipeline.extract(request, cloud, folder, engine_cache.device, progress)
-            return ()
+            return pipeline.extract(request, cloud, folder, engine_cache.device, progress)
         case DownloadRequest() | ImportRequest():
             raise TypeError("jobs about checkpoints are the download worker's")
 

@@ -21,6 +21,6 @@ def describe_artifacts(folder: Path) -> tuple[Artifact, ...]:
 
 
 def read_notes(folder: Path) -> tuple[str, ...]:
-    """The engine's notes on the asset in `folder`; none of an extraction."""
+    """The notes on the asset in `folder`: the engine's, or those of reading its splats."""
     record = json.loads((folder / JOB_RECORD).read_text(encoding="utf-8"))
     return tuple(record.get("notes", ()))

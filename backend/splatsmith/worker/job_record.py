@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..contract.artifacts import JOB_RECORD, MEDIA_TYPES
 from ..contract.cards import Checkpoint, EngineCard
+from ..contract.cloud import LoadedCloud
 from ..contract.job_records import FILES
 from ..contract.jsonable import to_json
 from ..contract.protocol import PROTOCOL_VERSION, ExtractRequest, GenerateRequest
@@ -54,10 +55,19 @@ def describe_generation(
     }
 
 
-def describe_extraction(request: ExtractRequest, seconds: Mapping[str, float]) -> dict[str, object]:
-    """The record of a mesh or points extracted from a given cloud."""
+def describe_extraction(
+    request: ExtractRequest, loaded: LoadedCloud, seconds: Mapping[str, float]
+) -> dict[str, object]:
+    """The record of a mesh or points extracted from a given cloud.
+
+    The origin is where the zero of the files' coordinates lies in the cloud's world, with Y up.
+    """
     return {
         "request": to_json(request),
+        "up": loaded.up.value,
+        "origin": loaded.origin.tolist(),
+        "gaussians": len(loaded.cloud),
+        "notes": list(loaded.notes),
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
         "versions": _versions(),
     }

@@ -10,11 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..conditioning.matting import remove_background
 from ..conditioning.nearest_class_label import nearest_class_label
 from ..contract import artifacts
 from ..contract.cards import SIDE_CONDITIONS, ConditionKind, EngineCard, Variant
-from ..contract.cloud import GaussianCloud, read_cloud, write_cloud
+from ..contract.cloud import GaussianCloud, load_cloud, write_cloud
 from ..contract.parameters import ParameterValue
 from ..contract.points import write_points
 from ..contract.protocol import (
@@ -93,17 +96,23 @@ def generate(
 
 def extract(
     request: ExtractRequest, cloud_file: Path, folder: Path, device: str, progress: Progress
-) -> None:
+) -> tuple[str, ...]:
     """Extract the requested products from the splat file `cloud_file` into `folder`.
+
+    Returns the notes of reading, for the user.
 
     Raises:
         Cancelled, SplatsmithError: as in `generate`.
     """
     timings = Timings()
-    splats = GaussianSplats(read_cloud(cloud_file))
-    extraction = _Extraction(request.products, request.extraction, folder, device, timings)
-    _write_products(splats, extraction, progress.part("Extracting", 0, 1))
-    write_record(folder, describe_extraction(request, timings.seconds))
+    with timings.measure("read splats"):
+        loaded = load_cloud(cloud_file, request.up)
+    extraction = _Extraction(
+        request.products, request.extraction, folder, device, timings, loaded.origin
+    )
+    _write_products(GaussianSplats(loaded.cloud), extraction, progress.part("Extracting", 0, 1))
+    write_record(folder, describe_extraction(request, loaded, timings.seconds))
+    return loaded.notes
 
 
 def warm_up(engine_cache: EngineCache) -> None:
@@ -138,13 +147,17 @@ def _run_engine(
 
 @dataclass(frozen=True)
 class _Extraction:
-    """What to extract, where to write it, and on what device."""
+    """What to extract, where to write it, and on what device.
+
+    origin: [3] float64, where the cloud's zero lies; kept in the files.
+    """
 
     products: tuple[Product, ...]
     options: ExtractionOptions
     folder: Path
     device: str
     timings: Timings
+    origin: NDArray[np.float64] | None = None
 
 
 def _prepare(
@@ -186,15 +199,16 @@ def _write_products(
     """Write the products and return the cloud, which is always written."""
     with job.timings.measure("make splats"):
         cloud = representation.gaussians(progress.part("Making splats", 0, 0.1), job.device)
-        write_cloud(job.folder / artifacts.SPLATS, cloud)
+        write_cloud(job.folder / artifacts.SPLATS, cloud, job.origin)
     if Product.POINTS in job.products:
         with job.timings.measure("extract points"):
             part = progress.part("Sampling points", 0.1, 0.25)
             points = extract_points(cloud, job.options, part, job.device)
-            write_points(job.folder / artifacts.POINTS, representation.correct_normals(points))
+            points = representation.correct_normals(points)
+            write_points(job.folder / artifacts.POINTS, points, job.origin)
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):
             part = progress.part("Extracting the mesh", 0.25, 1)
             mesh = extract_mesh(representation, job.options, part, job.device)
-            write_glb(job.folder / artifacts.MESH, mesh)
+            write_glb(job.folder / artifacts.MESH, mesh, job.origin)
     return cloud
