@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cloud_origin import extent_of, find_origin, is_far, origin_in
+from .cloud_origin import PositionReader, extent_of, origin_notes
 from .gaussian_cloud import GaussianCloud, empty_cloud
 from .harmonics import rotate_harmonics
 from .ply import Block, VertexTable, open_vertices
@@ -78,9 +77,7 @@ class _Reading:
         self.table = table
         self.up = up
         self.columns = find_columns(table)
-        # Subtracted from the positions in 64 bits; None until a block with a finite one is read.
-        is_wide = any(table.is_wide(self.columns.sources[name]) for name in MEANS)
-        self.origin = None if is_wide else np.zeros(3)
+        self.positions = PositionReader(table, [self.columns.sources[name] for name in MEANS])
         self.mended = 0  # Gaussians whose harmonics were no numbers
 
     def load(self) -> LoadedCloud:
@@ -95,49 +92,27 @@ class _Reading:
             self.mended += mended
         cloud = cloud.rows(slice(0, filled))
         self.columns.finish(cloud.sh0, cloud.opacities)
-        origin = self._settled_origin(cloud)
+        extent = extent_of(cloud.means, cloud.scales)
+        origin = self.positions.settle(cloud.means, extent, self.up)
         return LoadedCloud(cloud, origin, self.up, self._notes(filled, origin))
 
     def _copy(self, block: Block, part: GaussianCloud) -> None:
         sources = self.columns.sources
-        shifts = self._shifts(block)
+        self.positions.read(block, part.means)
         for name, column in columns_of(part):
-            if name in shifts:
-                column[:] = block[sources[name]] - shifts[name]
-            elif name in sources:
+            if name in sources and name not in MEANS:
                 column[:] = block[sources[name]]
         self.columns.complete(block, part.scales, part.quats, part.opacities)
         _activate(part, has_logits=self.columns.alpha is None)
         self.columns.fuse_filter(block, part.scales, part.opacities)
         _turn(part, self.up)
 
-    def _shifts(self, block: Block) -> Mapping[str, float]:
-        """What is subtracted from each coordinate, if anything is."""
-        if self.origin is None:
-            positions = [block[self.columns.sources[name]] for name in MEANS]
-            self.origin = find_origin(np.stack(positions, axis=1).astype(np.float64))
-        if self.origin is None or not self.origin.any():
-            return {}
-        return dict(zip(MEANS, self.origin.tolist(), strict=True))
-
-    def _settled_origin(self, cloud: GaussianCloud) -> NDArray[np.float64]:
-        """The origin in the asset frame; given back to the positions if it is not needed after all.
-
-        It was chosen by the first block, which may hold only a corner of the cloud.
-        """
-        kept = origin_in(self.table.comments)
-        origin = np.zeros(3) if self.origin is None else self.origin
-        if origin.any() and not is_far(origin, extent_of(cloud.means, cloud.scales)):
-            cloud.means[:] += turned_vectors(origin[None], self.up)[0]
-            origin = np.zeros(3)
-        return turned_vectors((origin + kept)[None], self.up)[0]
-
     def _notes(self, filled: int, origin: NDArray[np.float64]) -> tuple[str, ...]:
         return (
             *_dropped_notes(self.table.count - filled, self.table),
             *_mended_notes(self.mended),
             *self.columns.notes,
-            *_origin_notes(origin),
+            *origin_notes(origin),
         )
 
 
@@ -211,10 +186,3 @@ def _mended_notes(count: int) -> tuple[str, ...]:
         f"Shown in one color from all sides, as their harmonics are not numbers: {count:,} "
         "Gaussians.",
     )
-
-
-def _origin_notes(origin: NDArray[np.float64]) -> tuple[str, ...]:
-    if not origin.any():
-        return ()
-    place = ", ".join(f"{value:,.10g}" for value in origin)
-    return (f"The cloud lies far from zero; ({place}) was subtracted from it, with Y up.",)

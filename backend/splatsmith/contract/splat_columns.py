@@ -129,7 +129,7 @@ def columns_of(cloud: GaussianCloud) -> Iterator[tuple[str, NDArray[np.float32]]
 
 def is_splats(table: VertexTable) -> bool:
     """Whether the vertices are Gaussians, rather than points or the corners of faces."""
-    names = _standard_names(table)
+    names = standard_names(table)
     return {SCALES[0], OPACITY} & set(names) != set() or any(
         name.startswith(("packed_", "f_anchor_feat")) for name in names
     )
@@ -141,7 +141,7 @@ def find_columns(table: VertexTable) -> SplatColumns:
     Raises:
         UnreadableCloud: it holds no Gaussians, or in a form that is not supported.
     """
-    names = _standard_names(table)
+    names = standard_names(table)
     _refuse_other_formats(names, table)
     colors = None if SH0[0] in names else color_names(names)
     required = (*MEANS, *(() if colors else SH0), SCALES[0])
@@ -166,7 +166,7 @@ def find_columns(table: VertexTable) -> SplatColumns:
     )
 
 
-def _standard_names(table: VertexTable) -> dict[str, str]:
+def standard_names(table: VertexTable) -> dict[str, str]:
     """The file's names by the standard's."""
     given = {name.lower(): name for name in reversed(table.names)}
     names = {n.removeprefix(_FOREIGN_PREFIX): name for n, name in given.items()} | given

@@ -21,7 +21,7 @@ from splatsmith.contract.up_axis import UpAxis
 
 from .foreign_files import COUNT, Columns, PlyForm, plain_colors, splat_columns, without
 
-COLORS = ("red", "green", "blue")
+COLORS: tuple[str, ...] = ("red", "green", "blue")
 
 
 @pytest.fixture

@@ -44,5 +44,5 @@ def test_plyfile_reads_written_points(tmp_path: Path) -> None:
 
 def test_a_splat_file_is_refused(tmp_path: Path) -> None:
     write_cloud(tmp_path / "splats.ply", random_cloud(3))
-    with pytest.raises(UnreadableCloud, match="no 'nx'"):
+    with pytest.raises(UnreadableCloud, match="holds Gaussian splats"):
         read_points(tmp_path / "splats.ply")
