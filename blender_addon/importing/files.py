@@ -7,18 +7,21 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import bpy
 
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.camera_path import CameraPath
 from ..contract.cloud import GaussianCloud, read_cloud
+from ..contract.job_records import read_record
 from ..contract.jsonable import from_json
 from ..contract.licences import Licence, commercial_use_of
 from ..contract.ply import open_vertices
 from ..contract.points import read_points
-from ..contract.problems import InvalidRequest
+from ..contract.problems import InvalidRequest, clean_text
 from ..contract.protocol import ExtractRequest, GenerateRequest, Product
+from ..contract.splat_columns import is_splats
 from ..scene.appearance import raise_transparent_bounces
 from ..scene.asset_collections import add_asset_collection, remove_asset_collection
 from ..scene.cameras import add_camera
@@ -173,30 +176,33 @@ def datablock_name(title: str) -> str:
 
 
 def _read_record(files: AssetFiles) -> AssetFiles:
+    """The files with the title and the provenance of the job.json beside them, if it is theirs."""
     folder = files.source if files.source.is_dir() else files.source.parent
-    record = folder / JOB_RECORD
-    if not record.is_file():
-        return replace(files, title=files.title or files.source.stem)
-    members = json.loads(record.read_text(encoding="utf-8"))
-    request = members.get("request", {})
-    licences = from_json(dict[str, Licence], members.get("licences", {}), JOB_RECORD).values()
+    plain = replace(files, title=files.title or clean_text(files.source.stem))
+    members = read_record(folder, (path.name for path in files.paths.values()))
+    if members is None:
+        return plain
+    request = cast("dict[str, str]", members["request"])
+    try:
+        licences = from_json(dict[str, Licence], members.get("licences", {}), JOB_RECORD).values()
+        path = members.get("camera_path")
+        camera_path = from_json(CameraPath, path, JOB_RECORD) if path else None
+    except InvalidRequest:  # of a version that writes them otherwise
+        return plain
     provenance = Provenance(
         request=json.dumps(request, ensure_ascii=False),
         engine=request.get("engine", ""),
         licence="; ".join(dict.fromkeys(licence.name for licence in licences)),
         commercial_use=commercial_use_of(licences).value if licences else "",
     )
-    title = files.title or request.get("name") or request.get("prompt") or files.source.stem
-    path = members.get("camera_path")
-    camera_path = from_json(CameraPath, path, JOB_RECORD) if path else None
+    title = files.title or request.get("name") or request.get("prompt") or plain.title
     return replace(files, title=title, provenance=provenance, camera_path=camera_path)
 
 
 def _detect_product(file: Path) -> Product:
     if file.suffix.lower() in (".glb", ".gltf"):
         return Product.MESH
-    names = open_vertices(file).names
-    return Product.POINTS if "red" in names and "opacity" not in names else Product.SPLATS
+    return Product.SPLATS if is_splats(open_vertices(file)) else Product.POINTS
 
 
 def _add_objects(

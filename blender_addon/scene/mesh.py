@@ -13,6 +13,7 @@ from . import appearance
 from .surface_colors import find_texture, mean_color
 from .visibility import preserve_selection, scene_collection_active
 
+ORIGIN = "origin"  # a custom property: of the glTF node's extras, with Y up
 _SMOOTH_ANGLE = math.radians(60)  # between two faces; edges beyond it are marked sharp
 
 
@@ -37,6 +38,7 @@ def add_mesh(glb: Path, name: str, collection: bpy.types.Collection) -> bpy.type
         _remove(imported)
         raise UnreadableMesh(f"{glb.name} holds no mesh.", "Make the asset again, with its mesh.")
     obj = _join(meshes)
+    _subtract_origin(obj)
     _apply_transform(obj)
     _remove([other for other in bpy.data.objects if other in imported and other != obj])
     _move_to_collection(obj, collection)
@@ -72,6 +74,15 @@ def _join(meshes: list[bpy.types.Object]) -> bpy.types.Object:
         ):
             bpy.ops.object.join()
     return first
+
+
+def _subtract_origin(obj: bpy.types.Object) -> None:
+    """Bring a mesh near zero that Splatsmith took from a cloud far from it, as the cloud was.
+
+    The vertices' 32 bits would lose its shape; the object keeps the glTF node's extra `origin`.
+    """
+    if ORIGIN in obj:
+        obj.location = (0, 0, 0)
 
 
 def _apply_transform(obj: bpy.types.Object) -> None:

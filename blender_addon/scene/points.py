@@ -27,7 +27,7 @@ def add_points(
 ) -> bpy.types.Object:
     """Add an object of `points` (asset frame), in Blender's axes, `scale` times as large.
 
-    Attributes: `Color` (linear, read by the material), `normal` and `radius`.
+    Attributes: `Color` (linear, read by the material), `radius`, and `normal` if they have any.
     """
     obj = add_point_object(name, len(points), _attributes(points, scale), collection)
     appearance.show_points(obj)
@@ -66,8 +66,9 @@ def _attributes(points: PointCloud, scale: float) -> Iterator[PointAttribute]:
     colors = np.ones((len(points), 4), np.float32)
     colors[:, :3] = _LINEAR_OF_BYTE[points.colors]
     yield PointAttribute(SURFACE_COLOR, "FLOAT_COLOR", colors)
-    normals = rotate_vectors(points.normals, Y_UP_TO_Z_UP)
-    yield PointAttribute("normal", "FLOAT_VECTOR", normals)
+    if points.has_normals:
+        normals = rotate_vectors(points.normals, Y_UP_TO_Z_UP)
+        yield PointAttribute("normal", "FLOAT_VECTOR", normals)
     radii = np.full(len(points), scale * _radius(points), np.float32)
     yield PointAttribute("radius", "FLOAT", radii)
 

@@ -20,13 +20,18 @@ def read_record(folder: Path, names: Iterable[str] = ()) -> Mapping[str, object]
     Records without a list, of older versions, hold for files with an artifact's name.
     """
     record = _read_object(folder / JOB_RECORD)
-    if record is None or not isinstance(record.get("request"), dict):
-        return None
-    versions = record.get("versions")
-    if not isinstance(versions, dict) or "protocol" not in versions:
+    if record is None or not _is_request(record.get("request")):
         return None
     files = record.get(FILES, list(MEDIA_TYPES))
     return record if isinstance(files, list) and set(names) <= set(_texts(files)) else None
+
+
+def _is_request(value: object) -> bool:
+    """Whether it has what every request of Splatsmith names: its engine, or its cloud."""
+    if not isinstance(value, dict):
+        return False
+    members = cast("dict[str, object]", value)
+    return any(isinstance(members.get(name), str) for name in ("engine", "cloud"))
 
 
 def _read_object(path: Path) -> dict[str, object] | None:

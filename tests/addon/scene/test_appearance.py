@@ -16,7 +16,7 @@ from blender_addon.scene.appearance import (
     raise_transparent_bounces,
     set_modifier_input,
     show_splats,
-    splat_modifier,
+    find_splat_modifier,
 )
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 
@@ -147,5 +147,5 @@ def test_splats_hidden_in_viewports_are_rendered(
     scene: bpy.types.Scene, balls: Balls, render_front_view: RenderFrontView
 ) -> None:
     obj = add_splats(balls((0, 0, 0, RADIUS)), "ball", scene.collection)
-    hide_in_viewport(splat_modifier(obj), True)
+    hide_in_viewport(find_splat_modifier(obj), True)
     assert render_front_view((0, 0, 0))[32, 32, 3] > 0.95

@@ -9,7 +9,7 @@ import pytest
 
 from splatsmith.contract.job_records import read_record
 
-OURS = {"request": {"prompt": "a cup"}, "versions": {"protocol": "1"}}
+OURS = {"request": {"prompt": "a cup", "engine": "sprout"}}
 
 
 def write(folder: Path, record: object) -> None:
@@ -38,10 +38,9 @@ def test_a_record_without_a_list_counts_for_artifacts(tmp_path: Path) -> None:
         "job",
         None,
         {},
-        {"request": "a cup", "versions": {"protocol": "1"}},
+        {"request": "a cup"},
         {"request": {}},
-        {"request": {}, "versions": {"app": "2"}},
-        {**OURS, "versions": []},
+        {"request": {"prompt": "a cup", "engine": 3}},
         {**OURS, "files": "splats.ply"},
         {**OURS, "files": [3, None]},
     ],
