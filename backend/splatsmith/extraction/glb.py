@@ -29,11 +29,8 @@ def write_glb(path: Path, mesh: trimesh.Trimesh, origin: NDArray[np.float64] | N
     """Write `mesh` with its normals and its texture (TextureVisuals) or vertex colours.
 
     Colours are sRGB bytes in memory; vertex colours are linear in glTF. The file is written
-    atomically.
-
-    Args:
-        origin: [3], where the mesh's zero lies: the node's translation, and among its extras for
-            programs that want the mesh near zero.
+    atomically. `origin` [3], where the mesh's zero lies, becomes the node's translation, and one
+    of its extras.
 
     Raises:
         OSError: it cannot be written.

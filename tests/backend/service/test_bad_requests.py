@@ -71,6 +71,7 @@ def submission(**members: Any) -> dict[str, Any]:
         (submission(extraction={"face_budget": 1}), 422, "face_budget"),
         ({"kind": "extract", "request": {"cloud": "0" * 64}}, 404, "no upload"),
         ({"kind": "extract", "request": {"cloud": "0" * 64, "products": []}}, 422, "No result"),
+        ({"kind": "extract", "request": {"cloud": "0" * 64, "up": "w"}}, 422, "up"),
         ({"kind": "download", "request": {"engine": "lattice"}}, 422, "nothing to download"),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +17,7 @@ from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json, to_json
 from splatsmith.contract.protocol import JobState, JobStatus, Product
 from splatsmith.contract.wire import Upload
+from tests.backend.contract.foreign_files import PlyForm, splat_columns
 from tests.backend.service.service_process import RunningService, lattice
 
 SLOW = {"steps": 1000, "pause": 0.05}
@@ -102,6 +104,26 @@ def test_extract_job_takes_an_uploaded_cloud(service: RunningService) -> None:
 
     assert job.state is JobState.SUCCEEDED, job.problem
     assert "mesh.glb" in {artifact.name for artifact in job.artifacts}
+
+
+def test_a_foreign_cloud_is_turned_and_its_notes_are_told(
+    service: RunningService, tmp_path: Path
+) -> None:
+    columns = splat_columns(200) | {f"scale_{i}": np.full(200, -1.0) for i in range(3)}
+    columns |= {"opacity": np.full(200, 4.0)}
+    columns["x"][3] = np.nan
+    path = PlyForm().write(tmp_path / "scan.ply", columns)
+    cloud = service.http.post("/v1/clouds", content=path.read_bytes()).json()["id"]
+    request = {"cloud": cloud, "products": ["points"], "up": "z", "extraction": {"point_count": 9}}
+
+    response = service.http.post("/v1/jobs", json={"kind": "extract", "request": request})
+    job = service.wait(response.json()["id"])
+
+    assert job.state is JobState.SUCCEEDED, job.problem
+    assert job.notes == ("Left out for values that are not numbers: 1 of 200 Gaussians.",)
+    path.write_bytes(service.http.get(f"/v1/jobs/{job.id}/artifacts/splats.ply").content)
+    heights = np.delete(columns["z"], 3)
+    np.testing.assert_allclose(read_cloud(path).means[:, 1], heights, atol=1e-6)
 
 
 def test_same_idempotency_key_gives_the_same_job(service: RunningService) -> None:
