@@ -17,8 +17,8 @@ NUMBERS = {"int", "float", "Number", "np.float32", "np.float64"}  # of vectors, 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
 
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
-CONTRACT_MAY = {"numpy", "plyfile"}
-ADDON_MAY = {"numpy", "plyfile", "requests", "urllib3"} | BLENDER
+CONTRACT_MAY = {"numpy"}
+ADDON_MAY = {"numpy", "requests", "urllib3"} | BLENDER
 PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 
 # A part of a tree may import itself and what stands in a line above its own.
@@ -153,7 +153,7 @@ def imported_from(node: ast.ImportFrom, package: list[str]) -> str:
 Rule = Callable[[Project], Iterator[str]]
 
 
-def contract_imports_only_numpy_and_plyfile(project: Project) -> Iterator[str]:
+def contract_imports_only_numpy(project: Project) -> Iterator[str]:
     for module in project.under("splatsmith.contract"):
         for name in sorted(module.imports):
             top = name.split(".")[0]
@@ -355,7 +355,7 @@ def only_the_command_line_prints(project: Project) -> Iterator[str]:
 
 
 RULES: tuple[Rule, ...] = (
-    contract_imports_only_numpy_and_plyfile,
+    contract_imports_only_numpy,
     addon_imports_only_what_blender_has,
     link_imports_no_bpy,
     backend_imports_no_bpy,

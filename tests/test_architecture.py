@@ -12,7 +12,7 @@ from tests.architecture import RULES, Project, Rule
 LONG_FUNCTION = "def long() -> None:\n" + "    pass\n" * 40
 # Each rule's name with a tree that breaks it: path and source of its files.
 VIOLATIONS: dict[str, dict[str, str]] = {
-    "contract_imports_only_numpy_and_plyfile": {
+    "contract_imports_only_numpy": {
         "backend/splatsmith/contract/cloud.py": "import torch",
     },
     "addon_imports_only_what_blender_has": {"blender_addon/scene/splats.py": "import scipy"},

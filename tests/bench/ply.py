@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,17 +13,20 @@ import numpy as np
 import plyfile
 
 from splatsmith.contract.cloud import GaussianCloud, read_cloud, write_cloud
+from splatsmith.contract.ply import open_vertices
 
 from .figure import Figure
 
 COUNT = 1_000_000
 REPEATS = 3
+LIST_BYTES = 30_000_000
 
 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for degree in (0, 3):
             yield from _compare(Path(folder) / f"degree{degree}.ply", degree)
+        yield from _skip_lists(Path(folder) / "lists.ply")
 
 
 def _compare(path: Path, degree: int) -> Iterator[Figure]:
@@ -36,6 +40,31 @@ def _compare(path: Path, degree: int) -> Iterator[Figure]:
         f"read {name}, gsply: logs and logits", _best(lambda: gsply.plyread(str(path))), "s"
     )
     yield Figure(f"read {name}, plyfile: one table", _best(lambda: _read_plyfile(path)), "s")
+
+
+def _skip_lists(path: Path) -> Iterator[Figure]:
+    """Thirty megabytes of lists before a single vertex: all empty, and of 0 to 2 entries."""
+    random = np.random.default_rng(0)
+    for name, lengths in (
+        ("30 M empty lists", np.zeros(LIST_BYTES, np.int64)),
+        ("6 M lists of 0 to 2 entries", random.integers(0, 3, LIST_BYTES // 5)),
+    ):
+        begins = np.concatenate([[0], np.cumsum(1 + 4 * lengths)])
+        data = np.zeros(begins[-1] + 4, np.uint8)  # and the vertex
+        data[begins[:-1]] = lengths
+        lines = ["ply", "format binary_little_endian 1.0", f"element face {len(lengths)}"]
+        lines += ["property list uchar int i", "element vertex 1", "property float x", "end_header"]
+        path.write_bytes("\n".join([*lines, ""]).encode() + data.tobytes())
+        yield Figure(f"skip {name}", _best(lambda: list(open_vertices(path).blocks())), "s")
+        yield Figure(f"skip {name}: memory", _traced_megabytes(path), "MB")
+
+
+def _traced_megabytes(path: Path) -> float:
+    tracemalloc.start()
+    list(open_vertices(path).blocks())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 1e6
 
 
 def _best(work: Callable[[], object]) -> float:
