@@ -71,8 +71,8 @@ def harmonics_notes(obj: bpy.types.Object) -> tuple[str, ...]:
     notes: list[str] = []
     if is_cut:
         notes.append(
-            f"{_share(float(cut.mean()))} of the Gaussians have harmonics beyond \u00b11, where Cycles "
-            "cuts them off: their colors change less with the view than in the file."
+            f"{_share(float(cut.mean()))} of the Gaussians have harmonics beyond \u00b11, where "
+            "Cycles cuts them off: their colors change less with the view than in the file."
         )
     if len(names) > _CYCLES_COEFFICIENTS:
         notes.append("Cycles shows the harmonics up to degree 3; those of degree 4 are kept.")

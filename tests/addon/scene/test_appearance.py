@@ -12,11 +12,11 @@ from blender_addon.scene.appearance import (
     ELLIPSOIDS_IN_VIEWPORT,
     POINTS_IN_VIEWPORT,
     TRANSPARENT_BOUNCES,
+    find_splat_modifier,
     hide_in_viewport,
     raise_transparent_bounces,
     set_modifier_input,
     show_splats,
-    find_splat_modifier,
 )
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 
