@@ -54,9 +54,9 @@ def _make_perpendicular(columns: _Columns, p: int, q: int) -> float:
         return largest
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         zeta = (bb - aa) / (2 * ab)
-        tangent = np.copysign(1 / (np.abs(zeta) + np.hypot(1, zeta)), zeta)
+        tangent = np.copysign(1 / (np.abs(zeta) + np.sqrt(1 + zeta * zeta)), zeta)
     tangent[ab == 0] = 0
-    cosine = 1 / np.hypot(1, tangent)
+    cosine = 1 / np.sqrt(1 + tangent * tangent)
     sine = cosine * tangent
     columns[p], columns[q] = cosine * a - sine * b, sine * a + cosine * b
     return largest
