@@ -59,8 +59,12 @@ def add_point_object(
 
 
 def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
-    """All point attributes of the types that `add_point_object` writes, by name, [N] or [N, W]."""
-    known = [a for a in data.attributes if a.domain == "POINT" and a.data_type in _MEMBERS]
+    """The point attributes of the types that `add_point_object` writes, by name, [N] or [N, W].
+
+    Hidden ones, whose names begin with a dot, are left out.
+    """
+    shown = [a for a in data.attributes if a.domain == "POINT" and not a.name.startswith(".")]
+    known = [a for a in shown if a.data_type in _MEMBERS]
     return {attribute.name: read_attribute(attribute) for attribute in known}
 
 

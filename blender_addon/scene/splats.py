@@ -25,6 +25,7 @@ from ..contract.transform import (
 )
 from . import appearance
 from .point_data import PointAttribute, add_point_object, read_attributes
+from .rest_positions import rest_positions
 
 IS_NATIVE = "type" in bpy.types.PointCloud.bl_rna.properties
 SPLAT_TYPE = "GAUSSIAN_SPLAT"  # of native point clouds
@@ -92,7 +93,7 @@ def copy_splat_attributes(splats: bpy.types.Object) -> Mapping[str, NDArray[np.f
 
 def cloud_from_attributes(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
     """The cloud (asset frame) of what `copy_splat_attributes` returned."""
-    return transform_cloud(_as_stored(values), Y_UP_TO_Z_UP.T)
+    return transform_cloud(stored_cloud(values), Y_UP_TO_Z_UP.T)
 
 
 def read_splats(splats: bpy.types.Object) -> GaussianCloud:
@@ -111,22 +112,22 @@ def read_world_splats(splats: bpy.types.Object) -> GaussianCloud:
         NoSplats: see `copy_splat_attributes`.
         InvalidTransform: the object's scale is 0 along an axis.
     """
-    cloud = _as_stored(copy_splat_attributes(splats))
+    cloud = stored_cloud(copy_splat_attributes(splats))
     bpy.context.view_layer.update()
     return apply_affine(cloud, np.array(splats.matrix_world, np.float64))
 
 
-def _as_stored(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
-    """The cloud of attributes, in the object's own axes."""
+def stored_cloud(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:
+    """The cloud of what `copy_splat_attributes` returned, in the object's own axes."""
     harmonics = [values[name] for name in harmonics_in(values)]
-    none = np.empty((len(values[BASE]), 0, 3), np.float32)
+    none = np.empty((0, len(values[BASE]), 3), np.float32)
     return GaussianCloud(
         means=values["position"],
         quats=values["rotation"],
         scales=values["scale"],
         opacities=np.ascontiguousarray(values[BASE][:, 3]),
         sh0=np.ascontiguousarray(values[BASE][:, :3]),
-        shN=np.stack(harmonics, axis=1) if harmonics else none,
+        shN=(np.stack(harmonics) if harmonics else none).transpose(1, 0, 2),
     )
 
 
@@ -151,6 +152,7 @@ def _attributes(
     yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales * np.float32(factor))
     positions = rotate_vectors(cloud.means, factor * Y_UP_TO_Z_UP)
     yield PointAttribute("position", "FLOAT_VECTOR", positions)
+    yield rest_positions(positions)
 
 
 def _base(cloud: GaussianCloud) -> NDArray[np.float32]:
