@@ -28,8 +28,16 @@ def show_splats(obj: bpy.types.Object, count: int) -> None:
     """Add the modifier and materials of an object with `count` splats."""
     modifier = obj.modifiers.new(_SPLAT_GROUP, "NODES")
     modifier.node_group = splat_group()
-    set_modifier_input(modifier, "Points in Viewport", count > ELLIPSOIDS_IN_VIEWPORT)
-    set_modifier_input(modifier, "Viewport Share", min(1.0, POINTS_IN_VIEWPORT / max(count, 1)))
+    limit_viewport(obj, count)
+
+
+def limit_viewport(obj: bpy.types.Object, count: int) -> None:
+    """Choose how the viewport draws `count` splats of an object; without our modifier, nothing."""
+    modifier = obj.modifiers.get(_SPLAT_GROUP)
+    if modifier is not None:
+        share = min(1.0, POINTS_IN_VIEWPORT / max(count, 1))
+        set_modifier_input(modifier, "Points in Viewport", count > ELLIPSOIDS_IN_VIEWPORT)
+        set_modifier_input(modifier, "Viewport Share", share)
 
 
 def hide_in_viewport(modifier: bpy.types.NodesModifier, hidden: bool) -> None:

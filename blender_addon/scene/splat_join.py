@@ -1,0 +1,108 @@
+"""Joins splat objects: Blender joins their attributes, after their shapes were turned to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import bpy
+import numpy as np
+
+from ..contract.transform import linear_part, transform_points
+from .appearance import limit_viewport
+from .data_users import ProtectedSplats, check_editable, make_single_user
+from .operator_context import only_selected
+from .rest_positions import moved_rest, rest_or, write_rest_positions
+from .splat_shapes import transformed_shapes, turn_between, write_shapes
+from .splats import NoSplats, copy_splat_attributes, stored_cloud
+
+
+def join_splats(
+    target: bpy.types.Object,
+    others: Collection[bpy.types.Object],
+    *,
+    isolate_users: bool = False,
+) -> None:
+    """Join the splats of `others` into `target`, where they look as before, and remove `others`.
+
+    Degrees of harmonics and other attributes may differ: what an object lacks is 0 there. Children
+    of `others` become children of `target` and stay in place.
+
+    isolate_users: give `target` data of its own, if other objects use the same.
+
+    Raises:
+        NoSplats: there is nothing to join, or an object is no splat object, is empty or edited.
+        ProtectedSplats: an object is linked, other objects use the data of `target`, or `target`
+            is parented to one of `others`.
+        InvalidTransform: an object's scale is 0 along an axis.
+    """
+    others = [obj for obj in others if obj != target]
+    if not others:
+        raise NoSplats("There is nothing to join.", "Select two splat objects, or more.")
+    _check_parents(target, others)
+    bpy.context.view_layer.update()
+    world = np.array(target.matrix_world, np.float64)
+    linear_part(world)
+    clouds = [stored_cloud(copy_splat_attributes(obj)) for obj in (target, *others)]
+    worlds = [np.array(obj.matrix_world, np.float64) for obj in others]
+    matrices = [np.linalg.inv(world) @ other for other in worlds]
+    shapes = [
+        transformed_shapes(cloud, matrix, turn=turn_between(other, world))
+        for cloud, matrix, other in zip(clouds[1:], matrices, worlds, strict=True)
+    ]
+    check_editable(target, isolate_users, others)
+    for obj in others:
+        check_editable(obj, isolate_users=True)
+    for obj in (*others, target):
+        make_single_user(obj)
+    write_rest_positions(target.data, rest_or(clouds[0].means, target.data))
+    for obj, cloud, matrix, shape in zip(others, clouds[1:], matrices, shapes, strict=True):
+        write_shapes(obj.data, shape)
+        rest = rest_or(cloud.means, obj.data)
+        moved = moved_rest(rest, transform_points(cloud.means, matrix), matrix)
+        write_rest_positions(obj.data, moved)
+        _convert(obj, target.type)
+    _join(target, others)
+    _settle(target)
+
+
+def _check_parents(target: bpy.types.Object, others: Collection[bpy.types.Object]) -> None:
+    ancestor = target.parent
+    while ancestor is not None and ancestor not in others:
+        ancestor = ancestor.parent
+    if ancestor is not None:
+        raise ProtectedSplats(
+            f"{target.name!r} is parented to {ancestor.name!r}, which would be removed.",
+            f"Make {ancestor.name!r} the active object, or clear the parent of {target.name!r}.",
+        )
+
+
+def _convert(obj: bpy.types.Object, kind: str) -> None:
+    """Make points of mesh vertices or the reverse: Blender joins objects of one type alone."""
+    if obj.type == kind:
+        return
+    obj.modifiers.clear()  # they would be applied
+    with only_selected(obj):
+        bpy.ops.object.convert(target=kind)
+
+
+def _join(target: bpy.types.Object, others: Collection[bpy.types.Object]) -> None:
+    children = [child for obj in others for child in obj.children if child not in others]
+    worlds = [child.matrix_world.copy() for child in children]
+    uids = {obj.session_uid for obj in others}
+    with only_selected(target, *others):
+        bpy.ops.object.join()
+    for obj in [obj for obj in bpy.data.objects if obj.session_uid in uids]:
+        bpy.data.objects.remove(obj)  # one that is in another scene too
+    for child, world in zip(children, worlds, strict=True):
+        child.parent = target
+        # Which, unlike a matrix that is set, keeps shear.
+        inverse = target.matrix_world.inverted()
+        child.matrix_parent_inverse = inverse @ world @ child.matrix_basis.inverted_safe()
+
+
+def _settle(target: bpy.types.Object) -> None:
+    """Blender moved the positions, and rounded otherwise than the rest positions were."""
+    positions = copy_splat_attributes(target)["position"]
+    rest = rest_or(positions, target.data)
+    write_rest_positions(target.data, moved_rest(rest, positions, np.eye(4)))
+    limit_viewport(target, len(positions))
