@@ -39,6 +39,9 @@ from .scene.images import Picture
 from .scene.native_splats import make_native
 from .scene.provenance import read_provenance
 from .scene.quads import add_quads
+from .scene.splat_join import join_splats
+from .scene.splat_repair import repair_splats
+from .scene.splat_transforms import Components, apply_transform
 from .submission.generation_settings import GenerationSettings
 from .submission.new_jobs import batch_jobs, extraction_job, generation_job, plan_of, repeated_job
 
@@ -49,6 +52,7 @@ __all__ = [
     "BackendSettings",
     "BatchReport",
     "BatchSubmission",
+    "Components",
     "ConditionKind",
     "ControlMap",
     "DownloadRequest",
@@ -57,10 +61,13 @@ __all__ = [
     "Placement",
     "PostImport",
     "Product",
+    "apply_transform",
     "configure",
     "default_settings",
+    "join_splats",
     "poll",
     "read_request",
+    "repair_splats",
     "shutdown",
 ]
 

@@ -11,6 +11,7 @@ from . import (
     selection_operators,
     thumbnails,
     timer,
+    transform_operators,
 )
 
 PARTS = (
@@ -18,6 +19,7 @@ PARTS = (
     properties,
     operators,
     selection_operators,
+    transform_operators,
     panels,
     checkpoints,
     thumbnails,

@@ -113,7 +113,7 @@ class SPLATSMITH_OT_quads_from_mesh(ApiOperator, bpy.types.Operator):
         _use_property_split(self.layout).prop(self, "face_count")
 
     def call_api(self, context: bpy.types.Context) -> None:
-        with _wait_cursor(context):
+        with wait_cursor(context):
             for obj in selected_meshes(context):
                 api.remesh_to_quads(obj, self.face_count)
 
@@ -196,7 +196,7 @@ def _describe(objects: list[bpy.types.Object]) -> str:
 
 
 @contextmanager
-def _wait_cursor(context: bpy.types.Context) -> Iterator[None]:
+def wait_cursor(context: bpy.types.Context) -> Iterator[None]:
     """Show the wait cursor, if there is a window."""
     if context.window is None:
         yield
