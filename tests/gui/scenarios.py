@@ -116,6 +116,66 @@ def submit_batch() -> Steps:
         api.cancel(job.key)
 
 
+def transform_and_repair_splats() -> Steps:
+    """Turn splats by Blender's Apply and repair them, apply their transform, join a copy."""
+    api.import_asset(config["cloud"])
+    yield from select_all_splats()
+    bpy.ops.ed.undo_push(message="Splats")
+    take_screenshot("whole")
+    yield from turn_by_keys()
+    yield from choose_in_apply_menu("a")  # All Transforms
+    take_screenshot("turned by Blender")
+    report["turned by Blender"] = looks_turned()
+    yield from choose_in_apply_menu("End", "Return")
+    take_screenshot("repaired")
+    report["turned after repair"] = looks_turned()
+    yield from input_driver.send_input("key", "ctrl+z")
+    report["turned after undo"] = looks_turned()
+    yield from input_driver.send_input("key", "ctrl+shift+z")
+    report["turned after redo"] = looks_turned()
+    yield from turn_by_keys()
+    yield from choose_in_apply_menu("End", "Up", "Return")
+    take_screenshot("applied")
+    report["turned after apply"] = looks_turned()
+    report["has transform"] = any(not obj.matrix_basis.is_identity for obj in bpy.data.objects)
+    for keys in ("shift+d", "x", "2", "Return"):
+        yield from input_driver.send_input("key", keys)
+    yield from select_all_splats()
+    yield from choose_by_search("Join Splats")
+    take_screenshot("joined")
+    report["joined"] = names()
+    report["turned after join"] = looks_turned()
+
+
+def select_all_splats() -> Steps:
+    bpy.context.view_layer.objects.active = bpy.data.objects[0]
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "a")
+
+
+def turn_by_keys() -> Steps:
+    """R Z 90 Return, with the selected objects."""
+    for keys in ("r", "z", "9", "0", "Return"):
+        yield from input_driver.send_input("key", keys)
+
+
+def choose_in_apply_menu(*keys: str) -> Steps:
+    for key in ("ctrl+a", *keys):
+        yield from input_driver.send_input("key", key)
+
+
+def choose_by_search(label: str) -> Steps:
+    yield from input_driver.send_input("key", "F3")
+    yield from input_driver.send_input("type", label)
+    yield from input_driver.send_input("key", "Return")
+
+
+def looks_turned() -> list[bool]:
+    """Whether the panel shows each object as turned without its shapes."""
+    rest_positions = importlib.import_module(f"{config['module']}.scene.rest_positions")
+    return [rest_positions.looks_turned(obj.data) for obj in bpy.data.objects]
+
+
 def save_scene_beside(file: str) -> Steps:
     """Save the scene beside `file`, so that the file browser opens there."""
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(file).with_name("scene.blend")))
@@ -169,6 +229,7 @@ SCENARIOS = {
         extract_mesh_and_quads,
         open_picture_and_cancel,
         submit_batch,
+        transform_and_repair_splats,
     )
 }
 

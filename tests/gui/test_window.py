@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,25 @@ def test_batch_of_prompts_is_submitted(
     prompts.write_text("a red apple\na stone bench\n", encoding="utf-8")
     assert run_scenario("submit_batch", prompts=prompts) == {
         "ordered": ["a red apple", "a stone bench"]
+    }
+
+
+def test_splats_are_repaired_applied_and_joined(
+    run_scenario: Callable[..., Report], work_folder: Path
+) -> None:
+    ball = _ball()
+    needles = np.tile(np.array([0.01, 0.12, 0.01], np.float32), (len(ball), 1))
+    write_cloud(work_folder / "needles.ply", replace(ball, scales=needles))
+    report = run_scenario("transform_and_repair_splats", cloud=work_folder / "needles.ply")
+    assert report == {
+        "turned by Blender": [True],
+        "turned after repair": [False],
+        "turned after undo": [True],
+        "turned after redo": [False],
+        "turned after apply": [False],
+        "has transform": False,
+        "joined": ["needles.splats"],
+        "turned after join": [False],
     }
 
 
