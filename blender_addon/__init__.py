@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from . import api, ui
+from .viewport import registration as viewport
 
 
 def register() -> None:
+    viewport.register()
     ui.register()
 
 
 def unregister() -> None:
     ui.unregister()
+    viewport.unregister()
     api.shutdown()

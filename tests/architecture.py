@@ -25,7 +25,7 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
-    "importing online_access",
+    "importing online_access viewport",
     "submission active_session",
     "api",
     "ui",

@@ -10,6 +10,9 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import api
 from ..link.address import Address
+from ..scene.splats import IS_NATIVE
+from ..viewport import registration as viewport
+from ..viewport.settings import Quality, ViewportSettings
 
 ADDON = __package__.rpartition(".")[0]
 
@@ -20,8 +23,19 @@ DEVICES = (
 )
 
 
+QUALITIES = (
+    (Quality.FULL.value, "Full", "The viewport's resolution; colors follow the view"),
+    (Quality.HALF.value, "Half", "Half the viewport's resolution; colors follow the view"),
+    (Quality.FAST.value, "Fast", "Half the viewport's resolution; the same colors in every view"),
+)
+
+
 def _apply(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> None:
     api.configure(preferences.settings())
+
+
+def _apply_viewport(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> None:
+    viewport.configure(preferences.viewport_settings())
 
 
 class SplatsmithPreferences(bpy.types.AddonPreferences):
@@ -83,6 +97,20 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         description="Have it ready before the first Generate; it keeps its memory all the while",
     )
 
+    draws_splats: BoolProperty(
+        name="Draw Splats in the Viewport",
+        description="In Solid and Material Preview, as they are in previews. Otherwise their node "
+        "groups show them, as in Rendered",
+        default=True,
+        update=_apply_viewport,
+    )
+    viewport_quality: EnumProperty(
+        name="Quality",
+        description="How splats are drawn in the viewport",
+        items=QUALITIES,
+        update=_apply_viewport,
+    )
+
     def settings(self) -> api.BackendSettings:
         """The backend settings of these preferences."""
         chosen = api.default_settings()
@@ -96,6 +124,10 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
             remote=self._remote(),
             hub_token=self.hub_token.strip(),
         )
+
+    def viewport_settings(self) -> ViewportSettings:
+        """How splats are drawn in the viewport, by these preferences."""
+        return ViewportSettings(self.draws_splats, Quality(self.viewport_quality))
 
     def _remote(self) -> Address | None:
         url = self.remote_url.strip()
@@ -116,6 +148,13 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         row = remote.row()
         row.active = bool(self.remote_url)
         row.prop(self, "remote_token")
+        if not IS_NATIVE:
+            layout.separator()
+            drawing = layout.column(heading="Viewport")
+            drawing.prop(self, "draws_splats")
+            row = drawing.row()
+            row.active = self.draws_splats
+            row.prop(self, "viewport_quality")
 
 
 def preferences() -> SplatsmithPreferences | None:
@@ -129,6 +168,7 @@ def register() -> None:
     chosen = preferences()
     if chosen is not None:
         api.configure(chosen.settings())
+        viewport.configure(chosen.viewport_settings())
         if chosen.auto_start and not bpy.app.background:
             api.start()
 
