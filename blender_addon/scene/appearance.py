@@ -47,9 +47,15 @@ def hide_in_viewport(modifier: bpy.types.NodesModifier, hidden: bool) -> None:
     """
     if HIDE_INPUT not in modifier.node_group.interface.items_tree:
         modifier.node_group = splat_group()
-    if get_modifier_input(modifier, HIDE_INPUT) != hidden:
+    if is_hidden_in_viewport(modifier) != hidden:
         set_modifier_input(modifier, HIDE_INPUT, hidden)
         modifier.id_data.update_tag()
+
+
+def is_hidden_in_viewport(modifier: bpy.types.NodesModifier) -> bool:
+    """Whether the nodes show no ellipsoids in viewports."""
+    has_input = HIDE_INPUT in modifier.node_group.interface.items_tree
+    return has_input and bool(get_modifier_input(modifier, HIDE_INPUT))
 
 
 def show_points(obj: bpy.types.Object) -> None:

@@ -47,7 +47,9 @@ class SplatDrawer:
             return
         region = context.region
         image = self._images.setdefault(region.as_pointer(), ViewportImage())
-        depth = _scene_depth(region) if scene.has_other_geometry else None
+        # Ellipsoids for another viewport, in Rendered shading, would hide what is inside them.
+        can_hide = scene.has_other_geometry and not any(each.has_ellipsoids for each in drawn)
+        depth = _scene_depth(region) if can_hide else None
         picture = image.draw(contents, self._view(region, context.region_data), depth)
         if picture is not None:
             draw_over_viewport(picture, background_color(context))

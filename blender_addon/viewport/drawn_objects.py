@@ -25,6 +25,7 @@ class DrawnObject:
         owner: the object that the user sees and selects: itself, or the instancing one.
         matrix: [4, 4], to the world.
         opacity, size: of the node group's inputs.
+        has_ellipsoids: whether its nodes show them in viewports, for one in Rendered shading.
     """
 
     splats: bpy.types.Object
@@ -32,6 +33,7 @@ class DrawnObject:
     matrix: NDArray[np.float64]
     opacity: float
     size: float
+    has_ellipsoids: bool
 
     def is_visible_in(self, space: bpy.types.SpaceView3D) -> bool:
         """Whether `space` shows it: hiding, collections, local view, filters of types."""
@@ -51,11 +53,11 @@ def scene_contents(depsgraph: bpy.types.Depsgraph) -> SceneContents:
     """What the evaluated scene of `depsgraph` contains."""
     drawn: list[DrawnObject] = []
     has_other_geometry = False
-    if not any(map(appearance.splat_modifier, bpy.data.objects)):
+    if not any(map(appearance.find_splat_modifier, bpy.data.objects)):
         return SceneContents((), has_other_geometry)
     for instance in depsgraph.object_instances:
         obj = instance.object.original
-        modifier = appearance.splat_modifier(obj)
+        modifier = appearance.find_splat_modifier(obj)
         if modifier is None:
             has_other_geometry |= instance.show_self and obj.type in _OPAQUE_TYPES
         # What nodes make of an object are instances of the same original.
@@ -75,4 +77,5 @@ def _drawn(
         matrix=np.array(instance.matrix_world, np.float64),
         opacity=float(appearance.get_modifier_input(modifier, "Opacity")),
         size=float(appearance.get_modifier_input(modifier, "Size")),
+        has_ellipsoids=not appearance.is_hidden_in_viewport(modifier),
     )

@@ -21,7 +21,7 @@ def update_node_display(settings: ViewportSettings) -> None:
 def set_node_display(hidden: bool) -> None:
     """Hide the ellipsoids of all splat objects of this file in viewports, or show them."""
     for obj in bpy.data.objects:
-        modifier = appearance.splat_modifier(obj)
+        modifier = appearance.find_splat_modifier(obj)
         if modifier is not None and obj.library is None:
             appearance.hide_in_viewport(modifier, hidden)
 

@@ -12,15 +12,15 @@ from .settings import ViewportSettings
 
 TIMER_SECONDS = 0.25
 
-_drawer = SplatDrawer()
+drawer = SplatDrawer()
 _handle: object | None = None
 
 
 def configure(settings: ViewportSettings) -> None:
     """Draw as `settings` say from now on."""
-    _drawer.settings = settings
+    drawer.settings = settings
     if not settings.draws_splats:
-        _drawer.clear()
+        drawer.clear()
     if _handle is not None:
         update_node_display(settings)
     for region in viewport_regions():
@@ -30,17 +30,17 @@ def configure(settings: ViewportSettings) -> None:
 @handlers.persistent
 def _on_scene_changed(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     geometry = [each.id.original for each in depsgraph.updates if each.is_updated_geometry]
-    _drawer.mark_changed(getattr(each, "data", None) or each for each in geometry)
+    drawer.mark_changed(getattr(each, "data", None) or each for each in geometry)
 
 
 @handlers.persistent
 def _on_undone(*_arguments: object) -> None:
-    _drawer.mark_all_changed()
+    drawer.mark_all_changed()
 
 
 @handlers.persistent
 def _on_file_change(*_arguments: object) -> None:
-    _drawer.clear()
+    drawer.clear()
 
 
 @handlers.persistent
@@ -51,12 +51,12 @@ def _before_saving(*_arguments: object) -> None:
 
 @handlers.persistent
 def _after_saving(*_arguments: object) -> None:
-    update_node_display(_drawer.settings)
+    update_node_display(drawer.settings)
 
 
 def poll_timer() -> float:
     """Follow the shadings of viewports, of which Blender sends no message."""
-    update_node_display(_drawer.settings)
+    update_node_display(drawer.settings)
     return TIMER_SECONDS
 
 
@@ -77,7 +77,7 @@ def register() -> None:
     global _handle
     if IS_NATIVE or bpy.app.background:
         return
-    _handle = bpy.types.SpaceView3D.draw_handler_add(_drawer.draw, (), "WINDOW", "POST_VIEW")
+    _handle = bpy.types.SpaceView3D.draw_handler_add(drawer.draw, (), "WINDOW", "POST_VIEW")
     for calls, function in HANDLERS:
         calls.append(function)
     bpy.app.timers.register(poll_timer, first_interval=TIMER_SECONDS, persistent=True)
@@ -91,8 +91,8 @@ def unregister() -> None:
     _handle = None
     for calls, function in HANDLERS:
         calls.remove(function)
-    for timer in (poll_timer, _drawer.timer):
+    for timer in (poll_timer, drawer.timer):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    _drawer.clear()
+    drawer.clear()
     set_node_display(hidden=False)

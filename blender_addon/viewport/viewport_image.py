@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from gpu.types import GPUTexture
 
 from .background_task import LatestTask
@@ -64,9 +65,10 @@ class Contents:
         return self.uploaded.key, tuple(each.data for each in self.instances)
 
     def state(self, view: View) -> bytes:
-        """What order and colors depend on, beside the layout."""
-        matrices = [view.view, view.projection, *(each.matrix for each in self.instances)]
-        return b"".join(matrix.tobytes() for matrix in matrices)
+        """What the image depends on, beside the layout."""
+        arrays = [view.view, view.projection, *(each.matrix for each in self.instances)]
+        arrays.append(np.array([(each.opacity, each.size) for each in self.instances]))
+        return b"".join(array.tobytes() for array in arrays)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class ViewportImage:
         self._sorted: tuple[Layout, GPUTexture, int] | None = None
         self._seen: tuple[Layout, GPUTexture, list[int]] | None = None
         self._image: SplatImage | None = None
+        self._drawn: tuple[object, ...] = ()  # what the image was drawn of
 
     @property
     def is_busy(self) -> bool:
@@ -125,12 +128,16 @@ class ViewportImage:
             return None
         _, order, count = self._sorted
         colors, shifts = self._colors(contents)
+        image = self._image_of(view)
+        drawn = (image, order, colors, contents.layout, contents.state(view), view.clip_planes)
+        if scene_depth is None and drawn == self._drawn:
+            return image
+        self._drawn = drawn if scene_depth is None else ()
         textures = contents.uploaded.textures | {
             "order": order,
             "colors": colors,
             "instances": upload(instance_texture(contents.instances, shifts), "RGBA32F"),
         }
-        image = self._image_of(view)
         image.draw(SortedSplats(textures, count), view, scene_depth)
         return image
 

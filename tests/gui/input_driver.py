@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from mathutils import Vector
 
 POLL_SECONDS = 0.05
 UI_SECONDS = 1.0
@@ -38,6 +40,14 @@ def click(below_top: int, from_left: int | None = None) -> Iterator[Seconds]:
     sidebar = region_of("UI")
     across = sidebar.width // 2 if from_left is None else from_left
     yield from move(sidebar.x + across, window().height - sidebar.y - sidebar.height + below_top)
+    yield from send_input("click", "1")
+
+
+def click_on(place: Vector) -> Iterator[Seconds]:
+    """Click where the viewport shows `place`, in the world."""
+    region, view = region_of("WINDOW"), area_of("VIEW_3D").spaces.active.region_3d
+    at = location_3d_to_region_2d(region, view, place)
+    yield from move(region.x + round(at.x), window().height - region.y - round(at.y))
     yield from send_input("click", "1")
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import bpy
+from mathutils import Vector
 
 sys.path.append(str(Path(__file__).parent))
 input_driver = importlib.import_module("input_driver")
@@ -176,6 +177,43 @@ def looks_turned() -> list[bool]:
     return [rest_positions.looks_turned(obj.data) for obj in bpy.data.objects]
 
 
+def draw_and_pick_splats() -> Steps:
+    """Look at splats in Solid shading, click them, turn on Rendered and Solid, undo and redo."""
+    space = input_driver.area_of("VIEW_3D").spaces.active
+    api.import_asset(config["cloud"])
+    obj = bpy.context.scene.objects[0]
+    bpy.ops.ed.undo_push(message="Splats")
+    yield 2.0
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "alt+a")
+    take_screenshot("solid")
+    report["shown"] = shown_types()
+    report["selected"] = selected()
+    place = obj.matrix_world @ (sum(map(Vector, obj.bound_box), Vector()) / 8)
+    yield from input_driver.click_on(place)
+    take_screenshot("picked")
+    report["picked"] = selected()
+    space.shading.type = "RENDERED"
+    yield 5.0
+    report["shown in Rendered"] = shown_types()
+    space.shading.type = "SOLID"
+    yield 2.0
+    report["shown again"] = shown_types()
+    yield from undo_and_redo()
+    yield 2.0
+    take_screenshot("redone")
+
+
+def shown_types() -> list[str]:
+    """The kinds of what is shown in viewports, by nodes too."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    return sorted({instance.object.type for instance in depsgraph.object_instances})
+
+
+def selected() -> list[str]:
+    return sorted(obj.name for obj in bpy.context.view_layer.objects if obj.select_get())
+
+
 def save_scene_beside(file: str) -> Steps:
     """Save the scene beside `file`, so that the file browser opens there."""
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(file).with_name("scene.blend")))
@@ -230,6 +268,7 @@ SCENARIOS = {
         open_picture_and_cancel,
         submit_batch,
         transform_and_repair_splats,
+        draw_and_pick_splats,
     )
 }
 

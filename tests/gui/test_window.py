@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import build_addon
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
@@ -54,8 +55,14 @@ def display() -> Iterator[str]:
 
 
 @pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """The folder of the screenshots."""
+    return Path(os.environ.get("SPLATSMITH_GUI_PICTURES", tmp_path))
+
+
+@pytest.fixture
 def run_scenario(
-    blender: str, display: str, project: Path, tmp_path: Path
+    blender: str, display: str, project: Path, pictures: Path, tmp_path: Path
 ) -> Callable[..., Report]:
     """Runs a scenario with its files in the installed extension, and returns its report."""
     environment = {
@@ -67,7 +74,7 @@ def run_scenario(
     _install(blender, environment, tmp_path)
 
     def run(scenario: str, **files: Path) -> Report:
-        config = _write_config(project, tmp_path, scenario, files)
+        config = _write_config(project, tmp_path, scenario, {"pictures": pictures, **files})
         report = _run_blender(blender, environment, config)
         assert "error" not in report, report["error"]
         return report
@@ -142,6 +149,23 @@ def test_splats_are_repaired_applied_and_joined(
     }
 
 
+def test_splats_are_drawn_and_picked_as_one_object(
+    run_scenario: Callable[..., Report], work_folder: Path, pictures: Path
+) -> None:
+    write_cloud(work_folder / "ball.ply", _ball())
+    report = run_scenario("draw_and_pick_splats", cloud=work_folder / "ball.ply")
+    assert report["shown"] == report["shown again"] == ["POINTCLOUD", "VOLUME"]
+    assert "MESH" in report["shown in Rendered"]
+    assert report["selected"] == []
+    assert report["picked"] == ["ball.splats"]
+    assert report["after undo"] == []
+    assert report["after redo"] == ["ball.splats"]
+    for name in ("solid", "picked", "redone"):
+        picture = np.asarray(Image.open(pictures / f"draw_and_pick_splats {name}.png"), float)
+        red, green, blue = np.moveaxis(picture[..., :3], 2, 0)
+        assert np.count_nonzero((red > 200) & (green < 60) & (blue < 60)) > 10_000
+
+
 def _ball() -> GaussianCloud:
     """A red ball of round splats."""
     count = 2_000
@@ -167,14 +191,12 @@ def _install(blender: str, environment: dict[str, str], folder: Path) -> None:
 
 
 def _write_config(project: Path, folder: Path, scenario: str, files: dict[str, Path]) -> Path:
-    pictures = Path(os.environ.get("SPLATSMITH_GUI_PICTURES", folder))
     config = {
         "module": "bl_ext.user_default.splatsmith",
         "folder": str(folder / "home"),
         "environment": str(project / ".venv"),
         "scenario": scenario,
         "prompt": PROMPT,
-        "pictures": str(pictures),
         "report": str(folder / "report.json"),
         **{role: str(path) for role, path in files.items()},
     }

@@ -30,7 +30,7 @@ def test_hidden_splats_leave_a_volume_in_their_bounds(obj: bpy.types.Object) -> 
 
 
 def test_node_group_of_an_older_file_is_replaced_with_its_inputs(obj: bpy.types.Object) -> None:
-    modifier = appearance.splat_modifier(obj)
+    modifier = appearance.find_splat_modifier(obj)
     group = modifier.node_group
     appearance.set_modifier_input(modifier, "Size", 1.5)
     group.interface.remove(group.interface.items_tree["Hide in Viewport"])

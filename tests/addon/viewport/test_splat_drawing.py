@@ -102,6 +102,18 @@ def test_order_of_an_earlier_view_is_used_until_the_new_one_is_found(
     assert image.is_busy
 
 
+def test_a_changed_opacity_is_drawn(splats: Splats, view: View) -> None:
+    uploaded, image = UploadedSplats([CachedSplats(1, 1, splats(50))]), ViewportImage()
+    alphas = []
+    for opacity in (1.0, 0.5):
+        contents = Contents(uploaded, (Instance(0, np.eye(4), opacity=opacity),), True)
+        image.draw(contents, view, None)
+        image.wait()
+        picture = image.draw(contents, view, None)
+        alphas.append(np.asarray(picture.color.read(), np.float32).reshape(-1, 4)[:, 3].sum())
+    assert alphas[1] < 0.8 * alphas[0]
+
+
 def _compare(
     part: SplatArrays, instance: Instance, view: View, expected: np.ndarray | None = None
 ) -> None:
