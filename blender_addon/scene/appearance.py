@@ -29,6 +29,8 @@ def show_splats(obj: bpy.types.Object, count: int) -> None:
     modifier = obj.modifiers.new(_SPLAT_GROUP, "NODES")
     modifier.node_group = splat_group()
     limit_viewport(obj, count)
+    # As `viewport` will set it, so that nothing is built that it hides at once.
+    set_modifier_input(modifier, HIDE_INPUT, not bpy.app.background)
 
 
 def limit_viewport(obj: bpy.types.Object, count: int) -> None:

@@ -33,6 +33,7 @@ class SplatDrawer:
         )
         self._images: dict[int, ViewportImage] = {}  # by the region's address
         self._scenes: dict[int, SceneContents] = {}  # by the view layer's address
+        self._changed_scenes: set[int] = set()
         self.timer = self._redraw_finished  # Blender knows a timer by its identity
 
     def draw(self) -> None:
@@ -72,11 +73,11 @@ class SplatDrawer:
 
     def mark_changed(self, datablocks: Iterable[bpy.types.ID]) -> None:
         """The scene has changed, and the splats of `datablocks`."""
-        self._scenes.clear()
+        self._changed_scenes.update(self._scenes)
         self._cache.mark_changed(data.session_uid for data in datablocks)
 
     def mark_all_changed(self) -> None:
-        self._scenes.clear()
+        self._changed_scenes.update(self._scenes)
         self._cache.mark_all_changed()
 
     def clear(self) -> None:
@@ -87,18 +88,21 @@ class SplatDrawer:
 
     def _scene(self, context: bpy.types.Context) -> SceneContents:
         key = context.view_layer.as_pointer()
-        if key not in self._scenes:
+        if key not in self._scenes or key in self._changed_scenes:
             self._scenes[key] = scene_contents(context.evaluated_depsgraph_get())
+            self._changed_scenes.discard(key)
             self._forget_unused()
         return self._scenes[key]
 
     def _forget_unused(self) -> None:
-        """Free what no scene and no region shows any more."""
-        drawn = [each for scene in self._scenes.values() for each in scene.drawn]
-        self._cache.keep_only(each.splats.data.session_uid for each in drawn)
-        regions = {region.as_pointer() for region in viewport_regions()}
-        shown = regions if drawn else set()
-        self._images = {key: each for key, each in self._images.items() if key in shown}
+        """Free what no window shows any more."""
+        windows = bpy.context.window_manager.windows
+        layers = {window.view_layer.as_pointer() for window in windows}
+        self._scenes = {key: each for key, each in self._scenes.items() if key in layers}
+        uids = {each.data_uid for scene in self._scenes.values() for each in scene.drawn}
+        self._cache.keep_only(uids)
+        regions = {region.as_pointer() for region in viewport_regions()} if uids else set()
+        self._images = {key: each for key, each in self._images.items() if key in regions}
 
     def _contents(self, drawn: Iterable[DrawnObject]) -> Contents | None:
         found = [(each, self._cache.get(each.splats)) for each in drawn]

@@ -22,6 +22,7 @@ class DrawnObject:
 
     Attributes:
         splats: the object with the splats.
+        data_uid: its datablock's `session_uid`.
         owner: the object that the user sees and selects: itself, or the instancing one.
         matrix: [4, 4], to the world.
         opacity, size: of the node group's inputs.
@@ -29,6 +30,7 @@ class DrawnObject:
     """
 
     splats: bpy.types.Object
+    data_uid: int
     owner: bpy.types.Object
     matrix: NDArray[np.float64]
     opacity: float
@@ -73,6 +75,7 @@ def _drawn(
 ) -> DrawnObject:
     return DrawnObject(
         splats=obj,
+        data_uid=obj.data.session_uid,
         owner=instance.parent.original if instance.is_instance else obj,
         matrix=np.array(instance.matrix_world, np.float64),
         opacity=float(appearance.get_modifier_input(modifier, "Opacity")),

@@ -14,17 +14,17 @@ TIMER_SECONDS = 0.25
 
 drawer = SplatDrawer()
 _handle: object | None = None
+_shown = drawer.settings  # for which the viewports were redrawn
 
 
 def configure(settings: ViewportSettings) -> None:
-    """Draw as `settings` say from now on."""
+    """Draw as `settings` say, from the timer's next call on.
+
+    Blender lets no add-on see its data while it starts.
+    """
     drawer.settings = settings
     if not settings.draws_splats:
         drawer.clear()
-    if _handle is not None:
-        update_node_display(settings)
-    for region in viewport_regions():
-        region.tag_redraw()
 
 
 @handlers.persistent
@@ -55,8 +55,13 @@ def _after_saving(*_arguments: object) -> None:
 
 
 def poll_timer() -> float:
-    """Follow the shadings of viewports, of which Blender sends no message."""
+    """Follow the settings, and the shadings of viewports, of which Blender sends no message."""
+    global _shown
     update_node_display(drawer.settings)
+    if _shown != drawer.settings:
+        _shown = drawer.settings
+        for region in viewport_regions():
+            region.tag_redraw()
     return TIMER_SECONDS
 
 

@@ -100,6 +100,7 @@ class ViewportImage:
         self._requested: tuple[Layout, bytes] | None = None
         self._sorted: tuple[Layout, GPUTexture, int] | None = None
         self._seen: tuple[Layout, GPUTexture, list[int]] | None = None
+        self._uploaded: UploadedSplats | None = None  # kept from one drawing to the next
         self._image: SplatImage | None = None
         self._drawn: tuple[object, ...] = ()  # what the image was drawn of
 
@@ -122,6 +123,7 @@ class ViewportImage:
         self, contents: Contents, view: View, scene_depth: GPUTexture | None
     ) -> SplatImage | None:
         """The image of `contents`, or None until they have been sorted once."""
+        self._uploaded = contents.uploaded
         self._request(contents, view)
         self._take_results()
         if self._sorted is None or self._sorted[0] != contents.layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -89,17 +90,21 @@ def test_instances_and_datablocks_are_drawn_together(splats: Splats, view: View)
 def test_order_of_an_earlier_view_is_used_until_the_new_one_is_found(
     splats: Splats, view: View
 ) -> None:
-    uploaded = UploadedSplats([CachedSplats(1, 1, splats(50))])
+    part = splats(50)
+    uploaded = UploadedSplats([CachedSplats(1, 1, part)])
     contents, image = Contents(uploaded, (Instance(0, np.eye(4)),), True), ViewportImage()
     image.draw(contents, view, None)
     image.wait()
-    assert image.has_news
     assert image.draw(contents, view, None) is not None
     assert not image.is_busy
     turned = replace(view, view=view.view @ np.diag([-1.0, -1, 1, 1]))
     assert image.draw(contents, turned, None) is not None
     image.wait()
-    assert image.is_busy
+    found = image.draw(contents, turned, None).color.read()
+    assert not image.is_busy
+    expected = draw_reference(part, Instance(0, np.eye(4)), turned)
+    drawn = np.asarray(found, np.float32).reshape(view.height, view.width, 4)
+    np.testing.assert_allclose(drawn, expected, atol=COLOR_STEPS)
 
 
 def test_a_changed_opacity_is_drawn(splats: Splats, view: View) -> None:
@@ -112,6 +117,17 @@ def test_a_changed_opacity_is_drawn(splats: Splats, view: View) -> None:
         picture = image.draw(contents, view, None)
         alphas.append(np.asarray(picture.color.read(), np.float32).reshape(-1, 4)[:, 3].sum())
     assert alphas[1] < 0.8 * alphas[0]
+
+
+def test_textures_live_as_long_as_a_region_shows_them(splats: Splats, view: View) -> None:
+    uploaded, image = UploadedSplats([CachedSplats(1, 1, splats(50))]), ViewportImage()
+    kept = weakref.ref(uploaded)
+    image.draw(Contents(uploaded, (Instance(0, np.eye(4)),), True), view, None)
+    image.wait()
+    del uploaded
+    assert kept() is not None
+    del image
+    assert kept() is None
 
 
 def _compare(

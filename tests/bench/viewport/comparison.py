@@ -14,6 +14,7 @@ from splatsmith.gaussians.cameras import Cameras
 from splatsmith.gaussians.rasterize import rasterize
 
 _GAP = 8  # pixels between the pictures that are saved side by side
+_EDGE = 24  # pixels with round corners and buttons, which are left out
 
 
 def compare(ply: Path, found: dict, picture: Path | None) -> float:
@@ -22,14 +23,15 @@ def compare(ply: Path, found: dict, picture: Path | None) -> float:
     x, y, width, height = found["region"]
     bottom = len(screen) - y if len(screen) > y + height else len(screen)
     drawn = screen[bottom - height : bottom, x : x + width].astype(np.float32) / 255
-    background = tuple(float(value) for value in drawn[2, 2])
+    background = tuple(float(value) for value in drawn[_EDGE, _EDGE])
     rendering = rasterize(read_cloud(ply), _cameras(found, width, height), background=background)
     expected = np.clip(rendering.colors[0], 0, 1)
     if picture is not None:
         gap = np.ones((height, _GAP, 3), np.float32)
         both = np.concatenate([drawn, gap, expected], axis=1)
         Image.fromarray(np.round(255 * both).astype(np.uint8)).save(picture)
-    return float(-10 * np.log10(np.mean((drawn - expected) ** 2)))
+    inside = (drawn - expected)[_EDGE:-_EDGE, _EDGE:-_EDGE]
+    return float(-10 * np.log10(np.mean(inside**2)))
 
 
 def _cameras(found: dict, width: int, height: int) -> Cameras:
