@@ -134,7 +134,7 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
         raise
     for obj in objects.values():
         obj.location = fitting.fit.location
-    notes = _notes(objects)
+    notes = harmonics_notes(cloud) if Product.SPLATS in objects and IS_NATIVE else ()
     asset = Asset(files.title, objects, files.source, files.provenance.job, notes=notes)
     if path is None:
         return asset
@@ -227,11 +227,6 @@ def _add_objects(
     if Product.SPLATS in objects and not IS_NATIVE:
         raise_transparent_bounces(bpy.context.scene)
     return objects
-
-
-def _notes(objects: Mapping[Product, bpy.types.Object]) -> tuple[str, ...]:
-    splats = objects.get(Product.SPLATS)
-    return harmonics_notes(splats) if splats is not None and IS_NATIVE else ()
 
 
 def _add_object(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import bpy
 import numpy as np
 
+from ..contract.cloud import GaussianCloud
+from ..contract.harmonics import rotated_planes
 from ..contract.problems import SplatsmithError
+from ..contract.transform import Y_UP_TO_Z_UP
 from . import appearance
 from .operator_context import only_selected
 from .point_data import PointAttribute, read_attribute, to_point_cloud, write_attribute
-from .splats import BASE, BASE_TYPE, HARMONIC, IS_NATIVE, SPLAT_TYPE, is_splats
+from .splats import BASE, BASE_TYPE, IS_NATIVE, SPLAT_TYPE, is_splats
 
 _CYCLES_LIMIT = 1.0  # of a harmonic coefficient, beyond which Cycles cuts it off
 _SAMPLES = 1 << 16  # Gaussians at most of which a share is told
-_CYCLES_COEFFICIENTS = 15  # beyond the constant one: degree 3
+_CYCLES_DEGREE = 3
+_CYCLES_COEFFICIENTS = 15  # of that degree, beyond the constant one
 
 
 class NotNative(SplatsmithError):
@@ -57,29 +62,28 @@ def make_native(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     return chosen
 
 
-def harmonics_notes(obj: bpy.types.Object) -> tuple[str, ...]:
-    """Sentences on the harmonics of native splats that Cycles does not show as they are."""
-    attributes = obj.data.attributes
-    names = [name for k in range(24) if (name := HARMONIC.format(k)) in attributes]
-    step = 1 + len(attributes["position"].data) // _SAMPLES
-    is_cut, cut = False, np.zeros(0, np.bool_)
-    for name in names[:_CYCLES_COEFFICIENTS]:
-        values = read_attribute(attributes[name])
-        if values.size and max(values.max(), -values.min()) > _CYCLES_LIMIT:
-            cut = (np.abs(values[::step]) > _CYCLES_LIMIT).any(axis=1) | (cut if is_cut else False)
-            is_cut = True
+def harmonics_notes(cloud: GaussianCloud) -> tuple[str, ...]:
+    """Sentences on the harmonics of `cloud` (asset frame) that Cycles will not show as they are.
+
+    Of large clouds some Gaussians are looked at, evenly spread.
+    """
+    sample = cloud.shN[:: 1 + len(cloud) // _SAMPLES]
+    planes = islice(rotated_planes(sample, Y_UP_TO_Z_UP), _CYCLES_COEFFICIENTS)
+    cut = np.zeros(len(sample), np.bool_)
+    for plane in planes:
+        cut |= (np.abs(plane) > _CYCLES_LIMIT).any(axis=1)
     notes: list[str] = []
-    if is_cut:
+    if cut.any():
         notes.append(
-            f"{_share(float(cut.mean()))} of the Gaussians have harmonics beyond \u00b11, where "
-            "Cycles cuts them off: their colors change less with the view than in the file."
+            f"{_percentage(float(cut.mean()))} of the Gaussians have harmonics beyond \u00b11, "
+            "where Cycles cuts them off: their colors change less with the view than in the file."
         )
-    if len(names) > _CYCLES_COEFFICIENTS:
+    if cloud.degree > _CYCLES_DEGREE:
         notes.append("Cycles shows the harmonics up to degree 3; those of degree 4 are kept.")
     return tuple(notes)
 
 
-def _share(share: float) -> str:
+def _percentage(share: float) -> str:
     """A share of samples in words: "12 %", "Less than 1 %"."""
     return "Less than 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
