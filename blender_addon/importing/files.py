@@ -31,7 +31,7 @@ from ..scene.points import add_points, points_bounds
 from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import IS_NATIVE, add_splats
 from ..scene.transform_snapshot import TransformSnapshot
-from .placement import AssetFit, Fitting, Placement, cloud_bounds, object_bounds
+from .placement import AssetFit, Fitting, Placement, object_bounds
 
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 _SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
@@ -124,11 +124,10 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
     cloud = None if splats is None else read_cloud(splats)
     location, path = placement.current_location(), files.camera_path
     fitting = Fitting(placement, None if path is None else AssetFit(1.0, location))
-    if cloud is not None and fitting.fit is None:
-        fitting.measure(cloud_bounds(cloud))
     collection = add_asset_collection(bpy.context.scene, datablock_name(files.title))
     try:
-        objects = _add_objects(files.only(products), cloud, fitting, collection)
+        with fitting.measuring(cloud):
+            objects = _add_objects(files.only(products), cloud, fitting, collection)
     except BaseException:
         remove_asset_collection(collection)
         raise
@@ -240,7 +239,7 @@ def _add_object(
     match product:
         case Product.SPLATS:
             cloud = read_cloud(path) if cloud is None else cloud
-            return add_splats(cloud, name, collection, fitting.fit.scale)
+            return add_splats(cloud, name, collection, lambda: fitting.fit.scale)
         case Product.MESH:
             mesh = add_mesh(path, name, collection)
             scale_mesh(mesh, fitting.measure(object_bounds(mesh)).scale)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import bpy
@@ -86,19 +88,40 @@ def fit_to_place(bounds: Box, location: Sequence[float], size: float | None = No
     return AssetFit(scale, (x, y, z))
 
 
-@dataclass
 class Fitting:
-    """Fits the products of one asset to one place.
+    """Fits the products of one asset to one place: the first that is measured determines it."""
 
-    fit: of all of them; None until the first is measured, which determines it.
-    """
+    def __init__(self, placement: Placement, fit: AssetFit | None = None) -> None:
+        """`fit`: if nothing needs to be measured."""
+        self._placement = placement
+        self._location = placement.current_location()
+        self._fit = fit
+        self._pending: Future[Box] | None = None
 
-    placement: Placement
-    fit: AssetFit | None = None
+    @contextmanager
+    def measuring(self, cloud: GaussianCloud | None) -> Iterator[None]:
+        """Measure `cloud`, if there is one, in another thread while the body runs."""
+        if cloud is None or self._fit is not None:
+            yield
+            return
+        with ThreadPoolExecutor(1) as pool:
+            self._pending = pool.submit(cloud_bounds, cloud)
+            yield
+
+    @property
+    def fit(self) -> AssetFit:
+        """Waits for the measurement that goes on."""
+        if self._fit is None:
+            assert self._pending is not None, "nothing was measured"
+            self._set(self._pending.result())
+        assert self._fit is not None
+        return self._fit
 
     def measure(self, bounds: Box) -> AssetFit:
         """The fit, by `bounds` if they are the first."""
-        if self.fit is None:
-            location = self.placement.current_location()
-            self.fit = fit_to_place(bounds, location, self.placement.size)
+        if self._fit is None and self._pending is None:
+            self._set(bounds)
         return self.fit
+
+    def _set(self, bounds: Box) -> None:
+        self._fit = fit_to_place(bounds, self._location, self._placement.size)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..contract.cards import ConditionKind, MapCamera
 from ..contract.problems import InvalidRequest
-from ..contract.transform import Y_UP_TO_Z_UP
+from ..contract.transform import Y_UP_TO_Z_UP, rotate_vectors, transform_points
 from .images import encode_png
 from .surface_colors import read_values
 
@@ -89,7 +89,7 @@ def _encode(depths: Pixels, normals: Pixels, kind: ConditionKind) -> Pixels:
         pixels[..., :3] = 1 - (depths / depths.max())[..., None]
     else:
         hit = depths > 0
-        pixels[hit, :3] = 0.5 + 0.5 * normals[hit] @ Y_UP_TO_Z_UP
+        pixels[hit, :3] = 0.5 + 0.5 * rotate_vectors(normals[hit], Y_UP_TO_Z_UP.T)
     return pixels
 
 
@@ -141,4 +141,4 @@ def _faces_of(
         evaluated.to_mesh_clear()
         matrix = np.array(evaluated.matrix_world)
         if len(faces):
-            yield vertices @ matrix[:3, :3].T + matrix[:3, 3], faces
+            yield transform_points(vertices, matrix), faces

@@ -23,6 +23,7 @@ _GROWTH_MARGIN = 0.2  # of the longest edge of what is inside already
 _SIGMAS = 2.0  # of a Gaussian that a sphere contains
 _TYPICAL_PERCENTILE = 95  # of the sizes: the few that are larger do not widen the sphere
 _PERCENTILE_SAMPLE = 200_000  # Gaussians at most that percentiles are taken of
+_BOX_SAMPLE = 1 << 16  # and for a box, which is made while an artist waits
 # Relative to the centre's distance, and absolute: float32 resolves no smaller spheres.
 _MIN_RELATIVE_RADIUS, _MIN_RADIUS = 1e-6, 1e-30
 _MIN_EDGE = 1e-6
@@ -76,24 +77,24 @@ def bounding_sphere(cloud: GaussianCloud) -> Sphere:
 def bounding_box(cloud: GaussianCloud) -> Box:
     """The box around the visible Gaussians, 1 standard deviation each, in the cloud's frame.
 
-    Of an invisible cloud all Gaussians count; an empty one has an empty box at the origin.
+    Of an invisible cloud all Gaussians count; an empty one has an empty box at the origin. Reads
+    positions, scales and opacities of all Gaussians, and rotations of those at the border.
     """
     if not len(cloud):
         return Box(np.zeros(3, np.float32), np.zeros(3, np.float32))
-    sizes = max_scales(cloud)
-    visible = _visible(cloud, sizes)
-    if not visible.any():
-        visible[:] = True
-    means, sizes = _select(cloud.means.T, visible), sizes[visible]
-    inside = _connected(means)
-    means, sizes = _select(means, inside), sizes[inside]
-    low, high = _extremes(means)
+    means, sizes = np.ascontiguousarray(cloud.means.T), max_scales(cloud)
+    counted = _visible(cloud, sizes)
+    if not counted.any():
+        counted[:] = True
+    low, high = _core_of(means, counted)
+    _hide(means, sizes, ~counted, low, high)
+    low, high = _connect(means, sizes, low, high)
     # Only Gaussians that might reach beyond all centres are worth measuring along the axes.
-    outer = ((means - sizes < low) | (means + sizes > high)).any(axis=0)
-    if outer.any():
-        radii = _radii(cloud, np.flatnonzero(visible)[inside][outer])
-        low = np.minimum(low, _extremes(means[:, outer] - radii)[0])
-        high = np.maximum(high, _extremes(means[:, outer] + radii)[1])
+    chosen = np.flatnonzero(_reaching(means, sizes, low, high))
+    if len(chosen):
+        radii, outer = _radii(cloud, chosen), means[:, chosen]
+        low = np.minimum(low, _extremes(outer - radii)[0])
+        high = np.maximum(high, _extremes(outer + radii)[1])
     return Box(low[:, 0], high[:, 0])
 
 
@@ -120,8 +121,8 @@ def _extremes(means: _Points) -> tuple[_Points, _Points]:
     return means.min(axis=1, keepdims=True), means.max(axis=1, keepdims=True)
 
 
-def _sample(count: int) -> slice:
-    return slice(None, None, 1 + count // _PERCENTILE_SAMPLE)
+def _sample(count: int, most: int = _PERCENTILE_SAMPLE) -> slice:
+    return slice(None, None, 1 + count // most)
 
 
 def _core(means: _Points) -> tuple[_Points, _Points]:
@@ -131,21 +132,55 @@ def _core(means: _Points) -> tuple[_Points, _Points]:
     return low, high
 
 
+def _core_of(means: _Points, counted: _Mask) -> tuple[_Points, _Points]:
+    """The same of some centres; which these are costs less than to copy them all."""
+    chosen = np.flatnonzero(counted)
+    return _core(means[:, chosen[_sample(len(chosen), _BOX_SAMPLE)]])
+
+
 def _within(means: _Points, low: _Points, high: _Points, margin: float) -> _Mask:
     return np.logical_and.reduce((means >= low - margin) & (means <= high + margin), axis=0)
 
 
-def _connected(means: _Points) -> _Mask:
-    """[M], which centres are connected to the core by gaps below the margin."""
-    low, high = _core(means)
-    inside = np.zeros(means.shape[1], np.bool_)
-    while True:
-        margin = _GROWTH_MARGIN * max(float((high - low).max()), _MIN_EDGE)
-        grown = _within(means, low, high, margin)
-        if grown.all() or grown.sum() == inside.sum():
-            return grown
-        inside = grown
-        low, high = _extremes(_select(means, inside))
+def _hide(
+    means: _Points, sizes: _Sizes, hidden: NDArray[np.bool_], low: _Points, high: _Points
+) -> None:
+    """Move what does not count into the box, in place: numpy selects slower than it compares."""
+    if hidden.any():
+        for axis, middle in zip(means, (low + high)[:, 0] / 2, strict=True):
+            np.copyto(axis, middle, where=hidden)
+        np.copyto(sizes, 0, where=hidden)
+
+
+def _connect(means: _Points, sizes: _Sizes, low: _Points, high: _Points) -> tuple[_Points, _Points]:
+    """The box of the centres connected to a box by gaps below the margin; hides the others."""
+    outside = ~_within(means, low, high, _margin(low, high))
+    left = np.flatnonzero(outside)
+    rest, their_sizes = means[:, left], sizes[left]
+    _hide(means, sizes, outside, low, high)
+    low, high = _extremes(means)
+    while len(left):  # the box only grows: what is inside stays so
+        reached = _within(rest, low, high, _margin(low, high))
+        if not reached.any():
+            break
+        means[:, left[reached]], sizes[left[reached]] = rest[:, reached], their_sizes[reached]
+        first, last = _extremes(rest[:, reached])
+        low, high = np.minimum(low, first), np.maximum(high, last)
+        left, rest, their_sizes = left[~reached], rest[:, ~reached], their_sizes[~reached]
+    return low, high
+
+
+def _margin(low: _Points, high: _Points) -> float:
+    return _GROWTH_MARGIN * max(float((high - low).max()), _MIN_EDGE)
+
+
+def _reaching(means: _Points, sizes: _Sizes, low: _Points, high: _Points) -> _Mask:
+    """[N], which Gaussians might reach beyond the box."""
+    reaching, ends = np.zeros(len(sizes), np.bool_), np.empty_like(sizes)
+    for axis, first, last in zip(means, low[:, 0], high[:, 0], strict=True):
+        reaching |= np.subtract(axis, sizes, out=ends) < first
+        reaching |= np.add(axis, sizes, out=ends) > last
+    return reaching
 
 
 def _radii(cloud: GaussianCloud, chosen: NDArray[np.intp]) -> _Points:

@@ -122,11 +122,12 @@ def _activate(part: GaussianCloud, has_logits: bool) -> None:
         np.exp(part.scales, out=part.scales)
         if has_logits:
             part.opacities[:] = 1 / (1 + np.exp(-part.opacities))
-        q = part.quats
-        length = np.sqrt(np.einsum("ij,ij->i", q, q))
+        w, x, y, z = part.quats.T
+        length = np.sqrt(w * w + x * x + y * y + z * z)
         length[length == np.inf] = np.nan  # also the square of finite values may overflow
-        q /= length[:, None]
-        q[length == 0] = _IDENTITY
+        for component in (w, x, y, z):  # faster than a row at a time
+            component /= length
+        part.quats[length == 0] = _IDENTITY
 
 
 def _drop_non_finite(part: GaussianCloud) -> tuple[int, int]:

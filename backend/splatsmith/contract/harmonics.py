@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 SH_C0 = 0.28209479177387814  # the constant one: color = 0.5 + SH_C0 * sh0
 _NEGLIGIBLE = 1e-6
+_BLOCK = 16_384  # Gaussians at a time
 _SAMPLES = 64  # directions at which a band is evaluated to find its rotation; 9 unknowns at most
 
 
@@ -51,15 +52,26 @@ def rotated_planes(
     of a quarter turn's matrix is zero, and zeros are skipped: memory bandwidth limits the speed.
     """
     degree = round((shN.shape[1] + 1) ** 0.5) - 1
-    total, part = np.empty((2, len(shN), 3), np.float32)
+    total = np.empty((len(shN), 3), np.float32)
     for band in range(1, degree + 1):
         old = shN[:, band * band - 1 : (band + 1) ** 2 - 1]
         for row in _band_rotation(band, rotation):
-            total[:] = 0
-            for k in np.flatnonzero(np.abs(row) > _NEGLIGIBLE):
-                np.multiply(old[:, k], row[k], out=part)
-                total += part
+            used = np.flatnonzero(row)
+            _add_up([old[:, k] for k in used], row[used], total)
             yield total
+
+
+def _add_up(
+    planes: list[NDArray[np.float32]], factors: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """The sum of `planes` [N, 3] times their factors, block by block in the processor's cache."""
+    part = np.empty((min(_BLOCK, len(out)), 3), np.float32)
+    for start in range(0, len(out), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        target = out[rows]
+        np.multiply(planes[0][rows], factors[0], out=target)
+        for plane, factor in zip(planes[1:], factors[1:], strict=True):
+            target += np.multiply(plane[rows], factor, out=part[: len(target)])
 
 
 def _band_rotation(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -68,7 +80,11 @@ def _band_rotation(band: int, rotation: NDArray[np.float64]) -> NDArray[np.float
     inside = slice(band * band, (band + 1) ** 2)
     new = basis(directions, band)[:, inside].astype(np.float64)
     old = basis((directions @ rotation).astype(np.float32), band)[:, inside].astype(np.float64)
-    return (np.linalg.pinv(new) @ old).astype(np.float32)
+    matrix = np.asarray((np.linalg.pinv(new) @ old).astype(np.float32))
+    matrix[np.abs(matrix) < _NEGLIGIBLE] = 0
+    is_whole = np.abs(np.abs(matrix) - 1) < _NEGLIGIBLE
+    matrix[is_whole] = np.round(matrix[is_whole])  # so that permutations are exact
+    return matrix
 
 
 def _fibonacci_sphere(count: int) -> NDArray[np.float32]:

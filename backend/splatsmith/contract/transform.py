@@ -226,12 +226,11 @@ def _multiply_columns(
     factors = matrix.astype(np.float32)
     least = _NEGLIGIBLE * np.abs(factors).max()
     terms = [np.flatnonzero(np.abs(row) > least).tolist() for row in factors]
+    part = np.empty(min(_BLOCK, len(rows)), np.float32)
     for start in range(0, len(rows), _BLOCK):
-        columns = np.ascontiguousarray(rows[start : start + _BLOCK].T)
-        products = np.empty((len(matrix), columns.shape[1]), np.float32)
-        for target, row, (first, *others) in zip(products, factors, terms, strict=True):
-            np.multiply(columns[first], row[first], out=target)
+        block, products = rows[start : start + _BLOCK], out[start : start + _BLOCK]
+        for i, (first, *others) in enumerate(terms):
+            np.multiply(block[:, first], factors[i, first], out=products[:, i])
             for k in others:
-                target += columns[k] * row[k]
-        out[start : start + _BLOCK] = products.T
+                products[:, i] += np.multiply(block[:, k], factors[i, k], out=part[: len(block)])
     return out
