@@ -8,11 +8,13 @@ drawn as points and subsampled, so that the window stays responsive; in others t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import bpy
 
 from . import materials, splat_nodes
+from .node_inputs import get_modifier_input, replace_node_group, set_modifier_input
 from .splat_nodes import HIDE_INPUT
 
 VERSION = 2  # raised when a material or node group changes: older files keep their own
@@ -20,13 +22,14 @@ ELLIPSOIDS_IN_VIEWPORT = 40_000
 POINTS_IN_VIEWPORT = 400_000
 TRANSPARENT_BOUNCES = 512
 
-_SPLAT_GROUP = "Splatsmith Splats"  # the modifier's name, too
+SPLAT_GROUP = "Splatsmith Splats"  # the modifier's name, too
 _VERSION_PROPERTY = "splatsmith_version"
+_NUMBER = re.compile(r"\.\d+$")  # which Blender appends to a second name
 
 
 def show_splats(obj: bpy.types.Object, count: int) -> None:
     """Add the modifier and materials of an object with `count` splats."""
-    modifier = obj.modifiers.new(_SPLAT_GROUP, "NODES")
+    modifier = obj.modifiers.new(SPLAT_GROUP, "NODES")
     modifier.node_group = splat_group()
     limit_viewport(obj, count)
     # As `viewport` will set it, so that nothing is built that it hides at once.
@@ -35,7 +38,7 @@ def show_splats(obj: bpy.types.Object, count: int) -> None:
 
 def limit_viewport(obj: bpy.types.Object, count: int) -> None:
     """Choose how the viewport draws `count` splats of an object; without our modifier, nothing."""
-    modifier = obj.modifiers.get(_SPLAT_GROUP)
+    modifier = obj.modifiers.get(SPLAT_GROUP)
     if modifier is not None:
         share = min(1.0, POINTS_IN_VIEWPORT / max(count, 1))
         set_modifier_input(modifier, "Points in Viewport", count > ELLIPSOIDS_IN_VIEWPORT)
@@ -48,7 +51,7 @@ def hide_in_viewport(modifier: bpy.types.NodesModifier, hidden: bool) -> None:
     Node groups of older files are replaced by today's, with the values of their inputs.
     """
     if HIDE_INPUT not in modifier.node_group.interface.items_tree:
-        modifier.node_group = splat_group()
+        replace_node_group(modifier, splat_group())
     if is_hidden_in_viewport(modifier) != hidden:
         set_modifier_input(modifier, HIDE_INPUT, hidden)
         modifier.id_data.update_tag()
@@ -64,41 +67,47 @@ def show_points(obj: bpy.types.Object) -> None:
     """Add the material of coloured points, and a modifier that makes points of mesh vertices."""
     obj.data.materials.append(surface_material())
     if obj.type == "MESH":
-        group = _get_or_build(bpy.data.node_groups, "Splatsmith Round Points", _new_point_group)
+        group = get_or_build(bpy.data.node_groups, "Splatsmith Round Points", _new_point_group)
         obj.modifiers.new("Splatsmith Points", "NODES").node_group = group
 
 
 def splat_group() -> bpy.types.NodeTree:
     """The node group that shows splats."""
-    return _get_or_build(bpy.data.node_groups, _SPLAT_GROUP, _new_splat_group)
+    return get_or_build(bpy.data.node_groups, SPLAT_GROUP, _new_splat_group)
 
 
 def surface_material() -> bpy.types.Material:
     """The material of points, and of meshes with vertex colours."""
-    return _get_or_build(bpy.data.materials, "Splatsmith Surface", materials.build_surface_material)
+    return get_or_build(bpy.data.materials, "Splatsmith Surface", materials.build_surface_material)
 
 
-def set_modifier_input(modifier: bpy.types.NodesModifier, name: str, value: float | bool) -> None:
-    """Set an input of the modifier by its label in the modifier's panel."""
-    identifier = modifier.node_group.interface.items_tree[name].identifier
-    if hasattr(modifier, "properties"):  # 5.2 and later
-        getattr(modifier.properties.inputs, identifier).value = value
-    else:
-        modifier[identifier] = value
+def get_or_build(
+    library: bpy.types.bpy_prop_collection, name: str, build: Callable[[str], bpy.types.ID]
+) -> bpy.types.ID:
+    """The file's datablock of this name and version; built if there is none."""
+    for item in library:
+        if (
+            is_version_of(item, name)
+            and item.library is None
+            and item[_VERSION_PROPERTY] == VERSION
+        ):
+            return item
+    item = build(name)
+    item[_VERSION_PROPERTY] = VERSION
+    return item
 
 
-def get_modifier_input(modifier: bpy.types.NodesModifier, name: str) -> float | bool:
-    """The value of an input of the modifier by its label in the modifier's panel."""
-    identifier = modifier.node_group.interface.items_tree[name].identifier
-    if hasattr(modifier, "properties"):  # 5.2 and later
-        return getattr(modifier.properties.inputs, identifier).value
-    return modifier[identifier]
+def is_version_of(item: bpy.types.ID | None, name: str) -> bool:
+    """Whether `item` is what `get_or_build` made of this name, in whatever version."""
+    if item is None or _VERSION_PROPERTY not in item:
+        return False
+    return _NUMBER.sub("", item.name) == name
 
 
 def find_splat_modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:
     """The modifier that `show_splats` added, of whatever version."""
     nodes = (modifier for modifier in obj.modifiers if modifier.type == "NODES")
-    return next((modifier for modifier in nodes if _is_splat_group(modifier.node_group)), None)
+    return next((m for m in nodes if is_version_of(m.node_group, SPLAT_GROUP)), None)
 
 
 def raise_transparent_bounces(scene: bpy.types.Scene) -> None:
@@ -110,33 +119,13 @@ def raise_transparent_bounces(scene: bpy.types.Scene) -> None:
     cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, TRANSPARENT_BOUNCES)
 
 
-def _is_splat_group(group: bpy.types.NodeTree | None) -> bool:
-    return group is not None and _VERSION_PROPERTY in group and group.name.startswith(_SPLAT_GROUP)
-
-
 def _new_splat_group(name: str) -> bpy.types.NodeTree:
-    ellipsoid = _get_or_build(
+    ellipsoid = get_or_build(
         bpy.data.materials, "Splatsmith Ellipsoid", materials.build_ellipsoid_material
     )
-    dot = _get_or_build(bpy.data.materials, "Splatsmith Dot", materials.build_point_material)
+    dot = get_or_build(bpy.data.materials, "Splatsmith Dot", materials.build_point_material)
     return splat_nodes.build_splats(name, ellipsoid, dot)
 
 
 def _new_point_group(name: str) -> bpy.types.NodeTree:
     return splat_nodes.build_round_points(name, surface_material())
-
-
-def _get_or_build(
-    library: bpy.types.bpy_prop_collection, name: str, build: Callable[[str], bpy.types.ID]
-) -> bpy.types.ID:
-    """The file's datablock of this name and version; built if there is none."""
-    for item in library:
-        if (
-            item.name.startswith(name)
-            and item.get(_VERSION_PROPERTY) == VERSION
-            and item.library is None
-        ):
-            return item
-    item = build(name)
-    item[_VERSION_PROPERTY] = VERSION
-    return item

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from .color_nodes import COLOR_SOCKETS, adjust_color, srgb_from_linear
 from .nodes import Input, NodeTreeBuilder, clear_node_tree
 
+RADIANCE = "radiance"  # the attribute that Blender 5.3 gives native splats: linear RGB
 SPLAT_COLOR = "splat_color"  # linear RGB and opacity, stored by the node group
 # Of points and meshes, the glTF importer's name; "color" is black in Cycles.
 SURFACE_COLOR = "Color"
@@ -59,6 +61,34 @@ def build_surface_material(name: str) -> bpy.types.Material:
     _connect_principled(
         tree, tree.add("ShaderNodeAttribute", attribute_name=SURFACE_COLOR).outputs["Color"]
     )
+    return material
+
+
+def build_native_color_group(name: str) -> bpy.types.NodeTree:
+    """A shader node group: emission in a native splat's color, adjusted by the group's inputs.
+
+    The opacity stays the renderer's: mixed with a transparent shader, Cycles skips the splats that
+    overlap the one it has passed.
+    """
+    group = bpy.data.node_groups.new(name, "ShaderNodeTree")
+    for socket in COLOR_SOCKETS:
+        socket.add_to(group)
+    group.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+    tree = NodeTreeBuilder(group)
+    inputs = dict(tree.add("NodeGroupInput").outputs.items())
+    radiance = tree.add("ShaderNodeAttribute", attribute_name=RADIANCE).outputs["Color"]
+    encoded = tree.per_channel(radiance, srgb_from_linear)
+    light = tree.out("ShaderNodeEmission", adjust_color(tree, encoded, inputs), 1.0)
+    tree.add("NodeGroupOutput", light)
+    return group
+
+
+def build_native_color_material(name: str, group: bpy.types.NodeTree) -> bpy.types.Material:
+    """A material of the node group alone, whose inputs are this material's."""
+    material, tree = _new_material(name)
+    material.cycles.emission_sampling = "NONE"
+    node = tree.add("ShaderNodeGroup", node_tree=group)
+    tree.add("ShaderNodeOutputMaterial", node.outputs[0])
     return material
 
 

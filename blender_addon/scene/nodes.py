@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
 
 Input = bpy.types.NodeSocket | float | bool | str | tuple[float, ...] | bpy.types.ID | None
+
+
+@dataclass(frozen=True)
+class SocketSpec:
+    """An input of a node group; limits: least and greatest value, of numbers."""
+
+    name: str
+    kind: str  # Float, Bool, Color ...
+    default: float | bool | tuple[float, ...]
+    limits: tuple[float, float] | None = None
+
+    def add_to(self, group: bpy.types.NodeTree) -> None:
+        socket = group.interface.new_socket(
+            self.name, in_out="INPUT", socket_type=f"NodeSocket{self.kind}"
+        )
+        socket.default_value = self.default
+        if self.limits:
+            socket.min_value, socket.max_value = self.limits
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,19 @@ class NodeTreeBuilder:
     def dot(self, a: Input, b: Input) -> bpy.types.NodeSocket:
         """The scalar product of two vectors."""
         return self.out("ShaderNodeVectorMath", a, b, operation="DOT_PRODUCT")
+
+    def vector(self, operation: str, *inputs: Input) -> bpy.types.NodeSocket:
+        """An operation on vectors or colors."""
+        return self.out("ShaderNodeVectorMath", *inputs, operation=operation)
+
+    def per_channel(
+        self,
+        color: Input,
+        function: Callable[[NodeTreeBuilder, bpy.types.NodeSocket], bpy.types.NodeSocket],
+    ) -> bpy.types.NodeSocket:
+        """A vector whose parts are `function` of those of a vector or color."""
+        parts = self.add("ShaderNodeSeparateXYZ", color).outputs
+        return self.out("ShaderNodeCombineXYZ", *(function(self, part) for part in parts))
 
     def scale(self, vector: Input, factor: Input) -> bpy.types.NodeSocket:
         """A vector times a number."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import bpy
 
 from ..contract.cloud import SH_C0
+from .color_nodes import COLOR_SOCKETS, adjust_color
 from .materials import CUTOFF, SPLAT_COLOR
-from .nodes import NodeTreeBuilder
+from .nodes import NodeTreeBuilder, SocketSpec
 
 # The inscribed sphere of an icosphere with two subdivisions has 0.934 of its radius.
 _SPHERE_RADIUS = 1 / 0.934
@@ -14,15 +17,26 @@ _MIN_OPACITY = 1 / 255
 HIDE_INPUT = "Hide in Viewport"
 _VOLUME_RESOLUTION = 32  # voxels a side
 _DOT_RADIUS = 1.0  # of a splat drawn as a point, times its mean standard deviation
+_BASE = "radiance:base"
+_OPACITY = SocketSpec("Opacity", "Float", 1.0, (0.0, 10.0))
+_SOCKETS = (
+    _OPACITY,
+    *COLOR_SOCKETS,
+    SocketSpec("Size", "Float", 1.0, (0.0, 10.0)),
+    SocketSpec("Viewport Share", "Float", 1.0, (0.0, 1.0)),
+    SocketSpec("Points in Viewport", "Bool", False),
+    SocketSpec("Points in Render", "Bool", False),
+    SocketSpec(HIDE_INPUT, "Bool", False),
+)
 
 
 def build_splats(
     name: str, ellipsoid: bpy.types.Material, dot: bpy.types.Material
 ) -> bpy.types.NodeTree:
     """Turn points with the attributes of native splats into ellipsoids, or into points."""
-    tree, inputs = _new_group(name)
+    tree, inputs = _new_group(name, _SOCKETS)
     points = _to_points(tree, inputs["Geometry"])
-    color, alpha = _color(tree, inputs["Opacity"])
+    color, alpha = _color(tree, inputs)
     stored = tree.out(
         "GeometryNodeStoreNamedAttribute",
         *(points, None, SPLAT_COLOR, color),
@@ -61,23 +75,29 @@ def build_round_points(name: str, material: bpy.types.Material) -> bpy.types.Nod
     return group
 
 
-def _new_group(name: str) -> tuple[NodeTreeBuilder, dict[str, bpy.types.NodeSocket]]:
+def build_opacity(name: str) -> bpy.types.NodeTree:
+    """Multiply the opacity of native splats, whose renderer takes it from this attribute alone."""
+    tree, inputs = _new_group(name, (_OPACITY,))
+    base, alpha = _scaled_opacity(tree, inputs["Opacity"])
+    color = tree.out("FunctionNodeCombineColor", base["Red"], base["Green"], base["Blue"], alpha)
+    stored = tree.out(
+        "GeometryNodeStoreNamedAttribute",
+        *(inputs["Geometry"], None, _BASE, color),
+        data_type="FLOAT_COLOR",
+        domain="POINT",
+    )
+    tree.add("NodeGroupOutput", stored)
+    return tree.tree
+
+
+def _new_group(
+    name: str, sockets: tuple[SocketSpec, ...]
+) -> tuple[NodeTreeBuilder, dict[str, bpy.types.NodeSocket]]:
     group = bpy.data.node_groups.new(name, "GeometryNodeTree")
-    sockets = group.interface
-    sockets.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-    sockets.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
-    for label, kind, default, limits in (
-        ("Opacity", "Float", 1.0, (0.0, 10.0)),
-        ("Size", "Float", 1.0, (0.0, 10.0)),
-        ("Viewport Share", "Float", 1.0, (0.0, 1.0)),
-        ("Points in Viewport", "Bool", False, None),
-        ("Points in Render", "Bool", False, None),
-        (HIDE_INPUT, "Bool", False, None),
-    ):
-        socket = sockets.new_socket(label, in_out="INPUT", socket_type=f"NodeSocket{kind}")
-        socket.default_value = default
-        if limits:
-            socket.min_value, socket.max_value = limits
+    for side in ("OUTPUT", "INPUT"):
+        group.interface.new_socket("Geometry", in_out=side, socket_type="NodeSocketGeometry")
+    for socket in sockets:
+        socket.add_to(group)
     tree = NodeTreeBuilder(group)
     return tree, dict(tree.add("NodeGroupInput").outputs.items())
 
@@ -93,24 +113,27 @@ def _to_points(tree: NodeTreeBuilder, geometry: bpy.types.NodeSocket) -> bpy.typ
 
 
 def _color(
-    tree: NodeTreeBuilder, opacity: bpy.types.NodeSocket
+    tree: NodeTreeBuilder, inputs: Mapping[str, bpy.types.NodeSocket]
 ) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-    """Linear colour with alpha, and alpha, from the DC coefficients and the factor `opacity`."""
-    base = _attribute(tree, "radiance:base", "FLOAT_COLOR")
-    raw = tree.add("FunctionNodeSeparateColor", base).outputs
-    alpha = tree.math("MINIMUM", tree.math("MULTIPLY", raw["Alpha"], opacity), 1.0)
-    channels = [_linear(tree, raw[channel]) for channel in ("Red", "Green", "Blue")]
-    return tree.out("FunctionNodeCombineColor", *channels, alpha), alpha
+    """Linear color with alpha, and alpha, of the DC coefficients and the group's inputs."""
+    base, alpha = _scaled_opacity(tree, inputs["Opacity"])
+    encoded = tree.out(
+        "ShaderNodeCombineXYZ",
+        *(
+            tree.math("MULTIPLY_ADD", base[channel], SH_C0, 0.5)
+            for channel in ("Red", "Green", "Blue")
+        ),
+    )
+    adjusted = tree.add("ShaderNodeSeparateXYZ", adjust_color(tree, encoded, inputs)).outputs
+    return tree.out("FunctionNodeCombineColor", *adjusted, alpha), alpha
 
 
-def _linear(tree: NodeTreeBuilder, raw: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-    """Linear colour of a DC coefficient: sRGB is 0.5 + SH_C0 * raw, clipped (IEC 61966-2-1)."""
-    encoded = tree.math("MAXIMUM", tree.math("MULTIPLY_ADD", raw, SH_C0, 0.5), 0.0)
-    shifted = tree.math("MULTIPLY_ADD", encoded, 1 / 1.055, 0.055 / 1.055)
-    light = tree.math("POWER", shifted, 2.4)
-    dark = tree.math("DIVIDE", encoded, 12.92)
-    is_dark = tree.math("LESS_THAN", encoded, 0.04045)
-    return tree.out("GeometryNodeSwitch", is_dark, light, dark, input_type="FLOAT")
+def _scaled_opacity(
+    tree: NodeTreeBuilder, factor: bpy.types.NodeSocket
+) -> tuple[bpy.types.bpy_prop_collection, bpy.types.NodeSocket]:
+    """The sockets of `radiance:base`, and its opacity times the factor, at most 1."""
+    base = tree.add("FunctionNodeSeparateColor", _attribute(tree, _BASE, "FLOAT_COLOR")).outputs
+    return base, tree.math("MINIMUM", tree.math("MULTIPLY", base["Alpha"], factor), 1.0)
 
 
 def _visible(

@@ -15,9 +15,9 @@ from blender_addon.scene.appearance import (
     find_splat_modifier,
     hide_in_viewport,
     raise_transparent_bounces,
-    set_modifier_input,
     show_splats,
 )
+from blender_addon.scene.node_inputs import set_modifier_input
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 
 Balls = Callable[..., GaussianCloud]

@@ -65,7 +65,9 @@ def value_name(item: bpy.types.bpy_struct) -> str:
 
 
 def plain(value: object) -> object:
-    return value if isinstance(value, bool | int | float | str | bytes) else np.array(value).tolist()
+    return (
+        value if isinstance(value, bool | int | float | str | bytes) else np.array(value).tolist()
+    )
 
 
 def test_attributes_of_every_type_are_kept(splats: bpy.types.Object) -> None:
