@@ -19,6 +19,7 @@ from pathlib import Path
 
 import bpy
 
+from . import splat_tools
 from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown, wait_for_end
 from .contract.artifacts import JOB_RECORD
 from .contract.cards import ConditionKind
@@ -69,6 +70,7 @@ __all__ = [
     "read_request",
     "repair_splats",
     "shutdown",
+    "splat_tools",
 ]
 
 

@@ -26,7 +26,7 @@ ADDON_LAYERS = (
     "contract",
     "link scene",
     "importing online_access viewport",
-    "submission active_session",
+    "submission active_session splat_tools",
     "api",
     "ui",
     "demo",

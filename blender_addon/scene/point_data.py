@@ -58,20 +58,6 @@ def add_point_object(
     return obj
 
 
-def read_attribute(data: PointData, name: str) -> NDArray[np.float32] | None:
-    """The values [N] or [N, W] of one point attribute; None if there is none of a known type."""
-    attribute = data.attributes.get(name)
-    if attribute is None or attribute.domain != "POINT" or attribute.data_type not in _MEMBERS:
-        return None
-    return _read(attribute)
-
-
-def write_attribute(data: PointData, name: str, values: NDArray[np.float32]) -> None:
-    """Overwrite the values of a point attribute that `data` has, whatever its type."""
-    _write(data, PointAttribute(name, data.attributes[name].data_type, values))
-    data.update_tag()
-
-
 def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
     """The point attributes of the types that `add_point_object` writes, by name, [N] or [N, W].
 

@@ -35,7 +35,7 @@ class ForeignMaterial(InvalidRequest):
     title = "The splats have another material"
 
 
-def is_native(obj: bpy.types.Object) -> bool:
+def is_drawn_natively(obj: bpy.types.Object) -> bool:
     """Whether Blender draws the splats of `obj` itself."""
     return IS_NATIVE and obj.type == "POINTCLOUD" and obj.data.type == "GAUSSIAN_SPLAT"
 
@@ -43,7 +43,7 @@ def is_native(obj: bpy.types.Object) -> bool:
 def color_inputs(obj: bpy.types.Object) -> list[NodeInput]:
     """The inputs of the object's color adjustment; empty before `enable_color_adjustment`."""
     modifier = _modifier(obj)
-    if not is_native(obj):
+    if not is_drawn_natively(obj):
         names = (*_COLOR_NAMES, "Opacity") if _has_color_inputs(modifier) else ()
         return [modifier_input(modifier, name) for name in names]
     node = _color_node(_material(obj))
@@ -53,7 +53,7 @@ def color_inputs(obj: bpy.types.Object) -> list[NodeInput]:
 
 def shares_color_adjustment(obj: bpy.types.Object) -> bool:
     """Whether other objects have the same material, as copies of an object do."""
-    material = _material(obj) if is_native(obj) else None
+    material = _material(obj) if is_drawn_natively(obj) else None
     return _color_node(material) is not None and material.users > 1
 
 
@@ -65,10 +65,10 @@ def enable_color_adjustment(objects: Collection[bpy.types.Object]) -> None:
     """
     check_splats(objects)
     for obj in objects:
-        if is_native(obj):
+        if is_drawn_natively(obj):
             _check_material(obj)
     for obj in objects:
-        if is_native(obj):
+        if is_drawn_natively(obj):
             _enable_native(obj)
         elif (modifier := _modifier(obj)) is None:
             show_splats(obj, count_splats(obj))
@@ -120,7 +120,7 @@ def bake_color_adjustment(objects: Collection[bpy.types.Object]) -> None:
         write_attribute(obj.data, BASE, bases[obj])
         if adjustment.changes_color:
             _adjust_harmonics(obj.data, adjustment)
-        if is_native(obj):
+        if is_drawn_natively(obj):
             _disable_native(obj)
         else:
             set_color_adjustment(obj, ColorAdjustment())
@@ -149,7 +149,7 @@ def _adjust_harmonics(data: PointData, adjustment: ColorAdjustment) -> None:
 
 def _modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:
     """The modifier that shows the splats or, where Blender does so, scales their opacity."""
-    name = _OPACITY if is_native(obj) else SPLAT_GROUP
+    name = _OPACITY if is_drawn_natively(obj) else SPLAT_GROUP
     found = (m for m in obj.modifiers if m.type == "NODES" and is_version_of(m.node_group, name))
     return next(found, None)
 

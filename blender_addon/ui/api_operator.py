@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 
 from ..contract.problems import SplatsmithError
@@ -35,3 +38,22 @@ def backend_unavailable_reason(now: SessionSnapshot) -> str:
     if now.state is BackendState.INSTALLING:
         return "The backend is being installed"
     return ""
+
+
+def use_property_split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    return layout
+
+
+@contextmanager
+def wait_cursor(context: bpy.types.Context) -> Iterator[None]:
+    """Show the wait cursor, if there is a window."""
+    if context.window is None:
+        yield
+        return
+    context.window.cursor_set("WAIT")
+    try:
+        yield
+    finally:
+        context.window.cursor_set("DEFAULT")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import bpy
 from bpy.props import IntProperty
 
@@ -13,7 +10,7 @@ from ..contract.protocol import Product
 from ..scene.native_splats import is_native
 from ..scene.quads import has_faces
 from ..scene.splats import IS_NATIVE, is_splats
-from .api_operator import ApiOperator, backend_unavailable_reason
+from .api_operator import ApiOperator, backend_unavailable_reason, use_property_split, wait_cursor
 from .extraction_properties import ExtractionFields, draw_mesh_fields, draw_point_fields
 
 WIDTH = 320
@@ -59,7 +56,7 @@ class SPLATSMITH_OT_mesh_from_splats(ExtractionOperator, bpy.types.Operator):
     product = Product.MESH
 
     def draw(self, _context: bpy.types.Context) -> None:
-        layout = _use_property_split(self.layout)
+        layout = use_property_split(self.layout)
         draw_mesh_fields(layout, self)
         layout.prop(self, "alone", text="Hide the Splats")
 
@@ -72,7 +69,7 @@ class SPLATSMITH_OT_points_from_splats(ExtractionOperator, bpy.types.Operator):
     product = Product.POINTS
 
     def draw(self, _context: bpy.types.Context) -> None:
-        layout = _use_property_split(self.layout)
+        layout = use_property_split(self.layout)
         draw_point_fields(layout, self)
         layout.prop(self, "alone", text="Hide the Splats")
 
@@ -110,7 +107,7 @@ class SPLATSMITH_OT_quads_from_mesh(ApiOperator, bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self, width=WIDTH)
 
     def draw(self, _context: bpy.types.Context) -> None:
-        _use_property_split(self.layout).prop(self, "face_count")
+        use_property_split(self.layout).prop(self, "face_count")
 
     def call_api(self, context: bpy.types.Context) -> None:
         with wait_cursor(context):
@@ -185,27 +182,8 @@ def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> N
         draw_mesh_operators(menu.layout)
 
 
-def _use_property_split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    return layout
-
-
 def _describe(objects: list[bpy.types.Object]) -> str:
     return objects[0].name if len(objects) == 1 else f"{len(objects)} objects"
-
-
-@contextmanager
-def wait_cursor(context: bpy.types.Context) -> Iterator[None]:
-    """Show the wait cursor, if there is a window."""
-    if context.window is None:
-        yield
-        return
-    context.window.cursor_set("WAIT")
-    try:
-        yield
-    finally:
-        context.window.cursor_set("DEFAULT")
 
 
 CLASSES = (
