@@ -7,7 +7,7 @@
     tools.delete_floaters(splats, tools.FloaterCriteria(max_size=20.0))
     tools.limit_splats(splats, 100_000)
     tools.set_color_adjustment(splats[0], tools.ColorAdjustment(contrast=0.2))
-    tools.bake_color_adjustment(splats)
+    tools.bake_color_adjustment(splats[:1])
 
 Each changes all objects or, when it raises a SplatsmithError, none. Works in Blender's window, in
 `blender --background` and in the bpy module, without a backend.

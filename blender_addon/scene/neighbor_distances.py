@@ -9,7 +9,7 @@ from mathutils.kdtree import KDTree
 from numpy.typing import NDArray
 
 _SAMPLE = 2_000  # points whose distances tell what is typical
-_INSERT_ROWS = 1 << 16
+_INSERT_ROWS = 512  # at a time, as lists: Python's garbage collection is slow with many
 _LAST_CELL = (1 << 20) - 2  # from the middle, along an axis
 _STRIDE = 1 << 21  # cells along an axis; three fit in 63 bits
 _ROUNDING = 1e-5  # which cells are made smaller or larger by, to be on the safe side
