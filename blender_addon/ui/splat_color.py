@@ -25,7 +25,7 @@ class SPLATSMITH_OT_adjust_colors(SelectedSplatsOperator, bpy.types.Operator):
 
 class SPLATSMITH_OT_bake_colors(SelectedSplatsOperator, bpy.types.Operator):
     bl_idname = "splatsmith.bake_colors"
-    bl_label = "Bake into Splats"
+    bl_label = "Bake Colors into Splats"
     bl_description = (
         "Write the adjusted colors and opacities of the selected splats into their data, for "
         "export, and set the inputs back"

@@ -83,6 +83,59 @@ def extract_mesh_and_quads() -> Steps:
     report["visible without quads"] = visible()
 
 
+def edit_splats() -> Steps:
+    """Delete floaters, undo and redo it; crop by a new box; adjust colors."""
+    api.import_asset(config["cloud"])
+    bpy.ops.ed.undo_push(message="Splats")
+    yield from select_splats()
+    take_screenshot("panel")
+    yield from call_operator("Delete Floaters")
+    take_screenshot("floaters")
+    report["without floaters"] = count_splats()
+    yield from input_driver.send_input("key", "F9")
+    yield 1.0
+    take_screenshot("adjust")
+    yield from input_driver.send_input("key", "Escape")
+    yield from input_driver.send_input("key", "ctrl+z")
+    report["after undo"] = count_splats()
+    yield from input_driver.send_input("key", "ctrl+shift+z")
+    report["after redo"] = count_splats()
+    yield from call_operator("Add Crop Object")
+    report["crop object"] = bpy.context.active_object.type
+    take_screenshot("crop object")
+    yield from input_driver.send_input("key", "s", "0", "period", "5", "Return")
+    splats = next(obj for obj in bpy.data.objects if obj.type != "EMPTY")
+    splats.select_set(True)
+    bpy.context.view_layer.objects.active = splats
+    yield from call_operator("Crop Splats")
+    take_screenshot("cropped")
+    report["cropped"] = count_splats()
+    yield from call_operator("Adjust Colors")
+    take_screenshot("colors")
+    report["inputs"] = [each.name for each in api.splat_tools.color_inputs(splats)]
+
+
+def select_splats() -> Steps:
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "a")
+    bpy.context.view_layer.objects.active = bpy.context.selected_objects[0]
+    yield 0.5
+
+
+def call_operator(label: str) -> Steps:
+    """Type an operator's name into the search menu of the viewport (F3)."""
+    yield from input_driver.move_to_viewport()
+    yield from input_driver.send_input("key", "F3")
+    yield from input_driver.send_input("type", label)
+    yield from input_driver.send_input("key", "Return")
+    yield 1.0
+
+
+def count_splats() -> list[int]:
+    objects = [obj for obj in bpy.data.objects if obj.type != "EMPTY"]
+    return [api.splat_tools.count_splats(obj) for obj in objects]
+
+
 def open_picture_and_cancel() -> Steps:
     """Open a picture file, press Generate, then Cancel in the job's row."""
     yield from save_scene_beside(config["picture"])
@@ -265,6 +318,7 @@ SCENARIOS = {
     for scenario in (
         generate_chair,
         extract_mesh_and_quads,
+        edit_splats,
         open_picture_and_cancel,
         submit_batch,
         transform_and_repair_splats,

@@ -111,6 +111,22 @@ def test_mesh_is_extracted_and_remeshed_to_quads(
     assert report["visible without quads"] == ["ball.mesh"]
 
 
+def test_splats_are_freed_of_floaters_cropped_and_adjusted(
+    run_scenario: Callable[..., Report], work_folder: Path
+) -> None:
+    ball = _ball()
+    ball.means[:3] = 9
+    write_cloud(work_folder / "ball.ply", ball)
+    report = run_scenario("edit_splats", cloud=work_folder / "ball.ply")
+    assert report["without floaters"] == [1_997]
+    assert report["after undo"] == [2_000]
+    assert report["after redo"] == [1_997]
+    assert report["crop object"] == "EMPTY"
+    (cropped,) = report["cropped"]
+    assert 0 < cropped < 1_997
+    assert report["inputs"] == ["Brightness", "Contrast", "Saturation", "Tint", "Opacity"]
+
+
 def test_job_of_a_picture_is_cancelled(
     run_scenario: Callable[..., Report], project: Path, work_folder: Path
 ) -> None:

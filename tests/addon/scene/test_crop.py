@@ -83,6 +83,7 @@ def test_empties_crop_as_they_are_drawn(splats: bpy.types.Object, matrix: Matrix
         np.testing.assert_array_equal(kept_inside(splats, crop), inside)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("matrix", [TURNED, SHEARED], ids=["turned", "sheared"])
 def test_boxes_and_spheres_of_meshes_crop_as_empties(
     splats: bpy.types.Object, matrix: Matrix
@@ -98,6 +99,7 @@ def test_boxes_and_spheres_of_meshes_crop_as_empties(
         np.testing.assert_array_equal(kept_inside(splats, crop), inside)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["cube", "uv_sphere"])
 def test_applied_transforms_of_meshes_change_nothing(splats: bpy.types.Object, kind: str) -> None:
     crop = set_world(mesh(getattr(bpy.ops.mesh, f"primitive_{kind}_add")), SHEARED)
@@ -108,6 +110,7 @@ def test_applied_transforms_of_meshes_change_nothing(splats: bpy.types.Object, k
     np.testing.assert_array_equal(kept_inside(splats, crop), before)
 
 
+@pytest.mark.once
 def test_modifiers_of_the_crop_object_count(splats: bpy.types.Object) -> None:
     crop = mesh(bpy.ops.mesh.primitive_plane_add, size=1)
     solid = crop.modifiers.new("solid", "SOLIDIFY")
@@ -116,6 +119,7 @@ def test_modifiers_of_the_crop_object_count(splats: bpy.types.Object) -> None:
     np.testing.assert_array_equal(kept_inside(splats, crop), inside)
 
 
+@pytest.mark.once
 def test_bevelled_boxes_and_cylinders_are_no_spheres(scene: bpy.types.Scene) -> None:
     box = mesh(bpy.ops.mesh.primitive_cube_add)
     box.modifiers.new("bevel", "BEVEL").width = 0.2
@@ -127,6 +131,7 @@ def test_bevelled_boxes_and_cylinders_are_no_spheres(scene: bpy.types.Scene) -> 
     assert isinstance(crop_volume(mesh(bpy.ops.mesh.primitive_uv_sphere_add)), Ellipsoid)
 
 
+@pytest.mark.once
 def test_faces_that_point_inwards_crop_the_same(splats: bpy.types.Object) -> None:
     crop = mesh(bpy.ops.mesh.primitive_cube_add, size=1.4)
     before = kept_inside(splats, crop)
@@ -134,6 +139,7 @@ def test_faces_that_point_inwards_crop_the_same(splats: bpy.types.Object) -> Non
     np.testing.assert_array_equal(kept_inside(splats, crop), before)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("side", list(CropSide))
 @pytest.mark.parametrize("kind", ["CUBE", "SPHERE"])
 def test_whole_splats_reach_nowhere_across(
