@@ -23,8 +23,9 @@ def compare(ply: Path, found: dict, picture: Path | None) -> float:
     x, y, width, height = found["region"]
     bottom = len(screen) - y if len(screen) > y + height else len(screen)
     drawn = screen[bottom - height : bottom, x : x + width].astype(np.float32) / 255
-    background = tuple(float(value) for value in drawn[_EDGE, _EDGE])
-    rendering = rasterize(read_cloud(ply), _cameras(found, width, height), background=background)
+    red, green, blue = drawn[_EDGE, _EDGE].tolist()
+    cameras = _cameras(found, width, height)
+    rendering = rasterize(read_cloud(ply), cameras, background=(red, green, blue))
     expected = np.clip(rendering.colors[0], 0, 1)
     if picture is not None:
         gap = np.ones((height, _GAP, 3), np.float32)
