@@ -49,7 +49,8 @@ NOT_SHIPPED = {
 }
 ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 MINUTES = 60
-CONCURRENT_RUNS = 2
+PROCESSES = 2  # of tests at a time, with one thread each
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 class BuildError(Exception):
@@ -193,8 +194,8 @@ def make_other_blenders() -> list[str]:
     python = find_python("3.13")
     if python is None:
         places = "on the PATH, by uv and among pyenv's versions"
-        return [f"Blender 5.2: it needs Python 3.13, and none was found {places}."]
-    make_environment(Path(f"{BLENDER_ENVIRONMENT}-5.2"), "blender", python=python)
+        return [f"Blender 5.3: it needs Python 3.13, and none was found {places}."]
+    make_environment(Path(f"{BLENDER_ENVIRONMENT}-5.3"), "blender", python=python)
     return []
 
 
@@ -310,7 +311,7 @@ def test() -> None:
     untested = make_other_blenders()
     statuses = {name: run_linter(name, command) for name, command in style_checks().items()}
     results = run_tests(backend_run())  # compiles what the others use, too
-    with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
+    with ThreadPoolExecutor(PROCESSES) as pool:
         addon = pool.map(run_addon_tests, addon_runs())
         types = pool.submit(run_linter, "pyright", type_check())
         results = sum(addon, results)
@@ -345,17 +346,17 @@ def run_linter(name: str, command: Sequence[str]) -> int:
 
 def backend_run() -> TestRun:
     tests = ("tests/test_architecture.py", "tests/backend", "tests/parity", "tests/package")
-    return TestRun(environment_python(BACKEND_ENVIRONMENT), tests, 35)
+    options = (*tests, "-n", str(PROCESSES), "--dist", "worksteal")
+    return TestRun(environment_python(BACKEND_ENVIRONMENT), options, 35, ONE_THREAD)
 
 
 def addon_runs() -> Iterator[TestRun]:
-    """One for each Blender; several at a time, so with one thread each."""
-    one_thread = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    """One for each Blender; several run at a time."""
     # The add-on must not find the backend's packages by accident.
     options = ("tests/addon", "-o", "pythonpath=.")
     for number, blender in enumerate(blender_environments()):
         selected = ("-m", "not once") if number else ()
-        yield TestRun(environment_python(blender), (*options, *selected), 20, one_thread)
+        yield TestRun(environment_python(blender), (*options, *selected), 20, ONE_THREAD)
 
 
 def blender_environments() -> list[Path]:
