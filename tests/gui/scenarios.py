@@ -24,6 +24,7 @@ input_driver = importlib.import_module("input_driver")
 PROMPT_FIELD, PICTURE_FIELD, GENERATE_BUTTON = 64, 115, 190
 MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 507, 538
 PICTURE_HEIGHT = 126
+SIDES_HEIGHT = 75  # of the fields for pictures of other sides
 CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT = 580, 238
 
 Steps = Iterator[float]
@@ -154,6 +155,41 @@ def open_picture_and_cancel() -> Steps:
     take_screenshot("cancelled")
     report["ended"] = api.snapshot().jobs[0].state.value
     report["made"] = names()
+
+
+def generate_from_picture_while_it_sharpens() -> Steps:
+    """Choose DiffusionGS, open a picture, press Generate, look at its views while they sharpen."""
+    api.start()
+    yield from input_driver.wait_until(
+        lambda: any(card.id == "diffusiongs" for card in api.snapshot().engines)
+    )
+    scene = bpy.context.scene
+    scene.splatsmith.engine = "diffusiongs"
+    options = engine_options("diffusiongs")
+    options.variant, options.steps = "object-256", 8
+    options.elevation, options.foreground_ratio = 15, 0.7
+    yield from save_scene_beside(config["picture"])
+    yield from input_driver.click(PICTURE_FIELD)
+    yield from input_driver.open_first_file()
+    take_screenshot("chosen")
+    yield from input_driver.click(GENERATE_BUTTON + PICTURE_HEIGHT + SIDES_HEIGHT)
+    yield from input_driver.wait_until(
+        lambda: any(job.unfinished is not None for job in api.snapshot().jobs)
+    )
+    yield 2.0
+    take_screenshot("sharpening")
+    yield from input_driver.wait_until(lambda: names() or api.snapshot().jobs[0].state.is_final)
+    yield 3.0
+    take_screenshot("done")
+    report["state"] = api.snapshot().jobs[0].state.value
+    report["made"] = names()
+    yield from undo_and_redo()
+
+
+def engine_options(engine: str) -> bpy.types.PropertyGroup:
+    properties = importlib.import_module(f"{config['module']}.ui.properties")
+    assert bpy.context.scene.splatsmith.engine == engine
+    return properties.engine_group(bpy.context.scene.splatsmith)
 
 
 def submit_batch() -> Steps:
@@ -325,6 +361,7 @@ SCENARIOS = {
         extract_mesh_and_quads,
         edit_splats,
         open_picture_and_cancel,
+        generate_from_picture_while_it_sharpens,
         submit_batch,
         transform_and_repair_splats,
         draw_and_pick_splats,

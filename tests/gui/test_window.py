@@ -21,6 +21,8 @@ from PIL import Image
 
 import build_addon
 from splatsmith.contract.cloud import GaussianCloud, write_cloud
+from splatsmith.settings import DATA_VARIABLE
+from tests.backend.diffusiongs.tiny_denoisers import install_trained
 
 SCENARIOS_SCRIPT = Path(__file__).with_name("scenarios.py")
 SECONDS = 600
@@ -134,6 +136,25 @@ def test_job_of_a_picture_is_cancelled(
     shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
     report = run_scenario("open_picture_and_cancel", picture=picture)
     assert report == {"picture": "a mushroom.png", "ended": "cancelled", "made": []}
+
+
+def test_picture_sharpens_in_the_panel_and_becomes_splats(
+    run_scenario: Callable[..., Report],
+    work_folder: Path,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the small weights that backend/training made."""
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
+    install_trained(tmp_path)
+    picture = work_folder / "a toadstool.png"
+    shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
+    report = run_scenario("generate_from_picture_while_it_sharpens", picture=picture)
+    assert report["state"] == "succeeded"
+    assert report["made"] == ["a toadstool.mesh", "a toadstool.splats"]
+    assert report["after undo"] == []
+    assert report["after redo"] == report["made"]
 
 
 def test_batch_of_prompts_is_submitted(

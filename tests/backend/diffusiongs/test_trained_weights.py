@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,17 +16,14 @@ from splatsmith.contract.cloud import GaussianCloud, read_cloud
 from splatsmith.contract.protocol import GenerateRequest, JobState, Product
 from splatsmith.engines.diffusiongs.checkpoint import VIEW_SIZE, trained_size
 from splatsmith.engines.diffusiongs.object_cameras import FOV
-from splatsmith.engines.diffusiongs.published_checkpoints import OBJECT_512
 from splatsmith.errors import WeightsDamaged
 from splatsmith.gaussians.cameras import orbit_cameras
 from splatsmith.gaussians.rasterize import rasterize
 from splatsmith.nn.checkpoint_files import TensorFiles
 from splatsmith.settings import DATA_VARIABLE
-from splatsmith.weights.path_patterns import stored_path
-from tests.backend.diffusiongs.tiny_denoisers import install
+from tests.backend.diffusiongs.tiny_denoisers import TRAINED, install_trained
 from tests.backend.service.service_process import RunningService, running_service
 
-WEIGHTS = Path(__file__).with_name("trained") / "object-128-small.safetensors"
 SIDES = (0.0, 90.0, 180.0, 270.0)
 
 
@@ -38,8 +34,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[G
     data = tmp_path_factory.mktemp("service") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DATA_VARIABLE, str(data))
-        shutil.copy(WEIGHTS, folder / stored_path(OBJECT_512.files[0].path))
-        install(OBJECT_512, folder)
+        install_trained(folder)
         with running_service(data) as service:
             yield generate(service, Image.open(project / "blender_addon" / "demo_picture.png"))
 
@@ -66,7 +61,7 @@ def views(cloud: GaussianCloud) -> NDArray[np.float32]:
 
 
 def test_the_views_are_of_the_size_the_network_was_trained_on(cloud: GaussianCloud) -> None:
-    assert trained_size(TensorFiles((WEIGHTS,))) == 128
+    assert trained_size(TensorFiles((TRAINED,))) == 128
     assert len(cloud) <= 4 * 128**2 + 2
 
 
@@ -87,6 +82,6 @@ def test_every_side_shows_a_red_cap_on_a_pale_stem(views: NDArray[np.float32], s
 @pytest.mark.parametrize("text", ["", "128.0", "-128", "126", "9999999", "many"])
 def test_a_size_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "weights.safetensors"
-    save_file(load_file(WEIGHTS), file, {VIEW_SIZE: text})
+    save_file(load_file(TRAINED), file, {VIEW_SIZE: text})
     with pytest.raises(WeightsDamaged, match="size of views"):
         trained_size(TensorFiles((file,)))

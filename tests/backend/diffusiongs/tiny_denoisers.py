@@ -1,7 +1,8 @@
-"""Small denoisers with random weights, as published checkpoints on disk."""
+"""Small denoisers, with random weights and trained ones, as published checkpoints on disk."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from splatsmith.weights.hashing import hash_file
 from splatsmith.weights.path_patterns import stored_path
 from splatsmith.weights.records import CheckpointRecord, RecordedFile, write_record
 
+TRAINED = Path(__file__).with_name("trained") / "object-128-small.safetensors"
 TINY = {subject: DenoiserConfig(subject, width=64, layers=2) for subject in Subject}
 CHECKPOINTS = {
     OBJECT_512: Subject.OBJECT,
@@ -71,6 +73,12 @@ def install(checkpoint: Checkpoint, folder: Path) -> None:
     write_record(
         CheckpointRecord(checkpoint.id, checkpoint.repository, "", str(folder), (file,), True)
     )
+
+
+def install_trained(folder: Path) -> None:
+    """The weights that were trained on objects, as the objects' checkpoint."""
+    shutil.copy(TRAINED, folder / stored_path(OBJECT_512.files[0].path))
+    install(OBJECT_512, folder)
 
 
 def install_all(folder: Path) -> None:
