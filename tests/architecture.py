@@ -35,7 +35,7 @@ BACKEND_LAYERS = (
     "contract",
     "errors",
     "devices files images memory progress settings",
-    "weights",
+    "weights formats",
     "nn gaussians",
     "diffusion conditioning",
     "extraction",
@@ -208,7 +208,7 @@ def wrong_way(project: Project, top: str, layers: tuple[str, ...]) -> Iterator[s
 
 def service_starts_the_worker_by_name_only(project: Project) -> Iterator[str]:
     """Their messages are all that they share."""
-    beyond = ("splatsmith.worker", "splatsmith.extraction")
+    beyond = ("splatsmith.worker", "splatsmith.extraction", "splatsmith.formats")
     for module in project.under("splatsmith.service"):
         for name in sorted(module.imports):
             foreign = any(is_under(name, package) for package in beyond)
@@ -218,7 +218,7 @@ def service_starts_the_worker_by_name_only(project: Project) -> Iterator[str]:
 
 def torch_stays_right_of_the_worker(project: Project) -> Iterator[str]:
     """Nothing but the worker, and what is right of it, loads torch, however far."""
-    light = ("service", "cli", "contract", "settings", "engines.registry", "weights")
+    light = ("service", "cli", "contract", "settings", "engines.registry", "weights", "formats")
     for package in light:
         for module in project.under(f"splatsmith.{package}"):
             for name in sorted(project.loaded_with(module.name)):

@@ -12,6 +12,7 @@ from .cloud_origin import origin_comments
 from .gaussian_cloud import GaussianCloud
 from .ply import Block, write_vertices
 from .splat_columns import MEANS, OPACITY, QUATS, SCALES, SH0, columns_of
+from .up_axis import UpAxis, up_comments
 
 _ROWS = 1 << 13
 # Logarithms and logits stay finite, as some readers refuse infinities.
@@ -20,12 +21,16 @@ _MIN_OPACITY = 1e-7
 
 
 def write_cloud(
-    path: Path, cloud: GaussianCloud, origin: NDArray[np.float64] | None = None
+    path: Path,
+    cloud: GaussianCloud,
+    origin: NDArray[np.float64] | None = None,
+    up: UpAxis = UpAxis.Y,
 ) -> None:
     """Write a binary splat PLY file, atomically.
 
     Args:
         origin: [3] float64, where the cloud's zero lies; kept in the header, for `load_cloud`.
+        up: the axis of `cloud` and `origin` that points up, likewise.
 
     Raises:
         OSError: it cannot be written.
@@ -33,7 +38,8 @@ def write_cloud(
     rest = tuple(f"f_rest_{i}" for i in range(3 * cloud.shN.shape[1]))
     names = (*MEANS, *SH0, *rest, OPACITY, *SCALES, *QUATS)
     dtype = np.dtype([(name, "<f4") for name in names])
-    write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype), origin_comments(origin))
+    comments = [*origin_comments(origin), *up_comments(up)]
+    write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype), comments)
 
 
 def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:

@@ -92,6 +92,11 @@ def up_axis_in(comments: Iterable[str]) -> UpAxis | None:
     return next((_signed(m["axis"], (m["sign"] == "-") != _is_down(m)) for m in phrases), None)
 
 
+def up_comments(up: UpAxis) -> tuple[str, ...]:
+    """What `up_axis_in` reads; nothing for Y, which a file has that says nothing."""
+    return () if up is UpAxis.Y else (f"Vertical Axis: {up.value}",)
+
+
 def _named_axis(value: str) -> UpAxis | None:
     if letter := _LETTER.match(value):
         return _signed(letter["axis"], letter["sign"] == "-")
