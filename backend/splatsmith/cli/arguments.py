@@ -22,10 +22,12 @@ from ..contract.cards import (
 from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
+from ..contract.splat_formats import SplatFormat
 from ..contract.up_axis import UpAxis
 from ..engines import registry
 from ..settings import DATA_VARIABLE, data_directory
 from .batch import run_batch
+from .convert import run_convert
 from .engines import run_engines
 from .extract import run_extract
 from .generate import run_generate
@@ -33,7 +35,7 @@ from .product_options import add_products, one_of
 from .serve import run_serve
 from .weights import add_weights
 
-UP = "--up"
+UP, OUT_UP = "--up", "--out-up"
 PARAMETER = "parameter:"  # prefix of an engine's parameters among the parsed options
 
 
@@ -66,8 +68,8 @@ def _join_axes(arguments: Sequence[str]) -> list[str]:
     """`--up -y` as `--up=-y`: argparse takes what begins with a dash for an option."""
     joined: list[str] = []
     for argument in arguments:
-        if joined and joined[-1] == UP and argument in tuple(UpAxis):
-            joined[-1] = f"{UP}={argument}"
+        if joined and joined[-1] in (UP, OUT_UP) and argument in tuple(UpAxis):
+            joined[-1] += f"={argument}"
         else:
             joined.append(argument)
     return joined
@@ -95,6 +97,7 @@ def _parser(card: EngineCard, variant: Variant) -> Parser:
     _add_generate(commands, card, variant)
     _add_batch(commands, card, variant)
     _add_extract(commands)
+    _add_convert(commands)
     _add_engines(commands)
     add_weights(commands)
     return parser
@@ -192,6 +195,49 @@ def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)"
     )
+    _add_up(command)
+    add_products(command, ExtractRequest("").products)
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_common(command)
+
+
+def _add_convert(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = commands.add_parser("convert", help="write splat files in another format")
+    command.set_defaults(run=run_convert, log_level=logging.WARNING)
+    command.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="one or several splat files to read, and last the one to write",
+    )
+    formats = " ".join(SplatFormat)
+    command.add_argument(
+        "--format",
+        type=one_of(SplatFormat),
+        metavar="FORMAT",
+        help=f"what to write: {formats} (default: as the name ends)",
+    )
+    command.add_argument(
+        "--source-format",
+        type=one_of(SplatFormat),
+        metavar="FORMAT",
+        help="what the files are (default: as their content says)",
+    )
+    _add_up(command)
+    command.add_argument(
+        OUT_UP,
+        type=one_of(UpAxis),
+        default=UpAxis.Y,
+        metavar="AXIS",
+        help="the axis that is to point up in the file, where its format leaves that open "
+        "(default: y)",
+    )
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.add_argument("--debug", action="store_true", help="show tracebacks and the log")
+
+
+def _add_up(command: Parser) -> None:
     command.add_argument(
         UP,
         type=one_of(UpAxis),
@@ -199,9 +245,6 @@ def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
         help=f"the files' axis that points up: {' '.join(UpAxis)}; captures often lie with -y up "
         "(default: what a file says, or y)",
     )
-    add_products(command, ExtractRequest("").products)
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
-    _add_common(command)
 
 
 def _add_engines(commands: argparse._SubParsersAction[Parser]) -> None:
