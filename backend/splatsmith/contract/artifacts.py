@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .protocol import Product, Turntable
+from .splat_formats import TRAITS, SplatFormat
 
 SPLATS = "splats.ply"
 POINTS = "points.ply"
@@ -12,6 +13,11 @@ JOB_RECORD = "job.json"
 
 PRODUCT_FILES = {Product.SPLATS: SPLATS, Product.MESH: MESH, Product.POINTS: POINTS}
 _TURNTABLE_TYPES = {"webp": "image/webp", "mp4": "video/mp4", "gif": "image/gif"}
+
+
+def converted_file(format: SplatFormat) -> str:
+    """The artifact's name: `splats.spz`; for plain PLY the name that splats always have."""
+    return f"splats{TRAITS[format].suffixes[0]}"
 
 
 def turntable_file(turntable: Turntable) -> str:
@@ -25,7 +31,7 @@ def _format(turntable: Turntable) -> str:
 
 
 MEDIA_TYPES = {
-    SPLATS: "application/octet-stream",
+    **{converted_file(each): TRAITS[each].media_type for each in SplatFormat},
     POINTS: "application/octet-stream",
     MESH: "model/gltf-binary",
     PREVIEW: "image/png",

@@ -11,6 +11,7 @@ from enum import StrEnum
 from .cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
 from .class_labels import find_class_label
 from .problems import InvalidRequest, NotFound, Problem
+from .splat_formats import TRAITS, SplatFormat, check_up
 from .up_axis import UpAxis
 
 PROTOCOL_VERSION = 1
@@ -45,13 +46,18 @@ class Turntable(StrEnum):
 class JobKind(StrEnum):
     GENERATE = "generate"
     EXTRACT = "extract"
+    CONVERT = "convert"
     DOWNLOAD = "download"
     IMPORT = "import"
 
     @property
     def makes_asset(self) -> bool:
-        """Whether it leaves files to be imported into a scene; else it is about checkpoints."""
+        """Whether it leaves files to be imported into a scene."""
         return self in (JobKind.GENERATE, JobKind.EXTRACT)
+
+    @property
+    def is_about_checkpoints(self) -> bool:
+        return self in (JobKind.DOWNLOAD, JobKind.IMPORT)
 
 
 class JobState(StrEnum):
@@ -190,6 +196,41 @@ class ExtractRequest:
     @property
     def title(self) -> str:
         return self.name.strip() or "Extraction"
+
+
+@dataclass(frozen=True)
+class ConvertRequest:
+    """One splat file of another format, made of one or several: `clouds` are ids from POST
+    /v1/clouds.
+
+    Attributes:
+        format: what to write.
+        up: the axis of the files that points up; None is what each says, or Y.
+        target_up: the axis that is to point up in what is written.
+        source_format: what the files are; None to tell by their content.
+    """
+
+    clouds: tuple[str, ...]
+    format: SplatFormat
+    up: UpAxis | None = None
+    target_up: UpAxis = UpAxis.Y
+    source_format: SplatFormat | None = None
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.name.strip() or f"Convert to {TRAITS[self.format].title}"
+
+    def completed(self) -> ConvertRequest:
+        """This request, checked.
+
+        Raises:
+            InvalidRequest: it names no cloud, or an axis that the format cannot have up.
+        """
+        if not self.clouds:
+            raise InvalidRequest("There is nothing to convert.", "Name at least one cloud.")
+        check_up(self.format, self.target_up)
+        return self
 
 
 @dataclass(frozen=True)

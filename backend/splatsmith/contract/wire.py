@@ -14,6 +14,7 @@ from .checkpoints import CheckpointStatus
 from .jsonable import from_json
 from .problems import InvalidRequest
 from .protocol import (
+    ConvertRequest,
     DownloadRequest,
     ExtractRequest,
     GenerateRequest,
@@ -26,11 +27,12 @@ from .protocol import (
 MAX_PREVIEW_BYTES = 64 * 2**10
 PREVIEW_TYPES = ("image/jpeg", "image/png", "image/webp")
 
-AnyRequest = GenerateRequest | ExtractRequest | DownloadRequest | ImportRequest
+AnyRequest = GenerateRequest | ExtractRequest | ConvertRequest | DownloadRequest | ImportRequest
 
 REQUEST_TYPES: dict[JobKind, type[AnyRequest]] = {
     JobKind.GENERATE: GenerateRequest,
     JobKind.EXTRACT: ExtractRequest,
+    JobKind.CONVERT: ConvertRequest,
     JobKind.DOWNLOAD: DownloadRequest,
     JobKind.IMPORT: ImportRequest,
 }

@@ -18,6 +18,7 @@ from ..contract.checkpoints import CheckpointStatus
 from ..contract.jsonable import to_json
 from ..contract.problems import NotFound
 from ..contract.protocol import PROTOCOL_VERSION, Health, JobState, JobStatus
+from ..contract.splat_formats import TRAITS, SplatFormat
 from ..contract.wire import Upload
 from ..engines import registry
 from ..settings import MAX_JSON_BYTES
@@ -43,12 +44,18 @@ class ServiceContext:
     files: DataDirectory
     scheduler: Scheduler
     download_scheduler: Scheduler
+    conversion_scheduler: Scheduler
     events: EventPublisher
+
+    @property
+    def schedulers(self) -> tuple[Scheduler, ...]:
+        return self.scheduler, self.download_scheduler, self.conversion_scheduler
 
     def health(self) -> Health:
         """Versions, and the state of the worker."""
-        compute, download = self.scheduler.status, self.download_scheduler.status
-        problem = compute.problem or download.problem
+        compute = self.scheduler.status
+        problems = [each.status.problem for each in self.schedulers if each.status.problem]
+        problem = problems[0] if problems else None
         return Health(PROTOCOL_VERSION, __version__, compute.state, compute.device, problem)
 
 
@@ -58,10 +65,10 @@ def create_app(context: ServiceContext, policy: AccessPolicy) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.events.start(context.health)
-        for each in (context.scheduler, context.download_scheduler):
+        for each in context.schedulers:
             each.start()
         yield
-        for each in (context.download_scheduler, context.scheduler, context.events):
+        for each in (*reversed(context.schedulers), context.events):
             await run_in_threadpool(each.stop)
 
     app = FastAPI(
@@ -126,11 +133,16 @@ def _upload_routes(context: ServiceContext) -> APIRouter:
         "/clouds",
         status_code=201,
         response_model=Upload,
-        openapi_extra=file_body("A Gaussian splat PLY file."),
+        openapi_extra=file_body(
+            f"A splat file, told by its content: {', '.join(t.title for t in TRAITS.values())}."
+        ),
     )
-    async def post_cloud(request: Request) -> Response:
-        """Upload a splat file; its id goes into an extraction's `cloud`."""
-        return _json_response(await receive_cloud(request, context.files), 201)
+    async def post_cloud(request: Request, format: SplatFormat | None = None) -> Response:
+        """Upload a splat file; its id goes into an extraction's `cloud`, a conversion's `clouds`.
+
+        `format` says what it is, should its content not.
+        """
+        return _json_response(await receive_cloud(request, context.files, format), 201)
 
     @routes.post(
         "/weights",

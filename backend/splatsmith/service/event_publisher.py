@@ -114,7 +114,7 @@ class EventPublisher:
         for job_id, job in jobs.items():
             preview = self._previews.pop(job_id, None)
             self._bus.publish(JobEvent(job, preview) if job else JobDeletedEvent(job_id))
-        weights_jobs = [job for job in jobs.values() if job and not job.kind.makes_asset]
+        weights_jobs = [job for job in jobs.values() if job and job.kind.is_about_checkpoints]
         if any(map(self._is_weights_update_due, weights_jobs)):
             before = self._weights
             self._update_weights()

@@ -6,7 +6,13 @@ import json
 
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest
-from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest, ImportRequest
+from ..contract.protocol import (
+    ConvertRequest,
+    DownloadRequest,
+    ExtractRequest,
+    GenerateRequest,
+    ImportRequest,
+)
 from ..contract.wire import AnyRequest, JobSubmission
 from ..engines import registry
 from ..files import upload_path
@@ -49,6 +55,8 @@ def _validate(request: AnyRequest) -> AnyRequest:
             if not request.products:
                 raise InvalidRequest("No result was asked for.", "Choose mesh or points.")
             return request
+        case ConvertRequest():
+            return request.completed()
         case DownloadRequest():
             return _check_licences(request.completed(registry.card(request.engine)))
         case ImportRequest():
@@ -61,6 +69,8 @@ def _uploads_of(request: AnyRequest) -> tuple[str, ...]:
             return tuple(request.pictures.values())
         case ExtractRequest():
             return (request.cloud,)
+        case ConvertRequest():
+            return request.clouds
         case ImportRequest():
             return (request.upload,)
         case DownloadRequest():

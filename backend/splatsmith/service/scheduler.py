@@ -75,6 +75,12 @@ def download_worker() -> WorkerSpec:
     return WorkerSpec((JobKind.DOWNLOAD, JobKind.IMPORT), program, False, cancel_timeout=0.5)
 
 
+def conversion_worker() -> WorkerSpec:
+    """The worker for conversions of splat files; beside the other, as they need no device."""
+    program = ("splatsmith.worker.format_converter",)
+    return WorkerSpec((JobKind.CONVERT,), program, False, cancel_timeout=2.0)
+
+
 class Scheduler:
     """Runs the jobs of one WorkerSpec, one at a time, in a thread of its own.
 

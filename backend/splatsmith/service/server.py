@@ -33,7 +33,7 @@ from .change_notifier import ChangeNotifier
 from .event_publisher import EventPublisher
 from .job_store import JobStore
 from .process_identity import ProcessIdentity
-from .scheduler import Scheduler, compute_worker, download_worker
+from .scheduler import Scheduler, compute_worker, conversion_worker, download_worker
 from .security import LOOPBACK_NAMES, AccessPolicy
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,7 @@ def _open_context(options: ServeOptions) -> Iterator[ServiceContext]:
             files,
             new_scheduler(compute_worker(options.device)),
             new_scheduler(download_worker()),
+            new_scheduler(conversion_worker()),
             events,
         )
     finally:

@@ -6,14 +6,15 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from ..contract.cloud import read_cloud
 from ..contract.problems import InvalidRequest
+from ..contract.splat_formats import SplatFormat
 from ..contract.wire import Upload
 from ..errors import WeightsDamaged
 from ..images import read_picture
@@ -21,6 +22,7 @@ from ..settings import MAX_CLOUD_BYTES, MAX_PICTURE_BYTES, MAX_WEIGHTS_BYTES
 from ..weights.disk_space import check_free_space
 from ..weights.file_formats import weights_format
 from .artifacts import DataDirectory
+from .cloud_check import check_cloud
 
 Validate = Callable[[Path], object]
 
@@ -42,13 +44,17 @@ async def receive_picture(request: Request, files: DataDirectory) -> Upload:
     return await _receive_upload(request, files, MAX_PICTURE_BYTES, read_picture)
 
 
-async def receive_cloud(request: Request, files: DataDirectory) -> Upload:
-    """Store the posted splat file.
+async def receive_cloud(
+    request: Request, files: DataDirectory, format: SplatFormat | None = None
+) -> Upload:
+    """Store the posted splat file, of the `format` that is said, else told by its content.
 
     Raises:
         TooLarge, UnreadableCloud: what the names say.
     """
-    return await _receive_upload(request, files, MAX_CLOUD_BYTES, read_cloud)
+    return await _receive_upload(
+        request, files, MAX_CLOUD_BYTES, partial(check_cloud, format=format)
+    )
 
 
 async def receive_weights(request: Request, files: DataDirectory) -> Upload:

@@ -11,7 +11,13 @@ import queue
 from pathlib import Path
 
 from ..contract.problems import SplatsmithError
-from ..contract.protocol import DownloadRequest, ExtractRequest, GenerateRequest, ImportRequest
+from ..contract.protocol import (
+    ConvertRequest,
+    DownloadRequest,
+    ExtractRequest,
+    GenerateRequest,
+    ImportRequest,
+)
 from ..contract.wire import AnyRequest
 from ..devices import AUTO, choose_device, device_title, use_all_cores
 from ..errors import is_out_of_memory
@@ -81,8 +87,8 @@ def _execute(
         case ExtractRequest():
             cloud = upload_path(uploads, request.cloud)
             return pipeline.extract(request, cloud, folder, engine_cache.device, progress)
-        case DownloadRequest() | ImportRequest():
-            raise TypeError("jobs about checkpoints are the download worker's")
+        case DownloadRequest() | ImportRequest() | ConvertRequest():
+            raise TypeError("other workers run jobs about checkpoints, and conversions")
 
 
 if __name__ == "__main__":

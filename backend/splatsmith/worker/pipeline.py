@@ -17,7 +17,7 @@ from ..conditioning.matting import remove_background
 from ..conditioning.nearest_class_label import nearest_class_label
 from ..contract import artifacts
 from ..contract.cards import SIDE_CONDITIONS, ConditionKind, EngineCard, Variant
-from ..contract.cloud import GaussianCloud, load_cloud, write_cloud
+from ..contract.cloud import GaussianCloud, write_cloud
 from ..contract.parameters import ParameterValue
 from ..contract.points import write_points
 from ..contract.protocol import (
@@ -32,6 +32,7 @@ from ..engines.base import EngineInputs, Generation
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
+from ..formats import read_splats
 from ..gaussians.preview_rendering import PreviewScene
 from ..images import read_picture
 from ..progress import Progress, silent
@@ -42,6 +43,7 @@ from .job_record import describe_extraction, describe_generation, write_record
 from .previews import write_previews
 
 PICTURE_SHARE, ENGINE_SHARE, PRODUCT_SHARE = 0.1, 0.7, 0.9
+READ_SHARE = 0.02  # of an extraction
 
 
 @dataclass
@@ -106,11 +108,14 @@ def extract(
     """
     timings = Timings()
     with timings.measure("read splats"):
-        loaded = load_cloud(cloud_file, request.up)
+        part = progress.part("Reading splats", 0, READ_SHARE)
+        loaded = read_splats(cloud_file, request.up, progress=part)
     extraction = _Extraction(
         request.products, request.extraction, folder, device, timings, loaded.origin
     )
-    _write_products(GaussianSplats(loaded.cloud), extraction, progress.part("Extracting", 0, 1))
+    _write_products(
+        GaussianSplats(loaded.cloud), extraction, progress.part("Extracting", READ_SHARE, 1)
+    )
     write_record(folder, describe_extraction(request, loaded, timings.seconds))
     return loaded.notes
 

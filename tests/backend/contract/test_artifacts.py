@@ -11,6 +11,13 @@ from splatsmith.contract.protocol import Product, Turntable
 def test_names_and_their_order_are_fixed() -> None:
     assert list(MEDIA_TYPES) == [
         "splats.ply",
+        "splats.compressed.ply",
+        "splats.splat",
+        "splats.ksplat",
+        "splats.spz",
+        "splats.sog",
+        "splats.glb",
+        "splats.usdc",
         "points.ply",
         "mesh.glb",
         "preview.png",

@@ -117,7 +117,7 @@ def test_job_submission_is_one_of_the_kinds(document: Document) -> None:
     kinds = body["content"]["application/json"]["schema"]["oneOf"]
 
     assert [kind["properties"]["kind"]["const"] for kind in kinds] == [
-        "generate", "extract", "download", "import",
+        "generate", "extract", "convert", "download", "import",
     ]  # fmt: skip
 
 
