@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cloud_reading import LoadedCloud, load_cloud, read_cloud
-from .cloud_writing import write_cloud
+from .cloud_writing import write_cloud, write_far_cloud
 from .gaussian_cloud import MAX_DEGREE, GaussianCloud, empty_cloud
 from .harmonics import SH_C0
 
@@ -16,4 +16,5 @@ __all__ = [
     "load_cloud",
     "read_cloud",
     "write_cloud",
+    "write_far_cloud",
 ]

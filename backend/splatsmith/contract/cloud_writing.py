@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +35,39 @@ def write_cloud(
     Raises:
         OSError: it cannot be written.
     """
-    rest = tuple(f"f_rest_{i}" for i in range(3 * cloud.shN.shape[1]))
-    names = (*MEANS, *SH0, *rest, OPACITY, *SCALES, *QUATS)
-    dtype = np.dtype([(name, "<f4") for name in names])
+    dtype = _file_dtype(cloud, "<f4")
     comments = [*origin_comments(origin), *up_comments(up)]
     write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype), comments)
+
+
+def write_far_cloud(
+    path: Path, cloud: GaussianCloud, origin: NDArray[np.float64], up: UpAxis = UpAxis.Y
+) -> None:
+    """Write a binary splat PLY file with 64-bit positions, atomically.
+
+    Args:
+        origin: [3] float64, where the cloud's zero lies; it is added to the positions.
+        up: as in `write_cloud`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    dtype = _file_dtype(cloud, "<f8")
+    blocks = _moved(_file_blocks(cloud, dtype), origin)
+    write_vertices(path, len(cloud), dtype, blocks, up_comments(up))
+
+
+def _file_dtype(cloud: GaussianCloud, position: str) -> np.dtype[np.void]:
+    rest = tuple(f"f_rest_{i}" for i in range(3 * cloud.shN.shape[1]))
+    others = (*SH0, *rest, OPACITY, *SCALES, *QUATS)
+    return np.dtype([*((name, position) for name in MEANS), *((name, "<f4") for name in others)])
+
+
+def _moved(blocks: Iterable[Block], origin: NDArray[np.float64]) -> Iterator[Block]:
+    for block in blocks:
+        for name, offset in zip(MEANS, origin, strict=True):
+            block[name] += offset
+        yield block
 
 
 def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:

@@ -154,7 +154,7 @@ def write_vertices(
     Raises:
         OSError: it cannot be written.
     """
-    types = {"<f4": "float", "|u1": "uchar"}
+    types = {"<f4": "float", "<f8": "double", "|u1": "uchar"}
     fields = cast("list[tuple[str, str]]", dtype.descr)
     lines = ["ply", "format binary_little_endian 1.0"]
     lines += [f"comment {comment}" for comment in comments]
