@@ -25,7 +25,7 @@ PRINTERS = ("splatsmith.cli", "splatsmith.__main__", "blender_addon.demo")
 ADDON_LAYERS = (
     "contract",
     "link scene",
-    "importing online_access viewport",
+    "importing exporting online_access viewport",
     "submission active_session splat_tools",
     "api",
     "ui",

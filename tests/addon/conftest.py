@@ -101,6 +101,26 @@ def ball() -> GaussianCloud:
 
 
 @pytest.fixture
+def random_cloud() -> Callable[[int, int], GaussianCloud]:
+    """Makes a cloud of (count, degree) whose every value is its own."""
+
+    def make(count: int, degree: int) -> GaussianCloud:
+        random = np.random.default_rng(11)
+        quats = random.normal(size=(count, 4))
+        harmonics = (count, (degree + 1) ** 2 - 1, 3)
+        return GaussianCloud(
+            means=random.normal(size=(count, 3)).astype(np.float32),
+            quats=(quats / np.linalg.norm(quats, axis=1, keepdims=True)).astype(np.float32),
+            scales=random.uniform(0.01, 0.1, (count, 3)).astype(np.float32),
+            opacities=random.uniform(0.2, 1, count).astype(np.float32),
+            sh0=random.normal(size=(count, 3)).astype(np.float32),
+            shN=random.normal(size=harmonics).astype(np.float32),
+        )
+
+    return make
+
+
+@pytest.fixture
 def await_true() -> Callable[[Callable[[], bool]], None]:
     """Waits until a condition holds; fails with the backend's snapshot after a timeout."""
 

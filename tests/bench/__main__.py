@@ -12,7 +12,14 @@ from pathlib import Path
 
 NOT_BENCHMARKS = {"__init__", "__main__", "figure"}
 # Beginnings of the names of those that need bpy.
-IN_BLENDER = ("edit_splats", "idle_session", "import", "prompt_to_scene", "splat_transforms")
+IN_BLENDER = (
+    "edit_splats",
+    "export",
+    "idle_session",
+    "import",
+    "prompt_to_scene",
+    "splat_transforms",
+)
 
 
 def benchmarks(prefixes: list[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Splat objects of the scene to files."""
