@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import cast
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.camera_path import CameraPath
-from ..contract.cloud import GaussianCloud, read_cloud
+from ..contract.cloud import GaussianCloud, LoadedCloud, load_cloud, read_cloud
 from ..contract.job_records import read_record
 from ..contract.jsonable import from_json
 from ..contract.licences import Licence, commercial_use_of
@@ -22,16 +24,19 @@ from ..contract.points import read_points
 from ..contract.problems import InvalidRequest, clean_text
 from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..contract.splat_columns import is_splats
+from ..contract.transform import Y_UP_TO_Z_UP
+from ..contract.up_axis import UpAxis
 from ..scene.appearance import raise_transparent_bounces
 from ..scene.asset_collections import add_asset_collection, remove_asset_collection
 from ..scene.cameras import add_camera
+from ..scene.georeference import write_origin
 from ..scene.mesh import add_mesh, scale_mesh
 from ..scene.native_splats import harmonics_notes
 from ..scene.points import add_points, points_bounds
 from ..scene.provenance import Provenance, read_provenance, write_provenance
 from ..scene.splats import IS_NATIVE, add_splats
 from ..scene.transform_snapshot import TransformSnapshot
-from .placement import AssetFit, Fitting, Placement, object_bounds
+from .placement import AssetFit, Fitting, Placement, fit_to_file, object_bounds
 
 MAX_NAME_BYTES = 48  # Blender 4 cuts names at 63 bytes; a suffix and a number must fit
 _SPLATS_SUFFIX = re.compile(r"\.splats(\.\d+)?$")
@@ -43,6 +48,7 @@ class AssetFiles:
 
     source: the folder, or the single file.
     camera_path: of a scene, which is put where its picture's camera was.
+    up: which axis of the splat file points up; None is what it says, or Y.
     """
 
     source: Path
@@ -50,6 +56,7 @@ class AssetFiles:
     title: str
     provenance: Provenance = Provenance()
     camera_path: CameraPath | None = None
+    up: UpAxis | None = None
 
     def only(self, products: Collection[Product]) -> AssetFiles:
         """These files without those of other products."""
@@ -62,7 +69,8 @@ class Asset:
 
     quads: the mesh remeshed to quads, if that was requested.
     camera: of a scene, where its picture was taken, animated along its path.
-    notes: sentences for the user on what is not shown as it is in the files.
+    notes: sentences for the user on what was left out or mended in the files, or is not shown as it
+        is there.
     """
 
     name: str
@@ -120,10 +128,10 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
     Raises:
         SplatsmithError: a file cannot be read; the scene is left as it was.
     """
-    splats = files.paths.get(Product.SPLATS)
-    cloud = None if splats is None else read_cloud(splats)
-    location, path = placement.current_location(), files.camera_path
-    fitting = Fitting(placement, None if path is None else AssetFit(1.0, location))
+    loaded = _load_splats(files)
+    cloud, notes = (loaded.cloud, loaded.notes) if loaded else (None, ())
+    origin = Y_UP_TO_Z_UP @ loaded.origin if loaded else np.zeros(3)
+    fitting = Fitting(placement, _given_fit(files, placement, origin))
     collection = add_asset_collection(bpy.context.scene, datablock_name(files.title))
     try:
         with fitting.measuring(cloud):
@@ -133,12 +141,15 @@ def import_files(files: AssetFiles, products: Collection[Product], placement: Pl
         raise
     for obj in objects.values():
         obj.location = fitting.fit.location
-    notes = harmonics_notes(cloud) if Product.SPLATS in objects and IS_NATIVE else ()
+        if origin.any():
+            write_origin(obj, origin.tolist())
+    if Product.SPLATS in objects and IS_NATIVE:
+        notes = (*notes, *harmonics_notes(cloud))
     asset = Asset(files.title, objects, files.source, files.provenance.job, notes=notes)
-    if path is None:
+    if files.camera_path is None:
         return asset
-    name = f"{datablock_name(files.title)}.camera"
-    return replace(asset, camera=add_camera(path, name, location, collection))
+    name, place = f"{datablock_name(files.title)}.camera", placement.current_location()
+    return replace(asset, camera=add_camera(files.camera_path, name, place, collection))
 
 
 def import_with_transform(
@@ -202,6 +213,26 @@ def _detect_product(file: Path) -> Product:
     if file.suffix.lower() in (".glb", ".gltf"):
         return Product.MESH
     return Product.SPLATS if is_splats(open_vertices(file)) else Product.POINTS
+
+
+def _load_splats(files: AssetFiles) -> LoadedCloud | None:
+    """The splats among `files`, if there are any."""
+    path = files.paths.get(Product.SPLATS)
+    if files.up is not None and set(files.paths) != {Product.SPLATS}:
+        raise InvalidRequest(
+            f"{files.source} is no splat file, which alone may have any axis up.",
+            "Leave the axis to the file.",
+        )
+    return None if path is None else load_cloud(path, files.up)
+
+
+def _given_fit(
+    files: AssetFiles, placement: Placement, origin: NDArray[np.float64]
+) -> AssetFit | None:
+    """How the asset comes to its place, if that does not depend on its bounds."""
+    if files.camera_path is not None:
+        return AssetFit(1.0, placement.current_location())
+    return fit_to_file(placement, origin) if placement.keep_place else None
 
 
 def _add_objects(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract.bounds import Box, bounding_box
 from ..contract.cloud import GaussianCloud
@@ -19,13 +20,18 @@ _GRID_SPACING = 1.5  # times the assets' size
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an asset is put on the ground, and its longest edge in metres.
+    """Where an asset is put, and how large it is there.
 
-    location: None is the 3D cursor's.
+    location: where it stands on the ground; None is the 3D cursor's.
+    size: its longest edge in metres; None keeps the file's size.
+    scale: metres in a unit of the file, where the file's size is kept.
+    keep_place: put it where the file says, with the file's size, instead of on the ground.
     """
 
     location: tuple[float, float, float] | None = None
-    size: float = 1.0
+    size: float | None = 1.0
+    scale: float = 1.0
+    keep_place: bool = False
 
     def resolve(self) -> Placement:
         """This placement with the cursor's present location filled in."""
@@ -55,11 +61,18 @@ def grid_placements(count: int, placement: Placement) -> list[Placement]:
     """A square grid, row by row, from `placement` along +X and +Y."""
     x, y, z = placement.current_location()
     columns = math.ceil(math.sqrt(count))
-    step = _GRID_SPACING * placement.size
+    step = _GRID_SPACING * (placement.size or 0.0)
     return [
-        Placement((x + step * (i % columns), y + step * (i // columns), z), placement.size)
+        replace(placement, location=(x + step * (i % columns), y + step * (i // columns), z))
         for i in range(count)
     ]
+
+
+def placements_of_files(count: int, placement: Placement) -> list[Placement]:
+    """Those of several assets: in a grid, unless each keeps the size or the place of its file."""
+    if placement.keep_place or placement.size is None:
+        return [placement] * count
+    return grid_placements(count, placement)
 
 
 def cloud_bounds(cloud: GaussianCloud) -> Box:
@@ -75,13 +88,25 @@ def object_bounds(obj: bpy.types.Object) -> Box:
     return Box(corners.min(axis=0), corners.max(axis=0))
 
 
-def fit_to_place(bounds: Box, location: Sequence[float], size: float | None = None) -> AssetFit:
+def fit_to_file(placement: Placement, origin: NDArray[np.float64]) -> AssetFit:
+    """What puts an asset where its file does, by a placement that keeps that place.
+
+    origin: [3], where the asset's positions are counted from; Blender's axes.
+    """
+    x, y, z = (placement.scale * origin).tolist()
+    return AssetFit(placement.scale, (x, y, z))
+
+
+def fit_to_place(
+    bounds: Box, location: Sequence[float], size: float | None = None, scale: float = 1.0
+) -> AssetFit:
     """What puts the bottom centre of `bounds` at `location` (world, e.g. `scene.cursor.location`).
 
-    `size` is the longest edge in metres; None keeps the engine's units as metres.
+    `size` is the longest edge in metres; None is that of the file, times `scale`.
     """
     longest = float((bounds.upper - bounds.lower).max())
-    scale = size / longest if size is not None and longest > 0 else 1.0
+    if size is not None:
+        scale = size / longest if longest > 0 else 1.0
     middle = (bounds.lower + bounds.upper) / 2
     bottom_center = np.array([middle[0], middle[1], bounds.lower[2]], np.float64)
     x, y, z = (np.asarray(location, np.float64) - scale * bottom_center).tolist()
@@ -124,4 +149,5 @@ class Fitting:
         return self.fit
 
     def _set(self, bounds: Box) -> None:
-        self._fit = fit_to_place(bounds, self._location, self._placement.size)
+        size, scale = self._placement.size, self._placement.scale
+        self._fit = fit_to_place(bounds, self._location, size, scale)
