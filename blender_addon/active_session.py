@@ -1,10 +1,11 @@
-"""The one session of this Blender, begun on first use, and the imports of its finished jobs."""
+"""The one session of this Blender, begun on first use, and what becomes of its finished jobs."""
 
 from __future__ import annotations
 
 import atexit
 
 from .contract.problems import SplatsmithError
+from .exporting.export_plan import ExportPlan, finish_export
 from .importing.import_plan import import_results
 from .link.session import Session
 from .link.settings import BackendSettings
@@ -68,11 +69,12 @@ def wait_for_end(key: str) -> TrackedJob:
 
 
 def _import_ended(session: Session, job: TrackedJob) -> TrackedJob:
-    """Import a job's results, if it has any; returns the job afterwards."""
+    """Import or export a job's results, if it has any; returns the job afterwards."""
     if job.results is None:
         return job
+    finish = finish_export if isinstance(job.import_plan, ExportPlan) else import_results
     try:
-        session.tracker.set_imported(job.key, import_results(job))
+        session.tracker.set_imported(job.key, finish(job))
     except SplatsmithError as error:
         session.tracker.set_import_failed(job.key, error)
     return session.tracker.find(job.key) or job

@@ -6,6 +6,8 @@
     boat = api.generate(picture="boat.png", placement=api.Placement(location=(2, 0, 0), size=0.5))
     api.batch("prompts.txt")
     statue = api.extract(bpy.context.object, extraction=api.ExtractionOptions(face_budget=50_000))
+    scan = api.import_asset("scan.spz", placement=api.Placement(keep_place=True, size=None))
+    api.export_asset([*scan.objects.values()], "scan.ply", up=api.UpAxis.Z)
 
 Works in Blender's window, in `blender --background` and in the bpy module. The backend is started
 on first use and ends with Blender. Call all of this on the main thread.
@@ -25,7 +27,18 @@ from .contract.artifacts import JOB_RECORD
 from .contract.cards import ConditionKind
 from .contract.problems import NotFound, SplatsmithError
 from .contract.protocol import DownloadRequest, ExtractionOptions, GenerateRequest, Product
-from .importing.files import Asset, find_files, import_files, read_request
+from .contract.up_axis import UpAxis
+from .exporting.files import Export
+from .file_exchange import (
+    ImportReport,
+    export_asset,
+    import_asset,
+    import_assets,
+    submit_export,
+    submit_import,
+    wait_for_export,
+)
+from .importing.files import Asset, read_request
 from .importing.import_plan import ImportPlan
 from .importing.placement import Placement
 from .importing.post_import import PostImport
@@ -57,20 +70,29 @@ __all__ = [
     "ConditionKind",
     "ControlMap",
     "DownloadRequest",
+    "Export",
     "ExtractionOptions",
     "GenerationSettings",
+    "ImportReport",
     "Placement",
     "PostImport",
     "Product",
+    "UpAxis",
     "apply_transform",
     "configure",
     "default_settings",
+    "export_asset",
+    "import_asset",
+    "import_assets",
     "join_splats",
     "poll",
     "read_request",
     "repair_splats",
     "shutdown",
     "splat_tools",
+    "submit_export",
+    "submit_import",
+    "wait_for_export",
 ]
 
 
@@ -196,18 +218,8 @@ def wait_for(key: str) -> Asset:
     """
     asset = wait_for_end(key).asset
     if not isinstance(asset, Asset):
-        raise TypeError(f"The job {key!r} is a download, which has no asset.")
+        raise TypeError(f"The job {key!r} is a download or an export, which has no asset.")
     return asset
-
-
-def import_asset(source: Path | str, *, name: str = "", placement: Placement = AT_CURSOR) -> Asset:
-    """Import a folder of results, or a single splat PLY, points PLY or GLB file.
-
-    Raises:
-        SplatsmithError: there is nothing to import, or it cannot be read.
-    """
-    files = find_files(Path(bpy.path.abspath(str(source))), name)
-    return import_files(files, tuple(Product), placement)
 
 
 def batch(

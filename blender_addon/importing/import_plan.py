@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ..contract.artifacts import SPLATS
 from ..contract.problems import SplatsmithError
-from ..contract.protocol import ExtractRequest, GenerateRequest
+from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest, JobStatus, Product
 from ..link.tracked_job import TrackedJob
 from ..scene.provenance import Provenance
 from ..scene.transform_snapshot import TransformSnapshot
-from .files import Asset, find_files, import_files, import_with_transform
+from .files import Asset, AssetFiles, find_files, import_files, import_with_transform
 from .placement import Placement
 from .post_import import PostImport, apply_post_import
 
@@ -66,6 +68,8 @@ def import_results(job: TrackedJob) -> Asset:
 def _import_results(job: TrackedJob) -> Asset:
     plan, request = job.import_plan, job.request
     assert isinstance(plan, ImportPlan) and job.results is not None
+    if isinstance(request, ConvertRequest):
+        return _import_converted(job.results, job.status, plan)
     assert isinstance(request, GenerateRequest | ExtractRequest)
     files = find_files(job.results, job.status.title)
     own = replace(files.provenance, request=json.dumps(job.status.request, ensure_ascii=False))
@@ -75,3 +79,11 @@ def _import_results(job: TrackedJob) -> Asset:
         return apply_post_import(asset, plan.post_import, plan.target.object)
     asset = import_files(files, request.products, plan.target)
     return apply_post_import(asset, plan.post_import)
+
+
+def _import_converted(folder: Path, status: JobStatus, plan: ImportPlan) -> Asset:
+    """Import a splat file of another program, which a job converted."""
+    assert isinstance(plan.target, Placement)
+    files = AssetFiles(folder, {Product.SPLATS: folder / SPLATS}, status.title)
+    asset = import_files(files, (Product.SPLATS,), plan.target)
+    return replace(asset, notes=(*status.notes, *asset.notes), job=status.id)

@@ -25,6 +25,7 @@ from ..contract.protocol import (
     JobKind,
     JobStatus,
 )
+from ..contract.splat_formats import SplatFormat
 from ..contract.wire import REQUEST_TYPES, AnyRequest
 from .address import EXAMPLE, Address, InvalidAddress
 from .errors import ServiceError, ServiceUnreachable
@@ -97,14 +98,18 @@ class Client:
         """Upload an image file; returns its id for a request."""
         return self._upload("/images", data)
 
-    def upload_cloud(self, path: Path) -> str:
+    def upload_cloud(self, path: Path, file_format: SplatFormat | None = None) -> str:
         """Upload a splat file; returns its id for a request.
+
+        Args:
+            file_format: what it is, where its content does not say.
 
         Raises:
             OSError: `path` cannot be read.
         """
+        query = f"?format={file_format.value}" if file_format else ""
         with path.open("rb") as file:
-            return self._upload("/clouds", file)
+            return self._upload(f"/clouds{query}", file)
 
     def submit(self, request: AnyRequest, key: str) -> JobStatus:
         """Submit a job. The same `key` again gives the same job, not a second one."""

@@ -11,14 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..contract.artifacts import PREVIEW, SPLATS
-from ..contract.cloud import write_cloud
-from ..contract.problems import SplatsmithError
-from ..contract.protocol import ExtractRequest, GenerateRequest
+from ..contract.cloud import GaussianCloud, write_cloud
+from ..contract.problems import SplatsmithError, UnreadableCloud
+from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest
+from ..contract.splat_formats import SplatFormat
 from ..contract.wire import AnyRequest
 from .client import Client
 from .errors import ServiceUnreachable, written_files
 from .jobs import JobTracker
 from .tracked_job import Attachments, TrackedJob
+from .upload_packing import packed
 from .uploaded_pictures import keep_picture
 
 
@@ -62,6 +64,23 @@ def download_preview(client: Client, tracker: JobTracker, job: TrackedJob, folde
         tracker.set_preview(job.key, client.download(job.status.id, artifact, folder))
 
 
+def _upload_cloud(client: Client, cloud: GaussianCloud) -> str:
+    with TemporaryDirectory(prefix="splatsmith-") as folder:
+        path = Path(folder) / SPLATS
+        write_cloud(path, cloud)
+        return client.upload_cloud(path)
+
+
+def _upload_file(client: Client, path: Path, file_format: SplatFormat | None) -> str:
+    try:
+        with TemporaryDirectory(prefix="splatsmith-") as folder:
+            return client.upload_cloud(packed(path, Path(folder)), file_format)
+    except OSError as error:
+        raise UnreadableCloud(
+            f"{path} cannot be read: {error.strerror}.", "Check that it is still there."
+        ) from error
+
+
 def _upload(
     client: Client, request: AnyRequest, attachments: Attachments, pictures: Path
 ) -> AnyRequest:
@@ -77,9 +96,11 @@ def _upload(
                 keep_picture(pictures, ids[kind], file)
             return replace(request, pictures={**request.pictures, **ids})
         case ExtractRequest() if attachments.cloud is not None:
-            with TemporaryDirectory(prefix="splatsmith-") as folder:
-                path = Path(folder) / SPLATS
-                write_cloud(path, attachments.cloud())
-                return replace(request, cloud=client.upload_cloud(path))
+            return replace(request, cloud=_upload_cloud(client, attachments.cloud()))
+        case ConvertRequest() if attachments.cloud is not None:
+            return replace(request, clouds=(_upload_cloud(client, attachments.cloud()),))
+        case ConvertRequest() if attachments.file is not None:
+            upload = _upload_file(client, attachments.file, request.source_format)
+            return replace(request, clouds=(upload,))
         case _:
             return request

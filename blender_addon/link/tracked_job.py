@@ -28,11 +28,13 @@ class Attachments:
     """What is uploaded before a job can be submitted.
 
     pictures: image files, by kind.
-    cloud: makes the splats of an extraction; called on the session's thread.
+    cloud: makes the splats of an extraction or an export; called on the session's thread.
+    file: a splat file to convert.
     """
 
     pictures: Mapping[ConditionKind, bytes] = field(default_factory=dict[ConditionKind, bytes])
     cloud: Callable[[], GaussianCloud] | None = None
+    file: Path | None = None
 
 
 NOTHING = Attachments()

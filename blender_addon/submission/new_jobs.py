@@ -13,7 +13,15 @@ from ..contract.batches import BatchItem, read_batch
 from ..contract.cards import ConditionKind
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest, SplatsmithError
-from ..contract.protocol import ExtractionOptions, ExtractRequest, GenerateRequest, Product
+from ..contract.protocol import (
+    ConvertRequest,
+    ExtractionOptions,
+    ExtractRequest,
+    GenerateRequest,
+    Product,
+)
+from ..contract.splat_formats import SplatFormat
+from ..exporting.export_plan import ExportPlan
 from ..importing.files import asset_title, read_request
 from ..importing.import_plan import ImportPlan
 from ..importing.placement import Placement, grid_placements
@@ -24,6 +32,8 @@ from ..scene.provenance import Provenance, read_provenance
 from ..scene.splats import cloud_from_attributes, copy_splat_attributes
 from ..scene.transform_snapshot import snapshot_transform
 from .generation_settings import GenerationSettings
+
+_IMPORTED = SplatFormat.PLY  # what files of other formats are converted to on their way in
 
 
 def generation_job(
@@ -93,14 +103,19 @@ def batch_jobs(
 
 
 def repeated_job(job: TrackedJob) -> TrackedJob:
-    """A new job with the request and the import plan of `job`.
+    """A new job with the request and the plan of `job`.
 
     Raises:
-        InvalidRequest: another version of Splatsmith submitted it.
+        InvalidRequest: another version of Splatsmith submitted it, or it is an export of another
+            session.
     """
     if job.request is None:
         raise InvalidRequest("Another version of Splatsmith made this job.", "Submit a new one.")
-    return new_job(job.request, job.attachments or NOTHING, plan_of(job))
+    plan = job.import_plan if isinstance(job.import_plan, ExportPlan) else plan_of(job)
+    is_export = isinstance(job.request, ConvertRequest) and job.request.format is not _IMPORTED
+    if is_export and not isinstance(plan, ExportPlan):
+        raise InvalidRequest("Another Blender wanted this file.", "Export the splats again.")
+    return new_job(job.request, job.attachments or NOTHING, plan)
 
 
 def plan_of(job: TrackedJob) -> ImportPlan:

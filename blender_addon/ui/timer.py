@@ -28,10 +28,10 @@ def poll_timer() -> float:
     global _shown
     if can_import():
         for job in api.poll():
-            if job.asset is not None:
+            if isinstance(job.asset, api.Asset):
                 push_undo_step(f"Splatsmith: {job.asset.name}")
             elif job.failure is not None:
-                log.info("a job ended without an asset: %s", job.failure)
+                log.info("a job ended without a result: %s", job.failure)
     now = api.snapshot()
     if now is not _shown:
         _shown = now
