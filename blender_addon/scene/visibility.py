@@ -31,6 +31,19 @@ def transfer_selection(source: bpy.types.Object, target: bpy.types.Object) -> No
         layer.objects.active = target
 
 
+def select_only(objects: Iterable[bpy.types.Object]) -> None:
+    """Select these objects and no others, as far as they are in the view layer, and make the last
+    one active."""
+    layer = bpy.context.view_layer
+    layer.update()
+    for obj in layer.objects:
+        obj.select_set(False)
+    for obj in objects:
+        if layer.objects.get(obj.name) == obj:
+            obj.select_set(True)
+            layer.objects.active = obj
+
+
 @contextmanager
 def preserve_selection() -> Iterator[None]:
     """Restore the user's selection at the end, whatever operators select inside."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     checkpoints,
+    file_drop,
     operators,
     panels,
     preferences,
@@ -11,6 +12,8 @@ from . import (
     selection_operators,
     splat_color,
     splat_editing,
+    splat_export,
+    splat_import,
     splat_menu,
     thumbnails,
     timer,
@@ -23,6 +26,9 @@ PARTS = (
     operators,
     selection_operators,
     transform_operators,
+    splat_import,
+    splat_export,
+    file_drop,
     panels,
     splat_editing,
     splat_color,

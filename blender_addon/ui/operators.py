@@ -95,18 +95,6 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
             self.report({"WARNING"}, f"{item}: {error}")
 
 
-class SPLATSMITH_OT_import_asset(FileOperator, bpy.types.Operator):
-    bl_idname = "splatsmith.import_asset"
-    bl_label = "Import Splats"
-    bl_description = "Import a splat file, or a folder of results, to the 3D cursor"
-    bl_options = {"UNDO"}
-
-    filter_glob: StringProperty(default="*.ply;*.glb", options={"HIDDEN"})
-
-    def call_api(self, context: bpy.types.Context) -> None:
-        api.import_asset(self.filepath, placement=api.Placement(size=_settings(context).size))
-
-
 class GeneratedObjectOperator(ApiOperator):
     """An operator on the active object, if Splatsmith made it."""
 
@@ -300,7 +288,6 @@ def _settings(context: bpy.types.Context) -> SplatsmithSettings:
 CLASSES = (
     SPLATSMITH_OT_generate,
     SPLATSMITH_OT_batch,
-    SPLATSMITH_OT_import_asset,
     SPLATSMITH_OT_again,
     SPLATSMITH_OT_offer_as_asset,
     SPLATSMITH_OT_new_seed,

@@ -9,7 +9,8 @@ import bpy
 from .. import api
 from ..contract.cards import Variant
 from ..contract.problems import Problem
-from ..contract.protocol import ExtractRequest, JobState
+from ..contract.protocol import ConvertRequest, ExtractRequest, JobState
+from ..contract.splat_formats import SplatFormat
 from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
 from .extraction_properties import draw_mesh_fields, draw_point_fields
@@ -153,7 +154,8 @@ class SPLATSMITH_PT_tools(SidebarPanel, bpy.types.Panel):
     def draw(self, _context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.operator("splatsmith.batch", icon="PRESET")
-        column.operator("splatsmith.import_asset", icon="IMPORT")
+        column.operator("splatsmith.import_splats", icon="IMPORT")
+        column.operator("splatsmith.export_splats", icon="EXPORT")
         column.operator("splatsmith.again", icon="LOOP_BACK")
         column.operator("splatsmith.offer_as_asset", icon="ASSET_MANAGER")
 
@@ -253,8 +255,8 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJ
         column.progress(factor=job.status.progress, text=_progress_text(job))
     elif job.state is JobState.QUEUED:
         column.label(text=job.stage or "Waiting")
-    elif job.status.problem is not None:
-        draw_wrapped_text(box.column(), context, job.status.problem.sentence)
+    elif (problem := _problem_of(job)) is not None:
+        draw_wrapped_text(box.column(), context, problem.sentence)
     else:
         column.label(text=_result_text(job))
         imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
@@ -273,7 +275,15 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
     row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.key
 
 
+def _problem_of(job: TrackedJob) -> Problem | None:
+    """Why the job failed, or why its results could not be imported or saved."""
+    return job.status.problem or (job.error.problem if job.error else None)
+
+
 def _job_title(job: TrackedJob) -> str:
+    if isinstance(job.request, ConvertRequest):
+        verb = "Import" if job.request.format is SplatFormat.PLY else "Export"
+        return f"{verb} {job.title}"
     if not isinstance(job.request, ExtractRequest):
         return job.title
     products = " and ".join(job.request.products)

@@ -265,7 +265,7 @@ def test_a_turntable_is_among_a_jobs_files(registered: None) -> None:
 
 def test_operator_reports_the_error(registered: None, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="There is no asset at"):
-        bpy.ops.splatsmith.import_asset(filepath=str(tmp_path / "nothing.ply"))
+        bpy.ops.splatsmith.import_splats(filepath=str(tmp_path / "nothing.ply"))
 
 
 def test_install_asks_for_online_access(registered: None) -> None:

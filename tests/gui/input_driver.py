@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -65,6 +66,24 @@ def choose_last_context_menu_entry() -> Iterator[Seconds]:
     yield from send_input("click", "3")
     yield from send_input("key", "End")
     yield from send_input("key", "Return")
+
+
+def choose_last_entry(menu: str) -> Iterator[Seconds]:
+    """Open a menu below the mouse, and choose its last entry with the keyboard."""
+    yield from move_to_viewport()
+    with in_viewport():
+        bpy.ops.wm.call_menu(name=menu)
+    yield UI_SECONDS
+    yield from send_input("key", "End")
+    yield from send_input("key", "Return")
+
+
+@contextmanager
+def in_viewport() -> Iterator[None]:
+    """The context of operators that the user calls in the viewport."""
+    area, region = area_of("VIEW_3D"), region_of("WINDOW")
+    with bpy.context.temp_override(window=window(), area=area, region=region):
+        yield
 
 
 def move_to_viewport() -> Iterator[Seconds]:

@@ -308,6 +308,63 @@ def selected() -> list[str]:
     return sorted(obj.name for obj in bpy.context.view_layer.objects if obj.select_get())
 
 
+def import_and_export_by_menu() -> Steps:
+    """Choose File > Import, open a file, undo and redo; choose File > Export, and write one."""
+    yield from save_scene_beside(config["cloud"])
+    yield from input_driver.choose_last_entry("TOPBAR_MT_file_import")
+    take_screenshot("import browser")
+    yield from input_driver.open_first_file()
+    yield from input_driver.wait_until(lambda: bpy.data.objects)
+    yield 1.0
+    take_screenshot("imported")
+    report["made"] = names()
+    yield from undo_and_redo()
+    yield from input_driver.send_input("key", "a")
+    yield from input_driver.choose_last_entry("TOPBAR_MT_file_export")
+    yield from input_driver.wait_until(lambda: input_driver.area_of("FILE_BROWSER"))
+    yield 1.0
+    take_screenshot("export browser")
+    yield from input_driver.send_input("key", "Return")
+    yield from input_driver.wait_until(lambda: input_driver.area_of("VIEW_3D"))
+    yield 1.0
+    take_screenshot("exported")
+    report["written"] = sorted(path.name for path in Path(config["cloud"]).parent.glob("*.ply"))
+
+
+def drop_files() -> Steps:
+    """Drop a splat file and a picture into the viewport."""
+    yield from drop(config["cloud"])
+    take_screenshot("drop menu")
+    yield from input_driver.send_input("key", "End")
+    yield from input_driver.send_input("key", "Return")
+    take_screenshot("drop options")
+    yield from input_driver.send_input("key", "Return")
+    yield from input_driver.wait_until(lambda: bpy.data.objects)
+    yield 1.0
+    take_screenshot("dropped")
+    report["made"] = names()
+    yield from undo_and_redo()
+    yield from drop(config["picture"])
+    take_screenshot("picture menu")
+    yield from input_driver.send_input("key", "End")
+    yield from input_driver.send_input("key", "Return")
+    yield 1.0
+    take_screenshot("picture")
+    picture = bpy.context.scene.splatsmith.picture
+    report["picture"] = picture and picture.name
+
+
+def drop(file: str) -> Steps:
+    """What Blender does when a file is dropped into the viewport's middle."""
+    path = Path(file)
+    yield from input_driver.move_to_viewport()
+    with input_driver.in_viewport():
+        bpy.ops.wm.drop_import_file(
+            "INVOKE_DEFAULT", directory=f"{path.parent}/", files=[{"name": path.name}]
+        )
+    yield 1.0
+
+
 def save_scene_beside(file: str) -> Steps:
     """Save the scene beside `file`, so that the file browser opens there."""
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(file).with_name("scene.blend")))
@@ -365,6 +422,8 @@ SCENARIOS = {
         submit_batch,
         transform_and_repair_splats,
         draw_and_pick_splats,
+        import_and_export_by_menu,
+        drop_files,
     )
 }
 

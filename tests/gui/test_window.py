@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import build_addon
-from splatsmith.contract.cloud import GaussianCloud, write_cloud
+from splatsmith.contract.cloud import GaussianCloud, read_cloud, write_cloud
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffusiongs.tiny_denoisers import install_trained
 
@@ -199,6 +199,30 @@ def test_splats_are_drawn_and_picked_as_one_object(
         picture = np.asarray(Image.open(pictures / f"draw_and_pick_splats {name}.png"), float)
         red, green, blue = np.moveaxis(picture[..., :3], 2, 0)
         assert np.count_nonzero((red > 200) & (green < 60) & (blue < 60)) > 1_000
+
+
+def test_files_come_in_and_leave_by_the_file_menu(
+    run_scenario: Callable[..., Report], work_folder: Path
+) -> None:
+    write_cloud(work_folder / "ball.ply", _ball())
+    report = run_scenario("import_and_export_by_menu", cloud=work_folder / "ball.ply")
+    assert report["made"] == report["after redo"] == ["ball.splats"]
+    assert report["after undo"] == []
+    assert report["written"] == ["ball.ply", "scene.ply"]
+    written, ball = read_cloud(work_folder / "scene.ply"), _ball()
+    assert len(written) == len(ball) and written.means[:, 1].min() > -0.1  # stands on the ground
+
+
+def test_dropped_files_are_imported_and_a_dropped_picture_is_the_panels(
+    run_scenario: Callable[..., Report], project: Path, work_folder: Path
+) -> None:
+    write_cloud(work_folder / "BALL.PLY", _ball())
+    picture = work_folder / "a mushroom.png"
+    shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
+    report = run_scenario("drop_files", cloud=work_folder / "BALL.PLY", picture=picture)
+    assert report["made"] == report["after redo"] == ["BALL.splats"]
+    assert report["after undo"] == []
+    assert report["picture"] == "a mushroom.png"
 
 
 def _ball() -> GaussianCloud:
