@@ -68,6 +68,8 @@ def find_affine_parts(before: NDArray[np.float32], after: NDArray[np.float32]) -
 
 def find_common_map(before: NDArray[np.float32], after: NDArray[np.float32]) -> Part | None:
     """The part of all points [N, 3], if one map moved them all; quick for a few points."""
+    if not (np.isfinite(before).all() and np.isfinite(after).all()):
+        return None
     search = _Search(_columns(before), _columns(after))
     part = search.common_part(np.arange(len(before)))
     return part if part is not None and len(part.rows) == len(before) else None
@@ -82,6 +84,8 @@ class _Search:
 
     def common_part(self, rows: _Rows) -> Part | None:
         """All of `rows`, or nearly all, if one map moved them."""
+        if not len(rows):
+            return None
         chosen = _spread(rows, _FITTED)
         matrix = self.fit(chosen) if len(rows) >= _FEWEST_ALONE else self.shift(chosen)
         if matrix is None or not self.matches(matrix, chosen).all():

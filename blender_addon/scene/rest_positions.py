@@ -58,7 +58,8 @@ def moved_rest(
     Those that were at rest are so again, exactly: Blender rounds otherwise than this does.
     """
     moved = transform_points(rest, matrix)
-    size = np.abs(matrix[:3]).sum() * max(1.0, float(np.abs(rest).max(initial=0)))
+    reach = np.append(np.abs(rest).max(axis=0, initial=0), 1)
+    size = (np.abs(matrix[:3]) * reach).sum(axis=1).max()
     near = (np.abs(moved - positions) <= _ROUNDINGS * size).all(axis=1)
     return np.where(near[:, None], positions, moved)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blender_addon.scene.affine_parts import Part, find_affine_parts
+from blender_addon.scene.affine_parts import Part, find_affine_parts, find_common_map
 
 pytestmark = pytest.mark.once
 
@@ -154,6 +154,13 @@ def test_far_from_the_origin_maps_are_as_precise_as_the_points(
 def test_points_too_coarse_to_tell_a_turn_are_not_turned() -> None:
     points = random_points() + np.float32(1e7)
     assert not any(part.is_linear for part in find_affine_parts(points, moved(points, affine(1))))
+
+
+def test_values_that_are_not_numbers_alone_have_no_parts() -> None:
+    nothing = np.full((20, 3), np.nan, np.float32)
+    assert find_affine_parts(random_points(20), nothing) == []
+    assert find_common_map(random_points(20), nothing) is None
+    assert find_common_map(random_points(0), random_points(0)) is None
 
 
 def test_no_points_have_no_parts() -> None:

@@ -112,7 +112,9 @@ def test_splats_of_other_programs_that_were_joined_stay_and_are_counted(
     foreign = add_splats(cloud, "foreign", scene.collection)
     foreign.data.attributes.remove(foreign.data.attributes[REST_POSITION])
     join(obj, foreign)
+    assert not looks_turned(obj.data)
     apply(obj)
+    assert looks_turned(obj.data)
     before = read_world_splats(obj)
     repair = repair_splats([obj])
     assert repair == Repair(repaired=COUNT, lone=0, unknown=COUNT)
@@ -213,6 +215,16 @@ def test_shared_splats_are_refused_or_made_single(obj: bpy.types.Object) -> None
     repair_splats([obj], isolate_users=True)
     assert not looks_turned(obj.data)
     assert looks_turned(other.data)
+
+
+def test_panel_bears_values_that_are_not_numbers(obj: bpy.types.Object) -> None:
+    write_attribute(
+        obj.data,
+        PointAttribute("position", "FLOAT_VECTOR", np.full((COUNT, 3), np.nan, np.float32)),
+    )
+    assert not looks_turned(obj.data)
+    with pytest.raises(NothingToRepair, match="400 were moved one by one"):
+        repair_splats([obj])
 
 
 def test_panel_sees_a_joined_part_that_is_turned(

@@ -123,7 +123,11 @@ def test_splats_of_other_programs_get_rest_positions(turned: bpy.types.Object) -
     np.testing.assert_array_equal(read_rest_positions(turned.data), positions(turned))
 
 
-def test_a_turn_that_the_shapes_missed_stays_known(turned: bpy.types.Object) -> None:
+@pytest.mark.parametrize("size", [1.0, 1e-6])
+def test_a_turn_that_the_shapes_missed_stays_known(turned: bpy.types.Object, size: float) -> None:
+    turned.location, turned.scale = (0, 0, 0), (size,) * 3
+    apply_transform([turned])
+    turned.rotation_euler = TURN
     flip = np.diag([1.0, -1, -1, 1])
     move_some(turned, np.arange(40) < 40, flip)
     apply_transform([turned])
