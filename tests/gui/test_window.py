@@ -146,7 +146,7 @@ def test_picture_sharpens_in_the_panel_and_becomes_splats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the small weights that backend/training made."""
-    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "home" / "service"))
     install_trained(tmp_path)
     picture = work_folder / "a toadstool.png"
     shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
