@@ -99,7 +99,7 @@ def _quantized(depths: Floats, is_perspective: bool) -> NDArray[np.uint16]:
 
 
 def _add_harmonics(part: SplatArrays, instance: Instance, view: View, out: Floats) -> None:
-    """Write the colors seen by `view` into `out` [.., 4]; sRGB, clamped at 0 from below."""
+    """Write the colors seen by `view` into `out` [.., 4]; sRGB, not clamped."""
     degree = round((len(part.harmonics) + 1) ** 0.5) - 1
     to_object = np.linalg.inv(view.view @ instance.matrix)
     for start in range(0, len(part), _BLOCK):
@@ -108,7 +108,7 @@ def _add_harmonics(part: SplatArrays, instance: Instance, view: View, out: Float
         colors = values[:, :1] * part.base[rows, :3] + np.float32(0.5)
         for k, plane in enumerate(part.harmonics):
             colors += values[:, k + 1, None] * plane[rows]
-        np.maximum(colors, 0, out=out[rows, :3])
+        out[rows, :3] = colors
 
 
 def _directions(positions: Floats, to_object: NDArray[np.float64], is_perspective: bool) -> Floats:

@@ -109,7 +109,7 @@ class SplatDrawer:
         splats = {each.uid: each for _, each in found if each is not None and len(each.arrays)}
         numbers = {uid: i for i, uid in enumerate(splats)}
         instances = tuple(
-            Instance(numbers[each.uid], obj.matrix, obj.opacity, obj.size)
+            Instance(numbers[each.uid], obj.matrix, obj.opacity, obj.size, obj.color_map)
             for obj, each in found
             if each is not None and each.uid in numbers
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scene import appearance
+from ..scene.splat_color import read_color_adjustment
 
 # What can hide splats.
 _OPAQUE_TYPES = frozenset(
@@ -25,7 +26,7 @@ class DrawnObject:
         data_uid: its datablock's `session_uid`.
         owner: the object that the user sees and selects: itself, or the instancing one.
         matrix: [4, 4], to the world.
-        opacity, size: of the node group's inputs.
+        opacity, size, color_map: of the node group's inputs; see `Instance`.
         has_ellipsoids: whether its nodes show them in viewports, for one in Rendered shading.
     """
 
@@ -35,6 +36,7 @@ class DrawnObject:
     matrix: NDArray[np.float64]
     opacity: float
     size: float
+    color_map: NDArray[np.float64]
     has_ellipsoids: bool
 
     def is_visible_in(self, space: bpy.types.SpaceView3D) -> bool:
@@ -79,6 +81,7 @@ def _drawn(
         owner=instance.parent.original if instance.is_instance else obj,
         matrix=np.array(instance.matrix_world, np.float64),
         opacity=float(appearance.get_modifier_input(modifier, "Opacity")),
+        color_map=np.column_stack(read_color_adjustment(obj).affine()),
         size=float(appearance.get_modifier_input(modifier, "Size")),
         has_ellipsoids=not appearance.is_hidden_in_viewport(modifier),
     )

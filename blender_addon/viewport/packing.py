@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ Floats = NDArray[np.float32]
 
 TEXTURE_WIDTH = 4096  # texels; every GPU that Blender runs on has textures of 16384
 MOST_SPLATS = 1 << 24  # whole numbers up to here are exact in float32
-INSTANCE_TEXELS = 4
+INSTANCE_TEXELS = 7
+UNCHANGED = np.eye(3, 4)  # a color map
 _CLIP_PLANES = 6
 
 
@@ -48,12 +49,14 @@ class Instance:
         data: the datablock's number among those packed.
         matrix: [4, 4] float64, to the world.
         opacity, size: factors.
+        color_map: [3, 4]; a color c is shown as the first three columns @ c + the last, sRGB.
     """
 
     data: int
     matrix: NDArray[np.float64]
     opacity: float = 1.0
     size: float = 1.0
+    color_map: NDArray[np.float64] = field(default_factory=UNCHANGED.copy)
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,11 @@ def data_textures(parts: Sequence[SplatArrays]) -> dict[str, Floats]:
 
 
 def base_colors(parts: Sequence[SplatArrays]) -> Floats:
-    """The texture of the colors of `parts` that depend on no direction; sRGB."""
+    """The texture of the colors of `parts` that depend on no direction; sRGB, not clamped."""
     texture = empty_texture(sum(map(len, parts)))
     start = 0
     for part in parts:
-        colors = 0.5 + np.float32(SH_C0) * part.base[:, :3]
-        np.maximum(colors, 0, out=texture[start : start + len(part), :3])
+        texture[start : start + len(part), :3] = 0.5 + np.float32(SH_C0) * part.base[:, :3]
         start += len(part)
     return texture
 
@@ -122,13 +124,14 @@ def base_colors(parts: Sequence[SplatArrays]) -> Floats:
 def instance_texture(
     instances: Sequence[Instance], color_shifts: Sequence[int] | None = None
 ) -> Floats:
-    """Four texels an instance: its matrix's three rows; opacity, size, color shift."""
+    """Seven texels an instance: its matrix's rows; opacity, size, color shift; its color map's."""
     texture = empty_texture(INSTANCE_TEXELS * len(instances))
     for i, instance in enumerate(instances):
         rows = texture[INSTANCE_TEXELS * i : INSTANCE_TEXELS * (i + 1)]
         rows[:3] = instance.matrix[:3]
         shift = color_shifts[i] if color_shifts else 0
         rows[3] = instance.opacity, instance.size, shift, 0
+        rows[4:] = instance.color_map
     return texture
 
 

@@ -53,7 +53,7 @@ void main()
   int width = int(camera.counts.y);
   vec4 entry = texelFetch(order, texel(drawn, width), 0);
   int splat = int(entry.x);
-  int instance = 4 * int(entry.y);
+  int instance = 7 * int(entry.y);
   vec4 row_x = texelFetch(instances, texel(instance, width), 0);
   vec4 row_y = texelFetch(instances, texel(instance + 1, width), 0);
   vec4 row_z = texelFetch(instances, texel(instance + 2, width), 0);
@@ -100,6 +100,10 @@ void main()
 
   place = 0.5 * ndc + 0.5;
   int shade = splat + int(options.z);
-  color = vec4(texelFetch(colors, texel(shade, width), 0).rgb, alpha);
+  vec4 shown = vec4(texelFetch(colors, texel(shade, width), 0).rgb, 1.0);
+  for (int i = 0; i < 3; i++) {
+    color[i] = max(dot(texelFetch(instances, texel(instance + 4 + i, width), 0), shown), 0.0);
+  }
+  color.a = alpha;
   depth = 0.5 + 0.5 * clip.z / clip.w;
 }

@@ -67,6 +67,7 @@ class Contents:
     def state(self, view: View) -> bytes:
         """What the image depends on, beside the layout."""
         arrays = [view.view, view.projection, *(each.matrix for each in self.instances)]
+        arrays += [each.color_map for each in self.instances]
         arrays.append(np.array([(each.opacity, each.size) for each in self.instances]))
         return b"".join(array.tobytes() for array in arrays)
 

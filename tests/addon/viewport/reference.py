@@ -17,7 +17,8 @@ def draw_reference(part: SplatArrays, instance: Instance, view: View) -> np.ndar
     image = np.zeros((view.height, view.width, 4))
     columns = np.arange(view.width) + 0.5
     rows = np.arange(view.height)[:, None] + 0.5
-    colors = np.maximum(0.5 + SH_C0 * part.base[:, :3], 0)
+    colors = 0.5 + SH_C0 * part.base[:, :3]
+    colors = np.maximum(colors @ instance.color_map[:, :3].T + instance.color_map[:, 3], 0)
     centers, covariances, depths = _project(part, instance, view)
     for i in np.argsort(-depths):
         dx, dy = columns - centers[i, 0], rows - centers[i, 1]

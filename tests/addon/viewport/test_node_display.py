@@ -6,6 +6,8 @@ import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.scene import appearance
+from blender_addon.scene.color_adjustment import ColorAdjustment
+from blender_addon.scene.splat_color import set_color_adjustment
 from blender_addon.scene.splats import IS_NATIVE, add_splats
 from blender_addon.viewport.drawn_objects import scene_contents
 from blender_addon.viewport.node_display import set_node_display
@@ -58,6 +60,15 @@ def test_objects_and_their_instances_are_found_once_each(
     assert not contents.has_other_geometry
     bpy.ops.mesh.primitive_cube_add()
     assert scene_contents(bpy.context.evaluated_depsgraph_get()).has_other_geometry
+
+
+def test_color_adjustments_are_found(obj: bpy.types.Object) -> None:
+    adjustment = ColorAdjustment(brightness=0.1, saturation=0.5, tint=(1, 0.5, 0.2), opacity=0.5)
+    set_color_adjustment(obj, adjustment)
+    (drawn,) = scene_contents(bpy.context.evaluated_depsgraph_get()).drawn
+    matrix, offset = adjustment.affine()
+    np.testing.assert_allclose(drawn.color_map, np.column_stack([matrix, offset]), atol=1e-6)
+    assert drawn.opacity == 0.5
 
 
 def test_hidden_objects_are_not_drawn(obj: bpy.types.Object) -> None:

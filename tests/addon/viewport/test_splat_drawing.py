@@ -41,6 +41,11 @@ def test_objects_may_be_sheared_and_mirrored(splats: Splats, view: View) -> None
     _compare(splats(300), Instance(0, MODEL, opacity=0.7, size=1.3), view)
 
 
+def test_colors_are_adjusted(splats: Splats, view: View) -> None:
+    color_map = np.array([[0.5, 0.1, 0, 0.2], [0, 1.2, 0, -0.1], [0.2, 0, 0.7, 0.0]])
+    _compare(splats(300), Instance(0, np.eye(4), color_map=color_map), view)
+
+
 def test_orthographic_views_have_no_perspective(splats: Splats, view: View) -> None:
     flat = np.array([[0.5, 0, 0, 0.1], [0, 0.6, 0, -0.2], [0, 0, -0.01, -1], [0, 0, 0, 1.0]])
     _compare(splats(300), Instance(0, MODEL), replace(view, projection=flat))
