@@ -63,9 +63,16 @@ def read_attributes(data: PointData) -> Mapping[str, NDArray[np.float32]]:
 
     Hidden ones, whose names begin with a dot, are left out.
     """
-    shown = [a for a in data.attributes if a.domain == "POINT" and not a.name.startswith(".")]
-    known = [a for a in shown if a.data_type in _MEMBERS]
+    shown = [a for a in data.attributes if not a.name.startswith(".")]
+    known = [a for a in shown if is_point_attribute(a)]
     return {attribute.name: read_attribute(attribute) for attribute in known}
+
+
+def is_point_attribute(attribute: bpy.types.Attribute | None) -> bool:
+    """Whether `attribute` is one of points, of a type that `add_point_object` writes."""
+    if attribute is None:
+        return False
+    return attribute.domain == "POINT" and attribute.data_type in _MEMBERS
 
 
 def read_attribute(attribute: bpy.types.Attribute) -> NDArray[np.float32]:

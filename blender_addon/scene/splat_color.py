@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..contract.problems import InvalidRequest
 from . import materials, splat_nodes
@@ -17,7 +19,13 @@ from .appearance import SPLAT_GROUP, get_or_build, is_version_of, show_splats, s
 from .color_adjustment import ColorAdjustment
 from .color_nodes import COLOR_SOCKETS
 from .node_inputs import NodeInput, modifier_input, node_input, replace_node_group
-from .point_data import PointData, read_attribute, write_attribute
+from .point_data import (
+    PointAttribute,
+    PointData,
+    is_point_attribute,
+    read_attribute,
+    write_attribute,
+)
 from .point_deletion import make_single_user
 from .splat_editing import check_splats, count_splats
 from .splat_selection import read_values
@@ -117,7 +125,7 @@ def bake_color_adjustment(objects: Collection[bpy.types.Object]) -> None:
     bases = {obj: adjustments[obj].apply_to_base(read_values(obj, BASE)) for obj in objects}
     for obj, adjustment in adjustments.items():
         make_single_user(obj)
-        write_attribute(obj.data, BASE, bases[obj])
+        _overwrite(obj.data, BASE, bases[obj])
         if adjustment.changes_color:
             _adjust_harmonics(obj.data, adjustment)
         if is_drawn_natively(obj):
@@ -142,9 +150,16 @@ def _check_bakeable(obj: bpy.types.Object, adjustment: ColorAdjustment) -> None:
 def _adjust_harmonics(data: PointData, adjustment: ColorAdjustment) -> None:
     prefix = HARMONIC.format("")
     for name in [a.name for a in data.attributes if a.name.startswith(prefix)]:
-        coefficient = read_attribute(data, name)
-        if coefficient is not None and coefficient.shape[1:] == (3,):
-            write_attribute(data, name, adjustment.apply_to_harmonic(coefficient))
+        if not is_point_attribute(data.attributes[name]):
+            continue
+        coefficient = read_attribute(data.attributes[name])
+        if coefficient.shape[1:] == (3,):
+            _overwrite(data, name, adjustment.apply_to_harmonic(coefficient))
+
+
+def _overwrite(data: PointData, name: str, values: NDArray[np.float32]) -> None:
+    write_attribute(data, PointAttribute(name, data.attributes[name].data_type, values))
+    data.update_tag()
 
 
 def _modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:

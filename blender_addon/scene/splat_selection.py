@@ -13,7 +13,7 @@ from ..contract.problems import InvalidRequest
 from ..contract.transform import rotation_matrices
 from .convex_volumes import Axes, ConvexVolume
 from .neighbor_distances import far_from_others
-from .point_data import read_attribute
+from .point_data import is_point_attribute, read_attribute
 from .splats import ATTRIBUTE_WIDTHS, BASE, NoSplats
 
 _SIGMAS = 3.0  # where renderers cut a splat off
@@ -132,7 +132,8 @@ def read_values(splats: bpy.types.Object, name: str) -> NDArray[np.float32]:
     Raises:
         NoSplats: the object has none of this name and width.
     """
-    values = read_attribute(splats.data, name)
+    attribute = splats.data.attributes.get(name)
+    values = read_attribute(attribute) if is_point_attribute(attribute) else None
     if values is None or values.shape[1:] != (ATTRIBUTE_WIDTHS[name],):
         raise NoSplats(f"{splats.name!r} is no splat object.", "Select Gaussian splats.")
     return values

@@ -12,7 +12,7 @@ import pytest
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.problems import InvalidRequest
 from blender_addon.scene.neighbor_distances import NeighborSearch, far_from_others
-from blender_addon.scene.point_data import read_attributes, write_attribute
+from blender_addon.scene.point_data import PointAttribute, read_attributes, write_attribute
 from blender_addon.scene.point_deletion import NotEditable
 from blender_addon.scene.splat_editing import (
     EditCount,
@@ -73,7 +73,8 @@ def test_values_that_are_no_numbers_are_floaters(
         obj = add_splats(ball, "broken", scene.collection)
         values = read_attributes(obj.data)[name]
         values[7] = value
-        write_attribute(obj.data, name, values)
+        kind = obj.data.attributes[name].data_type
+        write_attribute(obj.data, PointAttribute(name, kind, values))
         assert delete_floaters([obj], criteria).found == 1
 
 
