@@ -66,13 +66,7 @@ def write_splats(
     """
     check_up(format, up)
     cloud = merged(clouds)
-    if not len(cloud):
-        raise InvalidRequest("There are no Gaussians to write.", "Choose other splats.")
-    arrays = (cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.sh0)
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise InvalidRequest(
-            "Some of the Gaussians have values that are not numbers.", "Remove them first."
-        )
+    _check_values(cloud)
     kept = limited_degree(cloud, min(cloud.degree, TRAITS[format].degree))
     turned = from_asset_frame(replace(kept, shN=_finite(kept.shN)), up)
     progress = progress or silent()
@@ -83,6 +77,16 @@ def write_splats(
         return ()
     _ENCODERS[format](path, turned, up, progress)
     return (*_harmonics_notes(cloud, format), *_origin_notes(origin))
+
+
+def _check_values(cloud: GaussianCloud) -> None:
+    if not len(cloud):
+        raise InvalidRequest("There are no Gaussians to write.", "Choose other splats.")
+    arrays = (cloud.means, cloud.quats, cloud.scales, cloud.opacities, cloud.sh0)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InvalidRequest(
+            "Some of the Gaussians have values that are not numbers.", "Remove them first."
+        )
 
 
 def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
