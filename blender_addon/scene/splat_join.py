@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract.transform import linear_part, transform_points
 from .appearance import limit_viewport
 from .data_users import ProtectedSplats, check_editable, make_single_user
 from .operator_context import only_selected
 from .rest_positions import moved_rest, rest_or, write_rest_positions
-from .splat_shapes import transformed_shapes, turn_between, write_shapes
+from .splat_shapes import Shapes, transformed_shapes, turn_between, write_shapes
 from .splats import NoSplats, copy_splat_attributes, stored_cloud
 
 
@@ -40,29 +42,47 @@ def join_splats(
         raise NoSplats("There is nothing to join.", "Select two splat objects, or more.")
     _check_parents(target, others)
     bpy.context.view_layer.update()
-    world = np.array(target.matrix_world, np.float64)
-    linear_part(world)
-    clouds = [stored_cloud(copy_splat_attributes(obj)) for obj in (target, *others)]
-    worlds = [np.array(obj.matrix_world, np.float64) for obj in others]
-    matrices = [np.linalg.inv(world) @ other for other in worlds]
-    shapes = [
-        transformed_shapes(cloud, matrix, turn=turn_between(other, world))
-        for cloud, matrix, other in zip(clouds[1:], matrices, worlds, strict=True)
-    ]
+    positions = copy_splat_attributes(target)["position"]
+    fitted = [_fit(obj, np.array(target.matrix_world, np.float64)) for obj in others]
     check_editable(target, isolate_users, others)
     for obj in others:
         check_editable(obj, isolate_users=True)
     for obj in (*others, target):
         make_single_user(obj)
-    write_rest_positions(target.data, rest_or(clouds[0].means, target.data))
-    for obj, cloud, matrix, shape in zip(others, clouds[1:], matrices, shapes, strict=True):
-        write_shapes(obj.data, shape)
-        rest = rest_or(cloud.means, obj.data)
-        moved = moved_rest(rest, transform_points(cloud.means, matrix), matrix)
+    write_rest_positions(target.data, rest_or(positions, target.data))
+    for obj, fit in zip(others, fitted, strict=True):
+        write_shapes(obj.data, fit.shapes)
+        moved = moved_rest(rest_or(fit.positions, obj.data), fit.in_target(), fit.matrix)
         write_rest_positions(obj.data, moved)
         _convert(obj, target.type)
     _join(target, others)
     _settle(target)
+
+
+@dataclass(frozen=True)
+class _FittedSplats:
+    """Splats as they are in the target's space.
+
+    matrix: [4, 4] from their object's space to the target's. positions: [N, 3], in their own.
+    """
+
+    matrix: NDArray[np.float64]
+    positions: NDArray[np.float32]
+    shapes: Shapes
+
+    def in_target(self) -> NDArray[np.float32]:
+        """The positions [N, 3] in the target's space."""
+        return transform_points(self.positions, self.matrix)
+
+
+def _fit(obj: bpy.types.Object, target_world: NDArray[np.float64]) -> _FittedSplats:
+    """Raises NoSplats, InvalidTransform: see `join_splats`."""
+    linear_part(target_world)
+    cloud = stored_cloud(copy_splat_attributes(obj))
+    world = np.array(obj.matrix_world, np.float64)
+    matrix = np.linalg.inv(target_world) @ world
+    shapes = transformed_shapes(cloud, matrix, turn=turn_between(world, target_world))
+    return _FittedSplats(matrix, cloud.means, shapes)
 
 
 def _check_parents(target: bpy.types.Object, others: Collection[bpy.types.Object]) -> None:

@@ -101,7 +101,7 @@ def _quantized(depths: Floats, is_perspective: bool) -> NDArray[np.uint16]:
 def _add_harmonics(part: SplatArrays, instance: Instance, view: View, out: Floats) -> None:
     """Write the colors seen by `view` into `out` [.., 4]; sRGB, not clamped."""
     degree = round((len(part.harmonics) + 1) ** 0.5) - 1
-    to_object = np.linalg.inv(view.view @ instance.matrix)
+    to_object = np.linalg.inv(view.view @ instance.matrix).astype(np.float64)
     for start in range(0, len(part), _BLOCK):
         rows = slice(start, min(start + _BLOCK, len(part)))
         values = basis(_directions(part.positions[:, rows], to_object, view.is_perspective), degree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import bpy
 import numpy as np
@@ -75,13 +76,14 @@ def _drawn(
     obj: bpy.types.Object,
     modifier: bpy.types.NodesModifier,
 ) -> DrawnObject:
+    adjustment = read_color_adjustment(obj)
     return DrawnObject(
         splats=obj,
         data_uid=obj.data.session_uid,
         owner=instance.parent.original if instance.is_instance else obj,
         matrix=np.array(instance.matrix_world, np.float64),
-        opacity=float(appearance.get_modifier_input(modifier, "Opacity")),
-        color_map=np.column_stack(read_color_adjustment(obj).affine()),
-        size=float(appearance.get_modifier_input(modifier, "Size")),
+        opacity=adjustment.opacity,
+        color_map=np.column_stack(adjustment.affine()),
+        size=cast("float", appearance.get_modifier_input(modifier, "Size")),
         has_ellipsoids=not appearance.is_hidden_in_viewport(modifier),
     )
