@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import cast
 
 import bpy
 import numpy as np
@@ -112,7 +113,8 @@ def _take_modifier(obj: bpy.types.Object) -> tuple[float, float]:
     modifier = appearance.find_splat_modifier(obj)
     if modifier is None:
         return 1.0, 1.0
-    opacity, size = (appearance.get_modifier_input(modifier, n) for n in ("Opacity", "Size"))
+    opacity = cast("float", appearance.get_modifier_input(modifier, "Opacity"))
+    size = cast("float", appearance.get_modifier_input(modifier, "Size"))
     obj.modifiers.remove(modifier)
     return opacity, size
 

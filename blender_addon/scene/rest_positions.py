@@ -66,7 +66,7 @@ def moved_rest(
 
 def has_rest(rest: NDArray[np.floating]) -> NDArray[np.bool_]:
     """[N], which rows of `rest` [N, 3] were ever stored: Blender fills the others with zeros."""
-    return rest.any(axis=1)
+    return np.any(rest, axis=1)
 
 
 def looks_turned(data: PointData) -> bool:

@@ -23,7 +23,11 @@ def read_record(folder: Path, names: Iterable[str] = ()) -> Mapping[str, object]
     if record is None or not _is_request(record.get("request")):
         return None
     files = record.get(FILES, list(MEDIA_TYPES))
-    return record if isinstance(files, list) and set(names) <= set(_texts(files)) else None
+    return (
+        record
+        if isinstance(files, list) and set(names) <= set(_texts(cast("object", files)))
+        else None
+    )
 
 
 def _is_request(value: object) -> bool:

@@ -145,7 +145,7 @@ class _PointReading:
                 for names, array in ((self.colors, colors), (self.normals, normals)):
                     for axis, name in enumerate(names):
                         array[rows, axis] = block[name]
-        kept = np.isfinite(positions).all(axis=1)
+        kept: NDArray[np.bool_] = np.all(np.isfinite(positions), axis=1)
         rows = slice(None) if kept.all() else kept
         positions = turned_vectors(positions[rows], self.up)
         points = PointCloud(positions, self._bytes(colors[rows]), self._unit(normals[rows]))

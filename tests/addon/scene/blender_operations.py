@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import bpy
 import numpy as np
@@ -73,7 +73,7 @@ def select(active: bpy.types.Object, *others: bpy.types.Object) -> None:
     bpy.context.view_layer.objects.active = active
 
 
-def with_modifier(obj: bpy.types.Object, *nodes: tuple[str, dict[str, Sequence[float]]]) -> None:
+def with_modifier(obj: bpy.types.Object, *nodes: tuple[str, Mapping[str, Sequence[float]]]) -> None:
     """Apply a geometry nodes modifier that is a chain of `nodes` with their inputs' values."""
     tree = bpy.data.node_groups.new("chain", "GeometryNodeTree")
     for side in ("INPUT", "OUTPUT"):

@@ -91,6 +91,7 @@ def test_join_fills_what_an_object_lacks_with_zeros(make: Make, lacking: int) ->
     data.attributes.remove(data.attributes[REST_POSITION])
     join(*objects)
     rest = read_rest_positions(objects[0].data)
+    assert rest is not None
     assert not rest[30 * lacking : 30 * lacking + 30].any()
     assert rest[30 * (1 - lacking) : 30 * (1 - lacking) + 30].all()
 

@@ -25,7 +25,9 @@ def splats() -> Callable[..., SplatArrays]:
             rotations=normal(count, 4),
             scales=random.uniform(0.02, 0.2, (count, 3)).astype(np.float32),
             base=base,
-            harmonics=tuple(0.3 * normal(count, 3) for _ in range((degree + 1) ** 2 - 1)),
+            harmonics=tuple(
+                np.float32(0.3) * normal(count, 3) for _ in range((degree + 1) ** 2 - 1)
+            ),
         )
 
     return make

@@ -83,7 +83,9 @@ def test_instances_and_datablocks_are_drawn_together(splats: Splats, view: View)
     positions = [parts[1].positions, parts[1].positions + moved[:3, 3:].astype(np.float32)]
     both = SplatArrays(
         np.concatenate(positions, axis=1),
-        *(np.tile(a, (2, 1)) for a in (parts[1].rotations, parts[1].scales, parts[1].base)),
+        np.tile(parts[1].rotations, (2, 1)),
+        np.tile(parts[1].scales, (2, 1)),
+        np.tile(parts[1].base, (2, 1)),
         (),
     )
     uploaded = UploadedSplats([CachedSplats(i, 1, part) for i, part in enumerate(parts)])
@@ -162,5 +164,6 @@ def _picture(contents: Contents, view: View, depth: GPUTexture | None = None) ->
 
 
 def _only(part: SplatArrays, mask: np.ndarray) -> SplatArrays:
-    rows = (array[mask] for array in (part.rotations, part.scales, part.base))
-    return SplatArrays(part.positions[:, mask], *rows, ())
+    return SplatArrays(
+        part.positions[:, mask], part.rotations[mask], part.scales[mask], part.base[mask], ()
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from splatsmith.contract.cloud import GaussianCloud
 from splatsmith.contract.harmonics import basis
@@ -51,7 +53,8 @@ def affine(linear: np.ndarray, translation: tuple[float, float, float] = (0, 0, 
 
 
 def covariances(cloud: GaussianCloud) -> np.ndarray:
-    axes = rotation_matrices(cloud.quats.astype(np.float64)) * cloud.scales[:, None, :]
+    quats = cast("NDArray[np.float32]", cloud.quats.astype(np.float64))  # for its precision
+    axes = rotation_matrices(quats) * cloud.scales[:, None, :]
     return axes @ axes.transpose(0, 2, 1)
 
 
