@@ -138,16 +138,16 @@ def test_job_of_a_picture_is_cancelled(
     assert report == {"picture": "a mushroom.png", "ended": "cancelled", "made": []}
 
 
-def test_picture_sharpens_in_the_panel_and_becomes_splats(
-    run_scenario: Callable[..., Report],
-    work_folder: Path,
-    project: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """With the small weights that backend/training made."""
-    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "home" / "service"))
+@pytest.fixture
+def trained_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small weights that backend/training made, as DiffusionGS's, for Blenders started later."""
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
     install_trained(tmp_path)
+
+
+def test_picture_sharpens_in_the_panel_and_becomes_splats(
+    trained_weights: None, run_scenario: Callable[..., Report], work_folder: Path, project: Path
+) -> None:
     picture = work_folder / "a toadstool.png"
     shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
     report = run_scenario("generate_from_picture_while_it_sharpens", picture=picture)

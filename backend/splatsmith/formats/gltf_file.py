@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import numpy as np
@@ -62,11 +62,13 @@ class GltfFile:
             UnreadableCloud: there is none at `index`.
         """
         found = self.json.get(name)
-        is_listed = isinstance(found, list) and isinstance(index, int) and 0 <= index < len(found)
-        item = found[index] if is_listed else None
+        listed = cast("list[object]", found) if isinstance(found, list) else []
+        item = None
+        if isinstance(index, int) and 0 <= index < len(listed):
+            item = listed[index]
         if not isinstance(item, dict):
             raise damaged(self.path, f"it has no {name} {str(index)[:20]}")
-        return item
+        return cast("Json", item)
 
     def read_accessor(self, index: object) -> NDArray[np.float32]:
         """The values [N, width] of an accessor; integers that are normalized are fractions.
