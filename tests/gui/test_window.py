@@ -140,7 +140,7 @@ def test_job_of_a_picture_is_cancelled(
 
 @pytest.fixture
 def trained_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small weights that backend/training made, as DiffusionGS's, for Blenders started later."""
+    """DiffusionGS with the small weights that backend/training made, for the tests after it."""
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
     install_trained(tmp_path)
 
