@@ -14,10 +14,10 @@ from ..contract.protocol import GenerateRequest
 from ..link.snapshot import SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
 from .properties import (
-    PREFIX,
     SplatsmithSettings,
     engine_card,
     engine_group,
+    parameter_property,
     selected_shapes,
 )
 from .required_checkpoints import missing_checkpoints
@@ -142,8 +142,8 @@ class SPLATSMITH_OT_new_seed(ApiOperator, bpy.types.Operator):
     bl_options = {"UNDO", "INTERNAL"}
 
     def call_api(self, context: bpy.types.Context) -> None:
-        group = engine_group(_settings(context))
-        setattr(group, f"{PREFIX}seed", random.randrange(NEW_SEEDS))
+        card, group = engine_card(_settings(context)), engine_group(_settings(context))
+        setattr(group, parameter_property(card, group.variant, "seed"), random.randrange(NEW_SEEDS))
 
 
 class SPLATSMITH_OT_cancel_job(JobOperator, bpy.types.Operator):

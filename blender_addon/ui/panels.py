@@ -15,7 +15,13 @@ from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
 from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .operators import generate_disabled_reason
-from .properties import PREFIX, SplatsmithSettings, engine_card, engine_group, side_property
+from .properties import (
+    SplatsmithSettings,
+    engine_card,
+    engine_group,
+    parameter_property,
+    side_property,
+)
 from .selection_operators import draw_mesh_operators, draw_native_operator, draw_splat_operators
 from .sidebar import SidebarPanel, draw_wrapped_text
 from .splat_panel import SPLATSMITH_PT_splats
@@ -88,7 +94,7 @@ class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
             _draw_control_map(layout, settings)
         for spec in card.variant(group.variant).parameters:
             row = layout.row(align=True)
-            row.prop(group, PREFIX + spec.name)
+            row.prop(group, parameter_property(card, group.variant, spec.name))
             if spec.name == "seed":
                 row.operator("splatsmith.new_seed", text="", icon="FILE_REFRESH")
 

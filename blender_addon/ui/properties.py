@@ -225,7 +225,8 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
     def _control_map(self) -> api.ControlMap | None:
         if not self.renders_control_map():
             return None
-        elevation = getattr(engine_group(self), f"{PREFIX}elevation", 0.0)
+        parameters = _parameters(engine_group(self), engine_card(self))
+        elevation = parameters.get("elevation", 0.0)
         camera = engine_card(self).map_camera
         return api.ControlMap(tuple(selected_shapes()), self.control_map_kind(), camera, elevation)
 
@@ -268,8 +269,9 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         self.engine = request.engine
         group = engine_group(self)
         group.variant = request.variant or group.variant
+        card = _engine_groups[request.engine][0]
         for name, value in request.parameters.items():
-            setattr(group, PREFIX + name, value)
+            setattr(group, parameter_property(card, group.variant, name), value)
 
 
 def side_property(kind: ConditionKind) -> str:
@@ -311,8 +313,11 @@ def show_engines(cards: Sequence[EngineCard]) -> None:
 
 
 def _add_engine(card: EngineCard) -> None:
-    specs = {spec.name: spec for each in reversed(card.variants) for spec in each.parameters}
-    properties = {PREFIX + name: _property_of(spec) for name, spec in specs.items()}
+    properties = {
+        parameter_property(card, each.id, spec.name): _property_of(spec)
+        for each in card.variants
+        for spec in each.parameters
+    }
     variants = [(v.id, v.title, "") for v in card.variants]
     properties["variant"] = EnumProperty(name="Variant", items=variants)
     name = f"SplatsmithEngine_{_number(card.id):08x}"
@@ -330,6 +335,13 @@ def _remove_engine(engine: str) -> None:
 
 def _attribute(engine: str) -> str:
     return f"splatsmith_engine_{_number(engine):08x}"
+
+
+def parameter_property(card: EngineCard, variant: str, name: str) -> str:
+    """The name of the property of a parameter; where variants differ in it, each has its own."""
+    specs = [spec for each in card.variants for spec in each.parameters if spec.name == name]
+    is_common = all(spec == specs[0] for spec in specs)
+    return PREFIX + name if is_common else f"{PREFIX}{name}_{variant.replace('-', '_')}"
 
 
 def _property_of(spec: ParameterSpec) -> object:
@@ -362,8 +374,8 @@ def _whole_range(spec: ParameterSpec) -> dict[str, int]:
 
 
 def _parameters(group: bpy.types.PropertyGroup, card: EngineCard) -> dict[str, ParameterValue]:
-    specs = card.variant(group.variant).parameters
-    return {spec.name: getattr(group, PREFIX + spec.name) for spec in specs}
+    names = [spec.name for spec in card.variant(group.variant).parameters]
+    return {n: getattr(group, parameter_property(card, group.variant, n)) for n in names}
 
 
 def register() -> None:

@@ -27,10 +27,11 @@ from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats
 from blender_addon.ui import timer
 from blender_addon.ui.operators import generate_disabled_reason
-from blender_addon.ui.properties import engine_group, show_engines
+from blender_addon.ui.properties import engine_group, parameter_property, show_engines
 from blender_addon.ui.thumbnails import load_thumbnails, thumbnail
 from tests.addon.panel import (
     CARD,
+    HEAVY,
     LIGHT,
     PARAMETERS,
     TIMEOUT,
@@ -82,6 +83,27 @@ def test_parameters_keep_the_cards_limits(anvil_settings: bpy.types.PropertyGrou
     assert (group.parameter_tilt, group.parameter_seed) == (60, 2**31 - 1)
     shown = group.bl_rna.properties["parameter_tilt"]
     assert (shown.name, shown.description) == ("Tilt (°)", "How far.")
+
+
+def test_variants_that_differ_in_a_parameter_keep_their_own_values_of_it(
+    anvil_settings: bpy.types.PropertyGroup,
+) -> None:
+    """As DiffusionGS's, of which the smaller views give fewer Gaussians."""
+    steeper = replace(PARAMETERS[2], default=70.0, maximum=80)
+    heavy = replace(HEAVY, parameters=(*PARAMETERS[:2], steeper, *PARAMETERS[3:]))
+    card = replace(CARD, variants=(LIGHT, heavy))
+    show_engines([card])
+    group = engine_group(anvil_settings)
+    for variant, default in (("light", 20.0), ("heavy", 70.0)):
+        group.variant = variant
+        parameters = anvil_settings.generation_settings().parameters
+        assert parameters["tilt"] == default
+        assert card.check_parameters(card.variant(variant), parameters) == parameters
+    group.parameter_seed = 5
+    setattr(group, parameter_property(card, "heavy", "tilt"), 75.0)
+    group.variant = "light"
+    parameters = anvil_settings.generation_settings().parameters
+    assert (parameters["tilt"], parameters["seed"]) == (20.0, 5)
 
 
 def test_changed_card_changes_the_properties(

@@ -104,9 +104,7 @@ def generate_from_picture_while_it_sharpens() -> Steps:
     )
     scene = bpy.context.scene
     scene.splatsmith.engine = "diffusiongs"
-    options = engine_options("diffusiongs")
-    options.variant, options.steps = "object-256", 8
-    options.elevation, options.foreground_ratio = 15, 0.7
+    choose_options("object-256", steps=8, elevation=15, foreground_ratio=0.7)
     yield from session.save_scene_beside(session.config["picture"])
     yield from input_driver.click(PICTURE_FIELD)
     yield from input_driver.open_first_file()
@@ -127,10 +125,14 @@ def generate_from_picture_while_it_sharpens() -> Steps:
     yield from session.undo_and_redo()
 
 
-def engine_options(engine: str) -> bpy.types.PropertyGroup:
+def choose_options(variant: str, **values: float) -> None:
+    """Choose a variant of the chosen engine, and values of its parameters."""
     properties = importlib.import_module(f"{session.config['module']}.ui.properties")
-    assert bpy.context.scene.splatsmith.engine == engine
-    return properties.engine_group(bpy.context.scene.splatsmith)
+    settings = bpy.context.scene.splatsmith
+    card, group = properties.engine_card(settings), properties.engine_group(settings)
+    group.variant = variant
+    for name, value in values.items():
+        setattr(group, properties.parameter_property(card, variant, name), value)
 
 
 def submit_batch() -> Steps:
