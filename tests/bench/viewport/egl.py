@@ -17,7 +17,7 @@ import moderngl
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
 # The package itself needs Blender; these modules of it do not.
 addon = types.ModuleType("blender_addon")
 addon.__path__ = [str(ROOT / "blender_addon")]
