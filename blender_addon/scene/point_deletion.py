@@ -66,12 +66,6 @@ def keep_points(obj: bpy.types.Object, kept: NDArray[np.bool_]) -> None:
         data.name = name
 
 
-def make_single_user(obj: bpy.types.Object) -> None:
-    """Give `obj` a copy of its data, if other objects share it."""
-    if obj.data.users > 1:
-        obj.data = obj.data.copy()
-
-
 def _delete_marked(data: PointData) -> None:
     """Apply the Delete Geometry node, which knows every kind of attribute but texts."""
     group = _new_node_group()

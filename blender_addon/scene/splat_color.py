@@ -18,6 +18,7 @@ from . import materials, splat_nodes
 from .appearance import SPLAT_GROUP, get_or_build, is_version_of, show_splats, splat_group
 from .color_adjustment import ColorAdjustment
 from .color_nodes import COLOR_SOCKETS
+from .data_users import make_single_user
 from .node_inputs import NodeInput, modifier_input, node_input, replace_node_group
 from .point_data import (
     PointAttribute,
@@ -26,7 +27,6 @@ from .point_data import (
     read_attribute,
     write_attribute,
 )
-from .point_deletion import make_single_user
 from .splat_editing import check_splats, count_splats
 from .splat_selection import read_values
 from .splats import BASE, HARMONIC, IS_NATIVE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..contract.cloud import GaussianCloud, empty_cloud
+from ..contract.cloud import GaussianCloud
+from ..contract.merging import merge_clouds
 
 
 def merged(clouds: Sequence[GaussianCloud]) -> GaussianCloud:
@@ -13,17 +14,7 @@ def merged(clouds: Sequence[GaussianCloud]) -> GaussianCloud:
     if len(clouds) == 1:
         return clouds[0]
     degree = max((cloud.degree for cloud in clouds), default=0)
-    out = empty_cloud(sum(map(len, clouds)), degree)
-    start = 0
-    for cloud in clouds:
-        rows = slice(start, start + len(cloud))
-        for name in ("means", "quats", "scales", "opacities", "sh0"):
-            getattr(out, name)[rows] = getattr(cloud, name)
-        k = cloud.shN.shape[1]
-        out.shN[rows, :k] = cloud.shN
-        out.shN[rows, k:] = 0
-        start = rows.stop
-    return out
+    return merge_clouds(clouds, sum(map(len, clouds)), degree)
 
 
 def limited_degree(cloud: GaussianCloud, degree: int) -> GaussianCloud:
