@@ -71,7 +71,7 @@ def transform_and_repair_splats() -> Steps:
     yield from choose_in_apply_menu("a")  # All Transforms
     session.take_screenshot("turned by Blender")
     session.report["turned by Blender"] = looks_turned()
-    yield from choose_in_apply_menu("End", "Return")
+    yield from session.call_operator("Repair Splats")
     session.take_screenshot("repaired")
     session.report["turned after repair"] = looks_turned()
     yield from input_driver.send_input("key", "ctrl+z")
@@ -79,7 +79,7 @@ def transform_and_repair_splats() -> Steps:
     yield from input_driver.send_input("key", "ctrl+shift+z")
     session.report["turned after redo"] = looks_turned()
     yield from turn_by_keys()
-    yield from choose_in_apply_menu("End", "Up", "Return")
+    yield from session.call_operator("Apply Transform to Splats")
     session.take_screenshot("applied")
     session.report["turned after apply"] = looks_turned()
     session.report["has transform"] = any(
