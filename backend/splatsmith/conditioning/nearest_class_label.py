@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from .text_encoder import TextEncoder
@@ -14,7 +13,7 @@ from .text_encoder import TextEncoder
 def nearest_class_label(prompt: str, labels: Sequence[str]) -> str:
     """The label whose sentence embedding has the greatest cosine similarity to the prompt's.
 
-    Encoding a thousand labels takes some seconds on a CPU, once in a process.
+    Encoding a thousand labels takes seconds on a CPU, once in a process.
 
     Raises:
         WeightsMissing, WeightsDamaged: of the text encoder.
@@ -31,4 +30,4 @@ def _encoder() -> TextEncoder:
 @lru_cache(maxsize=4)
 def _embeddings(labels: tuple[str, ...]) -> Tensor:
     """Unit vectors [N, 384]."""
-    return torch.stack([_encoder().encode(label).pooled for label in labels])
+    return _encoder().embed(labels)

@@ -7,6 +7,8 @@ than all else that sprout does before its first asset.
 from __future__ import annotations
 
 import importlib.util
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +103,19 @@ class TextEncoder:
         ids = torch.tensor([self._tokenizer.encode(prompt).ids], device=self._device)
         hidden = self._network(ids)[0].cpu()
         return EncodedText(hidden[1:-1], F.normalize(hidden.mean(0), dim=0))
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """What `encode` gives as `pooled`, of many texts [N, 384]: those of a length at once."""
+        rows: defaultdict[int, list[int]] = defaultdict(list)
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        for row, each in enumerate(ids):
+            rows[len(each)].append(row)
+        pooled = torch.empty(len(texts), WIDTH)
+        for same in rows.values():
+            hidden = self._network(torch.tensor([ids[row] for row in same], device=self._device))
+            pooled[same] = hidden.mean(1).cpu()
+        return F.normalize(pooled, dim=1)
 
 
 def package_folder() -> Path:

@@ -107,7 +107,7 @@ def test_a_failing_file_is_told_and_the_rest_is_made(run: CommandLine, ball: Pat
 
     assert answer.code == 1
     assert "1 made, 0 kept, 2 failed" in answer.out
-    assert "broken.ply is not a PLY file" in answer.err
+    assert "broken.ply is not a splat file" in answer.err
     assert "gone.ply cannot be read" in answer.err
     assert {path.name for path in Path("o").iterdir()} == {"ball", "summary.json"}
 

@@ -45,7 +45,7 @@ def test_a_name_that_is_not_utf_8_is_cleaned(run: CommandLine) -> None:
     bad.replace(Path("scans", bad.name))
     answer = run("extract", "scans", *POINTS, "--out", "o", "--json")
     assert answer.code == 1
-    assert "caf\N{REPLACEMENT CHARACTER}.ply is not a PLY file" in answer.err
+    assert "caf\N{REPLACEMENT CHARACTER}.ply is not a splat file" in answer.err
 
 
 @pytest.mark.parametrize("text", ["[1, 2, 3]", "{not json", '"text"', '{"request": 3}', "null"])
