@@ -20,9 +20,12 @@ report: dict[str, object] = {}
 
 
 def call_operator(label: str) -> Steps:
-    """Type an operator's name into the search menu of the viewport (F3)."""
+    """Type an operator's name into the search menu of the viewport."""
     yield from input_driver.move_to_viewport()
-    yield from input_driver.send_input("key", "F3")
+    view = input_driver.area_of("VIEW_3D"), input_driver.region_of("WINDOW")
+    with bpy.context.temp_override(window=input_driver.window(), area=view[0], region=view[1]):
+        bpy.ops.wm.search_menu("INVOKE_DEFAULT")
+    yield input_driver.UI_SECONDS
     yield from input_driver.send_input("type", label)
     yield from input_driver.send_input("key", "Return")
     yield 1.0
