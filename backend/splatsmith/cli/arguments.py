@@ -190,7 +190,7 @@ def _add_extract(commands: argparse._SubParsersAction[Parser]) -> None:
         type=Path,
         nargs="+",
         metavar="CLOUD",
-        help="a splat PLY file, or a folder of them; of several, each gets a folder of its own",
+        help="a splat file, or a folder of PLY files; of several, each gets a folder of its own",
     )
     command.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)"

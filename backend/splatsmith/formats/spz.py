@@ -37,7 +37,6 @@ COLOR_SCALE = 0.15  # of harmonics of degree 0 in colors' bytes
 MAGNITUDE = 511  # of a rotation's component
 _HEADER_BYTES_4 = 32
 _STREAM = struct.Struct("<QQ")  # compressed and uncompressed size
-_MAX_STREAMS = 64
 _MAX_WINDOW = 1 << 27  # bytes that a zstd stream may look back
 _ANTIALIASED, _EXTENDED = 1, 2  # flags
 _COORDINATES = 0xADBE0003  # SPZ_ADOBE_coordinate_system
