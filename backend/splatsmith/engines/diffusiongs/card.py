@@ -216,10 +216,10 @@ class Model:
 MODELS = {
     f"{subject}-{size}": Model(subject, size, checkpoint, memory)
     for subject, size, checkpoint, memory in (
-        (Subject.OBJECT, 512, OBJECT_512, {"float16": 1_900_000_000, "float32": 8_000_000_000}),
-        (Subject.OBJECT, 256, OBJECT_512, {"float16": 1_300_000_000, "float32": 3_500_000_000}),
-        (Subject.SCENE, 512, SCENE_512, {"float16": 1_900_000_000, "float32": 8_000_000_000}),
-        (Subject.SCENE, 256, SCENE_256, {"float16": 1_300_000_000, "float32": 3_500_000_000}),
+        (Subject.OBJECT, 512, OBJECT_512, {"float16": 1_900_000_000, "float32": 3_000_000_000}),
+        (Subject.OBJECT, 256, OBJECT_512, {"float16": 1_300_000_000, "float32": 2_300_000_000}),
+        (Subject.SCENE, 512, SCENE_512, {"float16": 1_900_000_000, "float32": 3_000_000_000}),
+        (Subject.SCENE, 256, SCENE_256, {"float16": 1_300_000_000, "float32": 2_300_000_000}),
     )
 }
 
@@ -237,7 +237,7 @@ CARD = EngineCard(
             tuple(SIDES),
             required=(ConditionKind.IMAGE,),
             checkpoints=(OBJECT_512, CAMERA_TEMPLATE),
-            memory_bytes={"float16": 1_600_000_000, "float32": 6_000_000_000},
+            memory_bytes={"float16": 1_600_000_000, "float32": 2_900_000_000},
             parameters=object_parameters(512),
         ),
         Variant(
@@ -246,7 +246,7 @@ CARD = EngineCard(
             tuple(SIDES),
             required=(ConditionKind.IMAGE,),
             checkpoints=(OBJECT_512, CAMERA_TEMPLATE),
-            memory_bytes={"float16": 1_300_000_000, "float32": 2_800_000_000},
+            memory_bytes={"float16": 1_300_000_000, "float32": 2_200_000_000},
             parameters=object_parameters(256),
         ),
         Variant(
@@ -254,7 +254,7 @@ CARD = EngineCard(
             "Scene, 512",
             (ConditionKind.IMAGE,),
             checkpoints=(SCENE_512,),
-            memory_bytes={"float16": 1_600_000_000, "float32": 6_000_000_000},
+            memory_bytes={"float16": 1_600_000_000, "float32": 2_900_000_000},
             parameters=scene_parameters(512),
             keeps_background=True,
         ),
@@ -263,7 +263,7 @@ CARD = EngineCard(
             "Scene, 256",
             (ConditionKind.IMAGE,),
             checkpoints=(SCENE_256,),
-            memory_bytes={"float16": 1_300_000_000, "float32": 2_800_000_000},
+            memory_bytes={"float16": 1_300_000_000, "float32": 2_200_000_000},
             parameters=scene_parameters(256),
             keeps_background=True,
         ),
