@@ -141,7 +141,10 @@ def _edit(
 def _delete(masks: Mapping[bpy.types.Object, Mask]) -> None:
     for obj, mask in masks.items():
         if mask.all():
-            raise NothingLeft(f"{obj.name!r} would lose all its splats.", "Nothing was deleted.")
+            raise NothingLeft(
+                f"{obj.name!r} would lose all its splats, so nothing was deleted.",
+                "Choose what finds fewer of them.",
+            )
     for obj, mask in masks.items():
         if mask.any():
             keep_points(obj, ~mask)

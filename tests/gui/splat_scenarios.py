@@ -37,7 +37,7 @@ def edit_splats() -> Steps:
     yield from session.call_operator("Add Crop Object")
     session.report["crop object"] = bpy.context.active_object.type
     session.take_screenshot("crop object")
-    yield from input_driver.send_input("key", "s", "0", "period", "5", "Return")
+    yield from input_driver.send_input("key", "g", "z", "0", "period", "5", "Return")  # half of it
     splats = next(obj for obj in bpy.data.objects if obj.type != "EMPTY")
     splats.select_set(True)
     bpy.context.view_layer.objects.active = splats
