@@ -19,7 +19,7 @@ from .point_data import PointAttribute, read_attribute, to_point_cloud, write_at
 from .splats import BASE, BASE_TYPE, IS_NATIVE, SPLAT_TYPE, is_splats
 
 _CYCLES_LIMIT = 1.0  # of a harmonic coefficient, beyond which Cycles cuts it off
-_SAMPLES = 1 << 16  # Gaussians at most of which a share is told
+_SAMPLES = 1 << 14  # Gaussians at most of which a share is told
 _CYCLES_DEGREE = 3
 _CYCLES_COEFFICIENTS = 15  # of that degree, beyond the constant one
 

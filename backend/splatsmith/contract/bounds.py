@@ -8,12 +8,14 @@ reached, a floater behind a gap is not.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cloud import GaussianCloud
+from .percentiles import percentiles
 from .transform import rotation_matrices
 
 VISIBLE_OPACITY = 0.1
@@ -27,6 +29,7 @@ _BOX_SAMPLE = 1 << 16  # and for a box, which is made while an artist waits
 # Relative to the centre's distance, and absolute: float32 resolves no smaller spheres.
 _MIN_RELATIVE_RADIUS, _MIN_RADIUS = 1e-6, 1e-30
 _MIN_EDGE = 1e-6
+_BLOCK = 1 << 13  # Gaussians at a time, which stay in the processor's cache
 
 _Points = NDArray[np.floating]  # [3, M]: numpy works ten times as fast on columns as on rows
 _Sizes = NDArray[np.float32]  # [M]
@@ -57,13 +60,13 @@ def bounding_sphere(cloud: GaussianCloud) -> Sphere:
     Raises:
         ValueError: no Gaussian is visible.
     """
-    sizes = max_scales(cloud)
-    visible = _visible(cloud, sizes)
+    visible = _visible(cloud)
     if not visible.any():
         raise ValueError("the cloud has no Gaussian that can be seen")
     # In double precision, as squares of float32 may overflow.
-    means, sizes = _select(cloud.means.T, visible).astype(np.float64), sizes[visible]
-    typical = np.percentile(sizes[_sample(len(sizes))], _TYPICAL_PERCENTILE)
+    means = _select(cloud.means.T, visible).astype(np.float64)
+    sizes = max_scales(cloud)[visible]
+    typical = percentiles(sizes[_sample(len(sizes))], (_TYPICAL_PERCENTILE,))[0]
     low, high = _core(means)
     inside = _within(means, low, high, _SPHERE_MARGIN * (high - low).max())
     means, sizes = _select(means, inside), np.minimum(sizes[inside], typical)
@@ -82,17 +85,14 @@ def bounding_box(cloud: GaussianCloud) -> Box:
     """
     if not len(cloud):
         return Box(np.zeros(3, np.float32), np.zeros(3, np.float32))
-    means, sizes = np.ascontiguousarray(cloud.means.T), max_scales(cloud)
-    counted = _visible(cloud, sizes)
+    counted = _visible(cloud)
     if not counted.any():
         counted[:] = True
-    low, high = _core_of(means, counted)
-    _hide(means, sizes, ~counted, low, high)
-    low, high = _connect(means, sizes, low, high)
+    low, high = _connect(cloud.means, counted)
     # Only Gaussians that might reach beyond all centres are worth measuring along the axes.
-    chosen = np.flatnonzero(_reaching(means, sizes, low, high))
+    chosen = _reaching(cloud, counted, low, high)
     if len(chosen):
-        radii, outer = _radii(cloud, chosen), means[:, chosen]
+        radii, outer = _radii(cloud, chosen), cloud.means[chosen].T
         low = np.minimum(low, _extremes(outer - radii)[0])
         high = np.maximum(high, _extremes(outer + radii)[1])
     return Box(low[:, 0], high[:, 0])
@@ -104,11 +104,22 @@ def max_scales(cloud: GaussianCloud) -> _Sizes:
     return np.maximum(np.maximum(x, y), z)
 
 
-def _visible(cloud: GaussianCloud, sizes: _Sizes) -> _Mask:
+def _visible(cloud: GaussianCloud) -> _Mask:
     visible = cloud.opacities > VISIBLE_OPACITY
-    for values in (sizes, *cloud.means.T):
-        visible &= np.isfinite(values)
+    for rows in _blocks(len(cloud)):
+        part = cloud.rows(rows)
+        for values in (max_scales(part), *part.means.T):
+            visible[rows] &= np.isfinite(values)
     return visible
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
+
+
+def _columns(means: NDArray[np.float32]) -> _Points:
+    """[3, M] of [M, 3], contiguous."""
+    return np.ascontiguousarray(means.T)
 
 
 def _select(means: _Points, chosen: _Mask) -> _Points:
@@ -128,59 +139,72 @@ def _sample(count: int, most: int = _PERCENTILE_SAMPLE) -> slice:
 def _core(means: _Points) -> tuple[_Points, _Points]:
     """The lower and upper corner [3, 1] of the box between the percentiles."""
     sample = means[:, _sample(means.shape[1])]
-    low, high = np.percentile(sample, _CORE_PERCENTILES, axis=1, keepdims=True)
-    return low, high
-
-
-def _core_of(means: _Points, counted: _Mask) -> tuple[_Points, _Points]:
-    """The same of some centres; which these are costs less than to copy them all."""
-    chosen = np.flatnonzero(counted)
-    return _core(means[:, chosen[_sample(len(chosen), _BOX_SAMPLE)]])
+    low, high = percentiles(sample, _CORE_PERCENTILES)
+    return low[:, None], high[:, None]
 
 
 def _within(means: _Points, low: _Points, high: _Points, margin: float) -> _Mask:
     return np.logical_and.reduce((means >= low - margin) & (means <= high + margin), axis=0)
 
 
-def _hide(
-    means: _Points, sizes: _Sizes, hidden: NDArray[np.bool_], low: _Points, high: _Points
-) -> None:
-    """Move what does not count into the box, in place: numpy selects slower than it compares."""
-    if hidden.any():
-        for axis, middle in zip(means, (low + high)[:, 0] / 2, strict=True):
-            np.copyto(axis, middle, where=hidden)
-        np.copyto(sizes, 0, where=hidden)
+def _connect(means: NDArray[np.float32], counted: _Mask) -> tuple[_Points, _Points]:
+    """The box of the `means` [N, 3] connected to the core of those that count.
 
-
-def _connect(means: _Points, sizes: _Sizes, low: _Points, high: _Points) -> tuple[_Points, _Points]:
-    """The box of the centres connected to a box by gaps below the margin; hides the others."""
-    outside = ~_within(means, low, high, _margin(low, high))
-    left = np.flatnonzero(outside)
-    rest, their_sizes = means[:, left], sizes[left]
-    _hide(means, sizes, outside, low, high)
-    low, high = _extremes(means)
+    What is farther away than a gap of the margin does not count any more.
+    """
+    chosen = np.flatnonzero(counted)
+    low, high = _core(_columns(means[chosen[_sample(len(chosen), _BOX_SAMPLE)]]))
+    left, low, high = _leave_out_distant(means, counted, low, high)
+    rest = _columns(means[left])
     while len(left):  # the box only grows: what is inside stays so
         reached = _within(rest, low, high, _margin(low, high))
         if not reached.any():
             break
-        means[:, left[reached]], sizes[left[reached]] = rest[:, reached], their_sizes[reached]
+        counted[left[reached]] = True
         first, last = _extremes(rest[:, reached])
         low, high = np.minimum(low, first), np.maximum(high, last)
-        left, rest, their_sizes = left[~reached], rest[:, ~reached], their_sizes[~reached]
+        left, rest = left[~reached], rest[:, ~reached]
     return low, high
+
+
+def _leave_out_distant(
+    means: NDArray[np.float32], counted: _Mask, low: _Points, high: _Points
+) -> tuple[NDArray[np.intp], _Points, _Points]:
+    """Let those of the `means` [N, 3] not count that are beyond the margin of a box.
+
+    Returns these, and the box of the others.
+    """
+    margin, middle = _margin(low, high), (low + high) / 2
+    lowest, highest, left = middle.copy(), middle.copy(), [np.empty(0, np.intp)]
+    for rows in _blocks(len(means)):
+        columns = _columns(means[rows])
+        inside = _within(columns, low, high, margin)
+        left.append(rows.start + np.flatnonzero(counted[rows] > inside))
+        counted[rows] &= inside
+        if not counted[rows].all():
+            np.copyto(columns, middle, where=~counted[rows])  # quicker than to select
+        first, last = _extremes(columns)
+        np.minimum(lowest, first, out=lowest)
+        np.maximum(highest, last, out=highest)
+    return np.concatenate(left), lowest, highest
 
 
 def _margin(low: _Points, high: _Points) -> float:
     return _GROWTH_MARGIN * max(float((high - low).max()), _MIN_EDGE)
 
 
-def _reaching(means: _Points, sizes: _Sizes, low: _Points, high: _Points) -> _Mask:
-    """[N], which Gaussians might reach beyond the box."""
-    reaching, ends = np.zeros(len(sizes), np.bool_), np.empty_like(sizes)
-    for axis, first, last in zip(means, low[:, 0], high[:, 0], strict=True):
-        reaching |= np.subtract(axis, sizes, out=ends) < first
-        reaching |= np.add(axis, sizes, out=ends) > last
-    return reaching
+def _reaching(
+    cloud: GaussianCloud, counted: _Mask, low: _Points, high: _Points
+) -> NDArray[np.intp]:
+    """Those of the Gaussians that count that might reach beyond the box."""
+    found = [np.empty(0, np.intp)]
+    for rows in _blocks(len(cloud)):
+        part = cloud.rows(rows)
+        columns, sizes = _columns(part.means), max_scales(part)
+        reaching = (columns - sizes < low) | (columns + sizes > high)
+        reaching = np.logical_or.reduce(reaching, axis=0) & counted[rows]
+        found.append(rows.start + np.flatnonzero(reaching))
+    return np.concatenate(found)
 
 
 def _radii(cloud: GaussianCloud, chosen: NDArray[np.intp]) -> _Points:

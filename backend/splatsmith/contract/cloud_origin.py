@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .percentiles import percentiles
 from .ply import Block, VertexTable
 from .up_axis import UpAxis, turned_vectors
 
@@ -68,7 +69,7 @@ def find_origin(positions: NDArray[np.float64]) -> NDArray[np.float64] | None:
     finite = positions[np.isfinite(positions).all(axis=1)]
     if not len(finite):
         return None
-    lower, middle, upper = np.percentile(finite, (5, 50, 95), axis=0)
+    lower, middle, upper = percentiles(finite.T, (5, 50, 95))
     extent = float((upper - lower).max())
     if not is_far(middle, extent):
         return np.zeros(3)
@@ -91,8 +92,8 @@ def extent_of(means: NDArray[np.float32], scales: NDArray[np.float32] | None = N
     if not len(means):
         return 0.0
     step = max(1, len(means) // _SAMPLES)
-    lower, upper = np.percentile(means[::step], (5, 95), axis=0)
-    own = 0.0 if scales is None else 6 * float(np.median(scales[::step].max(axis=1)))
+    lower, upper = percentiles(means[::step].T, (5, 95))
+    own = 0.0 if scales is None else 6 * float(percentiles(scales[::step].max(axis=1), (50,))[0])
     return max(float((upper - lower).max()), own)
 
 
