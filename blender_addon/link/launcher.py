@@ -95,12 +95,10 @@ class Launcher:
             raise
 
     def stop(self) -> None:
-        """Stop the service: by the end of its standard input, by SIGTERM, at last by SIGKILL."""
+        """Stop the service: by SIGTERM, at last by SIGKILL."""
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -142,7 +140,7 @@ class Launcher:
                 command,
                 cwd=self._home,
                 env={**_clean_environment(self._backend), **self._variables},
-                stdin=subprocess.PIPE,  # the service exits when it is closed
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -122,11 +122,15 @@ def running_service(
     cwd: Path | None = None,
     program: Sequence[str] = ("-m", "splatsmith"),
 ) -> Iterator[RunningService]:
-    """A service on `data`, in a process group of its own; terminated and waited for at the end."""
+    """A service on `data`, in a process group of its own; terminated and waited for at the end.
+
+    If the tests are killed before that, it ends by itself: no signal reaches its group then.
+    """
     state_file = data.with_name(f"{data.name}-{time.monotonic_ns()}.json")
     state_file.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-P", *program, "serve", "--data-dir", str(data)]
-    command += ["--state-file", str(state_file), "--device", "cpu", *arguments]
+    command += ["--state-file", str(state_file), "--device", "cpu"]
+    command += ["--parent-pid", str(os.getpid()), *arguments]
     process = subprocess.Popen(command, env=environment(), cwd=cwd, start_new_session=True)
     try:
         wait_for(lambda: state_file.exists() or process.poll() is not None, bool)

@@ -146,6 +146,22 @@ def test_service_ends_with_its_parent(data: Path) -> None:
         wait_for_exit(worker)
 
 
+def test_service_ends_with_killed_tests(data: Path, project: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.backend.service.service_process import running_service\n"
+        "with running_service(Path(sys.argv[1])) as service:\n"
+        "    print(service.process.pid, flush=True); input()"
+    )
+    command = [sys.executable, "-c", program, str(data)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=project, env=environment(), **pipes) as tests:
+        assert tests.stdout is not None
+        service = psutil.Process(int(tests.stdout.readline()))
+        tests.kill()
+        wait_for_exit(service)
+
+
 def test_two_services_share_the_jobs_of_a_data_directory(data: Path) -> None:
     with running_service(data) as first, running_service(data) as second:
         long = first.post_job(lattice(**SHORT))
