@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty
 
 from .. import api
-from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, ExtractionOptions
+from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, Crop, ExtractionOptions
 
 DEFAULT = ExtractionOptions()
 VERTEX_COLORS = "0"
@@ -19,6 +19,11 @@ CLOSURES = (
     (Closure.AUTO.value, "Automatic", "Watertight for objects, open for scenes", 0),
     (Closure.WATERTIGHT.value, "Watertight", "One closed skin, without holes", 1),
     (Closure.OPEN.value, "Open", "A surface only where the splats show one", 2),
+)
+CROPS = (
+    (Crop.AUTO.value, "Meshes", "Meshes are made of the subject alone", 0),
+    (Crop.ALL.value, "Meshes and Points", "So are points", 1),
+    (Crop.NONE.value, "Nothing", "All splats count, however far away", 2),
 )
 
 
@@ -77,6 +82,13 @@ class ExtractionFields:
         soft_min=1_000,
         soft_max=500_000,
     )
+    crop: EnumProperty(
+        name="Without Sky",
+        description="What is made without a sky or background that lies far around the subject of "
+        "a capture",
+        items=CROPS,
+        default=DEFAULT.crop.value,
+    )
     alone: BoolProperty(
         name="Show One Result",
         description="The results lie in one place: show only the mesh, or what comes next to it. "
@@ -93,6 +105,7 @@ class ExtractionFields:
             closure=Closure(self.closure),
             close_bottom=self.close_bottom,
             point_count=self.point_count,
+            crop=Crop(self.crop),
         )
 
     def post_import(self) -> api.PostImport:
@@ -108,6 +121,7 @@ class ExtractionFields:
         self.closure = options.closure.value
         self.close_bottom = options.close_bottom
         self.point_count = options.point_count
+        self.crop = options.crop.value
 
     def copy_from(self, other: ExtractionFields) -> None:
         """Copy all properties of `other`."""

@@ -125,6 +125,7 @@ class SPLATSMITH_PT_extraction(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         draw_mesh_fields(layout.column(), settings)
         draw_point_fields(layout.column(), settings)
+        layout.prop(settings, "crop")
 
 
 class SPLATSMITH_PT_selection(SidebarPanel, bpy.types.Panel):

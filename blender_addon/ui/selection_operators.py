@@ -58,6 +58,7 @@ class SPLATSMITH_OT_mesh_from_splats(ExtractionOperator, bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         layout = use_property_split(self.layout)
         draw_mesh_fields(layout, self)
+        layout.prop(self, "crop")
         layout.prop(self, "alone", text="Hide the Splats")
 
 
@@ -71,6 +72,7 @@ class SPLATSMITH_OT_points_from_splats(ExtractionOperator, bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         layout = use_property_split(self.layout)
         draw_point_fields(layout, self)
+        layout.prop(self, "crop")
         layout.prop(self, "alone", text="Hide the Splats")
 
 

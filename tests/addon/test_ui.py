@@ -17,6 +17,7 @@ from blender_addon.contract.cards import (
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.protocol import (
     Closure,
+    Crop,
     ExtractionOptions,
     GenerateRequest,
     Product,
@@ -128,6 +129,7 @@ def test_panel_loads_a_request(anvil_settings: bpy.types.PropertyGroup) -> None:
             closure=Closure.OPEN,
             close_bottom=False,
             point_count=567,
+            crop=Crop.ALL,
         ),
         name="Throne",
         turntables=(Turntable.MP4, Turntable.GROWING_WEBP),

@@ -8,7 +8,14 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeVar
 
-from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, ExtractionOptions, Product
+from ..contract.protocol import (
+    RESOLUTIONS,
+    TEXTURE_SIZES,
+    Closure,
+    Crop,
+    ExtractionOptions,
+    Product,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,11 @@ _FLAGS = {
     ),
     "close_bottom": _Flag("--keep-bottom", "leave open what opens only towards the ground"),
     "point_count": _Flag("--points", "points of the point cloud", "N"),
+    "crop": _Flag(
+        "--crop",
+        f"what is made without a sky or background far around: {', '.join(Crop)}; auto: meshes",
+        "KIND",
+    ),
 }
 
 

@@ -80,6 +80,14 @@ class Closure(StrEnum):
     OPEN = "open"  # nothing is made up: surface only where it was seen
 
 
+class Crop(StrEnum):
+    """What is made without the sky or background that lies far around a capture's subject."""
+
+    AUTO = "auto"  # meshes
+    ALL = "all"  # meshes and points
+    NONE = "none"  # nothing
+
+
 TEXTURE_SIZES = (512, 1024, 2048, 4096, 8192)  # pixels a side
 RESOLUTIONS = (32, 512)  # least and most voxels along the longest side
 
@@ -95,6 +103,7 @@ class ExtractionOptions:
         closure: whether the mesh is one closed skin.
         close_bottom: fill what only opens towards the ground, as the inside of a bell does.
         point_count: of the point cloud.
+        crop: what is made without a sky or background far around.
     """
 
     face_budget: int = 20_000
@@ -103,6 +112,7 @@ class ExtractionOptions:
     closure: Closure = Closure.AUTO
     close_bottom: bool = True
     point_count: int = 50_000
+    crop: Crop = Crop.AUTO
 
     def __post_init__(self) -> None:
         _check_range("face_budget", self.face_budget, 4, 5_000_000)

@@ -22,6 +22,7 @@ from ..contract.parameters import ParameterValue
 from ..contract.points import write_points
 from ..contract.protocol import (
     DEFAULT_ENGINE,
+    Crop,
     ExtractionOptions,
     ExtractRequest,
     GenerateRequest,
@@ -29,6 +30,7 @@ from ..contract.protocol import (
 )
 from ..engines import registry
 from ..engines.base import EngineInputs, Generation
+from ..extraction.far_shell import find_far_shell
 from ..extraction.glb import write_glb
 from ..extraction.mesh import extract_mesh
 from ..extraction.points import extract_points
@@ -78,11 +80,12 @@ def generate(
     """
     timings = Timings()
     inputs, generation = _run_engine(request, pictures, engine_cache, timings, progress)
-    cloud = _write_products(
+    cloud, notes = _write_products(
         generation.representation,
         _Extraction(request.products, request.extraction, folder, engine_cache.device, timings),
         progress.part("Extracting", ENGINE_SHARE, PRODUCT_SHARE),
     )
+    generation = replace(generation, notes=(*generation.notes, *notes))
     with timings.measure("draw previews"):
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
         camera, path = generation.camera, generation.camera_path
@@ -101,7 +104,7 @@ def extract(
 ) -> tuple[str, ...]:
     """Extract the requested products from the splat file `cloud_file` into `folder`.
 
-    Returns the notes of reading, for the user.
+    Returns notes for the user.
 
     Raises:
         Cancelled, SplatsmithError: as in `generate`.
@@ -113,9 +116,10 @@ def extract(
     extraction = _Extraction(
         request.products, request.extraction, folder, device, timings, loaded.origin
     )
-    _write_products(
+    _, notes = _write_products(
         GaussianSplats(loaded.cloud), extraction, progress.part("Extracting", READ_SHARE, 1)
     )
+    loaded = replace(loaded, notes=(*loaded.notes, *notes))
     write_record(folder, describe_extraction(request, loaded, timings.seconds))
     return loaded.notes
 
@@ -198,22 +202,39 @@ def _class_notes(request: GenerateRequest, inputs: EngineInputs) -> list[str]:
     return [f"The prompt stands for the class {inputs.class_label!r}, the nearest one to it."]
 
 
+def _crop(
+    representation: Representation, job: _Extraction
+) -> tuple[GaussianCloud | None, tuple[str, ...]]:
+    """The subject alone, if something is to be made of it that has far surroundings; and a note."""
+    cropped = {Crop.AUTO: {Product.MESH}, Crop.ALL: {Product.MESH, Product.POINTS}}
+    wanted = cropped.get(job.options.crop, set()) & set(job.products)
+    if not wanted or not isinstance(representation, GaussianSplats):
+        return None, ()
+    found = find_far_shell(representation.cloud)
+    if found is None:
+        return None, ()
+    return representation.cloud.select(np.flatnonzero(found.subject)), (found.note,)
+
+
 def _write_products(
     representation: Representation, job: _Extraction, progress: Progress
-) -> GaussianCloud:
-    """Write the products and return the cloud, which is always written."""
+) -> tuple[GaussianCloud, tuple[str, ...]]:
+    """Write the products; returns the cloud, which is always written, and notes for the user."""
     with job.timings.measure("make splats"):
         cloud = representation.gaussians(progress.part("Making splats", 0, 0.1), job.device)
         write_cloud(job.folder / artifacts.SPLATS, cloud, job.origin)
+    subject, notes = _crop(representation, job)
     if Product.POINTS in job.products:
         with job.timings.measure("extract points"):
             part = progress.part("Sampling points", 0.1, 0.25)
-            points = extract_points(cloud, job.options, part, job.device)
+            shown = subject if subject and job.options.crop is Crop.ALL else cloud
+            points = extract_points(shown, job.options, part, job.device)
             points = representation.correct_normals(points)
             write_points(job.folder / artifacts.POINTS, points, job.origin)
     if Product.MESH in job.products:
         with job.timings.measure("extract mesh"):
             part = progress.part("Extracting the mesh", 0.25, 1)
-            mesh = extract_mesh(representation, job.options, part, job.device)
+            source = GaussianSplats(subject) if subject else representation
+            mesh = extract_mesh(source, job.options, part, job.device)
             write_glb(job.folder / artifacts.MESH, mesh, job.origin)
-    return cloud
+    return cloud, notes
