@@ -25,32 +25,73 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.read(bundled_file(FOLDER, NOUNS))
 
 
-@pytest.mark.parametrize("prompt", ["a saxophone", "a trilobite", "a stethoscope", "a giraffe"])
-def test_an_unknown_noun_is_noted_with_the_nearest_known_ones(
-    prompt: str, text_encoder: TextEncoder, vocabulary: Vocabulary
+@pytest.fixture(scope="module")
+def encoder(text_encoder: TextEncoder, vocabulary: Vocabulary) -> PromptEncoder:
+    return PromptEncoder(text_encoder, vocabulary)
+
+
+def notes_on(prompt: str, encoder: PromptEncoder) -> tuple[str, ...]:
+    return encoder.encode(ParsedPrompt.parse(prompt))[1]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a trilobite", "a stethoscope", "a giraffe", "ein Stuhl", "椅子", "कुर्सी"]
+)
+def test_a_prompt_of_unknown_words_is_noted_with_the_nearest_nouns(
+    prompt: str, encoder: PromptEncoder
 ) -> None:
-    (note,) = vocabulary.note_if_unknown(prompt, text_encoder.encode(prompt).pooled)
-    named = [noun for noun in vocabulary.nouns if noun in note]
-    assert len(named) >= 3
+    (note,) = notes_on(prompt, encoder)
+    assert all(f'"{word}"' in note for word in prompt.lower().split() if word != "a")
+    assert len([noun for noun in encoder.vocabulary.nouns if noun in note]) >= 3
     assert "larger engine" in note
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a wooden chair", "two red chairs", "an automobile", "a bicycle", "a cupboard"]
+    ("prompt", "unknown"),
+    [
+        ("a dragon skull", ["dragon"]),  # whose noun is known
+        ("A dragon\u2019s skull!", ["dragon"]),
+        ("a chair with a saxophone", ["saxophone"]),
+        ("a brass key, and a violin", ["brass", "violin"]),
+        ("a rusty steampunk lamp", ["rusty", "steampunk"]),
+        ("a woden chair", ["woden"]),  # misspelt
+        ("a Café chair", ["café"]),
+        ("a marble table", ["marble"]),  # of which a synonym, "ball", is known
+    ],
 )
-def test_known_nouns_and_their_synonyms_are_not_noted(
-    prompt: str, text_encoder: TextEncoder, vocabulary: Vocabulary
+def test_each_unknown_word_beside_known_ones_is_noted(
+    prompt: str, unknown: list[str], encoder: PromptEncoder
 ) -> None:
-    assert vocabulary.note_if_unknown(prompt, text_encoder.encode(prompt).pooled) == ()
+    (note,) = notes_on(prompt, encoder)
+    listed = " and ".join(f'"{word}"' for word in unknown)
+    assert note == f"Sprout does not know {listed}. A larger engine will do better."
 
 
-def test_of_nouns_that_share_a_word_only_the_nearest_is_noted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *("a wooden chair", "two red chairs", "a potted plant", "a purple armchair", "a grey rock"),
+        *("an automobile", "a bicycle", "a cupboard"),  # which mean what a known noun means
+        *("knives, boxes and shelves", "a low poly 3D model of a tall tree, game asset"),
+    ],
+)
+def test_prompts_of_known_words_are_not_noted(prompt: str, encoder: PromptEncoder) -> None:
+    assert notes_on(prompt, encoder) == ()
+
+
+@pytest.mark.parametrize("prompt", ["red", "something nice", "a big one", "\U0001fa91", "..."])
+def test_a_prompt_that_names_nothing_is_noted(prompt: str, encoder: PromptEncoder) -> None:
+    (note,) = notes_on(prompt, encoder)
+    assert "Nearest to this prompt, it knows:" in note
+
+
+def test_of_nouns_that_share_a_word_only_the_nearest_is_named(tmp_path: Path) -> None:
     file = tmp_path / "nouns.safetensors"
     similarity = torch.tensor([0.6, 0.55, 0.5, 0.4])
     pooled = torch.stack([similarity, (1 - similarity.square()).sqrt()], 1)
     write_vocabulary(Vocabulary(("small couch", "couch", "bed", "lamp"), pooled, {}), file)
-    (note,) = Vocabulary.read(file).note_if_unknown("a futon", torch.tensor([1.0, 0.0]))
-    assert "it knows: small couch, bed and lamp." in note
+    nearest = Vocabulary.read(file).most_similar(torch.tensor([1.0, 0.0]))
+    assert nearest == ["small couch", "bed", "lamp"]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +113,14 @@ def test_synonyms_are_replaced_by_known_nouns(
     assert torch.equal(encoded.pooled, text_encoder.encode(replaced).pooled)
 
 
-def test_replacing_an_unlike_noun_is_noted(
-    text_encoder: TextEncoder, vocabulary: Vocabulary
-) -> None:
-    _, notes = PromptEncoder(text_encoder, vocabulary).encode(ParsedPrompt.parse("a hatchet"))
-    assert notes == ('Sprout takes "hatchet" for "axe". A larger engine will do better.',)
+def test_replacing_an_unlike_noun_is_noted(encoder: PromptEncoder) -> None:
+    assert notes_on("a hatchet", encoder) == (
+        'Sprout takes "hatchet" for "axe". A larger engine will do better.',
+    )
+    assert notes_on("a rusty hatchet", encoder) == (
+        'Sprout takes "hatchet" for "axe". Sprout does not know "rusty". '
+        "A larger engine will do better.",
+    )
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ NAMED_COLORS = {
     "black": (0.10, 0.10, 0.11),
     "white": (0.94, 0.94, 0.93),
 }
+COLOR_SYNONYMS = {"grey": "gray", "violet": "purple", "crimson": "red", "scarlet": "red"}
+COLOR_SYNONYMS |= {"turquoise": "teal", "cyan": "teal", "magenta": "pink", "tan": "beige"}
 """sRGB, 0..1."""
 
 LUMA = (0.299, 0.587, 0.114)

@@ -103,9 +103,7 @@ class Sprout:
             cloud = recolor(cloud, prompt.color)
         progress.step(1, 1)
         camera = ConditioningCamera(settings.elevation, DISTANCE, FOV)
-        return Generation(
-            GaussianSplats(cloud), camera, notes=notes if conditioning.picture is None else ()
-        )
+        return Generation(GaussianSplats(cloud), camera, notes=notes)
 
     def _from_text(
         self, conditioning: DenoiserInputs, settings: _Settings, progress: Progress

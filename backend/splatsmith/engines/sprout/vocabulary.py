@@ -1,4 +1,4 @@
-"""The training objects' nouns, their synonyms, and notes about prompts that name other things."""
+"""The training objects' nouns, their embeddings and their synonyms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from ...contract.cards import Checkpoint, CheckpointFile
 from ...contract.licences import Licence
 from ...errors import WeightsDamaged
 from .checkpoint import REMEDY
+from .prompt_words import singulars
 
 NOUNS = Checkpoint(
     id="sprout-nouns",
@@ -30,7 +32,7 @@ NOUNS = Checkpoint(
     ),
     licence=Licence("CC0-1.0 and WordNet-3.0; see ATTRIBUTION.md beside it"),
 )
-PROMPT_SIMILARITY = 0.66  # cosine with the nearest noun above which a prompt counts as known
+KNOWN_SIMILARITY = 0.66  # cosine with the nearest noun above which a word counts as known
 NOUN_SIMILARITY = 0.5  # cosine from which on one noun may replace another
 NOTED_NOUNS = 3
 
@@ -64,7 +66,8 @@ class Vocabulary:
 
     def synonym(self, word: str) -> str | None:
         """The noun that is a synonym or hypernym of `word`, singular or plural."""
-        return self.synonyms.get(word) or self.synonyms.get(word.removesuffix("s"))
+        found = (self.synonyms.get(each) for each in sorted(singulars(word), key=len, reverse=True))
+        return next((noun for noun in found if noun), None)
 
     def nearest(self, pooled: Tensor) -> str | None:
         """The noun with the most similar embedding; None below NOUN_SIMILARITY.
@@ -75,31 +78,35 @@ class Vocabulary:
         similarity, index = (self.pooled @ pooled.to(self.pooled)).max(0)
         return self.nouns[int(index)] if similarity >= NOUN_SIMILARITY else None
 
-    def note_if_unknown(self, prompt: str, pooled: Tensor) -> tuple[str, ...]:
-        """A sentence with the nearest nouns if the prompt is unlike all of them; else nothing.
-
-        Args:
-            pooled: [384] the prompt's embedding, unit length.
-        """
-        if self.names_known_noun(prompt):
-            return ()
-        similarity = self.pooled @ pooled.to(self.pooled)
-        if similarity.max() > PROMPT_SIMILARITY:
-            return ()
-        *others, last = self._most_similar(similarity)
-        return (
-            f"Sprout was never shown what this prompt names. Nearest to it, it knows: "
-            f"{', '.join(others)} and {last}. A larger engine will do better.",
-        )
-
     def names_known_noun(self, prompt: str) -> bool:
         """Whether a noun is among the prompt's words, singular or plural."""
         words = re.findall(r"[a-z]+", prompt.lower())
-        singular = {word.removesuffix("s") for word in words} | set(words)
-        return not singular.isdisjoint(self.nouns)
+        return any(not singulars(word).isdisjoint(self.nouns) for word in words)
 
-    def _most_similar(self, similarity: Tensor) -> list[str]:
-        """NOTED_NOUNS nouns that share no word: not both "couch" and "small couch"."""
+    def contains(self, word: str) -> bool:
+        """Whether `word` is one of the nouns' words, as "palm" and "tree" of "palm tree"."""
+        return not singulars(word).isdisjoint(self._words)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for noun in self.nouns for word in noun.split())
+
+    def are_like_known(self, pooled: Tensor) -> list[bool]:
+        """Whether words mean what a noun means: "bicycle" and "bike".
+
+        Args:
+            pooled: [N, 384] the words' embeddings, unit length.
+        """
+        similarity = pooled.to(self.pooled) @ self.pooled.T
+        return (similarity.amax(1) > KNOWN_SIMILARITY).tolist()
+
+    def most_similar(self, pooled: Tensor) -> list[str]:
+        """NOTED_NOUNS nouns that share no word: not both "couch" and "small couch".
+
+        Args:
+            pooled: [384] a prompt's embedding, unit length.
+        """
+        similarity = self.pooled @ pooled.to(self.pooled)
         found: list[str] = []
         for index in torch.argsort(similarity, descending=True).tolist():
             noun = self.nouns[index]
