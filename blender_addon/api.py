@@ -16,16 +16,15 @@ on first use and ends with Blender. Call all of this on the main thread.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from . import splat_tools
 from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown, wait_for_end
-from .contract.artifacts import JOB_RECORD
 from .contract.cards import ConditionKind
-from .contract.problems import NotFound, SplatsmithError
+from .contract.problems import SplatsmithError
 from .contract.protocol import DownloadRequest, ExtractionOptions, GenerateRequest, Product
 from .contract.up_axis import UpAxis
 from .exporting.files import Export
@@ -42,11 +41,23 @@ from .importing.files import Asset, read_request
 from .importing.import_plan import ImportPlan
 from .importing.placement import Placement
 from .importing.post_import import PostImport
+from .job_control import (
+    cancel,
+    dismiss_problem,
+    download,
+    import_job,
+    install,
+    remove,
+    result_folder,
+    retry,
+    snapshot,
+    start,
+    stop,
+    submit_download,
+)
 from .link.settings import BackendSettings
-from .link.snapshot import SessionSnapshot
-from .link.tracked_job import new_job
 from .link.uploaded_pictures import find_picture
-from .online_access import check_online, default_settings
+from .online_access import default_settings
 from .scene.asset_browser import add_to_asset_browser
 from .scene.control_map import ControlMap
 from .scene.images import Picture
@@ -57,7 +68,7 @@ from .scene.splat_join import join_splats
 from .scene.splat_repair import repair_splats
 from .scene.splat_transforms import Components, apply_transform
 from .submission.generation_settings import GenerationSettings
-from .submission.new_jobs import batch_jobs, extraction_job, generation_job, plan_of, repeated_job
+from .submission.new_jobs import batch_jobs, extraction_job, generation_job
 
 # What scripts use, beside the functions of this module.
 __all__ = [
@@ -79,17 +90,29 @@ __all__ = [
     "Product",
     "UpAxis",
     "apply_transform",
+    "cancel",
     "configure",
     "default_settings",
+    "dismiss_problem",
+    "download",
     "export_asset",
     "import_asset",
     "import_assets",
+    "import_job",
+    "install",
     "join_splats",
     "poll",
     "read_request",
+    "remove",
     "repair_splats",
+    "result_folder",
+    "retry",
     "shutdown",
+    "snapshot",
     "splat_tools",
+    "start",
+    "stop",
+    "submit_download",
     "submit_export",
     "submit_import",
     "wait_for_export",
@@ -270,119 +293,6 @@ def submit_batch(
         else:
             keys[name] = get_session().submit(job)
     return BatchSubmission(keys, failures)
-
-
-# Jobs and the backend
-
-
-def snapshot() -> SessionSnapshot:
-    """The state of the backend, its engines and jobs."""
-    return get_session().snapshot
-
-
-def cancel(job: str) -> None:
-    """Cancel a job, by its key or id; a job that has ended stays as it is.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    get_session().cancel(job)
-
-
-def remove(job: str) -> None:
-    """Delete a job and its files; imported objects stay.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    get_session().remove(job)
-
-
-def retry(job: str) -> str:
-    """Submit a job's request again, to be imported as it was planned; returns the new key.
-
-    Raises:
-        NotFound: there is no such job.
-        OnlineAccessDenied: it is a download, and Blender is set to stay offline.
-    """
-    before = get_session().tracker.get(job)
-    if isinstance(before.request, DownloadRequest):
-        return submit_download(before.request)
-    return get_session().submit(repeated_job(before))
-
-
-def import_job(job: str) -> str:
-    """Import a finished job again, at the cursor; returns the key for `wait_for`.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    session = get_session()
-    return session.import_again(job, plan_of(session.tracker.get(job)).at_cursor())
-
-
-def result_folder(job: str) -> Path:
-    """The folder with all files of a finished job, turntables included.
-
-    Raises:
-        NotFound: they were not downloaded; `import_job` does so.
-    """
-    session = get_session()
-    known = session.tracker.find(job)
-    folder = session.settings.results / (known.status.id if known else job)
-    if not (folder / JOB_RECORD).is_file():
-        raise NotFound("The files of this job are not here.", "Import it, and they will be.")
-    return folder
-
-
-def install() -> None:
-    """Create the backend's environment: a download of some gigabytes. Returns at once.
-
-    Raises:
-        OnlineAccessDenied: Blender is set to stay offline.
-    """
-    check_online()
-    get_session().install()
-
-
-def download(request: DownloadRequest) -> None:
-    """Download checkpoints and wait for them.
-
-    Raises:
-        SplatsmithError: the job failed; says why and what to do.
-    """
-    wait_for_end(submit_download(request))
-
-
-def submit_download(request: DownloadRequest) -> str:
-    """Submit a download of checkpoints and return its key at once.
-
-    A backend that was started while Blender was offline is restarted.
-
-    Raises:
-        OnlineAccessDenied: Blender is set to stay offline.
-    """
-    check_online()
-    configure(replace(get_session().settings, offline=False))
-    return get_session().submit(new_job(request))
-
-
-def start() -> None:
-    """Start the backend. Returns at once."""
-    get_session().start()
-
-
-def stop() -> None:
-    """Stop the backend, or an installation. Unfinished jobs go on at the next start."""
-    get_session().stop()
-
-
-def dismiss_problem() -> None:
-    """Clear the last problem of the backend."""
-    get_session().clear_problem()
-
-
-# Assets in the scene
 
 
 def mark_as_asset(obj: bpy.types.Object) -> None:

@@ -9,12 +9,24 @@ import bpy
 from ..contract.problems import SplatsmithError
 
 
-class ProtectedSplats(SplatsmithError):
-    """Raised when splats must not be changed: linked from a file, or used by several objects."""
+class NotEditable(SplatsmithError):
+    """Raised when the data of an object must not be changed, or cannot be by scripts."""
 
-    code = "protected-splats"
-    title = "These splats cannot be changed"
-    status = 422
+    code = "not-editable"
+    title = "The object cannot be changed"
+    status = 409
+
+
+def check_local(obj: bpy.types.Object) -> None:
+    """Check that `obj` and its data belong to this file.
+
+    Raises:
+        NotEditable: one of them is linked.
+    """
+    if not obj.is_editable or not obj.data.is_editable:
+        raise NotEditable(
+            f"{obj.name!r} is linked from another file.", "Make it local, with its data, first."
+        )
 
 
 def check_editable(
@@ -25,14 +37,11 @@ def check_editable(
     """Check that the data of `splats` may be changed, without changing objects but those `beside`.
 
     Raises:
-        ProtectedSplats: it is linked, or other objects use its data and keep it.
+        NotEditable: it is linked, or other objects use its data and keep it.
     """
-    if not splats.is_editable or not splats.data.is_editable:
-        raise ProtectedSplats(
-            f"{splats.name!r} is linked from another file.", "Make it local, with its data, first."
-        )
+    check_local(splats)
     if has_shared_data(splats, beside) and not isolate_users:
-        raise ProtectedSplats(
+        raise NotEditable(
             f"{splats.name!r} shares its splats with other objects.",
             "Choose Isolate Multi-User Data, or Object > Relations > Make Single User.",
         )

@@ -16,7 +16,7 @@ from ..contract.transform import Y_UP_TO_Z_UP
 from . import appearance
 from .operator_context import only_selected
 from .point_data import PointAttribute, read_attribute, to_point_cloud, write_attribute
-from .splats import BASE, BASE_TYPE, IS_NATIVE, SPLAT_TYPE, is_splats
+from .splats import BASE, BASE_TYPE, IS_NATIVE, SPLAT_TYPE, is_drawn_natively, is_splats
 
 _CYCLES_LIMIT = 1.0  # of a harmonic coefficient, beyond which Cycles cuts it off
 _SAMPLES = 1 << 14  # Gaussians at most of which a share is told
@@ -32,12 +32,16 @@ class NotNative(SplatsmithError):
     status = 409
 
 
-def is_native(obj: bpy.types.Object) -> bool:
-    """Whether `obj` is splats that Blender draws itself, as this version writes them."""
-    if not IS_NATIVE or not is_splats(obj) or obj.type != "POINTCLOUD":
+def has_older_form(obj: bpy.types.Object) -> bool:
+    """Whether `obj` is splats that `make_native` changes.
+
+    Nodes draw them, or their base has the type that older Blenders lose.
+    """
+    if not is_splats(obj):
         return False
-    is_drawn = obj.data.type == SPLAT_TYPE and appearance.find_splat_modifier(obj) is None
-    return is_drawn and obj.data.attributes[BASE].data_type == BASE_TYPE
+    if not is_drawn_natively(obj) or appearance.find_splat_modifier(obj) is not None:
+        return True
+    return obj.data.attributes[BASE].data_type != BASE_TYPE
 
 
 def make_native(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -49,7 +53,7 @@ def make_native(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     Raises:
         NotNative: this Blender has none, or an object cannot be changed; none is changed then.
     """
-    chosen = [obj for obj in objects if is_splats(obj) and not is_native(obj)]
+    chosen = [obj for obj in objects if has_older_form(obj)]
     for obj in chosen:
         _check(obj)
     converted: dict[tuple[int, float, float], bpy.types.PointCloud] = {}

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract.problems import SplatsmithError
+from .data_users import NotEditable, check_local
 from .nodes import NodeTreeBuilder
 from .operator_context import only_selected
 from .point_data import PointData
@@ -16,22 +16,15 @@ from .point_data import PointData
 _MARK = "splatsmith_deleted"
 
 
-class NotEditable(SplatsmithError):
-    """Raised when Blender does not let the data of an object be changed."""
-
-    code = "not-editable"
-    title = "The object cannot be changed"
-    status = 409
-
-
-def check_editable(obj: bpy.types.Object) -> None:
+def check_deletable(obj: bpy.types.Object) -> None:
     """Check that points of `obj` can be deleted.
 
     Raises:
         NotEditable: it is linked, overridden, in Edit Mode, or has shape keys.
     """
-    if any(each is not None for each in (obj.library, obj.override_library, obj.data.library)):
-        raise NotEditable(f"{obj.name!r} belongs to another file.", "Make it local first.")
+    check_local(obj)
+    if obj.override_library is not None:
+        raise NotEditable(f"{obj.name!r} overrides one of another file.", "Make it local first.")
     if obj.mode == "EDIT":
         raise NotEditable(f"{obj.name!r} is being edited.", "Leave its Edit Mode first.")
     if getattr(obj.data, "shape_keys", None) is not None:
@@ -45,9 +38,9 @@ def keep_points(obj: bpy.types.Object, kept: NDArray[np.bool_]) -> None:
     that share the data keep all their points. Undo brings the former data back.
 
     Raises:
-        NotEditable: see `check_editable`.
+        NotEditable: see `check_deletable`.
     """
-    check_editable(obj)
+    check_deletable(obj)
     former, data = obj.data, obj.data.copy()
     try:
         data.attributes.new(_MARK, "BOOLEAN", "POINT").data.foreach_set("value", ~kept)

@@ -29,7 +29,7 @@ from .point_data import (
 )
 from .splat_editing import check_splats, count_splats
 from .splat_selection import read_values
-from .splats import BASE, HARMONIC, IS_NATIVE
+from .splats import BASE, HARMONIC, is_drawn_natively
 
 _COLOR = "Splatsmith Color"  # material and node group
 _OPACITY = "Splatsmith Opacity"
@@ -41,11 +41,6 @@ class ForeignMaterial(InvalidRequest):
 
     code = "foreign-material"
     title = "The splats have another material"
-
-
-def is_drawn_natively(obj: bpy.types.Object) -> bool:
-    """Whether Blender draws the splats of `obj` itself."""
-    return IS_NATIVE and obj.type == "POINTCLOUD" and obj.data.type == "GAUSSIAN_SPLAT"
 
 
 def color_inputs(obj: bpy.types.Object) -> list[NodeInput]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..contract.problems import InvalidRequest
 from .crop_objects import crop_volume
-from .point_deletion import check_editable, keep_points
+from .point_deletion import check_deletable, keep_points
 from .splat_selection import (
     CropSide,
     FloaterCriteria,
@@ -117,7 +117,7 @@ def check_splats(objects: Collection[bpy.types.Object]) -> None:
         raise NoSplats("No splats are selected.", "Select Gaussian splats.")
     for obj in objects:
         if is_splats(obj):
-            check_editable(obj)  # before they are counted: Edit Mode has the data of meshes
+            check_deletable(obj)  # before they are counted: Edit Mode has the data of meshes
         if not is_splats(obj) or not count_splats(obj):
             raise NoSplats(f"{obj.name!r} has no splats.", "Select Gaussian splats.")
 

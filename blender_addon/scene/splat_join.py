@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..contract.transform import linear_part, transform_points
 from .appearance import limit_viewport
-from .data_users import ProtectedSplats, check_editable, make_single_user
+from .data_users import NotEditable, check_editable, make_single_user
 from .operator_context import only_selected
 from .rest_positions import moved_rest, rest_or, write_rest_positions
 from .splat_shapes import Shapes, transformed_shapes, turn_between, write_shapes
@@ -33,7 +33,7 @@ def join_splats(
 
     Raises:
         NoSplats: there is nothing to join, or an object is no splat object, is empty or edited.
-        ProtectedSplats: an object is linked, other objects use the data of `target`, or `target`
+        NotEditable: an object is linked, other objects use the data of `target`, or `target`
             is parented to one of `others`.
         InvalidTransform: an object's scale is 0 along an axis.
     """
@@ -90,7 +90,7 @@ def _check_parents(target: bpy.types.Object, others: Collection[bpy.types.Object
     while ancestor is not None and ancestor not in others:
         ancestor = ancestor.parent
     if ancestor is not None:
-        raise ProtectedSplats(
+        raise NotEditable(
             f"{target.name!r} is parented to {ancestor.name!r}, which would be removed.",
             f"Make {ancestor.name!r} the active object, or clear the parent of {target.name!r}.",
         )

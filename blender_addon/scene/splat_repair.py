@@ -59,7 +59,7 @@ def repair_splats(objects: Sequence[bpy.types.Object], *, isolate_users: bool = 
     Objects that need no repair, or have no rest positions, stay as they are if others need it.
 
     Raises:
-        NoSplats, ProtectedSplats: as in `apply_transform`.
+        NoSplats, NotEditable: as in `apply_transform`.
         NothingToRepair: no splat was turned, or none has a rest position.
         InvalidTransform: a part was flattened, which leaves nothing to turn.
     """

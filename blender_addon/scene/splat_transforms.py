@@ -40,7 +40,7 @@ def apply_transform(
 
     Raises:
         NoSplats: an object is not a splat object, is empty, or is being edited.
-        ProtectedSplats: one is linked, or other objects use its data.
+        NotEditable: one is linked, or other objects use its data.
         InvalidTransform: a scale is 0 along an axis.
     """
     bpy.context.view_layer.update()

@@ -17,7 +17,6 @@ from ..contract.harmonics import rotated_planes
 from ..contract.problems import SplatsmithError
 from ..contract.transform import (
     Y_UP_TO_Z_UP,
-    apply_affine,
     multiply_quaternions,
     quaternion,
     rotate_vectors,
@@ -72,6 +71,11 @@ def is_splats(obj: bpy.types.Object) -> bool:
     )
 
 
+def is_drawn_natively(obj: bpy.types.Object) -> bool:
+    """Whether Blender draws the splats of `obj` itself."""
+    return IS_NATIVE and obj.type == "POINTCLOUD" and obj.data.type == SPLAT_TYPE
+
+
 def copy_splat_attributes(splats: bpy.types.Object) -> Mapping[str, NDArray[np.float32]]:
     """The splats' attributes by name, as arrays that any thread may use.
 
@@ -103,18 +107,6 @@ def read_splats(splats: bpy.types.Object) -> GaussianCloud:
         NoSplats: see `copy_splat_attributes`.
     """
     return cloud_from_attributes(copy_splat_attributes(splats))
-
-
-def read_world_splats(splats: bpy.types.Object) -> GaussianCloud:
-    """The cloud of a splat object as it is in the scene: Blender's axes, its transform applied.
-
-    Raises:
-        NoSplats: see `copy_splat_attributes`.
-        InvalidTransform: the object's scale is 0 along an axis.
-    """
-    cloud = stored_cloud(copy_splat_attributes(splats))
-    bpy.context.view_layer.update()
-    return apply_affine(cloud, np.array(splats.matrix_world, np.float64))
 
 
 def stored_cloud(values: Mapping[str, NDArray[np.float32]]) -> GaussianCloud:

@@ -7,7 +7,7 @@ from bpy.props import IntProperty
 
 from .. import api
 from ..contract.protocol import Product
-from ..scene.native_splats import is_native
+from ..scene.native_splats import has_older_form
 from ..scene.quads import has_faces
 from ..scene.splats import IS_NATIVE, is_splats
 from .api_operator import ApiOperator, backend_unavailable_reason, use_property_split, wait_cursor
@@ -149,8 +149,8 @@ def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 
 def selected_old_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """Selected splats that are not native, where Blender has native ones."""
-    return [obj for obj in selected_splats(context) if IS_NATIVE and not is_native(obj)]
+    """Selected splats that could be native ones, where Blender has such."""
+    return [obj for obj in context.selected_objects if IS_NATIVE and has_older_form(obj)]
 
 
 def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:

@@ -11,8 +11,9 @@ import pytest
 from blender_addon import api, ui
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.scene.rest_positions import REST_POSITION, looks_turned
-from blender_addon.scene.splats import add_splats, read_world_splats
+from blender_addon.scene.splats import add_splats
 from blender_addon.ui.splat_panel import sections
+from tests.addon.world_splats import read_world_splats
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.problems import InvalidRequest
+from blender_addon.scene.data_users import NotEditable
 from blender_addon.scene.neighbor_distances import NeighborSearch, far_from_others
 from blender_addon.scene.point_data import PointAttribute, read_attributes, write_attribute
-from blender_addon.scene.point_deletion import NotEditable
 from blender_addon.scene.splat_editing import (
     EditCount,
     NothingLeft,

@@ -17,9 +17,9 @@ from blender_addon import api
 from blender_addon.contract.cloud import GaussianCloud, write_cloud
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.scene import appearance
-from blender_addon.scene.native_splats import harmonics_notes, is_native
+from blender_addon.scene.native_splats import harmonics_notes, has_older_form
 from blender_addon.scene.point_data import PointAttribute, read_attributes, write_attribute
-from blender_addon.scene.splats import IS_NATIVE, add_splats, read_splats
+from blender_addon.scene.splats import IS_NATIVE, add_splats, is_drawn_natively, read_splats
 
 RandomCloud = Callable[[int, int], GaussianCloud]
 MakeOld = Callable[..., bpy.types.Object]
@@ -85,9 +85,14 @@ def test_splats_of_older_files_become_native(
 ) -> None:
     obj = make_old(kind)
     obj.location, obj["splatsmith_request"] = (1, 2, 3), "{}"
-    assert not is_native(obj)
+    assert has_older_form(obj)
     assert api.make_splats_native([obj]) == [obj]
-    assert is_native(obj) and obj.name == "old" and not obj.modifiers
+    assert (
+        is_drawn_natively(obj)
+        and not has_older_form(obj)
+        and obj.name == "old"
+        and not obj.modifiers
+    )
     assert obj["splatsmith_request"] == "{}" and tuple(obj.location) == (1, 2, 3)
     assert not bpy.data.meshes
     cloud, back = random_cloud(COUNT, 1), read_splats(obj)
@@ -119,12 +124,12 @@ def test_the_operator_makes_the_selection_native_and_is_undone_in_one_step(
     obj.select_set(True)
     before = {name: values.copy() for name, values in read_attributes(obj.data).items()}
     bpy.ops.ed.undo_push(message="before")
-    assert make() == {"FINISHED"} and is_native(obj) and obj.select_get()
+    assert make() == {"FINISHED"} and not has_older_form(obj) and obj.select_get()
     assert not make.poll()
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
     obj = bpy.data.objects["old"]
-    assert obj.type == kind and len(obj.modifiers) == 1 and not is_native(obj)
+    assert obj.type == kind and len(obj.modifiers) == 1 and has_older_form(obj)
     for name, values in read_attributes(obj.data).items():
         np.testing.assert_array_equal(values, before[name])
 
@@ -137,7 +142,7 @@ def test_objects_that_share_their_data_go_on_sharing_it(make_old: MakeOld, kind:
     bpy.context.scene.collection.objects.link(twin)
     assert api.make_splats_native([first, twin, other]) == [first, twin, other]
     assert first.data == twin.data != other.data
-    assert all(map(is_native, (first, twin, other)))
+    assert not any(map(has_older_form, (first, twin, other)))
     assert len(bpy.data.pointclouds) == 2 and not bpy.data.meshes
 
 
@@ -147,7 +152,7 @@ def test_what_was_not_chosen_stays_as_it_is(make_old: MakeOld) -> None:
     twin = obj.copy()
     bpy.context.scene.collection.objects.link(twin)
     api.make_splats_native([obj])
-    assert is_native(obj) and not is_native(twin) and twin.data.type == "POINTS"
+    assert not has_older_form(obj) and has_older_form(twin) and twin.data.type == "POINTS"
 
 
 @needs_native
@@ -155,7 +160,7 @@ def test_hidden_splats_become_native(make_old: MakeOld) -> None:
     obj = make_old("MESH")
     obj.hide_set(True)
     api.make_splats_native([obj])
-    assert is_native(obj) and obj.hide_get()
+    assert not has_older_form(obj) and obj.hide_get()
 
 
 @needs_native
@@ -253,7 +258,7 @@ def test_files_go_to_older_blenders_and_come_from_them(
         bpy.ops.wm.open_mainfile(filepath=str(older))
         (obj,) = bpy.data.objects
         assert api.make_splats_native([obj]) == ([] if is_native_already(told) else [obj])
-        assert is_native(obj)
+        assert not has_older_form(obj)
         np.testing.assert_allclose(read_splats(obj).shN, cloud.shN, atol=1e-5)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
-from blender_addon.scene.point_deletion import NotEditable, keep_points
+from blender_addon.scene.data_users import NotEditable
+from blender_addon.scene.point_deletion import keep_points
 from blender_addon.scene.splats import IS_NATIVE, add_splats, read_splats
 
 RandomCloud = Callable[[int, int], GaussianCloud]

@@ -10,12 +10,13 @@ import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.transform import InvalidTransform, apply_affine
-from blender_addon.scene.data_users import ProtectedSplats
+from blender_addon.scene.data_users import NotEditable
 from blender_addon.scene.point_data import CAN_CONVERT
 from blender_addon.scene.rest_positions import REST_POSITION, looks_turned, read_rest_positions
 from blender_addon.scene.splat_join import join_splats
 from blender_addon.scene.splat_repair import NothingToRepair, repair_splats
-from blender_addon.scene.splats import IS_NATIVE, NoSplats, add_splats, read_world_splats
+from blender_addon.scene.splats import IS_NATIVE, NoSplats, add_splats
+from tests.addon.world_splats import read_world_splats
 
 from .blender_operations import apply, as_mesh, assert_same_look, positions
 
@@ -140,7 +141,7 @@ def test_a_child_of_what_would_be_removed_is_refused(objects: list[bpy.types.Obj
     between = bpy.data.objects.new("between", None)
     bpy.context.scene.collection.objects.link(between)
     between.parent, objects[0].parent = objects[1], between
-    with pytest.raises(ProtectedSplats, match="parented to 'splats 1'.*clear the parent"):
+    with pytest.raises(NotEditable, match="parented to 'splats 1'.*clear the parent"):
         join_splats(objects[0], objects[1:])
     assert len(bpy.data.objects) == 4
 
@@ -153,7 +154,7 @@ def test_data_that_others_use_stay_theirs(objects: list[bpy.types.Object]) -> No
     assert_same_look(read_world_splats(shared), before)
     copy = objects[0].copy()
     bpy.context.scene.collection.objects.link(copy)
-    with pytest.raises(ProtectedSplats, match="shares its splats"):
+    with pytest.raises(NotEditable, match="shares its splats"):
         join_splats(objects[0], [shared])
     join_splats(objects[0], [shared], isolate_users=True)
     assert len(read_world_splats(copy)) == 120

@@ -10,7 +10,7 @@ import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.transform import Y_UP_TO_Z_UP, InvalidTransform, apply_affine
-from blender_addon.scene.data_users import ProtectedSplats
+from blender_addon.scene.data_users import NotEditable
 from blender_addon.scene.point_data import CAN_CONVERT, PointAttribute, write_attribute
 from blender_addon.scene.rest_positions import (
     REST_POSITION,
@@ -18,7 +18,8 @@ from blender_addon.scene.rest_positions import (
     read_rest_positions,
 )
 from blender_addon.scene.splat_repair import NothingToRepair, Repair, repair_splats
-from blender_addon.scene.splats import add_splats, read_world_splats
+from blender_addon.scene.splats import add_splats
+from tests.addon.world_splats import read_world_splats
 
 from .blender_operations import (
     OPERATIONS,
@@ -209,7 +210,7 @@ def test_shared_splats_are_refused_or_made_single(obj: bpy.types.Object) -> None
     other = obj.copy()
     bpy.context.scene.collection.objects.link(other)
     move_some(obj, np.full(COUNT, True), TURN)
-    with pytest.raises(ProtectedSplats, match="shares its splats"):
+    with pytest.raises(NotEditable, match="shares its splats"):
         repair_splats([obj])
     assert looks_turned(obj.data)
     repair_splats([obj], isolate_users=True)

@@ -11,10 +11,11 @@ import pytest
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.transform import InvalidTransform
-from blender_addon.scene.data_users import ProtectedSplats
+from blender_addon.scene.data_users import NotEditable
 from blender_addon.scene.rest_positions import REST_POSITION, looks_turned, read_rest_positions
 from blender_addon.scene.splat_transforms import Components, apply_transform
-from blender_addon.scene.splats import NoSplats, add_splats, read_world_splats
+from blender_addon.scene.splats import NoSplats, add_splats
+from tests.addon.world_splats import read_world_splats
 
 from .blender_operations import (
     SHIFT,
@@ -154,7 +155,7 @@ def test_shared_splats_are_refused_or_made_single(turned: bpy.types.Object) -> N
     other = turned.copy()
     bpy.context.scene.collection.objects.link(other)
     before = positions(turned)
-    with pytest.raises(ProtectedSplats, match="shares its splats.*Isolate"):
+    with pytest.raises(NotEditable, match="shares its splats.*Isolate"):
         apply_transform([turned])
     np.testing.assert_array_equal(positions(turned), before)
     assert not turned.matrix_basis.is_identity
@@ -173,7 +174,7 @@ def test_linked_splats_are_refused(
         into.objects = ["turned"]
     (linked,) = into.objects
     bpy.context.scene.collection.objects.link(linked)
-    with pytest.raises(ProtectedSplats, match="linked.*local"):
+    with pytest.raises(NotEditable, match="linked.*local"):
         apply_transform([linked])
 
 

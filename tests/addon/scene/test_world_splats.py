@@ -15,7 +15,8 @@ from blender_addon.contract.transform import (
     apply_affine,
     rotation_matrices,
 )
-from blender_addon.scene.splats import add_splats, read_world_splats
+from blender_addon.scene.splats import add_splats
+from tests.addon.world_splats import read_world_splats
 
 RandomCloud = Callable[[int, int], GaussianCloud]
 
