@@ -41,10 +41,10 @@ def test_python_files_in_the_data_directory_are_not_imported(
 def test_crash_is_reported_in_whole_sentences(launcher: Launcher, tmp_path: Path) -> None:
     launcher.start(Event())
     assert launcher.is_alive
-    launcher.log_file.write_text("something happened\n", encoding="utf-8")
     (state,) = (tmp_path / "home").glob("service-*.json")
     os.kill(json.loads(state.read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
     assert launcher.has_exited()
+    launcher.log_file.write_text("something happened\n", encoding="utf-8")
     assert str(launcher.exit_error()) == (
         f"The backend ended by itself (exit code {-signal.SIGKILL}). "
         "It last said: something happened. Press Start to go on."
