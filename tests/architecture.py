@@ -227,6 +227,13 @@ def torch_stays_right_of_the_worker(project: Project) -> Iterator[str]:
                     yield f"{module.name} loads {name}"
 
 
+def the_add_on_starts_without_http(project: Project) -> Iterator[str]:
+    """An artist waits for what Blender loads; `requests` takes as long as all of our modules."""
+    for name in sorted(project.loaded_with("blender_addon.api")):
+        if name.split(".")[0] in {"requests", "urllib3"}:
+            yield f"blender_addon.api loads {name}"
+
+
 def engines_import_nothing_of_each_other(project: Project) -> Iterator[str]:
     packages = {each.name.split(".")[2] for each in project.under("splatsmith.engines")[1:]}
     engines = packages - {"base", "registry"}
@@ -364,6 +371,7 @@ RULES: tuple[Rule, ...] = (
     backend_layers_point_one_way,
     service_starts_the_worker_by_name_only,
     torch_stays_right_of_the_worker,
+    the_add_on_starts_without_http,
     engines_import_nothing_of_each_other,
     no_module_imports_itself_in_a_circle,
     files_are_one_idea_long,

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..contract.cards import EngineCard
 from ..contract.event_stream import MEDIA_TYPE
@@ -30,11 +26,11 @@ from ..contract.wire import REQUEST_TYPES, AnyRequest
 from .address import EXAMPLE, Address, InvalidAddress
 from .errors import ServiceError, ServiceUnreachable
 
+if TYPE_CHECKING:
+    import requests  # which takes long: at run time only where a backend is asked
+
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
 CHUNK = 1 << 20
-# The service closes idle connections, perhaps just as one is used again. All requests may be sent
-# twice: uploads are named by their content, submissions by their key.
-RETRY = Retry(1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None)
 
 
 class Client:
@@ -51,9 +47,7 @@ class Client:
         address.check()
         self.address = address
         self._url = address.url.rstrip("/") + "/v1"
-        self._http = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, HTTPAdapter(max_retries=RETRY))
+        self._http = _new_http_session()
         # A proxy set for the internet must neither see nor break what stays on this machine.
         self._http.trust_env = not address.is_loopback
         self._http.headers["Authorization"] = f"Bearer {address.token}"
@@ -179,6 +173,20 @@ def job_kind(request: AnyRequest) -> JobKind:
     return next(kind for kind, known in REQUEST_TYPES.items() if type(request) is known)
 
 
+def _new_http_session() -> requests.Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util.retry import Retry
+
+    # The service closes idle connections, perhaps just as one is used again. All requests may be
+    # sent twice: uploads are named by their content, submissions by their key.
+    retry = Retry(1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None)
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return session
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Errors of `requests` as ours. They are OSErrors as well, which must not be taken for files'.
@@ -186,6 +194,8 @@ def translated_errors() -> Iterator[None]:
     Raises:
         InvalidAddress, ServiceUnreachable
     """
+    import requests
+
     try:
         yield
     except requests.RequestException as error:

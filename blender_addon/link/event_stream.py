@@ -7,9 +7,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
-from typing import Protocol
-
-import requests
+from typing import TYPE_CHECKING, Protocol
 
 from ..contract.event_stream import decode_events
 from ..contract.problems import SplatsmithError
@@ -17,6 +15,9 @@ from ..contract.wire import EventPayload
 from .address import Address
 from .client import Client, translated_errors
 from .errors import ServiceUnreachable
+
+if TYPE_CHECKING:
+    import requests  # as in `client`
 
 SILENCE_SECONDS = 45.0  # three heartbeats of the service: the connection is dead
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds before the first and the later reconnections

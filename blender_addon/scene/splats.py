@@ -134,21 +134,28 @@ def harmonics_in(values: Collection[str]) -> list[str]:
 def _attributes(
     cloud: GaussianCloud, scale: float | Callable[[], float]
 ) -> Iterator[PointAttribute]:
-    """Computed one at a time and not kept, since clouds are large."""
+    """Computed one at a time in the same memory, since clouds are large and new memory takes time.
+
+    The next attribute overwrites an attribute, except for the rest positions.
+    """
     turn = quaternion(Y_UP_TO_Z_UP)
-    yield PointAttribute("rotation", "QUATERNION", multiply_quaternions(turn, cloud.quats))
-    yield PointAttribute(BASE, BASE_TYPE, _base(cloud))
-    for k, plane in enumerate(rotated_planes(cloud.shN, Y_UP_TO_Z_UP)):
-        yield PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", plane)
+    values = multiply_quaternions(turn, cloud.quats)
+    yield PointAttribute("rotation", "QUATERNION", values)
+    yield PointAttribute(BASE, BASE_TYPE, _base(cloud, values))
+    del values
+    yield from (
+        PointAttribute(HARMONIC.format(k), "FLOAT_VECTOR", plane)
+        for k, plane in enumerate(rotated_planes(cloud.shN, Y_UP_TO_Z_UP))
+    )
     factor = scale() if callable(scale) else scale
-    yield PointAttribute("scale", "FLOAT_VECTOR", cloud.scales * np.float32(factor))
-    positions = rotate_vectors(cloud.means, factor * Y_UP_TO_Z_UP)
+    values = cloud.scales * np.float32(factor)
+    yield PointAttribute("scale", "FLOAT_VECTOR", values)
+    positions = rotate_vectors(cloud.means, factor * Y_UP_TO_Z_UP, values)
     yield PointAttribute("position", "FLOAT_VECTOR", positions)
     yield rest_positions(positions)
 
 
-def _base(cloud: GaussianCloud) -> NDArray[np.float32]:
-    base = np.empty((len(cloud), 4), np.float32)
+def _base(cloud: GaussianCloud, base: NDArray[np.float32]) -> NDArray[np.float32]:
     for start in range(0, len(cloud), _BLOCK):
         rows = slice(start, start + _BLOCK)
         base[rows, :3], base[rows, 3] = cloud.sh0[rows], cloud.opacities[rows]

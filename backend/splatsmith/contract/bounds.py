@@ -152,8 +152,7 @@ def _connect(means: NDArray[np.float32], counted: _Mask) -> tuple[_Points, _Poin
 
     What is farther away than a gap of the margin does not count any more.
     """
-    chosen = np.flatnonzero(counted)
-    low, high = _core(_columns(means[chosen[_sample(len(chosen), _BOX_SAMPLE)]]))
+    low, high = _core(_columns(means[_evenly_spread(counted)]))
     left, low, high = _leave_out_distant(means, counted, low, high)
     rest = _columns(means[left])
     while len(left):  # the box only grows: what is inside stays so
@@ -165,6 +164,17 @@ def _connect(means: NDArray[np.float32], counted: _Mask) -> tuple[_Points, _Poin
         low, high = np.minimum(low, first), np.maximum(high, last)
         left, rest = left[~reached], rest[:, ~reached]
     return low, high
+
+
+def _evenly_spread(counted: _Mask) -> NDArray[np.intp]:
+    """A sample of those that count; block by block, as the indices of all take much memory."""
+    step = _sample(int(np.count_nonzero(counted)), _BOX_SAMPLE).step
+    found, seen = [np.empty(0, np.intp)], 0
+    for rows in _blocks(len(counted)):
+        chosen = rows.start + np.flatnonzero(counted[rows])
+        found.append(chosen[-seen % step :: step])
+        seen += len(chosen)
+    return np.concatenate(found)
 
 
 def _leave_out_distant(

@@ -192,10 +192,16 @@ def quaternions(rotations: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def rotate_vectors(
-    vectors: NDArray[np.float32], rotation: NDArray[np.floating]
+    vectors: NDArray[np.float32],
+    rotation: NDArray[np.floating],
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Vectors [N, 3] multiplied by `rotation` [3, 3]: `vectors @ rotation.T`, without BLAS."""
-    return _multiply_columns(vectors, rotation)
+    """Vectors [N, 3] multiplied by `rotation` [3, 3]: `vectors @ rotation.T`, without BLAS.
+
+    Args:
+        out: where the result is written; a new array by default.
+    """
+    return _multiply_columns(vectors, rotation, out)
 
 
 def multiply_quaternions(
@@ -219,10 +225,10 @@ def _multiply_matrices(
 
 
 def _multiply_columns(
-    rows: NDArray[np.float32], matrix: NDArray[np.floating]
+    rows: NDArray[np.float32], matrix: NDArray[np.floating], out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """`rows` [N, K] @ matrix.T, zeros skipped; no BLAS threads that others contend with."""
-    out = np.empty((len(rows), len(matrix)), np.float32)
+    out = np.empty((len(rows), len(matrix)), np.float32) if out is None else out
     factors = matrix.astype(np.float32)
     least = _NEGLIGIBLE * np.abs(factors).max()
     terms = [np.flatnonzero(np.abs(row) > least).tolist() for row in factors]
