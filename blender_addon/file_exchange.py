@@ -14,6 +14,7 @@ from pathlib import Path
 import bpy
 
 from .active_session import get_session, wait_for_end
+from .contract.cloud import OnProgress, ignore_progress
 from .contract.problems import SplatsmithError
 from .contract.protocol import Product
 from .contract.splat_formats import TRAITS, SplatFormat, format_to_write
@@ -126,7 +127,11 @@ def import_assets(
 
 
 def export_asset(
-    objects: Collection[bpy.types.Object], path: Path | str, *, up: UpAxis = UpAxis.Y
+    objects: Collection[bpy.types.Object],
+    path: Path | str,
+    *,
+    up: UpAxis = UpAxis.Y,
+    on_progress: OnProgress = ignore_progress,
 ) -> Export:
     """Write splat objects, as they are in the scene, to one file, and wait for it.
 
@@ -135,17 +140,23 @@ def export_asset(
 
     Args:
         up: which axis of the file points up, where its format does not fix that.
+        on_progress: told the share of a PLY file that is written; an error that it raises ends the
+            export.
 
     Raises:
         SplatsmithError: none of the objects has splats, one is being edited or flat, the file
             cannot be written, or its format needs the backend and that is not installed.
     """
-    result = submit_export(objects, path, up=up)
+    result = submit_export(objects, path, up=up, on_progress=on_progress)
     return result if isinstance(result, Export) else wait_for_export(result)
 
 
 def submit_export(
-    objects: Collection[bpy.types.Object], path: Path | str, *, up: UpAxis = UpAxis.Y
+    objects: Collection[bpy.types.Object],
+    path: Path | str,
+    *,
+    up: UpAxis = UpAxis.Y,
+    on_progress: OnProgress = ignore_progress,
 ) -> Export | str:
     """As `export_asset`, but return at once: what was written, or a key for `wait_for_export`.
 
@@ -158,7 +169,7 @@ def submit_export(
     file_format = format_to_write(target.name)
     check_target(target)
     if file_format is SplatFormat.PLY:
-        return write_ply(copy_splats(objects, up), target)
+        return write_ply(copy_splats(objects, up), target, on_progress)
     _check_backend(target)
     if TRAITS[file_format].says_up:
         up = UpAxis.Y

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.cloud import write_cloud, write_far_cloud
+from ..contract.cloud import OnProgress, ignore_progress, write_cloud, write_far_cloud
 from ..contract.files import atomic_write
 from ..contract.problems import SplatsmithError
 from .splat_source import SplatSource
@@ -35,7 +35,7 @@ class Export:
     notes: tuple[str, ...] = ()
 
 
-def write_ply(source: SplatSource, path: Path) -> Export:
+def write_ply(source: SplatSource, path: Path, on_progress: OnProgress = ignore_progress) -> Export:
     """Write the splats as a PLY file, whose header says which axis points up.
 
     Raises:
@@ -44,9 +44,9 @@ def write_ply(source: SplatSource, path: Path) -> Export:
     check_target(path)
     with _translated_errors(path):
         if source.origin is None:
-            write_cloud(path, source.cloud(), up=source.up)
+            write_cloud(path, source.cloud(), up=source.up, on_progress=on_progress)
             return Export(path, source.count, source.notes)
-        write_far_cloud(path, source.cloud(), source.origin, source.up)
+        write_far_cloud(path, source.cloud(), source.origin, source.up, on_progress)
     note = "Positions have 64 bits, since the splats are far from the origin."
     return Export(path, source.count, (*source.notes, note))
 

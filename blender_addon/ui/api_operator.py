@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import bpy
@@ -44,6 +44,17 @@ def use_property_split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     layout.use_property_split = True
     layout.use_property_decorate = False
     return layout
+
+
+@contextmanager
+def progress_cursor(context: bpy.types.Context) -> Iterator[Callable[[float], None]]:
+    """Show progress at the cursor; yields what is told the share that is done, up to 1."""
+    manager = context.window_manager
+    manager.progress_begin(0, 1)
+    try:
+        yield manager.progress_update
+    finally:
+        manager.progress_end()
 
 
 @contextmanager

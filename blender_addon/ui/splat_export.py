@@ -12,7 +12,7 @@ from ..contract.problems import InvalidRequest
 from ..contract.splat_formats import TRAITS, SplatFormat, format_of_name
 from ..contract.up_axis import UpAxis
 from ..scene.splats import is_splats
-from .api_operator import ApiOperator, backend_unavailable_reason
+from .api_operator import ApiOperator, backend_unavailable_reason, progress_cursor
 from .up_axis_items import UP_AXIS_ITEMS, item_of, up_axis_of
 
 SELECTED, VISIBLE, COLLECTION = "SELECTED", "VISIBLE", "COLLECTION"
@@ -99,7 +99,8 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
         if format_of_name(path) is None or self.properties.is_property_set("file_format"):
             path = _with_suffix(path, self._suffix())
         up = up_axis_of(self.up) or UpAxis.Y
-        result = api.submit_export(chosen, path, up=up)
+        with progress_cursor(context) as show:
+            result = api.submit_export(chosen, path, up=up, on_progress=show)
         if isinstance(result, api.Export):
             for note in result.notes:
                 self.report({"WARNING"}, note)

@@ -14,7 +14,7 @@ import pytest
 
 from blender_addon import api, ui
 from blender_addon.contract.cloud import GaussianCloud, load_cloud, write_cloud, write_far_cloud
-from blender_addon.contract.problems import SplatsmithError, UnreadableCloud
+from blender_addon.contract.problems import InvalidRequest, SplatsmithError, UnreadableCloud
 from blender_addon.contract.protocol import Product
 from blender_addon.contract.up_axis import UpAxis
 from blender_addon.importing.file_kinds import is_read_here
@@ -219,6 +219,23 @@ def test_an_edited_object_is_not_exported(
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_tells_how_far_it_is_and_can_be_ended(
+    scene: bpy.types.Scene, random_cloud: RandomCloud, file: Path
+) -> None:
+    obj = add_splats(random_cloud(20_000, 0), "many", scene.collection)
+    before, shares = file.read_bytes(), []
+
+    def end(share: float) -> None:
+        raise InvalidRequest(f"{share:.0%} were enough.")
+
+    with pytest.raises(InvalidRequest, match=r"\d%"):
+        api.export_asset([obj], file, on_progress=end)
+    assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
+    api.export_asset([obj], file, on_progress=shares.append)
+    assert len(shares) > 1 and shares == sorted(shares) and shares[-1] == 1
+    assert len(load_cloud(file).cloud) == 20_000
 
 
 def test_a_failed_export_leaves_the_old_file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,21 @@ _ROWS = 1 << 13
 _MIN_SCALE = 1e-20
 _MIN_OPACITY = 1e-7
 
+OnProgress = Callable[[float], None]
+"""Called with the share of a file that is written, up to 1. An error that it raises ends the
+writing, and the file is as it was before."""
+
+
+def ignore_progress(_share: float) -> None:
+    """For callers that show none."""
+
 
 def write_cloud(
     path: Path,
     cloud: GaussianCloud,
     origin: NDArray[np.float64] | None = None,
     up: UpAxis = UpAxis.Y,
+    on_progress: OnProgress = ignore_progress,
 ) -> None:
     """Write a binary splat PLY file, atomically.
 
@@ -37,11 +46,16 @@ def write_cloud(
     """
     dtype = _file_dtype(cloud, "<f4")
     comments = [*origin_comments(origin), *up_comments(up)]
-    write_vertices(path, len(cloud), dtype, _file_blocks(cloud, dtype), comments)
+    blocks = _reported(_file_blocks(cloud, dtype), len(cloud), on_progress)
+    write_vertices(path, len(cloud), dtype, blocks, comments)
 
 
 def write_far_cloud(
-    path: Path, cloud: GaussianCloud, origin: NDArray[np.float64], up: UpAxis = UpAxis.Y
+    path: Path,
+    cloud: GaussianCloud,
+    origin: NDArray[np.float64],
+    up: UpAxis = UpAxis.Y,
+    on_progress: OnProgress = ignore_progress,
 ) -> None:
     """Write a binary splat PLY file with 64-bit positions, atomically.
 
@@ -54,7 +68,8 @@ def write_far_cloud(
     """
     dtype = _file_dtype(cloud, "<f8")
     blocks = _moved(_file_blocks(cloud, dtype), origin)
-    write_vertices(path, len(cloud), dtype, blocks, up_comments(up))
+    reported = _reported(blocks, len(cloud), on_progress)
+    write_vertices(path, len(cloud), dtype, reported, up_comments(up))
 
 
 def _file_dtype(cloud: GaussianCloud, position: str) -> np.dtype[np.void]:
@@ -68,6 +83,14 @@ def _moved(blocks: Iterable[Block], origin: NDArray[np.float64]) -> Iterator[Blo
         for name, offset in zip(MEANS, origin, strict=True):
             block[name] += offset
         yield block
+
+
+def _reported(blocks: Iterable[Block], count: int, on_progress: OnProgress) -> Iterator[Block]:
+    written = 0
+    for block in blocks:
+        yield block
+        written += len(block)
+        on_progress(written / count)
 
 
 def _file_blocks(cloud: GaussianCloud, dtype: np.dtype[np.void]) -> Iterator[Block]:
