@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -118,10 +118,11 @@ def looks_turned() -> list[bool]:
 
 
 def draw_and_pick_splats() -> Steps:
-    """Look at splats in Solid shading, click them, turn on Rendered and then Solid."""
+    """Look at splats in Solid shading, click them, turn on Rendered and Solid, undo and redo."""
     space = input_driver.area_of("VIEW_3D").spaces.active
     session.api.import_asset(session.config["cloud"])
     obj = bpy.context.scene.objects[0]
+    obj_name = obj.name
     bpy.ops.ed.undo_push(message="Splats")
     yield 2.0
     yield from input_driver.move_to_viewport()
@@ -140,6 +141,21 @@ def draw_and_pick_splats() -> Steps:
     space.shading.type = "SOLID"
     yield 2.0
     session.report["shown again"] = shown_types()
+    yield from input_driver.move_to_viewport()
+    yield from press_until("ctrl+z", lambda: obj_name not in session.names())
+    yield from press_until("ctrl+shift+z", lambda: obj_name in session.names())
+    yield 3.0
+    session.take_screenshot("redone")
+
+
+def press_until(key: str, is_done: Callable[[], bool]) -> Steps:
+    """Press a key of undo until something is done, at most five times."""
+    for _ in range(5):
+        if is_done():
+            return
+        yield from input_driver.send_input("key", key)
+        yield 2.0
+    raise RuntimeError(f"{key} did not do it")
 
 
 def shown_types() -> list[str]:

@@ -195,7 +195,7 @@ def test_splats_are_drawn_and_picked_as_one_object(
     assert "MESH" in report["shown in Rendered"]
     assert report["selected"] == []
     assert report["picked"] == ["ball.splats"]
-    for name in ("solid", "picked"):
+    for name in ("solid", "picked", "redone"):
         picture = np.asarray(Image.open(pictures / f"draw_and_pick_splats {name}.png"), float)
         red, green, blue = np.moveaxis(picture[..., :3], 2, 0)
         assert np.count_nonzero((red > 200) & (green < 60) & (blue < 60)) > 1_000
