@@ -154,8 +154,13 @@ def test_service_ends_with_killed_tests(data: Path, project: Path) -> None:
         "    print(service.process.pid, flush=True); input()"
     )
     command = [sys.executable, "-c", program, str(data)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=project, env=environment(), **pipes) as tests:
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as tests:
         assert tests.stdout is not None
         service = psutil.Process(int(tests.stdout.readline()))
         tests.kill()
