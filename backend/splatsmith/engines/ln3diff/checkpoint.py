@@ -8,15 +8,35 @@ from collections.abc import Mapping
 from torch import Tensor
 
 # Published names as regular expressions, and the networks' own; all that match apply in turn.
-_DECODER_NAMES = (
-    (r"^superresolution\.ldm_upsample\.", "upsample."),
-    (r"^vit_decoder\.", "transformer."),
+_BLOCK_NAMES = (
     (r"\.adaLN_modulation\.1\.", ".modulation."),
     (r"\.mlp\.mlp\.[01]\.", ".mlp.fc1."),
     (r"\.mlp\.mlp\.[23]\.", ".mlp.fc2."),
+    (r"\.scale_shift_table$", ".table"),
+    (r"\.to_out\.0\.", ".out."),
+)
+_DENOISER_NAMES = (
+    (r"^final_layer\.linear\.", "head."),
+    (r"^final_layer\.scale_shift_table$", "head_table"),
+    (r"^final_layer\.adaLN_modulation\.1\.", "head_modulation."),
+    (r"^x_embedder\.proj\.", "patch_embed."),
+    (r"^t_embedder\.mlp\.0\.", "time_embed.fc1."),
+    (r"^t_embedder\.mlp\.2\.", "time_embed.fc2."),
+    (r"^adaLN_modulation\.1\.", "modulation."),
+    (r"^cap_embedder\.0\.", "pooled_norm."),
+    (r"^cap_embedder\.1\.", "pooled_proj."),
+    (r"^dino_proj\.y_proj\.", "dino_proj."),
+    (r"^clip_text_proj\.y_proj\.", "text_proj."),
+    (r"^attention_y_norm\.", "clip_norm."),
+    *_BLOCK_NAMES,
+)
+_DECODER_NAMES = (
+    (r"^superresolution\.ldm_upsample\.", "upsample."),
+    (r"^vit_decoder\.", "transformer."),
     (r"^triplane_decoder\.decoder\.net\.0\.", "point_mlp.fc1."),
     (r"^triplane_decoder\.decoder\.net\.2\.", "point_mlp.fc2."),
     (r"^superresolution\.conv_sr\.", "convolutions."),
+    *_BLOCK_NAMES,
 )
 # Of the convolutions: those of latent diffusion's autoencoder to diffusers'.
 _CONV_NAMES = (
@@ -28,7 +48,18 @@ _CONV_NAMES = (
     (r"\bnorm_out\.", "conv_norm_out."),
     (r"\.nin_shortcut\.", ".conv_shortcut."),
 )
+_UNUSED_BY_DENOISER = re.compile(
+    r"clip_spatial_proj\.|blocks\.\d+\.attention_y_norm\.|ema_latent_(std|mean)$"
+)
 UNUSED_BY_DECODER = ("w_avg", "superresolution.quant_conv.")
+
+
+def denoiser_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published tensors of a denoiser (without `ddpm_model.`) under its own names, without those
+    that it does not use.
+    """
+    used = {key: each for key, each in tensors.items() if not _UNUSED_BY_DENOISER.match(key)}
+    return {_renamed(key, _DENOISER_NAMES): tensor for key, tensor in used.items()}
 
 
 def decoder_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
