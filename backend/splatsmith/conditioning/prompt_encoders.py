@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_utils import PreTrainedModel
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 from transformers.models.t5.modeling_t5 import T5EncoderModel
 from transformers.models.t5.tokenization_t5 import T5Tokenizer
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
-from transformers.utils.logging import disable_progress_bar
 
 from ..errors import WeightsDamaged
+from .pretrained import REMEDY, EncoderFiles, load_pretrained
 
-Model = TypeVar("Model", bound=PreTrainedModel)
-
-REMEDY = "Download it again, or import the checkpoint that belongs here."
 QUOTED_WORDS = 5  # before the place where a prompt is cut
 _LENGTH_MULTIPLE = 32  # tokens; few distinct lengths, as each needs a CUDA graph of its own
 
@@ -38,19 +32,6 @@ class EncodedPrompts:
     tokens: Tensor
     mask: Tensor
     pooled: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class EncoderFiles:
-    """A base model's folder with the names of its subfolders.
-
-    variant: part of the weights' file name, as in `model.fp16.safetensors`.
-    """
-
-    folder: Path
-    encoder: str
-    tokenizer: str
-    variant: str | None = None
 
 
 class PromptTokenizer:
@@ -104,7 +85,7 @@ class ClipEncoder(nn.Module):
         cls = CLIPTextModelWithProjection if projected else CLIPTextModel
         self._projected = projected
         self.tokenizer = PromptTokenizer(_load_tokenizer(CLIPTokenizer, files), length)
-        self.network = _load_model(cls, files, dtype)
+        self.network = load_pretrained(cls, files, dtype, "text encoder")
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
         ids, mask = (each.to(self.network.device) for each in self.tokenizer(prompts))
@@ -127,7 +108,7 @@ class T5Encoder(nn.Module):
         self._masked = masked
         tokenizer = _load_tokenizer(T5Tokenizer, files)
         self.tokenizer = PromptTokenizer(tokenizer, length, trim_padding=masked)
-        self.network = _load_model(T5EncoderModel, files, dtype)
+        self.network = load_pretrained(T5EncoderModel, files, dtype, "text encoder")
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
         ids, mask = (each.to(self.network.device) for each in self.tokenizer(prompts))
@@ -141,23 +122,3 @@ def _load_tokenizer(cls: type[TokenizersBackend], files: EncoderFiles) -> Tokeni
     except Exception as error:  # noqa: BLE001  tokenizers raises nothing more exact
         folder = files.folder / files.tokenizer
         raise WeightsDamaged(f"The vocabulary {folder} cannot be read.", REMEDY) from error
-
-
-def _load_model(cls: type[Model], files: EncoderFiles, dtype: torch.dtype) -> Model:
-    """A transformers model on the CPU, loaded strictly."""
-    folder = files.folder / files.encoder
-    disable_progress_bar()
-    try:
-        model, report = cls.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
-            files.folder,
-            subfolder=files.encoder,
-            variant=files.variant,
-            dtype=dtype,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsDamaged(f"The text encoder {folder} cannot be read.", REMEDY) from error
-    if missing := sorted(report["missing_keys"]):
-        raise WeightsDamaged(f"The text encoder {folder} lacks {missing[0]}.", REMEDY)
-    return model.eval().requires_grad_(False)

@@ -33,6 +33,7 @@ class TensorLayout:
     """All tensors of a file, strictly: what is missing, unknown or of another shape is an error.
 
     dropped: patterns of names that are left out on purpose; `*` stands for anything.
+    optional: patterns of names that may be there, and are then kept.
     containers: in a pickle, members that may hold the tensors, such as "state_dict"; the first
         that is there counts, and the file itself if none is.
     """
@@ -40,3 +41,4 @@ class TensorLayout:
     key_lists: tuple[KeyList, ...]
     dropped: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from ..errors import WeightsDamaged, WeightsMissing
 from ..weights import files_of
 
 Shapes = dict[str, tuple[int, ...]]  # by key
+KeyPrefixes = tuple[str, ...]
 
 REMEDY = "Download it again, or import the checkpoint that belongs here."
 
@@ -60,15 +61,17 @@ class TensorFiles:
             for key, value in (file.metadata() or {}).items()
         }
 
-    def tensors(self, device: str) -> Iterator[tuple[str, Tensor]]:
-        """Keys and tensors one by one, so that no second copy of all is in memory.
+    def tensors(self, device: str, unused: KeyPrefixes = ()) -> Iterator[tuple[str, Tensor]]:
+        """Keys and tensors one by one, so that no second copy of all is in memory; those whose keys
+        begin with a prefix in `unused` are not read.
 
         Raises:
             WeightsDamaged: a file is cut off or of another kind.
         """
         for file in self._open(device):
             for key in file.keys():  # noqa: SIM118
-                yield key, file.get_tensor(key)
+                if not (unused and key.startswith(unused)):
+                    yield key, file.get_tensor(key)
 
     def _open(self, device: str) -> Iterator[safe_open]:
         for path in self.files:

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsDamaged
-from .checkpoint_files import REMEDY, Shapes, TensorFiles
+from .checkpoint_files import REMEDY, KeyPrefixes, Shapes, TensorFiles
 
-KeyPrefixes = tuple[str, ...]
 RenameKeys = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
@@ -52,8 +51,7 @@ def load_network(
     """
     tensors = {
         key: tensor.to(options.dtype_of(key))
-        for key, tensor in files.tensors(options.device)
-        if not (unused and key.startswith(unused))
+        for key, tensor in files.tensors(options.device, unused)
     }
     load_parameters(network, rename(tensors), title=files.title)
     for module in network.modules():  # computed buffers, which are in no checkpoint

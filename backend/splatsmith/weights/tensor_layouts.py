@@ -78,6 +78,10 @@ def is_dropped(name: str, layout: TensorLayout) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in layout.dropped)
 
 
+def _is_optional(name: str, layout: TensorLayout) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in layout.optional)
+
+
 def _container_in(shapes: Shapes, layout: TensorLayout) -> str:
     """The prefix of the names in the container that a pickle has, see PickleContent."""
     for container in layout.containers:
@@ -102,7 +106,8 @@ def _match(shapes: Shapes, layout: TensorLayout) -> LayoutMatch:
             else:
                 stored[found] = f"{key_list.stored_prefix}{name}"
     known = {*stored, *(name for name, _, _ in misshapen)}
-    unknown = [name for name in shapes if name not in known]
+    stored |= {name: name for name in shapes if name not in known and _is_optional(name, layout)}
+    unknown = [name for name in shapes if name not in known and name not in stored]
     return LayoutMatch(stored, tuple(missing), tuple(unknown), tuple(misshapen))
 
 

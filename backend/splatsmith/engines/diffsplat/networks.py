@@ -9,7 +9,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import nn
 
-from ...conditioning.prompt_encoders import ClipEncoder, EncoderFiles, T5Encoder
+from ...conditioning.pretrained import EncoderFiles
+from ...conditioning.prompt_encoders import ClipEncoder, T5Encoder
 from ...contract.cards import Checkpoint, ConditionKind
 from ...nn.checkpoint_files import read_config, tensor_files
 from ...nn.checkpoint_loading import LoadOptions
