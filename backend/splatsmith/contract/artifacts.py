@@ -9,6 +9,7 @@ SPLATS = "splats.ply"
 POINTS = "points.ply"
 MESH = "mesh.glb"
 PREVIEW = "preview.png"
+PREPARED_PICTURE = "prepared.png"
 JOB_RECORD = "job.json"
 
 PRODUCT_FILES = {Product.SPLATS: SPLATS, Product.MESH: MESH, Product.POINTS: POINTS}
@@ -35,6 +36,7 @@ MEDIA_TYPES = {
     POINTS: "application/octet-stream",
     MESH: "model/gltf-binary",
     PREVIEW: "image/png",
+    PREPARED_PICTURE: "image/png",
     **{turntable_file(each): _TURNTABLE_TYPES[_format(each)] for each in Turntable},
     JOB_RECORD: "application/json",
 }

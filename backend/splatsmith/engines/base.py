@@ -55,12 +55,14 @@ class Generation:
     notes: sentences for the user.
     camera_path: of a scene, whose first camera is the picture's. It is placed by that camera, and
         not on the ground.
+    prepared_picture: [H, W, 3], the picture as the network saw it.
     """
 
     representation: Representation
     camera: ConditioningCamera
     notes: tuple[str, ...] = ()
     camera_path: CameraPath | None = None
+    prepared_picture: NDArray[np.uint8] | None = None
 
     @property
     def placement(self) -> AssetPlacement:

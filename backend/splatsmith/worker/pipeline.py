@@ -42,7 +42,7 @@ from ..representations.base import Representation
 from ..representations.gaussians import GaussianSplats
 from .engine_cache import EngineCache
 from .job_record import describe_extraction, describe_generation, write_record
-from .previews import write_previews
+from .previews import write_prepared_picture, write_previews
 
 PICTURE_SHARE, ENGINE_SHARE, PRODUCT_SHARE = 0.1, 0.7, 0.9
 READ_SHARE = 0.02  # of an extraction
@@ -91,6 +91,7 @@ def generate(
         camera, path = generation.camera, generation.camera_path
         scene = PreviewScene(cloud, camera, engine_cache.device, path)
         write_previews(scene, request.turntables, folder, part)
+        write_prepared_picture(generation.prepared_picture, folder)
     card = registry.card(request.engine)
     record = describe_generation(
         request, card, generation, len(cloud), timings.seconds, inputs.class_label

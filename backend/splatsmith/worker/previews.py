@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from ..contract.artifacts import PREVIEW, turntable_file
+from ..contract.artifacts import PREPARED_PICTURE, PREVIEW, turntable_file
 from ..contract.protocol import Turntable
 from ..gaussians.preview_rendering import (
     PreviewImage,
@@ -43,6 +45,12 @@ def write_previews(
         start, end = number / len(turntables), (number + 1) / len(turntables)
         _write_turntable(scene, kind, folder, progress.part(progress.stage, start, end))
     progress.step(1, 1)
+
+
+def write_prepared_picture(picture: NDArray[np.uint8] | None, folder: Path) -> None:
+    """prepared.png, [H, W, 3]: the picture as the network saw it, where an engine says so."""
+    if picture is not None:
+        Image.fromarray(picture).save(folder / PREPARED_PICTURE)
 
 
 def _write_turntable(
