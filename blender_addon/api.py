@@ -68,7 +68,7 @@ from .scene.splat_join import join_splats
 from .scene.splat_repair import repair_splats
 from .scene.splat_transforms import Components, apply_transform
 from .submission.generation_settings import GenerationSettings
-from .submission.new_jobs import batch_jobs, extraction_job, generation_job
+from .submission.new_jobs import batch_jobs, extraction_job, generation_job, sample_jobs
 
 # What scripts use, beside the functions of this module.
 __all__ = [
@@ -175,6 +175,28 @@ def submit(
     """
     plan = ImportPlan(placement.resolve(), post_import)
     return get_session().submit(generation_job(prompt, picture, name, settings, plan))
+
+
+def submit_samples(
+    prompt: str = "",
+    picture: Picture | None = None,
+    *,
+    name: str = "",
+    settings: GenerationSettings = DEFAULT_SETTINGS,
+    placement: Placement = AT_CURSOR,
+    post_import: PostImport = AS_IMPORTED,
+) -> list[str]:
+    """As `submit`, with a job for each of the `samples` that the parameters ask for, in a grid.
+
+    Returns their keys.
+
+    Raises:
+        InvalidRequest: a picture cannot be read, or the control map has no faces.
+    """
+    plan = ImportPlan(placement.resolve(), post_import)
+    first = generation_job(prompt, picture, name, settings, plan)
+    jobs = sample_jobs(first, placement, post_import)
+    return [get_session().submit(job) for job in jobs]
 
 
 def extract(

@@ -63,6 +63,22 @@ def generation_job(
     return new_job(request, Attachments(image | settings.control_pictures()), plan)
 
 
+def sample_jobs(
+    first: TrackedJob, placement: Placement, post_import: PostImport
+) -> list[TrackedJob]:
+    """A job for each of the samples that a generation asks for, in a grid; else `first` alone."""
+    if not isinstance(first.request, GenerateRequest):
+        return [first]
+    requests = first.request.for_each_sample()
+    if len(requests) == 1:
+        return [first]
+    places = grid_placements(len(requests), placement)
+    return [
+        new_job(request, first.attachments or NOTHING, ImportPlan(place, post_import))
+        for request, place in zip(requests, places, strict=True)
+    ]
+
+
 def extraction_job(
     splats: bpy.types.Object,
     products: Collection[Product],

@@ -50,7 +50,7 @@ class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
-        api.submit(
+        api.submit_samples(
             settings.prompt,
             settings.picture,
             name=settings.asset_name,

@@ -8,26 +8,42 @@ from pathlib import Path
 from ..contract.batches import BatchItem, file_name
 from ..contract.cards import PICTURE_CONDITIONS, ConditionKind
 from ..contract.jsonable import to_json
+from ..contract.parameters import SAMPLE
 from ..contract.problems import clean_text
 from ..contract.protocol import Artifact, GenerateRequest
 from ..worker.artifacts import read_notes
 from .console import ConsoleOutput
-from .local_runner import LocalRunner, prepare_generation
+from .local_runner import GenerationJob, LocalRunner, prepare_generation
 from .product_options import extraction_options
 
 
 def run_generate(options: argparse.Namespace, console: ConsoleOutput) -> int:
-    """Make the asset and list its files."""
-    job = prepare_generation(request_of(options, _item_of(options)), _given_pictures(options))
+    """Make the asset, or each of its samples in a folder of its own, and list the files."""
+    given = _given_pictures(options)
+    requests = request_of(options, _item_of(options)).for_each_sample()
+    jobs = [prepare_generation(request, given) for request in requests]
+    runner = LocalRunner(options.device)
+    results = [_run(job, options, runner, console) for job in jobs]
+    if options.json:
+        listed = [{"folder": str(f), "artifacts": to_json(artifacts)} for f, artifacts in results]
+        console.print_json(listed[0] if len(listed) == 1 else {"samples": listed})
+        return 0
+    for folder, artifacts in results:
+        lines = [artifact_lines(folder, artifacts), *read_notes(folder)]
+        console.print_result("\n".join(lines))
+    return 0
+
+
+def _run(
+    job: GenerationJob, options: argparse.Namespace, runner: LocalRunner, console: ConsoleOutput
+) -> tuple[Path, tuple[Artifact, ...]]:
+    """The folder, and what is in it."""
     title = job.request.title
     folder: Path = options.out or Path(file_name(title))
+    if options.out and (sample := job.request.parameters.get(SAMPLE.name)):
+        folder = folder / f"sample-{sample}"
     with console.progress(title) as report:
-        artifacts = LocalRunner(options.device).run(job, folder, report)
-    if options.json:
-        console.print_json({"folder": str(folder), "artifacts": to_json(artifacts)})
-    else:
-        console.print_result("\n".join([artifact_lines(folder, artifacts), *read_notes(folder)]))
-    return 0
+        return folder, runner.run(job, folder, report)
 
 
 def request_of(options: argparse.Namespace, item: BatchItem) -> GenerateRequest:

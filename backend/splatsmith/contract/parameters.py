@@ -90,6 +90,24 @@ SEED = ParameterSpec(
     minimum=0,
     maximum=2**31 - 1,
 )
+SAMPLES = ParameterSpec(
+    "samples",
+    ParameterType.INT,
+    1,
+    "How many assets are made of the same prompt or picture, in one batch.",
+    "Samples",
+    minimum=1,
+    maximum=8,
+)
+SAMPLE = ParameterSpec(
+    "sample",
+    ParameterType.INT,
+    0,
+    "Which of the samples this job is for; 0 for a job of each.",
+    "Sample",
+    minimum=0,
+    maximum=8,
+)
 STEPS = ParameterSpec(
     "steps",
     ParameterType.INT,

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from .cards import PICTURE_CONDITIONS, ConditionKind, EngineCard
 from .class_labels import find_class_label
+from .parameters import SAMPLE, SAMPLES
 from .problems import InvalidRequest, NotFound, Problem
 from .splat_formats import TRAITS, SplatFormat, check_up
 from .up_axis import UpAxis
@@ -183,6 +184,23 @@ class GenerateRequest:
             variant=variant.id,
             class_label=self._completed_label(card),
             parameters=dict(card.check_parameters(variant, self.parameters)),
+        )
+
+    def for_each_sample(self) -> tuple[GenerateRequest, ...]:
+        """One request for each of the `samples` that an engine makes in a batch; this alone where
+        it asks for one, or names the `sample` that it is for.
+        """
+        count = self.parameters.get(SAMPLES.name, 1)
+        is_several = isinstance(count, int) and 1 < count <= (SAMPLES.maximum or 1)
+        if not is_several or self.parameters.get(SAMPLE.name):
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                parameters={**self.parameters, SAMPLE.name: number},
+                name=f"{self.title} {number}",
+            )
+            for number in range(1, int(count) + 1)
         )
 
     def _completed_label(self, card: EngineCard) -> str:

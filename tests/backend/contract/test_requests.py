@@ -117,3 +117,22 @@ def test_only_ended_jobs_are_final() -> None:
         JobState.FAILED,
         JobState.CANCELLED,
     ]
+
+
+def test_each_sample_of_a_batch_gets_a_request() -> None:
+    request = GenerateRequest(prompt="a chair", parameters={"samples": 3, "seed": 4})
+    requests = request.for_each_sample()
+    assert [each.parameters["sample"] for each in requests] == [1, 2, 3]
+    assert [each.title for each in requests] == ["a chair 1", "a chair 2", "a chair 3"]
+    assert all(each.parameters["seed"] == 4 for each in requests)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"samples": 1}, {"samples": 4, "sample": 2}, {"samples": 9}, {"samples": "x"}],
+)
+def test_one_sample_or_what_the_card_will_refuse_is_one_request(
+    parameters: dict[str, object],
+) -> None:
+    request = GenerateRequest(prompt="a chair", parameters=parameters)
+    assert request.for_each_sample() == (request,)
