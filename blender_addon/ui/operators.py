@@ -252,6 +252,8 @@ def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot)
     """Why Generate is disabled, in a few words; empty if it is not."""
     if reason := backend_unavailable_reason(now):
         return reason
+    if not settings.engine:  # the one that was chosen is hidden by the preferences
+        return "Choose an engine"
     if reason := _condition_reason(settings):
         return reason
     if settings.renders_control_map() and not selected_shapes():

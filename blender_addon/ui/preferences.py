@@ -13,6 +13,7 @@ from ..link.address import Address
 from ..scene.splats import IS_NATIVE
 from ..viewport import registration as viewport
 from ..viewport.settings import Quality, ViewportSettings
+from .engine_choice import hide_engines
 
 ADDON = __package__.rpartition(".")[0]
 
@@ -36,6 +37,10 @@ def _apply(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> N
 
 def _apply_viewport(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> None:
     viewport.configure(preferences.viewport_settings())
+
+
+def _apply_hiding(preferences: SplatsmithPreferences, _context: bpy.types.Context) -> None:
+    hide_engines(forbid_commercial_use=preferences.hides_non_commercial)
 
 
 class SplatsmithPreferences(bpy.types.AddonPreferences):
@@ -97,6 +102,13 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         description="Have it ready before the first Generate; it keeps its memory all the while",
     )
 
+    hides_non_commercial: BoolProperty(
+        name="Hide Engines That Forbid Commercial Use",
+        description="Leave engines out of the choice whose licences allow no commercial use of "
+        "what they make",
+        update=_apply_hiding,
+    )
+
     draws_splats: BoolProperty(
         name="Draw Splats in the Viewport",
         description="In Solid and Material Preview, as they are in previews. Otherwise their node "
@@ -148,6 +160,8 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         row = remote.row()
         row.active = bool(self.remote_url)
         row.prop(self, "remote_token")
+        layout.separator()
+        layout.column(heading="Engines").prop(self, "hides_non_commercial")
         if not IS_NATIVE:
             layout.separator()
             drawing = layout.column(heading="Viewport")
@@ -169,6 +183,7 @@ def register() -> None:
     if chosen is not None:
         api.configure(chosen.settings())
         viewport.configure(chosen.viewport_settings())
+        hide_engines(forbid_commercial_use=chosen.hides_non_commercial)
         if chosen.auto_start and not bpy.app.background:
             api.start()
 

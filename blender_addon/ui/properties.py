@@ -18,6 +18,7 @@ from ..contract.cards import MAP_CONDITIONS, SIDE_CONDITIONS, ConditionKind, Eng
 from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
 from .class_label_search import search_labels
+from .engine_choice import is_hidden
 from .extraction_properties import ExtractionFields
 
 LARGEST_INT = 2**31 - 1
@@ -39,7 +40,7 @@ def _number(name: str) -> int:
 def _list_engines(
     _settings: bpy.types.PropertyGroup, _context: bpy.types.Context | None
 ) -> list[tuple[str, str, str, int]]:
-    cards = [card for card, _ in _engine_groups.values()]
+    cards = [card for card, _ in _engine_groups.values() if not is_hidden(card)]
     if not cards:
         _engine_items[:] = [(DEFAULT_ENGINE, "Sprout", "", _number(DEFAULT_ENGINE))]
     else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .licences import Licence
+from .licences import CommercialUse, Licence, commercial_use_of
 from .parameters import ParameterSpec, ParameterValue
 from .problems import InvalidRequest, NotFound
 from .tensor_layouts import TensorLayout, TensorSignature
@@ -215,6 +215,12 @@ class EngineCard:
     quality: str = ""
     map_camera: MapCamera | None = None
     class_labels: tuple[str, ...] = ()
+
+    @property
+    def forbids_commercial_use(self) -> bool:
+        """Whether every variant has a checkpoint whose licence forbids it."""
+        uses = {commercial_use_of(variant.licences) for variant in self.variants}
+        return uses == {CommercialUse.FORBIDDEN}
 
     def variant(self, name: str) -> Variant:
         """The variant called `name`; the first one if `name` is empty."""
