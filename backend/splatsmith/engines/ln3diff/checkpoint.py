@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
+import torch
 from torch import Tensor
+
+from ...errors import WeightsDamaged
+from ...nn.checkpoint_files import REMEDY, Shapes, TensorFiles
+from ...nn.checkpoint_loading import LoadOptions, load_network
+from .decoder import PATCH, ConvConfig, Decoder, DecoderConfig
+from .denoiser import DenoiserConfig, ImageDenoiser, TextDenoiser
+from .encoder import Encoder, EncoderConfig
+from .published_checkpoints import DECODER, DENOISER, ENCODER
+from .transformer import HEAD_WIDTH
+from .triplane import PLANES
+
+AnyDenoiser = TypeVar("AnyDenoiser", ImageDenoiser, TextDenoiser)
 
 # Published names as regular expressions, and the networks' own; all that match apply in turn.
 _BLOCK_NAMES = (
@@ -48,10 +63,134 @@ _CONV_NAMES = (
     (r"\bnorm_out\.", "conv_norm_out."),
     (r"\.nin_shortcut\.", ".conv_shortcut."),
 )
+_ENCODER_NAMES = (
+    (r"^superresolution\.quant_conv\.", "quant_conv."),
+    (r"^(conv_|norm_|down\.|mid\.)", r"convolutions.\1"),
+    (r"\bmid\.attn_1\.(transformer_blocks\.0\.)?", "mid_block.attentions.0."),
+    (r"\.down\.(\d+)\.block\.", r".down_blocks.\1.resnets."),
+    (r"\.down\.(\d+)\.downsample\.", r".down_blocks.\1.downsamplers.0."),
+)
 _UNUSED_BY_DENOISER = re.compile(
     r"clip_spatial_proj\.|blocks\.\d+\.attention_y_norm\.|ema_latent_(std|mean)$"
 )
+# Of the denoisers all but the blocks, of the decoder the MLP at points: they decide what is seen.
+_FLOAT32 = (
+    *(
+        f"{DENOISER}{name}"
+        for name in (
+            "adaLN_modulation.",
+            "attention_y_norm.",
+            "cap_embedder.",
+            "clip_text_proj.",
+            "dino_proj.",
+            "final_layer.",
+            "pos_embed",
+            "t_embedder.",
+            "x_embedder.",
+        )
+    ),
+    f"{DECODER}triplane_decoder.",
+)
 UNUSED_BY_DECODER = ("w_avg", "superresolution.quant_conv.")
+
+
+def load_denoiser(
+    files: TensorFiles, network: type[AnyDenoiser], options: LoadOptions
+) -> AnyDenoiser:
+    """The denoiser of a joint file, of whatever size, with its blocks in `options.dtype`.
+
+    Raises:
+        WeightsDamaged: the file is truncated, or of another network.
+    """
+    shapes = _shapes_under(files, DENOISER)
+    with torch.device("meta"):
+        denoiser = network(denoiser_config(shapes))
+    load_network(
+        denoiser,
+        files,
+        replace(options, float32=_FLOAT32),
+        lambda tensors: denoiser_tensors(_under(tensors, DENOISER)),
+        unused=(DECODER, ENCODER),
+    )
+    return denoiser
+
+
+def load_decoder(files: TensorFiles, options: LoadOptions) -> Decoder:
+    """The decoder of a joint file, of whatever size.
+
+    Raises:
+        WeightsDamaged: the file is truncated, or of another network.
+    """
+    with torch.device("meta"):
+        decoder = Decoder(decoder_config(_shapes_under(files, DECODER)))
+    load_network(
+        decoder,
+        files,
+        replace(options, float32=_FLOAT32),
+        lambda tensors: decoder_tensors(_under(tensors, DECODER)),
+        unused=(DENOISER, ENCODER),
+    )
+    return decoder
+
+
+def load_encoder(files: TensorFiles, options: LoadOptions) -> Encoder:
+    """The encoder of a joint file, of the published size.
+
+    Raises:
+        WeightsDamaged: the file is truncated, or of another network.
+    """
+    with torch.device("meta"):
+        encoder = Encoder(EncoderConfig())
+    used = (ENCODER, f"{DECODER}superresolution.quant_conv.")
+    unused = tuple(key for key in files.shapes() if not key.startswith(used))
+    load_network(
+        encoder,
+        files,
+        options,
+        lambda tensors: encoder_tensors(_under(_under(tensors, ENCODER), DECODER)),
+        unused=unused,
+    )
+    return encoder
+
+
+def denoiser_config(shapes: Shapes) -> DenoiserConfig:
+    """The sizes that published shapes (without `ddpm_model.`) show; heads are always 64 wide.
+
+    Raises:
+        WeightsDamaged: the shapes are another network's.
+    """
+    tokens, width = _positions(shapes, "pos_embed")
+    return DenoiserConfig(
+        width=width,
+        layers=_levels(shapes, "blocks"),
+        heads=width // HEAD_WIDTH,
+        latent_size=PATCH * round((tokens / PLANES) ** 0.5),
+        mlp_bias="blocks.0.mlp.mlp.1.bias" in shapes,
+    )
+
+
+def decoder_config(shapes: Shapes) -> DecoderConfig:
+    """The sizes that published shapes (without `rec_model.decoder.`) show.
+
+    Raises:
+        WeightsDamaged: the shapes are another network's.
+    """
+    tokens, width = _positions(shapes, "vit_decoder.pos_embed")
+    levels = "superresolution.conv_sr.up"
+    channels = tuple(
+        shapes.get(f"{levels}.{level}.block.0.conv1.weight", (0,))[0]
+        for level in range(_levels(shapes, levels))
+    )
+    if not all(channels):
+        raise WeightsDamaged("The checkpoint is of another network.", REMEDY)
+    return DecoderConfig(
+        width=width,
+        layers=_levels(shapes, "vit_decoder.blocks"),
+        heads=width // HEAD_WIDTH,
+        latent_size=PATCH * round((tokens / PLANES) ** 0.5),
+        mlp_bias="vit_decoder.blocks.0.mlp.mlp.1.bias" in shapes,
+        conv=ConvConfig(channels, _levels(shapes, f"{levels}.0.block") - 1),
+    )
 
 
 def denoiser_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,7 +222,34 @@ def _renamed(key: str, names: tuple[tuple[str, str], ...]) -> str:
     return key
 
 
-def _levels(keys: Mapping[str, Tensor], prefix: str) -> int:
+def encoder_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published tensors of the encoder, and the decoder's `quant_conv`, (without their prefixes)
+    under the encoder's own names.
+    """
+    return {
+        _renamed(_renamed(key, _ENCODER_NAMES), _CONV_NAMES): each for key, each in tensors.items()
+    }
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): each for key, each in tensors.items()}
+
+
+def _shapes_under(files: TensorFiles, prefix: str) -> Shapes:
+    """Of one network of a joint file, without its prefix."""
+    shapes = files.shapes().items()
+    return {key.removeprefix(prefix): each for key, each in shapes if key.startswith(prefix)}
+
+
+def _positions(shapes: Shapes, name: str) -> tuple[int, int]:
+    """The number of tokens, and their width."""
+    shape = shapes.get(name, ())
+    if len(shape) != 3 or shape[2] % HEAD_WIDTH:
+        raise WeightsDamaged("The checkpoint is of another network.", REMEDY)
+    return shape[1], shape[2]
+
+
+def _levels(keys: Iterable[str], prefix: str) -> int:
     pattern = re.compile(re.escape(prefix) + r"\.(\d+)\.")
     return 1 + max((int(match[1]) for key in keys if (match := pattern.match(key))), default=-1)
 

@@ -158,6 +158,10 @@ class Denoiser(nn.Module, ABC):
         """Of the blocks."""
         return next(self.blocks.parameters()).dtype
 
+    def operations(self) -> float:
+        """Of one evaluation of one sample, about."""
+        return 2.0 * self.config.tokens * sum(each.numel() for each in self.blocks.parameters())
+
     @abstractmethod
     def forward(self, latent: Tensor, time: Tensor, inputs: Conditioning) -> Tensor:
         """The prediction [B, 12, S, S] at noisy latents [B, 12, S, S] and times [B], float32."""
