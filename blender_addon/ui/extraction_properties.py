@@ -6,7 +6,14 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty
 
 from .. import api
-from ..contract.protocol import RESOLUTIONS, TEXTURE_SIZES, Closure, Crop, ExtractionOptions
+from ..contract.protocol import (
+    RESOLUTIONS,
+    TEXTURE_SIZES,
+    Closure,
+    Crop,
+    ExtractionOptions,
+    Interior,
+)
 
 DEFAULT = ExtractionOptions()
 VERTEX_COLORS = "0"
@@ -19,6 +26,11 @@ CLOSURES = (
     (Closure.AUTO.value, "Automatic", "Watertight for objects, open for scenes", 0),
     (Closure.WATERTIGHT.value, "Watertight", "One closed skin, without holes", 1),
     (Closure.OPEN.value, "Open", "A surface only where the splats show one", 2),
+)
+INTERIORS = (
+    (Interior.AUTO.value, "Automatic", "What is seen of it stays hollow, the rest is filled", 0),
+    (Interior.SOLID.value, "Solid", "Filled, up to its opening", 1),
+    (Interior.SHELL.value, "Shell", "Hollow: the skin becomes a wall as thick as a voxel", 2),
 )
 CROPS = (
     (Crop.AUTO.value, "Meshes", "Meshes are made of the subject alone", 0),
@@ -63,6 +75,13 @@ class ExtractionFields:
         items=CLOSURES,
         default=DEFAULT.closure.value,
     )
+    interior: EnumProperty(
+        name="Interior",
+        description="What becomes of the inside of a single skin of splats. Walls that have splats "
+        "on both sides stay",
+        items=INTERIORS,
+        default=DEFAULT.interior.value,
+    )
     close_bottom: BoolProperty(
         name="Close the Bottom",
         description="Fill what only opens towards the ground, as the inside of a bell does",
@@ -105,6 +124,7 @@ class ExtractionFields:
             closure=Closure(self.closure),
             close_bottom=self.close_bottom,
             point_count=self.point_count,
+            interior=Interior(self.interior),
             crop=Crop(self.crop),
         )
 
@@ -121,6 +141,7 @@ class ExtractionFields:
         self.closure = options.closure.value
         self.close_bottom = options.close_bottom
         self.point_count = options.point_count
+        self.interior = options.interior.value
         self.crop = options.crop.value
 
     def copy_from(self, other: ExtractionFields) -> None:
@@ -140,6 +161,7 @@ def draw_mesh_fields(layout: bpy.types.UILayout, fields: ExtractionFields) -> No
     layout.prop(fields, "closure")
     column = layout.column()
     column.active = fields.closure != Closure.OPEN.value
+    column.prop(fields, "interior")
     column.prop(fields, "close_bottom")
     layout.prop(fields, "quads")
 

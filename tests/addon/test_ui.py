@@ -20,6 +20,7 @@ from blender_addon.contract.protocol import (
     Crop,
     ExtractionOptions,
     GenerateRequest,
+    Interior,
     Product,
     Turntable,
 )
@@ -129,6 +130,7 @@ def test_panel_loads_a_request(anvil_settings: bpy.types.PropertyGroup) -> None:
             closure=Closure.OPEN,
             close_bottom=False,
             point_count=567,
+            interior=Interior.SHELL,
             crop=Crop.ALL,
         ),
         name="Throne",

@@ -14,6 +14,7 @@ from ..contract.protocol import (
     Closure,
     Crop,
     ExtractionOptions,
+    Interior,
     Product,
 )
 
@@ -46,6 +47,11 @@ _FLAGS = {
     ),
     "close_bottom": _Flag("--keep-bottom", "leave open what opens only towards the ground"),
     "point_count": _Flag("--points", "points of the point cloud", "N"),
+    "interior": _Flag(
+        "--interior",
+        f"what becomes of unseen spaces in a single skin: {', '.join(Interior)}; walls stay",
+        "KIND",
+    ),
     "crop": _Flag(
         "--crop",
         f"what is made without a sky or background far around: {', '.join(Crop)}; auto: meshes",

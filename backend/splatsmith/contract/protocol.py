@@ -81,6 +81,14 @@ class Closure(StrEnum):
     OPEN = "open"  # nothing is made up: surface only where it was seen
 
 
+class Interior(StrEnum):
+    """What becomes of a space within a single skin; within walls of two sides it stays free."""
+
+    AUTO = "auto"  # what is seen of it stays free, the rest is filled
+    SOLID = "solid"  # filled up to its opening
+    SHELL = "shell"  # free: the skin becomes a wall as thick as a voxel
+
+
 class Crop(StrEnum):
     """What is made without the sky or background that lies far around a capture's subject."""
 
@@ -104,6 +112,7 @@ class ExtractionOptions:
         closure: whether the mesh is one closed skin.
         close_bottom: fill what only opens towards the ground, as the inside of a bell does.
         point_count: of the point cloud.
+        interior: what becomes of a closed mesh's spaces within a single skin.
         crop: what is made without a sky or background far around.
     """
 
@@ -113,6 +122,7 @@ class ExtractionOptions:
     closure: Closure = Closure.AUTO
     close_bottom: bool = True
     point_count: int = 50_000
+    interior: Interior = Interior.AUTO
     crop: Crop = Crop.AUTO
 
     def __post_init__(self) -> None:

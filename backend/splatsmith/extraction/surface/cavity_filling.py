@@ -32,11 +32,14 @@ _WALL_CELLS = 2  # between the free cells of a cavity and its wall
 _FILLED = np.float32(-1)
 
 
-def fill_cavities(volume: SparseVolume, close_bottom: bool) -> SparseVolume:
+def fill_cavities(
+    volume: SparseVolume, close_bottom: bool, filled: Mask | None = None
+) -> SparseVolume:
     """Make inside what cannot be reached from outside; +Y is up.
 
     Args:
         close_bottom: treat the ground under the object as closed.
+        filled: [cx, cy, cz] cells that are filled although they can be reached.
     """
     free = np.empty(tuple(_CELLS * n for n in volume.index.shape), np.bool_)
     _find_free_cells(volume.arrays, free)
@@ -44,6 +47,8 @@ def fill_cavities(volume: SparseVolume, close_bottom: bool) -> SparseVolume:
         unreachable = executor.submit(_unreachable, free)
         above = _unreachable_above_ground(free, _inside_per_row(volume)) if close_bottom else False
         cavities = unreachable.result() | above
+    if filled is not None:
+        cavities |= filled
     if not cavities.any():
         return volume
     cavities = _grow_to_walls(cavities, free & ~cavities)
@@ -106,13 +111,13 @@ def _unreachable_above_ground(free: Mask, inside_per_row: Integers) -> Mask:
 def _grow_to_walls(cavities: Mask, outside: Mask) -> Mask:
     """Dilate both alternately: cells that are not free go to the nearer of cavity and outside."""
     for _ in range(_WALL_CELLS):
-        outside = _dilated(outside) & ~cavities
-        cavities = _dilated(cavities) & ~outside
+        outside = dilated(outside) & ~cavities
+        cavities = dilated(cavities) & ~outside
     return cavities
 
 
 @jit(parallel=True)
-def _dilated(cells: Mask) -> Mask:
+def dilated(cells: Mask) -> Mask:
     """Dilation by the six face neighbours."""
     out = cells.copy()
     nx, ny, nz = cells.shape

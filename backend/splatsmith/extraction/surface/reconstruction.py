@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ..views.rendered_views import (
     render_views,
 )
 from .density_grid import density_surface, is_translucent
+from .interior_spaces import open_spaces
 from .sparse_volume import VoxelGrid
 from .symmetry import find_mirror_plane
 from .triangle_surface import Surface
@@ -60,6 +62,9 @@ def reconstruct_surface(
         volume = density_surface(subject.cloud, grid, summing)
     else:
         volume = fuse_depths(views, grid, closed, progress.part("Fusing depths", 0.4, 0.8))
+        if closed:
+            volume, filled = open_spaces(volume, subject.cloud, views, options.interior)
+            shape = replace(shape, filled=filled)
     return surface_from_volume(volume, shape, options, progress.part("", 0.8, 1)), views
 
 

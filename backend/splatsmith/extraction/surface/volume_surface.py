@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ...contract.problems import InvalidRequest
 from ...contract.protocol import ExtractionOptions
 from ...progress import Progress
+from ..array_types import Mask
 from ..simplify.simplification import join_mirror_image, simplify
 from .cavity_filling import fill_cavities
 from .marching_cubes import marching_cubes
@@ -30,10 +31,12 @@ class SurfaceShape:
     Attributes:
         mirror_plane: x of the plane nearest to a symmetry; a voxel's centre lies in it.
         closed: a closed surface, without shells inside others, rather than an open one.
+        filled: cells within a closed one that are to be filled, as in `fill_cavities`.
     """
 
     mirror_plane: float
     closed: bool
+    filled: Mask | None = None
 
 
 def surface_from_volume(
@@ -49,7 +52,7 @@ def surface_from_volume(
     """
     progress.part("Filling cavities", 0, 0.25).step(0, 1)
     if shape.closed:
-        volume = fill_cavities(volume, options.close_bottom)
+        volume = fill_cavities(volume, options.close_bottom, shape.filled)
     progress.part("Finding the surface", 0.25, 0.5).step(0, 1)
     volume = smooth_volume(volume)
     surface = clean_surface(marching_cubes(volume), shape)

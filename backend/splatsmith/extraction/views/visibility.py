@@ -82,6 +82,13 @@ def are_visible(points: Floats, views: ViewArrays) -> Mask:
     return _are_visible(points, np.zeros(len(points), np.float32), views)
 
 
+def occluding_views(points: Floats, views: ViewArrays) -> NDArray[np.int32]:
+    """[N] how many views show a surface in front of each point [N, 3]."""
+    counts = np.zeros(len(points), np.int32)
+    _count_occluding(points, views, counts)
+    return counts
+
+
 def visible_gaussians(cloud: GaussianCloud, views: ViewArrays) -> Mask:
     """[N] whether at least one view shows the Gaussian's half-opaque ellipsoid."""
     return _are_visible(cloud.means, center_depths(cloud), views)
@@ -106,6 +113,25 @@ def _are_visible(points: Floats, margins: Floats, views: ViewArrays) -> NDArray[
                 visible[i] = True
                 break
     return visible
+
+
+@jit(parallel=True)
+def _count_occluding(points: Floats, views: ViewArrays, counts: NDArray[np.int32]) -> None:
+    height, width = views.depths.shape[1:]
+    for i in numba.prange(len(points)):
+        px, py, pz = points[i]
+        for camera in range(len(views.viewmats)):
+            view, k = views.viewmats[camera], views.Ks[camera]
+            z = view[2, 0] * px + view[2, 1] * py + view[2, 2] * pz + view[2, 3]
+            if not z > NEAR_PLANE:
+                continue
+            x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
+            y = view[1, 0] * px + view[1, 1] * py + view[1, 2] * pz + view[1, 3]
+            u, v = np.floor(k[0, 0] * x / z + k[0, 2]), np.floor(k[1, 1] * y / z + k[1, 2])
+            if 0 <= u < width and 0 <= v < height:
+                row, column = int(v), int(u)
+                opaque = views.alphas[camera, row, column] >= SURFACE_ALPHA
+                counts[i] += opaque and views.depths[camera, row, column] < z
 
 
 @jit(parallel=True)
