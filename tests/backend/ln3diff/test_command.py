@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from splatsmith import memory
 from splatsmith.cli import main
+from splatsmith.engines.ln3diff import engine
+from splatsmith.representations.density_field import DensityField
 
 GENERATE = ("generate", "--engine", "ln3diff", "--variant", "text", "--device", "cpu")
 QUICK = ("--steps", "2", "--level", "35", "--products", "splats", "--turntables")
@@ -19,7 +22,10 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_each_sample_gets_a_folder_and_a_record_of_its_own(checkpoints: Path) -> None:
+def test_each_sample_gets_a_folder_and_a_record_of_its_own(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "DensityField", partial(DensityField, resolution=24))
     options = ("--prompt", "a stone", "--samples", "2", "--out", "stones")
     assert main([*GENERATE, *options, *QUICK]) == 0
     records = [

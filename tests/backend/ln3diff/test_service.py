@@ -60,6 +60,7 @@ def content(service: RunningService, job: JobStatus, name: str) -> bytes:
     return service.http.get(f"/v1/jobs/{job.id}/artifacts/{name}").raise_for_status().content
 
 
+@pytest.mark.slow
 def test_a_picture_gives_a_mesh_and_the_picture_as_it_was_seen(service: RunningService) -> None:
     job = service.run(replace(from_picture(service), products=(Product.SPLATS, Product.MESH)))
     assert job.state is JobState.SUCCEEDED, job.problem
