@@ -7,6 +7,7 @@ planes (Shen et al. 2004, "Interpolating and approximating implicit surfaces fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,14 +77,22 @@ def surface_discs(cloud: GaussianCloud) -> Discs | None:
     return Discs(cloud.means, axes[:, 0].copy(), axes[:, 1:] / in_plane[..., None], in_plane)
 
 
+class _DiscArrays(NamedTuple):
+    """Discs as compiled loops take them; see `Discs`."""
+
+    centers: Floats
+    normals: Floats
+    spans: Floats
+    extents: Floats
+
+    @classmethod
+    def of(cls, discs: Discs, thickness: float) -> _DiscArrays:
+        return cls(discs.centers, discs.normals, discs.spans, discs.extents(thickness))
+
+
 def mark_cells(marked: Mask, frame: GridFrame, discs: Discs, thickness: float) -> None:
     """Mark the cells whose centres lie within `thickness` of a disc, above or below it."""
-    _mark(
-        marked,
-        frame,
-        (discs.centers, discs.normals, discs.spans, discs.extents(thickness)),
-        np.float32(thickness),
-    )
+    _mark(marked, frame, _DiscArrays.of(discs, thickness), np.float32(thickness))
 
 
 def signed_distances(
@@ -92,12 +101,9 @@ def signed_distances(
     """[M, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE] to the discs that are near; NaN where none is."""
     sums = np.zeros(volume.values.shape, np.float32)
     weights = np.zeros(volume.values.shape, np.float32)
-    arrays = (discs.centers, discs.normals, discs.spans, discs.extents(thickness))
-    _add(volume.index, frame, arrays, np.float32(thickness), (sums, weights))
+    arrays = _DiscArrays.of(discs, thickness)
+    _add(volume.index, frame, arrays, np.float32(thickness), sums, weights)
     return np.where(weights > 0, sums / np.maximum(weights, 1e-12), np.nan).astype(np.float32)
-
-
-_Arrays = tuple[Floats, Floats, Floats, Floats]  # centers, normals, spans, extents
 
 
 @jit()
@@ -113,9 +119,9 @@ def _cells(frame: GridFrame, center: Floats, extent: Floats, shape: Indices) -> 
 
 
 @jit()
-def _locate(arrays: _Arrays, g: int, point: Floats) -> tuple[float, float]:
+def _locate(arrays: _DiscArrays, g: int, point: Floats) -> tuple[float, float]:
     """Height of a point over disc `g`; squared distance in the plane, in standard deviations."""
-    centers, normals, spans, _ = arrays
+    centers, normals, spans = arrays.centers, arrays.normals, arrays.spans
     dx, dy, dz = point[0] - centers[g, 0], point[1] - centers[g, 1], point[2] - centers[g, 2]
     height = normals[g, 0] * dx + normals[g, 1] * dy + normals[g, 2] * dz
     u = spans[g, 0, 0] * dx + spans[g, 0, 1] * dy + spans[g, 0, 2] * dz
@@ -124,11 +130,11 @@ def _locate(arrays: _Arrays, g: int, point: Floats) -> tuple[float, float]:
 
 
 @jit()
-def _mark(marked: Mask, frame: GridFrame, arrays: _Arrays, thickness: np.float32) -> None:
+def _mark(marked: Mask, frame: GridFrame, arrays: _DiscArrays, thickness: np.float32) -> None:
     shape = np.array(marked.shape).astype(np.int32)
     point = np.empty(3, np.float32)
-    for g in range(len(arrays[0])):
-        ends = _cells(frame, arrays[0][g], arrays[3][g], shape)
+    for g in range(len(arrays.centers)):
+        ends = _cells(frame, arrays.centers[g], arrays.extents[g], shape)
         for x in range(ends[0, 0], ends[0, 1] + 1):
             point[0] = frame.origin[0] + frame.voxel_size * x
             for y in range(ends[1, 0], ends[1, 1] + 1):
@@ -145,15 +151,15 @@ def _mark(marked: Mask, frame: GridFrame, arrays: _Arrays, thickness: np.float32
 def _add(
     index: Indices,
     frame: GridFrame,
-    arrays: _Arrays,
+    arrays: _DiscArrays,
     thickness: np.float32,
-    out: tuple[Floats, Floats],
+    sums: Floats,
+    weights: Floats,
 ) -> None:
-    sums, weights = out
     shape = (np.array(index.shape) * BLOCK_SIZE).astype(np.int32)
     point = np.empty(3, np.float32)
-    for g in range(len(arrays[0])):
-        ends = _cells(frame, arrays[0][g], arrays[3][g], shape)
+    for g in range(len(arrays.centers)):
+        ends = _cells(frame, arrays.centers[g], arrays.extents[g], shape)
         for x in range(ends[0, 0], ends[0, 1] + 1):
             point[0] = frame.origin[0] + frame.voxel_size * x
             for y in range(ends[1, 0], ends[1, 1] + 1):
