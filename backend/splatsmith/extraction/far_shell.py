@@ -126,7 +126,7 @@ def _direction_shares(offsets: _Points, distances: _Values, levels: _Values) -> 
     tree = KDTree(np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1))
     far = np.flatnonzero(distances >= levels[0])
     order = far[np.argsort(distances[far])]
-    nearest = tree.query(offsets[order] / distances[order, None])[1]
+    nearest = np.asarray(tree.query(offsets[order] / distances[order, None])[1])
     starts, ends = np.searchsorted(distances[order], (levels, levels * _WINDOW))
     seen = [len(np.unique(nearest[a:b])) for a, b in zip(starts, ends, strict=True)]
     return np.array(seen) / _DIRECTIONS
@@ -135,8 +135,8 @@ def _direction_shares(offsets: _Points, distances: _Values, levels: _Values) -> 
 def _is_round(points: _Points) -> bool:
     """Whether most of `points` lie near a sphere, fitted by least squares."""
     system = np.column_stack([2 * points, np.ones(len(points))])
-    *center, _ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0]
-    distances = np.linalg.norm(points - center, axis=1)
+    solution = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0]
+    distances = np.linalg.norm(points - solution[:3], axis=1)
     radius = np.median(distances)
     return bool(np.median(np.abs(distances - radius)) < _ROUNDNESS * radius)
 

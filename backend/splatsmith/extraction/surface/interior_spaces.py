@@ -114,7 +114,7 @@ class _Search:
     def facing(self, labels: Indices) -> tuple[Discs, Indices]:
         """The discs around spaces, turned towards these, and the labels of the spaces."""
         front, back = self.beside(labels, 1), self.beside(labels, -1)
-        chosen = np.flatnonzero((front > 0) != (back > 0))
+        chosen = np.flatnonzero((front > 0) != (back > 0)).astype(np.int32)
         signs = np.where(front[chosen] > 0, 1, -1).astype(np.float32)
         return self.discs.oriented(chosen, signs), np.maximum(front, back)[chosen]
 
@@ -127,7 +127,9 @@ class _Search:
 
 def _choose(search: _Search, interior: Interior) -> tuple[Mask, Mask]:
     """The unseen cells [cx, cy, cz] that are to be free, and those that are to be filled."""
-    labels, count = label(search.unseen, output=np.int32)
+    labels = np.empty(search.unseen.shape, np.int32)
+    label(search.unseen, output=labels)
+    count = int(labels.max())
     discs, spaces = search.facing(labels)
     skin = search.are_skin(discs)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
@@ -183,7 +185,7 @@ def _opened(search: _Search, kept: Mask) -> SparseVolume:
 
 def _by_block(cells: Mask) -> Mask:
     shape = [n for size in cells.shape for n in (size // _CELLS, _CELLS)]
-    return cells.reshape(shape).any(axis=(1, 3, 5))
+    return np.asarray(cells.reshape(shape).any(axis=(1, 3, 5)))
 
 
 @jit(parallel=True)

@@ -73,8 +73,9 @@ def surface_discs(cloud: GaussianCloud) -> Discs | None:
     order = np.argsort(cloud.scales, axis=1)
     axes = np.take_along_axis(rotation_matrices(cloud.quats), order[:, None], axis=2)
     axes = axes.transpose(0, 2, 1).astype(np.float32)  # by rows, the shortest first
-    in_plane = np.maximum(np.take_along_axis(cloud.scales, order, axis=1)[:, 1:], 1e-6)
-    return Discs(cloud.means, axes[:, 0].copy(), axes[:, 1:] / in_plane[..., None], in_plane)
+    in_plane = np.maximum(np.take_along_axis(cloud.scales, order, axis=1)[:, 1:], np.float32(1e-6))
+    spans = (axes[:, 1:] / in_plane[..., None]).astype(np.float32)
+    return Discs(cloud.means, axes[:, 0].copy(), spans, in_plane)
 
 
 class _DiscArrays(NamedTuple):
