@@ -15,16 +15,15 @@ on first use and ends with Blender. Call all of this on the main thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import bpy
 
 from . import splat_tools
-from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown, wait_for_end
+from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown
+from .batches import BatchReport, BatchSubmission, batch, submit_batch, wait_for_asset
 from .contract.cards import ConditionKind
-from .contract.problems import SplatsmithError
 from .contract.protocol import DownloadRequest, ExtractionOptions, GenerateRequest, Product
 from .contract.up_axis import UpAxis
 from .exporting.files import Export
@@ -68,7 +67,7 @@ from .scene.splat_join import join_splats
 from .scene.splat_repair import repair_splats
 from .scene.splat_transforms import Components, apply_transform
 from .submission.generation_settings import GenerationSettings
-from .submission.new_jobs import batch_jobs, extraction_job, generation_job, sample_jobs
+from .submission.new_jobs import extraction_job, generation_job, sample_jobs
 
 # What scripts use, beside the functions of this module.
 __all__ = [
@@ -90,6 +89,7 @@ __all__ = [
     "Product",
     "UpAxis",
     "apply_transform",
+    "batch",
     "cancel",
     "configure",
     "default_settings",
@@ -113,26 +113,11 @@ __all__ = [
     "start",
     "stop",
     "submit_download",
+    "submit_batch",
     "submit_export",
     "submit_import",
     "wait_for_export",
 ]
-
-
-@dataclass(frozen=True)
-class BatchSubmission:
-    """The keys of a batch's jobs and, of the items that could not be submitted, the errors."""
-
-    keys: Mapping[str, str]
-    failures: Mapping[str, SplatsmithError]
-
-
-@dataclass(frozen=True)
-class BatchReport:
-    """The imported assets of a batch and, by the item's name, the errors of the others."""
-
-    assets: tuple[Asset, ...]
-    failures: Mapping[str, SplatsmithError]
 
 
 DEFAULT_SETTINGS, DEFAULT_EXTRACTION = GenerationSettings(), ExtractionOptions()
@@ -261,60 +246,7 @@ def wait_for(key: str) -> Asset:
     Raises:
         SplatsmithError: the job failed; `Cancelled` if it was cancelled.
     """
-    asset = wait_for_end(key).asset
-    if not isinstance(asset, Asset):
-        raise TypeError(f"The job {key!r} is a download or an export, which has no asset.")
-    return asset
-
-
-def batch(
-    source: Path | str,
-    *,
-    settings: GenerationSettings = DEFAULT_SETTINGS,
-    placement: Placement = AT_CURSOR,
-    post_import: PostImport = AS_IMPORTED,
-) -> BatchReport:
-    """Generate all items of a prompts file, a CSV table or a folder of pictures, in a grid.
-
-    The place of an item that fails stays empty, and the batch goes on.
-
-    Raises:
-        InvalidRequest: `source` has no items.
-    """
-    assets: list[Asset] = []
-    submission = submit_batch(
-        source, settings=settings, placement=placement, post_import=post_import
-    )
-    failures = dict(submission.failures)
-    for item, key in submission.keys.items():
-        try:
-            assets.append(wait_for(key))
-        except SplatsmithError as error:
-            failures[item] = error
-    return BatchReport(tuple(assets), failures)
-
-
-def submit_batch(
-    source: Path | str,
-    *,
-    settings: GenerationSettings = DEFAULT_SETTINGS,
-    placement: Placement = AT_CURSOR,
-    post_import: PostImport = AS_IMPORTED,
-) -> BatchSubmission:
-    """Submit a batch and return the jobs' keys at once, by the items' names.
-
-    Raises:
-        InvalidRequest: `source` has no items.
-    """
-    keys: dict[str, str] = {}
-    failures: dict[str, SplatsmithError] = {}
-    path = Path(bpy.path.abspath(str(source)))
-    for name, job in batch_jobs(path, settings, placement, post_import):
-        if isinstance(job, SplatsmithError):
-            failures[name] = job
-        else:
-            keys[name] = get_session().submit(job)
-    return BatchSubmission(keys, failures)
+    return wait_for_asset(key)
 
 
 def mark_as_asset(obj: bpy.types.Object) -> None:

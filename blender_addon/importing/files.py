@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from ..contract.artifacts import JOB_RECORD, PRODUCT_FILES
 from ..contract.camera_path import CameraPath
 from ..contract.cloud import GaussianCloud, LoadedCloud, load_cloud, read_cloud
+from ..contract.file_names import path_title
 from ..contract.job_records import read_record
 from ..contract.jsonable import from_json
 from ..contract.licences import Licence, commercial_use_of
 from ..contract.ply import open_vertices
 from ..contract.points import read_points
-from ..contract.problems import InvalidRequest, clean_text
+from ..contract.problems import InvalidRequest
 from ..contract.protocol import ExtractRequest, GenerateRequest, Product
 from ..contract.splat_columns import is_splats
 from ..contract.transform import Y_UP_TO_Z_UP
@@ -188,7 +189,7 @@ def datablock_name(title: str) -> str:
 def _read_record(files: AssetFiles) -> AssetFiles:
     """The files with the title and the provenance of the job.json beside them, if it is theirs."""
     folder = files.source if files.source.is_dir() else files.source.parent
-    plain = replace(files, title=files.title or clean_text(files.source.stem))
+    plain = replace(files, title=files.title or path_title(files.source))
     members = read_record(folder, (path.name for path in files.paths.values()))
     if members is None:
         return plain

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.file_names import path_title
 from ..contract.problems import InvalidRequest
 
 Picture = Path | str | bpy.types.Image
@@ -45,7 +46,7 @@ def picture_name(picture: Picture | None) -> str:
     """The stem of the file's or image's name."""
     if picture is None:
         return ""
-    return Path(picture.name if isinstance(picture, bpy.types.Image) else picture).stem
+    return path_title(Path(picture.name if isinstance(picture, bpy.types.Image) else picture))
 
 
 def _read(path: Path) -> bytes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import bpy
 
-from ..contract.batches import BatchItem, read_batch
+from ..contract.batches import BatchItem
 from ..contract.cards import ConditionKind
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest, SplatsmithError
@@ -100,17 +99,12 @@ def extraction_job(
 
 
 def batch_jobs(
-    source: Path,
+    items: Sequence[BatchItem],
     settings: GenerationSettings,
     placement: Placement,
     post_import: PostImport,
 ) -> Iterator[tuple[str, TrackedJob | SplatsmithError]]:
-    """A generation for each item of a batch, in a grid, by the item's name; or why there is none.
-
-    Raises:
-        InvalidRequest: `source` has no items.
-    """
-    items = read_batch(source)
+    """A generation for each item, in a grid, by the item's name; or why there is none."""
     for item, place in zip(items, grid_placements(len(items), placement), strict=True):
         try:
             yield item.name, _item_job(item, settings, ImportPlan(place, post_import))

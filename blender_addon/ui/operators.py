@@ -76,11 +76,11 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
     bl_idname = "splatsmith.batch"
     bl_label = "Generate Batch"
     bl_description = (
-        "Make an asset of each line of a text file, each row of a CSV table or each picture in a "
+        "Make an asset of each line of a text file, each row of a table or each picture in a "
         "folder, and lay them out from the 3D cursor on"
     )
 
-    filter_glob: StringProperty(default="*.txt;*.csv", options={"HIDDEN"})
+    filter_glob: StringProperty(default="*.txt;*.csv;*.tsv;*.tab", options={"HIDDEN"})
 
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
@@ -91,6 +91,8 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
             placement=placement,
             post_import=settings.post_import(),
         )
+        for note in submission.notes:
+            self.report({"INFO"}, note)
         for item, error in submission.failures.items():
             self.report({"WARNING"}, f"{item}: {error}")
 

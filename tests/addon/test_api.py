@@ -235,6 +235,14 @@ def test_batch_goes_on_past_a_failure_and_keeps_its_place_free(
     assert third.y - first.y == pytest.approx(3) and third.x == pytest.approx(first.x)
 
 
+def test_columns_that_say_nothing_are_noted_once(session: None, tmp_path: Path) -> None:
+    table = tmp_path / "batch.csv"
+    table.write_text("prompt;notes;seed\na chair;for Anna;1\n", encoding="utf-8")
+    report = api.batch(table, settings=SPLATS)
+    assert [asset.name for asset in report.assets] == ["a chair"] and not report.failures
+    assert report.notes == ("Columns that say nothing to the engine: 'notes'.",)
+
+
 def test_rows_own_control_maps_replace_those_of_the_settings(
     session: None, image: bpy.types.Image, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..contract.batches import BatchItem, read_batch
 from ..contract.protocol import GenerateRequest
+from ..engines import registry
 from .batch_runner import BatchTask, run_batch_items
 from .console import ConsoleOutput
 from .generate import request_of
@@ -15,8 +16,10 @@ from .local_runner import GenerationJob, prepare_generation
 
 def run_batch(options: argparse.Namespace, console: ConsoleOutput) -> int:
     """Make every asset of the batch."""
-    items = read_batch(options.source)
-    tasks = [task for item in items for task in _tasks(item, options)]
+    batch = read_batch(options.source, registry.card(options.engine).parameter_names)
+    for note in batch.notes:
+        console.print_status(note)
+    tasks = [task for item in batch.items for task in _tasks(item, options)]
     return run_batch_items(tasks, options, console)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.batches import file_name
+from ..contract.file_names import file_name
 from ..contract.job_records import read_record
 from ..contract.jsonable import from_json, to_json
 from ..contract.problems import InvalidRequest, Problem, SplatsmithError

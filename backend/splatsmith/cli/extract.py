@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..contract.artifacts import SPLATS
-from ..contract.batches import distinct_names
+from ..contract.file_names import composed, distinct_names, path_title
 from ..contract.jsonable import to_json
 from ..contract.problems import InvalidRequest, clean_text
 from ..contract.protocol import ExtractRequest
@@ -71,4 +71,4 @@ def _all_clouds(given: Sequence[Path], console: ConsoleOutput) -> list[Path]:
 
 
 def _name(cloud: Path) -> str:
-    return clean_text(cloud.resolve().parent.name if cloud.name == SPLATS else cloud.stem)
+    return composed(cloud.resolve().parent.name) if cloud.name == SPLATS else path_title(cloud)

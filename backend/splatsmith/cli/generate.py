@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..contract.batches import BatchItem, file_name
+from ..contract.batches import BatchItem
 from ..contract.cards import PICTURE_CONDITIONS, ConditionKind
+from ..contract.file_names import file_name, path_title
 from ..contract.jsonable import to_json
 from ..contract.parameters import SAMPLE
-from ..contract.problems import clean_text
 from ..contract.protocol import Artifact, GenerateRequest
 from ..worker.artifacts import read_notes
 from .console import ConsoleOutput
@@ -65,7 +65,7 @@ def request_of(options: argparse.Namespace, item: BatchItem) -> GenerateRequest:
 
 
 def _item_of(options: argparse.Namespace) -> BatchItem:
-    name = options.name or (clean_text(options.image.stem) if options.image else "")
+    name = options.name or (path_title(options.image) if options.image else "")
     return BatchItem(name, options.prompt, class_label=options.class_label)
 
 

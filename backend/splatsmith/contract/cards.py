@@ -230,6 +230,12 @@ class EngineCard:
         known = ", ".join(v.id for v in self.variants)
         raise NotFound(f"{self.title} has no variant {name!r}.", f"It has: {known}.")
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Of all variants."""
+        names = (spec.name for variant in self.variants for spec in variant.parameters)
+        return tuple(dict.fromkeys(names))
+
     def check_parameters(
         self, variant: Variant, given: Mapping[str, object]
     ) -> dict[str, ParameterValue]:

@@ -79,6 +79,37 @@ def test_a_folder_of_pictures_becomes_assets(run: CommandLine) -> None:
     assert states() == ["failed", "made", "made"]
 
 
+def test_columns_that_say_nothing_are_named_once(run: CommandLine) -> None:
+    Path("table.csv").write_text("prompt,notes,seed\na,x,1\nb,y,2\n", encoding="utf-8")
+
+    answer = batch(run, "table.csv")
+
+    assert answer.code == 0, answer.err
+    assert states() == ["made", "made"]
+    assert answer.err.count("say nothing to the engine: 'notes'") == 1
+
+
+def test_a_misspelt_column_makes_nothing(run: CommandLine) -> None:
+    Path("table.csv").write_text("prompt,sede\na,1\n", encoding="utf-8")
+
+    answer = batch(run, "table.csv")
+
+    assert answer.code == 2
+    assert "'seed'" in answer.err and not Path("o").exists()
+
+
+def test_pictures_of_the_names_that_systems_give_are_made(run: CommandLine) -> None:
+    Path("pictures").mkdir()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save("pictures/saved.jfif", "JPEG")
+    Path("pictures/._saved.jfif").write_bytes(b"Mac OS X")
+    Path("pictures/phone.heic").touch()
+
+    answer = batch(run, "pictures")
+
+    assert [result["name"] for result in summary()] == ["saved"]
+    assert answer.err.count("phone.heic") == 1
+
+
 def test_rows_are_led_by_maps(run: CommandLine) -> None:
     Image.new("L", (8, 8), 200).save("d.png")
     Path("table.csv").write_text(
