@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from .contract.wire import MAX_PREVIEW_BYTES, PreviewImage
 from .errors import UnreadablePicture
@@ -20,9 +24,13 @@ from .errors import UnreadablePicture
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 MAX_SIDE = 16_384
 MAX_PIXELS = 64_000_000
+MAX_REDUCED_PIXELS = 256_000_000  # of JPEG files, which are decoded at a fraction of their size
+MAX_PROGRESSIVE_PIXELS = 128_000_000  # of those whose coefficients are all kept while decoding
 MAX_DECODED_SIDE = 2_048
 PREVIEW_SIDE = 256
 PREVIEW_QUALITIES = (85, 50, 20)  # of JPEG: the next one if the file is too large
+
+_LIMIT_LOCK = Lock()  # of Pillow's global limit
 
 # Raised by Pillow's decoders on damaged files.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -40,6 +48,7 @@ def read_picture(source: Path | bytes) -> NDArray[np.uint8]:
     name = source.name if isinstance(source, Path) else "The file"
     file = source if isinstance(source, Path) else BytesIO(source)
     with _open(file, name) as image:
+        _reduce(image)
         _check_size(image.size, name)
         rgba = _downscale(_convert_to_rgba(_decode(image, name), name))
     pixels = np.asarray(rgba)
@@ -64,15 +73,14 @@ def encode_preview(pixels: NDArray[np.uint8]) -> PreviewImage:
 
 def _open(file: Path | BinaryIO, name: str) -> Image.Image:
     try:
-        return Image.open(file, formats=FORMATS)
+        with _pillows_size_limit_off():
+            return Image.open(file, formats=FORMATS)
     except FileNotFoundError:
         raise UnreadablePicture(f"There is no picture {file}.", "Check the name.") from None
     except (IsADirectoryError, PermissionError):
         raise UnreadablePicture(
             f"{file} cannot be read as a file.", "Choose a picture that you may read."
         ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large_error(name, "far too many pixels") from None
     except UnidentifiedImageError:
         raise UnreadablePicture(
             f"{name} is not a picture, or one without pixels.",
@@ -80,6 +88,32 @@ def _open(file: Path | BinaryIO, name: str) -> Image.Image:
         ) from None
     except DECODE_ERRORS as error:
         raise _damaged_error(name) from error
+
+
+@contextmanager
+def _pillows_size_limit_off() -> Iterator[None]:
+    """Open images of any size, to be checked before they are decoded: Pillow's own refusal does not
+    name the size, and is a warning in between.
+    """
+    with _LIMIT_LOCK:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _reduce(image: Image.Image) -> None:
+    """Have a large JPEG decoded at a half, a quarter or an eighth of its size, straight from its
+    coefficients.
+    """
+    pixels = image.width * image.height
+    is_progressive = bool(image.info.get("progressive") or image.info.get("progression"))
+    most = MAX_PROGRESSIVE_PIXELS if is_progressive else MAX_REDUCED_PIXELS
+    if isinstance(image, JpegImageFile) and MAX_PIXELS < pixels <= most:
+        scale = MAX_DECODED_SIDE / max(image.size)
+        width, height = (round(side * scale) for side in image.size)
+        image.draft(None, (width, height))
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:

@@ -116,6 +116,40 @@ def test_large_pictures_are_scaled_down_in_proportion() -> None:
     assert pixels.shape == (MAX_DECODED_SIDE // 2, MAX_DECODED_SIDE, 4)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_photos_of_over_a_hundred_megapixels_are_decoded_smaller(
+    options: dict[str, bool],
+) -> None:
+    photo = Image.new("L", (12_000, 9_000), 200)
+    photo.paste(40, (0, 0, 6_000, 9_000))
+
+    pixels = read_picture(encode(photo, "JPEG", **options))
+
+    assert pixels.shape == (MAX_DECODED_SIDE * 3 // 4, MAX_DECODED_SIDE, 4)
+    assert tuple(pixels[700, 500, :3]) == (40, 40, 40)
+    assert tuple(pixels[700, 1500, :3]) == (200, 200, 200)
+
+
+def jpeg_of_size(width: int, height: int) -> bytes:
+    """A small JPEG whose header says another size."""
+    content = bytearray(encode(Image.new("L", (8, 8), 128), "JPEG"))
+    start = content.index(b"\xff\xc0") + 5
+    content[start : start + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(content)
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (20_000, 12_900)])
+def test_larger_jpegs_are_refused_by_their_size(size: tuple[int, int]) -> None:
+    with pytest.raises(UnreadablePicture, match=f"too large: {size[0]:,} x {size[1]:,}"):
+        read_picture(jpeg_of_size(*size))
+
+
+def test_pillows_own_limit_stands_for_others() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    read_picture(encode(Image.new("RGB", (8, 8), RED)))
+    assert before == Image.MAX_IMAGE_PIXELS and before
+
+
 def test_scaling_down_takes_no_colour_from_transparent_pixels() -> None:
     picture = np.zeros((64, 4096, 4), np.uint8)
     picture[:, ::2] = (*RED, 255)
@@ -136,7 +170,8 @@ def test_scaling_down_takes_no_colour_from_transparent_pixels() -> None:
         (png_of_size(MAX_SIDE + 1, 4), "too large: 16,385 x 4"),
         (png_of_size(30_000, 20), "too large"),
         (png_of_size(10_000, 10_000), "too large"),
-        (png_of_size(60_000, 60_000), "too large"),
+        (png_of_size(10_000, 9_500), "too large: 10,000 x 9,500"),  # more than Pillow warns of
+        (png_of_size(60_000, 60_000), "too large: 60,000 x 60,000"),
         (encode(Image.new("RGBA", (8, 8), (9, 9, 9, 0))), "fully transparent"),
         (encode(Image.new("F", (8, 8), 0.5), "TIFF"), "floating-point"),
     ],

@@ -47,21 +47,25 @@ FILTER_EPSILON = 1e-4  # luma variance (luma 0..1) below which the filter smooth
 ALPHA_LOW, ALPHA_HIGH = 0.15, 0.85  # filtered mask values that become 0 and 1
 MIN_ALPHA = 0.5
 MIN_AREA = 0.005  # of the picture
+MIN_TRANSPARENT = 0.02  # of a cut-out picture
+MIN_TRANSPARENT_BORDER = 0.5  # of its outermost pixels
 
 
 def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Make everything but the object transparent: uint8 RGBA [H, W, 4], straight alpha.
 
-    A picture that has any transparency is returned unchanged.
+    A picture that is cut out already, see `is_cut_out`, is returned unchanged.
 
     Raises:
         UnreadablePicture: no object was found.
         WeightsMissing, WeightsDamaged: the network's file.
     """
-    if (picture[..., 3] < 255).any():
+    if is_cut_out(picture[..., 3]):
         return picture
-    colors = picture[..., :3].astype(np.float32) / 255
-    alpha = _stretch(_guided_filter(coarse_mask(picture), colors))
+    opacity = picture[..., 3:] / np.float32(picture[..., 3].max())
+    colors = picture[..., :3] / np.float32(255) * opacity + 1 - opacity  # on white
+    seen = np.rint(colors * 255).astype(np.uint8)
+    alpha = _stretch(_guided_filter(coarse_mask(seen), colors)) * opacity[..., 0]
     if (alpha > MIN_ALPHA).mean() < MIN_AREA:
         raise UnreadablePicture(
             "No object was found in the picture.",
@@ -70,8 +74,18 @@ def remove_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([picture[..., :3], np.rint(alpha * 255).astype(np.uint8)])
 
 
+def is_cut_out(alpha: NDArray[np.uint8]) -> bool:
+    """Whether alpha [H, W] cuts something out, and does not just round corners or fade all alike:
+    a relevant share and most of the border are transparent, compared with the most opaque pixel.
+    """
+    transparent = alpha < alpha.max() / 2
+    border = (transparent[0], transparent[-1], transparent[:, 0], transparent[:, -1])
+    share, border_share = transparent.mean(), np.concatenate(border).mean()
+    return bool(share >= MIN_TRANSPARENT and border_share > MIN_TRANSPARENT_BORDER)
+
+
 def coarse_mask(picture: NDArray[np.uint8]) -> Map:
-    """The network's mask, resized to the picture: float32 [H, W], 0..1."""
+    """The network's mask, resized to the picture [H, W, 3 or 4]: float32 [H, W], 0..1."""
     image = Image.fromarray(picture[..., :3])
     height, width = picture.shape[:2]
     small = image.resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.LANCZOS)

@@ -68,7 +68,9 @@ def test_a_second_run_makes_only_what_is_missing_or_changed(run: CommandLine) ->
 def test_a_folder_of_pictures_becomes_assets(run: CommandLine) -> None:
     Path("pictures").mkdir()
     for name in ("cup.png", "pot.webp"):
-        Image.new("RGBA", (8, 8), (200, 0, 0, 100)).save(f"pictures/{name}")
+        cutout = Image.new("RGBA", (8, 8))
+        cutout.paste((200, 0, 0, 100), (2, 2, 6, 6))
+        cutout.save(f"pictures/{name}")
     Path("pictures/broken.png").write_bytes(b"nothing")
     Path("pictures/readme.txt").touch()
 
@@ -100,7 +102,9 @@ def test_a_misspelt_column_makes_nothing(run: CommandLine) -> None:
 
 def test_pictures_of_the_names_that_systems_give_are_made(run: CommandLine) -> None:
     Path("pictures").mkdir()
-    Image.new("RGB", (8, 8), (200, 0, 0)).save("pictures/saved.jfif", "JPEG")
+    photo = Image.new("RGB", (200, 200), (240, 240, 240))
+    photo.paste((200, 0, 0), (60, 40, 140, 160))
+    photo.save("pictures/saved.jfif", "JPEG")
     Path("pictures/._saved.jfif").write_bytes(b"Mac OS X")
     Path("pictures/phone.heic").touch()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,62 @@ def test_edges_follow_the_picture_beyond_the_masks_resolution() -> None:
     assert (mask & silhouette).sum() / (mask | silhouette).sum() > 0.93
 
 
-def test_a_picture_with_transparency_is_returned_unchanged() -> None:
+def disc(shape: tuple[int, int], margin: float) -> NDArray[np.bool_]:
+    """A filled ellipse that leaves `margin` of the sides free."""
+    y, x = (np.linspace(-1, 1, side) / (1 - margin) for side in shape)
+    return y[:, None] ** 2 + x**2 <= 1
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("opacity", [255, 120])
+def test_a_cut_out_picture_is_returned_unchanged(margin: float, opacity: int) -> None:
     picture = opaque(data.coffee())
-    picture[0, 0, 3] = 254
+    picture[..., 3] = np.where(disc(picture.shape[:2], margin), opacity, 0)
 
     assert remove_background(picture) is picture
+
+
+def test_an_object_that_reaches_over_one_side_is_cut_out() -> None:
+    alpha = np.zeros((100, 80), np.uint8)
+    alpha[20:, 20:60] = 255
+
+    assert matting.is_cut_out(alpha)
+
+
+def rounded_corners(alpha: NDArray[np.uint8]) -> None:
+    corner = np.hypot(*np.ogrid[24:0:-1, 24:0:-1]) > 24
+    for mirrored in (alpha, alpha[::-1], alpha[:, ::-1], alpha[::-1, ::-1]):
+        mirrored[:24, :24][corner] = 0
+
+
+def one_pixel(alpha: NDArray[np.uint8]) -> None:
+    alpha[0, 0] = 254
+
+
+def alike(alpha: NDArray[np.uint8]) -> None:
+    alpha[:] = 100
+
+
+def thin_frame(alpha: NDArray[np.uint8]) -> None:
+    alpha[:] = np.pad(alpha[1:-1, 1:-1], 1)
+
+
+def strip(alpha: NDArray[np.uint8]) -> None:
+    alpha[:80] = 0
+
+
+@pytest.mark.parametrize("changed", [rounded_corners, one_pixel, alike, thin_frame, strip])
+def test_where_alpha_cuts_nothing_out_the_background_goes(
+    changed: Callable[[NDArray[np.uint8]], None],
+) -> None:
+    photo = opaque(data.coffee())
+    changed(photo[..., 3])
+
+    alpha = remove_background(photo)[..., 3]
+
+    assert alpha[200, 300] == 255  # the cup
+    assert max(alpha[5, 5], alpha[-5, 5], alpha[5, -5], alpha[-5, -5]) == 0
+    assert 0.3 < (alpha > 127).mean() < 0.6
 
 
 def test_a_picture_without_an_object_is_refused() -> None:
