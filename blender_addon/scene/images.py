@@ -12,23 +12,54 @@ from numpy.typing import NDArray
 from ..contract.file_names import path_title
 from ..contract.problems import InvalidRequest
 
+RENDERED = ("RENDER_RESULT", "COMPOSITING")  # types of images that a view transform belongs to
+# First bytes of formats in which Blender and the backend read the same picture.
+PLAIN_FORMATS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+TIFF = (b"II*\0", b"MM\0*")
+
 Picture = Path | str | bpy.types.Image
 
 
 def read_picture(picture: Picture) -> bytes:
-    """The image file behind a path or a Blender image; unsaved paint strokes included.
+    """A picture as a file that the backend reads, as Blender shows it; unsaved strokes included.
+
+    Files of formats that Blender alone reads, such as TGA and EXR, become PNG.
 
     Raises:
         InvalidRequest: there is no such file, or the image has no pixels.
     """
     if not isinstance(picture, bpy.types.Image):
-        return _read(Path(bpy.path.abspath(str(picture))))
-    if not picture.is_dirty:
-        if picture.packed_file is not None:
-            return bytes(picture.packed_file.data)
-        if picture.source == "FILE" and picture.filepath:  # none after saving a copy by a script
-            return _read(Path(bpy.path.abspath(picture.filepath, library=picture.library)))
-    return _save(picture)
+        return _read_path(Path(bpy.path.abspath(str(picture))))
+    if picture.is_dirty or picture.type in RENDERED:
+        return _save(picture)
+    content = _file_content(picture)
+    is_plain = picture.colorspace_settings.name == "sRGB" and content.startswith(PLAIN_FORMATS)
+    return content if is_plain else _save(picture)
+
+
+def _file_content(image: bpy.types.Image) -> bytes:
+    """The image's file, packed or on disk; empty for images that have none.
+
+    Raises:
+        InvalidRequest: the file is missing.
+    """
+    if image.packed_file is not None:
+        return bytes(image.packed_file.data)
+    if image.source == "FILE" and image.filepath:  # none after saving a copy by a script
+        return _read(Path(bpy.path.abspath(image.filepath, library=image.library)))
+    return b""
+
+
+def _read_path(path: Path) -> bytes:
+    content = _read(path)
+    if content.startswith(PLAIN_FORMATS) or not content:
+        return content
+    image = bpy.data.images.load(str(path))
+    try:
+        is_read = image.size[0] > 0 and (image.is_float or not content.startswith(TIFF))
+        return _save(image) if is_read else content  # of which the backend says what it is
+    finally:
+        bpy.data.images.remove(image)
 
 
 def encode_png(rgba: NDArray[np.float32]) -> bytes:
@@ -59,11 +90,16 @@ def _read(path: Path) -> bytes:
 
 
 def _save(image: bpy.types.Image) -> bytes:
+    """A PNG of the image as Blender shows it.
+
+    Raises:
+        InvalidRequest: it has no pixels.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
         try:
-            if image.type in ("RENDER_RESULT", "COMPOSITING") or image.is_float:
-                image.save_render(str(path))
+            if image.type in RENDERED:
+                image.save_render(str(path))  # with the scene's view transform
             else:
                 _save_pixels(image, path)
         except RuntimeError as error:
@@ -79,13 +115,8 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> None:
     Raises:
         RuntimeError: the image has no pixels.
     """
+    rgba = _shown_pixels(image)
     width, height = image.size
-    if not width * height:
-        raise RuntimeError("no pixels")
-    pixels = np.empty((height * width, image.channels), np.float32)
-    image.pixels.foreach_get(pixels.reshape(-1))
-    rgba = np.ones((height * width, 4), np.float32)
-    rgba[:, : image.channels] = pixels
     copy = bpy.data.images.new(path.stem, width, height, alpha=True)
     try:
         copy.pixels.foreach_set(rgba.reshape(-1))
@@ -93,3 +124,33 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> None:
         copy.save(filepath=str(path))
     finally:
         bpy.data.images.remove(copy)
+
+
+def _shown_pixels(image: bpy.types.Image) -> NDArray[np.float32]:
+    """RGBA [H * W, 4] in sRGB, straight alpha: the view transform Standard, as of all images that
+    are no renders.
+
+    Raises:
+        RuntimeError: the image has no pixels.
+    """
+    width, height = image.size
+    if not width * height:
+        raise RuntimeError("no pixels")
+    pixels = np.empty((height * width, image.channels), np.float32)
+    image.pixels.foreach_get(pixels.reshape(-1))
+    rgba = np.ones((height * width, 4), np.float32)
+    color_channels = min(3, image.channels)
+    rgba[:, :3] = pixels[:, :1] if color_channels < 3 else pixels[:, :3]
+    if image.channels in (2, 4):
+        rgba[:, 3] = pixels[:, -1]
+    if not image.is_float or image.colorspace_settings.is_data:
+        return rgba
+    alpha = rgba[:, 3:]
+    straight = np.divide(rgba[:, :3], alpha, out=rgba[:, :3].copy(), where=alpha > 0)
+    return np.concatenate([_encode_srgb(straight), alpha.clip(0, 1)], 1)
+
+
+def _encode_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scene linear to sRGB, 0..1 (IEC 61966-2-1)."""
+    value = np.nan_to_num(linear, nan=0.0).clip(0, 1)
+    return np.where(value <= 0.0031308, 12.92 * value, 1.055 * value ** (1 / 2.4) - 0.055)
