@@ -26,7 +26,9 @@ from .base import is_closed
 from .field_function import FieldFunction
 from .field_volume import closed_at_bounds, sample_field
 from .level_set import field_normals, project_to_level, refine_on_edges
+from .surface_level import check_level, check_resolution
 from .surface_sampling import area_of, sample_evenly
+from .volume_gaussians import volume_gaussians
 
 DEFAULT_RESOLUTION = 192
 _SURFEL_COUNTS = (20_000, 400_000)  # least and most; in between, one in a square of a voxel's side
@@ -50,7 +52,11 @@ class DensityField:
         Args:
             resolution: samples along the bounds' longest side, unless the options ask for others.
             is_open: a part of a scene, which ends at the bounds without a wall.
+
+        Raises:
+            InvalidRequest: the resolution is not in RESOLUTIONS.
         """
+        check_resolution(resolution)
         self.function = function
         self.resolution = resolution
         self.is_open = is_open
@@ -63,8 +69,13 @@ class DensityField:
         return float(extent.max()) / (self.resolution - 1)
 
     def gaussians(self, progress: Progress, device: str) -> GaussianCloud:
-        """Surfels spread evenly over the surface, as dense as the samples."""
+        """Surfels spread evenly over the surface, as dense as the samples.
+
+        Of a field that is rendered by its extinction they would not look like it: it is filled.
+        """
         volume = self._volume(self.resolution, progress.part(progress.stage, 0, 0.7))
+        if self.function.extinction is not None:
+            return volume_gaussians(self.function, progress.part(progress.stage, 0.7, 1))
         if not self.is_open:
             volume = closed_at_bounds(volume)
         surface = self._surface(volume, closed=not self.is_open)
@@ -106,7 +117,9 @@ class DensityField:
     def _volume(self, resolution: int, progress: Progress) -> SparseVolume:
         if self._sampled is None or self._sampled[0] != resolution:
             self._sampled = None  # its memory is needed for the next
-            self._sampled = resolution, sample_field(self.function, resolution, progress)
+            volume = sample_field(self.function, resolution, progress)
+            check_level(self.function, volume)
+            self._sampled = resolution, volume
         return self._sampled[1]
 
     def _surface(self, volume: SparseVolume, closed: bool) -> Surface:

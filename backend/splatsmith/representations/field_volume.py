@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..contract.bounds import Box
 from ..extraction.surface.sparse_volume import (
@@ -25,6 +27,7 @@ from ..extraction.surface.tsdf_fusion import TRUNCATION
 from ..gaussians.numba_jit import Floats
 from ..progress import Progress
 from .field_function import FieldFunction
+from .field_grid import GridDensities
 
 _WINDOW = BLOCK_SIZE + 2  # voxels: a block and its neighbours on either side
 _MAX_STEPS = 100_000  # sign changes that the field's slope is measured at
@@ -94,36 +97,63 @@ def _windows(
     A window is overwritten by the next. Voxels are level - density; NaN beyond the bounds.
     """
     rows, columns = (BLOCK_SIZE * n + 2 for n in grid.blocks[1:])
-    window = np.full((_WINDOW, rows, columns), np.nan, np.float32)
-    inner = (
-        slice(BLOCK_SIZE + 1, BLOCK_SIZE + 1 + counts[1]),
-        slice(BLOCK_SIZE + 1, BLOCK_SIZE + 1 + counts[2]),
-    )
-    first = -1
-    for layer in range(grid.blocks[0]):
-        for x in range(first, BLOCK_SIZE + 1):
-            sample = BLOCK_SIZE * (layer - 1) + x
-            window[x + 1] = np.nan
-            if 0 <= sample < counts[0]:
-                window[x + 1][inner] = _plane(function, grid, sample, counts)
-        yield window
-        window[:2] = window[BLOCK_SIZE:]
-        first = 1
+    # The voxel before the layer, the layer, and the next one.
+    window = np.full((2 * BLOCK_SIZE + 1, rows, columns), np.nan, np.float32)
+    layers = _layers(function, grid, counts)
+    for _ in range(grid.blocks[0]):
+        window[: BLOCK_SIZE + 1] = window[BLOCK_SIZE:]
+        window[BLOCK_SIZE + 1 :, 1:-1, 1:-1] = next(layers, np.float32(np.nan))
+        yield window[:_WINDOW]
 
 
-def _plane(
-    function: FieldFunction, grid: VoxelGrid, sample: int, counts: tuple[int, int, int]
-) -> Floats:
-    """[ny, nz] level - density at samples of the same x."""
-    start = grid.origin + np.float32(BLOCK_SIZE * grid.voxel_size)
-    y, z = (
-        start[axis] + np.float32(grid.voxel_size) * np.arange(counts[axis], dtype=np.float32)
-        for axis in (1, 2)
+def _layers(
+    function: FieldFunction, grid: VoxelGrid, counts: tuple[int, int, int]
+) -> Iterator[Floats]:
+    """[8, Y, Z] level - density of each layer of blocks but the first, which is beyond the bounds.
+
+    Blocks that are certain to be on one side of the level, with their neighbours, are not
+    evaluated: they have the limit of densities.
+    """
+    inner = [np.arange(1, n - 1) for n in grid.blocks]
+    densities = function.grid_densities(*_coordinates(grid))
+    columns = torch.cartesian_prod(*(torch.from_numpy(each) for each in inner[1:]))
+    layer = np.full((BLOCK_SIZE, *(BLOCK_SIZE * n for n in grid.blocks[1:])), np.nan, np.float32)
+    shape = (BLOCK_SIZE, len(inner[1]), BLOCK_SIZE, len(inner[2]), BLOCK_SIZE)
+    within = layer[:, BLOCK_SIZE:-BLOCK_SIZE, BLOCK_SIZE:-BLOCK_SIZE]
+    for x in inner[0]:
+        blocks = torch.nn.functional.pad(columns, (1, 0), value=int(x)).to(function.device)
+        voxels = _block_voxels(function, densities, blocks).cpu().numpy()
+        within[:] = (
+            voxels.reshape(shape[1], shape[3], BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE)
+            .transpose(2, 0, 3, 1, 4)
+            .reshape(within.shape)
+        )
+        within[:, counts[1] :], within[:, :, counts[2] :] = np.nan, np.nan
+        within[max(counts[0] - BLOCK_SIZE * (int(x) - 1), 0) :] = np.nan
+        yield layer
+
+
+def _coordinates(grid: VoxelGrid) -> tuple[Floats, Floats, Floats]:
+    """Of all voxels, along x, y and z."""
+    x, y, z = (
+        start + np.float32(grid.voxel_size) * np.arange(BLOCK_SIZE * count, dtype=np.float32)
+        for start, count in zip(grid.origin, grid.blocks, strict=True)
     )
-    x = start[0] + np.float32(grid.voxel_size * sample)
-    points = np.empty((counts[1], counts[2], 3), np.float32)
-    points[..., 0], points[..., 1], points[..., 2] = x, y[:, None], z
-    return function.signed(points.reshape(-1, 3)).reshape(counts[1:])
+    return x, y, z
+
+
+@torch.inference_mode()
+def _block_voxels(function: FieldFunction, densities: GridDensities, blocks: Tensor) -> Tensor:
+    """[M, 8, 8, 8] level - density of blocks [M, 3]."""
+    lower, upper = densities.ranges(blocks)
+    inside, outside = lower > function.level, upper < function.level
+    uniform = torch.where(inside, -torch.inf, torch.inf)
+    voxels = function.signed_densities(function.level - uniform)
+    voxels = voxels[:, None, None, None].repeat(1, *[BLOCK_SIZE] * 3)
+    mixed = torch.nonzero(~(inside | outside))[:, 0]
+    if len(mixed):
+        voxels[mixed] = function.signed_densities(densities.densities(blocks[mixed]))
+    return voxels
 
 
 def _keep(blocks: _Blocks, window: Floats, layer: int) -> None:

@@ -17,7 +17,7 @@ PLANE_CHANNELS = 32
 PLANE_SIZE = 128
 BOX = 0.9
 SURFACE_LEVEL = 10.0  # of the density, where the published program takes the surface
-_AXES = ((0, 1), (1, 2), (2, 0))  # the coordinates along width and height of each plane
+AXES = ((0, 1), (1, 2), (2, 0))  # the coordinates along width and height of each plane
 _HIDDEN = 64
 _OUTPUTS = 4  # density and color
 
@@ -59,7 +59,7 @@ def sample_planes(planes: Tensor, points: Tensor) -> Tensor:
     Outside of the box a plane's features are 0.
     """
     scaled = points * (2 / BOX)
-    grid = torch.stack([scaled[..., axes] for axes in _AXES], 1)  # [B, 3, N, 2]
+    grid = torch.stack([scaled[..., axes] for axes in AXES], 1)  # [B, 3, N, 2]
     sampled = F.grid_sample(
         planes.flatten(0, 1), grid.flatten(0, 1)[:, :, None], align_corners=False
     )
@@ -67,4 +67,8 @@ def sample_planes(planes: Tensor, points: Tensor) -> Tensor:
 
 
 def _equalized(layer: nn.Linear, x: Tensor) -> Tensor:
-    return F.linear(x, layer.weight * layer.in_features**-0.5, layer.bias)
+    return F.linear(x, equalized_weight(layer), layer.bias)
+
+
+def equalized_weight(layer: nn.Linear) -> Tensor:
+    return layer.weight * layer.in_features**-0.5

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ...contract.bounds import Box
 from ...representations.field_function import FieldFunction
 from .triplane import BOX, SURFACE_LEVEL, Triplane
+from .triplane_grid import TriplaneGrid
+
+_EXTINCTION_SHIFT = 1.0  # of raw densities
 
 
 def triplane_field(triplane: Triplane, level: float = SURFACE_LEVEL) -> FieldFunction:
@@ -18,12 +22,22 @@ def triplane_field(triplane: Triplane, level: float = SURFACE_LEVEL) -> FieldFun
     def evaluate(points: Tensor) -> tuple[Tensor, Tensor]:
         return triplane.evaluate(to_network(points))
 
+    def on_grid(x: Tensor, y: Tensor, z: Tensor) -> TriplaneGrid:
+        return TriplaneGrid(triplane, x, y, z)
+
     return FieldFunction(
         evaluate=evaluate,
         bounds=Box(-corner, corner),
         level=level,
         device=str(triplane.planes.device),
+        extinction=extinction,
+        on_grid=on_grid,
     )
+
+
+def extinction(density: Tensor) -> Tensor:
+    """Of raw densities, as they are rendered."""
+    return F.softplus(density - _EXTINCTION_SHIFT)
 
 
 def to_network(points: Tensor) -> Tensor:
