@@ -32,8 +32,9 @@ from splatsmith.engines.ln3diff.triplane import Triplane
 from splatsmith.nn.checkpoint_loading import load_parameters
 
 from .case import Case, Outputs, Registry
+from .ln3diff_field import CHECKS as FIELD_CHECKS
 
-CHECKS = Registry()
+CHECKS = Registry(FIELD_CHECKS)
 
 
 @CHECKS("decode_latent")
