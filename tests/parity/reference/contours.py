@@ -7,6 +7,7 @@ ours always separates them. There the surfaces differ in how they join the same 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -46,11 +47,12 @@ def in_order_of(vertices: Tensor, expected: Tensor) -> NDArray[np.int64]:
     """
     assert vertices.shape == expected.shape, f"{len(vertices)} vertices, not {len(expected)}"
     near = KDTree(vertices.numpy())
-    distances, first = near.query(expected.numpy())
-    assert distances.max() < 1e-4
-    taken, numbers = Counter(first.tolist()), first.astype(np.int64)
-    doubtful = np.flatnonzero([taken[number] > 1 for number in first.tolist()])
-    free = np.setdiff1d(np.arange(len(vertices)), np.delete(first, doubtful))
+    found = near.query(expected.numpy())
+    assert np.max(found[0]) < 1e-4
+    numbers = np.array(found[1], np.int64)
+    taken = np.bincount(numbers, minlength=len(vertices))
+    doubtful = np.flatnonzero(taken[numbers] > 1)
+    free = np.setdiff1d(np.arange(len(vertices)), np.delete(numbers, doubtful))
     costs = np.linalg.norm(expected.numpy()[doubtful, None] - vertices.numpy()[free], axis=-1)
     rows, columns = linear_sum_assignment(costs)
     numbers[doubtful[rows]] = free[columns]
@@ -84,6 +86,18 @@ def ambiguous_cells(inside: NDArray[np.bool_]) -> set[tuple[int, ...]]:
         faces = (a == d) & (b == c) & (a != b)
         for place in np.argwhere(faces):
             for side in (0, 1):
-                cell = place - np.array([side, 0, 0])
-                found.add(tuple(int(n) for n in np.roll(cell, axis)))
+                along, *across = (place - np.array([side, 0, 0])).tolist()
+                found.add((*across[:axis], along, *across[axis:]))
     return found
+
+
+def cells_at(samples: NDArray[np.bool_]) -> set[tuple[int, ...]]:
+    """Cells with a corner among the samples: of one exactly at the level, vertices coincide, and
+    faces are in no cell.
+    """
+    offsets = np.array(list(itertools.product((0, 1), repeat=3)))
+    return {
+        tuple(int(n) for n in place - offset)
+        for place in np.argwhere(samples)
+        for offset in offsets
+    }
