@@ -88,7 +88,8 @@ def _see(mesh: Mesh) -> _SeenSurface:
         camera = rays[opaque] * depth[opaque][:, None] - np.array([0, 0, DISTANCE])
         colors = rgba[opaque][:, :3] / np.float32(255)
         world = (camera @ rotation).astype(np.float32)
-        parts.append((world, normals[opaque] / np.float32(127), colors))
+        facing = (normals[opaque] / 127).astype(np.float32)
+        parts.append((world, facing, colors.astype(np.float32)))
         depths.append(depth)
         rotations.append(rotation)
     points, normals, colors = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -97,7 +98,8 @@ def _see(mesh: Mesh) -> _SeenSurface:
 
 def _measure(points: Floats, seen: _SeenSurface) -> tuple[Floats, Floats]:
     """Signed distances [N] and the nearest surface's colours [N, 3]."""
-    far, nearest = KDTree(seen.points).query(points, k=_NEIGHBORS)
+    found = KDTree(seen.points).query(points, k=_NEIGHBORS)
+    far, nearest = np.asarray(found[0]), np.asarray(found[1])
     offsets = points[:, None] - seen.points[nearest]
     planes = np.einsum("nkc,nkc->nk", offsets, seen.normals[nearest]).mean(axis=1)
     carved = _is_carved(points, seen)
