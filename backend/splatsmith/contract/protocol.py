@@ -200,9 +200,8 @@ class GenerateRequest:
         """One request for each of the `samples` that an engine makes in a batch; this alone where
         it asks for one, or names the `sample` that it is for.
         """
-        count = self.parameters.get(SAMPLES.name, 1)
-        is_several = isinstance(count, int) and 1 < count <= (SAMPLES.maximum or 1)
-        if not is_several or self.parameters.get(SAMPLE.name):
+        count, most = self.parameters.get(SAMPLES.name, 1), SAMPLES.maximum or 1
+        if not isinstance(count, int) or not 1 < count <= most or self.parameters.get(SAMPLE.name):
             return (self,)
         return tuple(
             replace(
@@ -210,7 +209,7 @@ class GenerateRequest:
                 parameters={**self.parameters, SAMPLE.name: number},
                 name=f"{self.title} {number}",
             )
-            for number in range(1, int(count) + 1)
+            for number in range(1, count + 1)
         )
 
     def _completed_label(self, card: EngineCard) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from diffusers.models.attention import FeedForward
@@ -75,7 +76,7 @@ class Encoder(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:
         """[B, V, 10, H, W] to [B, 12, H / 8, W / 8]; the order of the views is free."""
-        self.convolutions.mid_block.attentions[0].views = views.shape[1]
+        cast("ViewTransformer", self.convolutions.mid_block.attentions[0]).views = views.shape[1]
         features = self.convolutions(views.flatten(0, 1)).unflatten(0, views.shape[:2])
         return self.quant_conv(features.mean(1))[:, :LATENT_CHANNELS]
 

@@ -45,7 +45,8 @@ class SigmaSchedule:
 
 def training_sigmas() -> NDArray[np.float64]:
     """[1000], ascending: the standard deviation of the noise where the data's is 1."""
-    betas = np.linspace(*np.sqrt(_BETAS), TRAINING_STEPS) ** 2
+    first, last = (beta**0.5 for beta in _BETAS)
+    betas = np.linspace(first, last, TRAINING_STEPS) ** 2
     alphas_cumprod = np.cumprod(1 - betas)
     return np.sqrt((1 - alphas_cumprod) / alphas_cumprod)
 
@@ -156,10 +157,11 @@ def sample_flow(
         method = "heun2" if flow.solver is FlowSolver.HEUN else flow.solver.value
         with catch_warnings():  # these solvers make no steps to be accepted
             simplefilter("ignore")
-            return odeint(velocity, x, times, method=method)[-1]
+            return torch.as_tensor(odeint(velocity, x, times, method=method)[-1])
     times = torch.tensor([flow.start, 1.0], device=x.device)
     try:
-        return odeint(velocity, x, times, method="dopri5", rtol=flow.rtol, atol=flow.atol)[-1]
+        solved = odeint(velocity, x, times, method="dopri5", rtol=flow.rtol, atol=flow.atol)
+        return torch.as_tensor(solved[-1])
     except AssertionError as error:  # torchdiffeq's: steps of length 0, or values not finite
         raise InvalidRequest(
             "The adaptive solver found no steps that are exact enough.",
