@@ -22,6 +22,7 @@ PROMPT_FIELD, PICTURE_FIELD, GENERATE_BUTTON = 64, 115, 190
 MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 507, 538
 PICTURE_HEIGHT = 126
 SIDES_HEIGHT = 75  # of the fields for pictures of other sides
+FIELD_LEVEL = 5.0  # which small random networks reach
 CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT = 580, 238
 
 
@@ -125,7 +126,33 @@ def generate_from_picture_while_it_sharpens() -> Steps:
     yield from session.undo_and_redo()
 
 
-def choose_options(variant: str, **values: float) -> None:
+def generate_samples_of_a_field() -> Steps:
+    """Choose LN3Diff and two samples, open a picture, press Generate."""
+    session.api.start()
+    yield from input_driver.wait_until(
+        lambda: any(card.id == "ln3diff" for card in session.api.snapshot().engines)
+    )
+    settings = bpy.context.scene.splatsmith
+    settings.engine = "ln3diff"
+    settings.face_budget, settings.texture = 2_000, "512"
+    settings.automatic_detail, settings.resolution = False, 48
+    choose_options("image", solver="euler", steps=2, samples=2, level=FIELD_LEVEL)
+    yield from session.save_scene_beside(session.config["picture"])
+    yield from input_driver.click(PICTURE_FIELD)
+    yield from input_driver.open_first_file()
+    session.take_screenshot("chosen")
+    yield from input_driver.click(GENERATE_BUTTON + PICTURE_HEIGHT)
+    yield from input_driver.wait_until(lambda: len(session.api.snapshot().jobs) == 2)
+    yield from input_driver.wait_until(
+        lambda: all(job.state.is_final for job in session.api.snapshot().jobs)
+    )
+    yield 4.0
+    session.take_screenshot("done")
+    session.report["states"] = [job.state.value for job in session.api.snapshot().jobs]
+    session.report["made"] = session.names()
+
+
+def choose_options(variant: str, **values: float | str) -> None:
     """Choose a variant of the chosen engine, and values of its parameters."""
     properties = importlib.import_module(f"{session.config['module']}.ui.properties")
     settings = bpy.context.scene.splatsmith

@@ -51,6 +51,7 @@ SCENARIOS = {
         splat_scenarios.edit_splats,
         generation_scenarios.open_picture_and_cancel,
         generation_scenarios.generate_from_picture_while_it_sharpens,
+        generation_scenarios.generate_samples_of_a_field,
         generation_scenarios.submit_batch,
         splat_scenarios.transform_and_repair_splats,
         splat_scenarios.draw_and_pick_splats,

@@ -23,6 +23,7 @@ import build_addon
 from splatsmith.contract.cloud import GaussianCloud, read_cloud, write_cloud
 from splatsmith.settings import DATA_VARIABLE
 from tests.backend.diffusiongs.tiny_denoisers import install_trained
+from tests.backend.ln3diff import tiny_checkpoints
 
 SCENARIOS_SCRIPT = Path(__file__).with_name("scenarios.py")
 SECONDS = 600
@@ -145,6 +146,13 @@ def trained_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_trained(tmp_path)
 
 
+@pytest.fixture
+def ln3diff_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LN3Diff with small random networks, for the tests after it."""
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
+    tiny_checkpoints.install_all(tmp_path / "weights")
+
+
 def test_picture_sharpens_in_the_panel_and_becomes_splats(
     trained_weights: None, run_scenario: Callable[..., Report], work_folder: Path, project: Path
 ) -> None:
@@ -155,6 +163,18 @@ def test_picture_sharpens_in_the_panel_and_becomes_splats(
     assert report["made"] == ["a toadstool.mesh", "a toadstool.splats"]
     assert report["after undo"] == []
     assert report["after redo"] == report["made"]
+
+
+def test_samples_of_a_field_arrive_side_by_side(
+    ln3diff_weights: None, run_scenario: Callable[..., Report], work_folder: Path, project: Path
+) -> None:
+    picture = work_folder / "a toadstool.png"
+    shutil.copy(project / "blender_addon" / "demo_picture.png", picture)
+    report = run_scenario("generate_samples_of_a_field", picture=picture)
+    assert report["states"] == ["succeeded", "succeeded"]
+    assert report["made"] == [
+        f"a toadstool {sample}.{kind}" for sample in (1, 2) for kind in ("mesh", "splats")
+    ]
 
 
 def test_batch_of_prompts_is_submitted(
