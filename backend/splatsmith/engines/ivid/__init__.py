@@ -1,0 +1,1 @@
+"""ivid: a class as RGBD views, each new one conditioned on those before it."""
