@@ -1,0 +1,81 @@
+"""What earlier views show of a new one: their meshes drawn into its camera and blended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...gaussians.numba_jit import Floats
+from .cameras import FOV, Pose
+from .depth_mesh import DepthMesh
+from .z_buffer import Lens, MeshArrays, Sums, band_count, draw_meshes, empty_sums, project
+from .z_buffer_cuda import draw_on_gpu
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """size: pixels a side. near, far: planes outside of which nothing is drawn."""
+
+    size: int
+    near: float
+    far: float
+    fov: float = FOV
+
+    @property
+    def lens(self) -> Lens:
+        focal = 0.5 * self.size / np.tan(np.radians(self.fov) / 2)
+        return Lens(self.size, float(focal), self.near, self.far)
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Blended meshes at S x S pixels: colors [S, S, 3], z-depths [S, S] (near where nothing is),
+    and whether their depth and colour are reliable there.
+    """
+
+    colors: Floats
+    depths: Floats
+    is_seen: NDArray[np.bool_]
+    is_color_seen: NDArray[np.bool_]
+
+
+def mesh_arrays(meshes: Sequence[DepthMesh], images: Floats) -> MeshArrays:
+    """Meshes of one size, with their views' images [M, N, N, 3]."""
+    count = len(meshes)
+    return MeshArrays(
+        np.stack([mesh.positions for mesh in meshes]).reshape(count, -1, 3).astype(np.float32),
+        np.stack([mesh.normals for mesh in meshes]).reshape(count, -1, 3).astype(np.float32),
+        np.stack([mesh.flags for mesh in meshes]).reshape(count, -1).astype(np.uint8),
+        np.stack([mesh.flips for mesh in meshes]),
+        np.stack([mesh.eye for mesh in meshes]).astype(np.float32),
+        np.ascontiguousarray(images, np.float32),
+    )
+
+
+def aggregate(
+    meshes: MeshArrays, pose: Pose, settings: RenderSettings, device: str = "cpu"
+) -> Aggregate:
+    """Draw all meshes into the camera at `pose`."""
+    lens, view = settings.lens, pose.world_to_camera
+    if device != "cpu":
+        return means_of(draw_on_gpu(meshes, view, lens, device), settings.near)
+    sums = empty_sums(settings.size)
+    draw_meshes(meshes, project(meshes, view, lens), lens, sums, band_count(settings.size))
+    return means_of(sums, settings.near)
+
+
+def means_of(sums: Sums, near: float) -> Aggregate:
+    """The blended colours and depths; `near` is the depth where nothing is."""
+    weight = np.where(sums.weight > 0, sums.weight, np.float32(1))
+    is_covered = sums.inverse_weight > 0
+    inverse_weight = np.where(is_covered, sums.inverse_weight, np.float32(1))
+    inverse = np.where(is_covered, sums.inverse / inverse_weight, np.float32(1 / near))
+    return Aggregate(
+        (sums.color / weight[..., None]).astype(np.float32),
+        (1 / inverse).astype(np.float32),
+        sums.seen > 0,
+        sums.seen_color > 0,
+    )
