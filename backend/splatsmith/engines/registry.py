@@ -22,6 +22,7 @@ BUILT_IN = (
     "splatsmith.engines.sprout",
     "splatsmith.engines.diffsplat",
     "splatsmith.engines.diffusiongs",
+    "splatsmith.engines.ivid",
     "splatsmith.engines.ln3diff",
 )
 ENGINES_VARIABLE = "SPLATSMITH_ENGINES"
