@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ EXIT_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 LOG_LINES = 6
 KEPT_LOGS = 9
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")  # of its logger, or of a worker's
 LOG_TAIL_BYTES = 8192
 
 
@@ -108,10 +110,11 @@ class Launcher:
             process.wait()
 
     def exit_error(self) -> BackendFailed:
-        """Why the process exited, with the end of its log."""
+        """Why the process exited, with what it wrote at its end; its log says what came before."""
         code = self._process.poll() if self._process else None
         lines = self.log_tail()
-        said = f" It last said: {_sentence(lines[-1])}" if lines else ""
+        has_last_words = bool(lines) and not LOG_LINE.match(lines[-1])
+        said = f" It last said: {_sentence(lines[-1])}" if has_last_words else ""
         return BackendFailed(
             f"The backend ended by itself (exit code {code}).{said}", "Press Start to go on."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     checkpoints,
     file_drop,
+    job_list,
     operators,
     panels,
     preferences,
@@ -30,6 +31,7 @@ PARTS = (
     splat_export,
     file_drop,
     panels,
+    job_list,
     splat_editing,
     splat_color,
     splat_menu,

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from .. import api
 from ..contract.problems import InvalidRequest
@@ -160,12 +160,27 @@ class SPLATSMITH_OT_cancel_job(JobOperator, bpy.types.Operator):
 
 class SPLATSMITH_OT_remove_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.remove_job"
-    bl_label = "Remove"
-    bl_description = "Forget this job and its files; what is in the scene stays"
+    bl_label = "Remove Job and Its Files"
+    bl_description = "Delete this job and its files; what is in the scene stays"
     bl_options = {"INTERNAL"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
 
     def call_api(self, _context: bpy.types.Context) -> None:
         api.remove(self.job)
+
+
+class SPLATSMITH_OT_job_page(ApiOperator, bpy.types.Operator):
+    bl_idname = "splatsmith.job_page"
+    bl_label = "Page of Jobs"
+    bl_description = "Show newer or older jobs"
+    bl_options = {"INTERNAL"}
+
+    page: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})
+
+    def call_api(self, context: bpy.types.Context) -> None:
+        context.window_manager.splatsmith_job_page = self.page
 
 
 class SPLATSMITH_OT_retry_job(JobOperator, bpy.types.Operator):
@@ -297,6 +312,7 @@ CLASSES = (
     SPLATSMITH_OT_new_seed,
     SPLATSMITH_OT_cancel_job,
     SPLATSMITH_OT_remove_job,
+    SPLATSMITH_OT_job_page,
     SPLATSMITH_OT_retry_job,
     SPLATSMITH_OT_import_job,
     SPLATSMITH_OT_show_files,

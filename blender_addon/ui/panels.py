@@ -8,12 +8,9 @@ import bpy
 
 from .. import api
 from ..contract.cards import Variant
-from ..contract.problems import Problem
-from ..contract.protocol import ConvertRequest, ExtractRequest, JobState
-from ..contract.splat_formats import SplatFormat
 from ..link.snapshot import BackendState, SessionSnapshot
-from ..link.tracked_job import TrackedJob
 from .extraction_properties import draw_mesh_fields, draw_point_fields
+from .job_list import draw_jobs
 from .operators import generate_disabled_reason
 from .properties import (
     SplatsmithSettings,
@@ -25,10 +22,7 @@ from .properties import (
 from .selection_operators import draw_mesh_operators, draw_native_operator, draw_splat_operators
 from .sidebar import SidebarPanel, draw_wrapped_text
 from .splat_panel import SPLATSMITH_PT_splats
-from .thumbnails import thumbnail_icon
 
-SHOWN_JOBS = 6
-THUMBNAIL_SCALE, UNFINISHED_SCALE = 2.6, 8.0  # icon heights
 PROGRESS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # of the installer's output
 
 STATE_ICONS = {
@@ -38,13 +32,6 @@ STATE_ICONS = {
     BackendState.STARTING: "SORTTIME",
     BackendState.RUNNING: "CHECKMARK",
     BackendState.FAILED: "ERROR",
-}
-JOB_ICONS = {
-    JobState.QUEUED: "SORTTIME",
-    JobState.RUNNING: "PLAY",
-    JobState.SUCCEEDED: "CHECKMARK",
-    JobState.FAILED: "ERROR",
-    JobState.CANCELLED: "CANCEL",
 }
 
 
@@ -64,7 +51,8 @@ class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
         if reason:
             layout.label(text=f"{reason}.", icon="INFO")
         if now.problem is not None:
-            _draw_problem(layout, context, now.problem)
+            _draw_problem(layout, context, now)
+        draw_jobs(layout, context, now)
 
 
 class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
@@ -137,20 +125,6 @@ class SPLATSMITH_PT_selection(SidebarPanel, bpy.types.Panel):
         draw_splat_operators(column)
         draw_native_operator(column, context)
         draw_mesh_operators(column)
-
-
-class SPLATSMITH_PT_jobs(SidebarPanel, bpy.types.Panel):
-    bl_label = "Jobs"
-    bl_parent_id = "SPLATSMITH_PT_main"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        jobs = api.snapshot().jobs
-        if not jobs:
-            self.layout.label(text="None yet.")
-        for job in jobs[:SHOWN_JOBS]:
-            _draw_job(self.layout.box(), context, job)
-        if len(jobs) > SHOWN_JOBS:
-            self.layout.label(text=f"and {len(jobs) - SHOWN_JOBS} older ones")
 
 
 class SPLATSMITH_PT_tools(SidebarPanel, bpy.types.Panel):
@@ -247,74 +221,19 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, messag
         draw_wrapped_text(layout, context, message or "One moment")
 
 
-def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob) -> None:
-    picture = thumbnail_icon(job)
-    if picture and job.unfinished is not None:
-        box.template_icon(picture, scale=UNFINISHED_SCALE)
-    row = box.row()
-    if picture and job.unfinished is None:
-        row.template_icon(picture, scale=THUMBNAIL_SCALE)
-    column = row.column(align=True)
-    title = column.row(align=True)
-    title.label(text=_job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])
-    _draw_job_buttons(title, job)
-    if job.state is JobState.RUNNING:
-        column.progress(factor=job.status.progress, text=_progress_text(job))
-    elif job.state is JobState.QUEUED:
-        column.label(text=job.stage or "Waiting")
-    elif (problem := _problem_of(job)) is not None:
-        draw_wrapped_text(box.column(), context, problem.sentence)
-    else:
-        column.label(text=_result_text(job))
-        imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
-        draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
-
-
-def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
-    if not job.state.is_final:
-        row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
-        return
-    if job.state is JobState.SUCCEEDED and job.status.kind.makes_asset:
-        for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
-            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.key
-    elif job.state is not JobState.SUCCEEDED:
-        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.key
-    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.key
-
-
-def _problem_of(job: TrackedJob) -> Problem | None:
-    """Why the job failed, or why its results could not be imported or saved."""
-    return job.status.problem or (job.error.problem if job.error else None)
-
-
-def _job_title(job: TrackedJob) -> str:
-    if isinstance(job.request, ConvertRequest):
-        verb = "Import" if job.request.format is SplatFormat.PLY else "Export"
-        return f"{verb} {job.title}"
-    if not isinstance(job.request, ExtractRequest):
-        return job.title
-    products = " and ".join(job.request.products)
-    return f"{products.capitalize()} from {job.title}"
-
-
-def _progress_text(job: TrackedJob) -> str:
-    return f"{job.stage}  {job.status.progress:.0%}" if job.stage else "Getting ready"
-
-
-def _result_text(job: TrackedJob) -> str:
-    status = job.status
-    if job.state is JobState.SUCCEEDED and status.started and status.finished:
-        return f"Done in {status.finished - status.started:.1f} s"
-    return job.state.value.capitalize()
-
-
-def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
+def _draw_problem(
+    layout: bpy.types.UILayout, context: bpy.types.Context, now: SessionSnapshot
+) -> None:
+    assert now.problem is not None
     box = layout.box()
-    box.alert = True
-    row = box.row()
-    row.label(text=problem.title, icon="ERROR")
+    column = box.column()
+    column.alert = True
+    row = column.row()
+    row.label(text=now.problem.title, icon="ERROR")
     row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
-    draw_wrapped_text(box.column(), context, problem.sentence)
+    draw_wrapped_text(column, context, now.problem.sentence)
+    if now.state is BackendState.FAILED:
+        box.operator("splatsmith.start", icon="PLAY")
 
 
 CLASSES = (
@@ -324,7 +243,6 @@ CLASSES = (
     SPLATSMITH_PT_extraction,
     SPLATSMITH_PT_selection,
     SPLATSMITH_PT_splats,
-    SPLATSMITH_PT_jobs,
     SPLATSMITH_PT_tools,
     SPLATSMITH_PT_backend,
 )

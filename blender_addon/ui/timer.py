@@ -20,21 +20,22 @@ log = logging.getLogger(__name__)
 TIMER_SECONDS = 0.25
 AREA = "VIEW_3D"
 
-_shown: SessionSnapshot | None = None  # the last one that was drawn
+_shown: tuple[SessionSnapshot, str] | None = None  # what was drawn last, and the hindrance
 
 
 def poll_timer() -> float:
     """Import finished jobs; if anything changed, load new engines and thumbnails and redraw."""
     global _shown
-    if can_import():
+    hindrance = import_hindrance()
+    if not hindrance:
         for job in api.poll():
             if isinstance(job.asset, api.Asset):
                 push_undo_step(f"Splatsmith: {job.asset.name}")
             elif job.failure is not None:
                 log.info("a job ended without a result: %s", job.failure)
     now = api.snapshot()
-    if now is not _shown:
-        _shown = now
+    if _shown is None or now is not _shown[0] or hindrance != _shown[1]:
+        _shown = now, hindrance
         show_changes(now)
     return TIMER_SECONDS
 
@@ -45,14 +46,20 @@ def show_changes(now: SessionSnapshot) -> None:
     redraw()
 
 
-def can_import() -> bool:
-    """Whether an import is safe now: not while the user edits or moves objects, or renders."""
+def import_hindrance() -> str:
+    """Why no import is safe now, for the panel; empty if one is.
+
+    Not while the user edits or moves objects, or renders.
+    """
+    if bpy.app.is_job_running("RENDER"):
+        return "Comes in when the render is done"
+    if bpy.context.mode != "OBJECT":
+        return "Comes in when you return to Object Mode"
     windows = bpy.context.window_manager.windows
-    moving = any(
-        o.bl_idname.startswith("TRANSFORM_OT_") for w in windows for o in w.modal_operators
-    )
-    rendering = bpy.app.is_job_running("RENDER")
-    return bpy.context.mode == "OBJECT" and not moving and not rendering
+    running = (o.bl_idname for window in windows for o in window.modal_operators)
+    if any(name.startswith("TRANSFORM_OT_") for name in running):
+        return "Comes in when the transform is done"
+    return ""
 
 
 def push_undo_step(message: str) -> None:
@@ -67,6 +74,14 @@ def redraw() -> None:
         for area in window.screen.areas:
             if area.type == AREA:
                 area.tag_redraw()
+    _redraw_status_bar()
+
+
+def _redraw_status_bar() -> None:
+    """No screen lists its area."""
+    workspace = bpy.context.workspace
+    if workspace is not None and not bpy.app.background:
+        workspace.status_text_set_internal(None)
 
 
 def register() -> None:

@@ -49,6 +49,11 @@ def test_crash_is_reported_in_whole_sentences(launcher: Launcher, tmp_path: Path
         f"The backend ended by itself (exit code {-signal.SIGKILL}). "
         "It last said: something happened. Press Start to go on."
     )
+    working = "2026-11-30 11:27:02,943 worker splatsmith.extraction: 7 % of the pixels are empty"
+    launcher.log_file.write_text(f"something happened\n{working}\n", encoding="utf-8")
+    assert str(launcher.exit_error()) == (
+        f"The backend ended by itself (exit code {-signal.SIGKILL}). Press Start to go on."
+    )
 
 
 def test_missing_python_is_reported(backend: Path, tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""The list of jobs below Generate, page by page."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+
+from .. import api
+from ..contract.problems import Problem
+from ..contract.protocol import ConvertRequest, ExtractRequest, JobState
+from ..contract.splat_formats import SplatFormat
+from ..link.job_progress import queue_position, seconds_left, time_text
+from ..link.snapshot import BackendState, SessionSnapshot
+from ..link.tracked_job import TrackedJob
+from .sidebar import draw_wrapped_text
+from .thumbnails import thumbnail_icon
+from .timer import import_hindrance
+
+JOBS_PER_PAGE = 4
+THUMBNAIL_SCALE, UNFINISHED_SCALE = 2.6, 8.0  # icon heights
+JOB_ICONS = {
+    JobState.QUEUED: "SORTTIME",
+    JobState.RUNNING: "PLAY",
+    JobState.SUCCEEDED: "CHECKMARK",
+    JobState.FAILED: "ERROR",
+    JobState.CANCELLED: "CANCEL",
+}
+
+
+def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context, now: SessionSnapshot) -> None:
+    """One page of the jobs, newest first; nothing if there are none."""
+    page = clamp_page(context.window_manager.splatsmith_job_page, len(now.jobs))
+    for job in now.jobs[page * JOBS_PER_PAGE : (page + 1) * JOBS_PER_PAGE]:
+        _draw_job(layout.box(), context, job, now)
+    if len(now.jobs) > JOBS_PER_PAGE:
+        _draw_pages(layout.row(align=True), page, len(now.jobs))
+
+
+def clamp_page(page: int, count: int) -> int:
+    """`page`, or the last one that `count` jobs have."""
+    return max(0, min(page, (count - 1) // JOBS_PER_PAGE))
+
+
+def job_line(job: TrackedJob, now: SessionSnapshot, hindrance: str) -> str:
+    """What a job that has not come to an end does or waits for.
+
+    hindrance: why no results can be imported now; empty if they can.
+    """
+    if job.state.is_final:
+        is_coming = job.is_awaited and job.results is not None and job.error is None
+        return hindrance if is_coming else ""
+    if job.is_cancelling:
+        return "Cancelling"
+    if now.state in (BackendState.STOPPED, BackendState.FAILED):
+        return "Paused until the backend is started"
+    if job.state is JobState.RUNNING:
+        return _progress_text(job, now)
+    ahead = queue_position(job, now.jobs)
+    if not ahead or not job.is_submitted:
+        return job.stage or "Waiting"
+    return "Waiting: next" if ahead == 1 else f"Waiting: {ahead} jobs before it"
+
+
+def job_title(job: TrackedJob) -> str:
+    if isinstance(job.request, ConvertRequest):
+        verb = "Import" if job.request.format is SplatFormat.PLY else "Export"
+        return f"{verb} {job.title}"
+    if not isinstance(job.request, ExtractRequest):
+        return job.title
+    products = " and ".join(job.request.products)
+    return f"{products.capitalize()} from {job.title}"
+
+
+def draw_status_bar(self: bpy.types.Header, _context: bpy.types.Context) -> None:
+    """The running job's progress, in Blender's status bar."""
+    now = api.snapshot()
+    running = next((job for job in now.jobs if job.state is JobState.RUNNING), None)
+    if running is None or now.state is not BackendState.RUNNING:
+        return
+    row = self.layout.row()
+    row.ui_units_x = 14
+    row.progress(
+        factor=running.status.progress, text=f"{job_title(running)}: {job_line(running, now, '')}"
+    )
+
+
+def _draw_pages(row: bpy.types.UILayout, page: int, count: int) -> None:
+    last = clamp_page(count, count)
+    for icon, target in (("TRIA_LEFT", page - 1), ("TRIA_RIGHT", page + 1)):
+        button = row.row(align=True)
+        button.enabled = 0 <= target <= last
+        button.operator("splatsmith.job_page", text="", icon=icon).page = max(0, target)
+        if icon == "TRIA_LEFT":
+            row.label(text=f"Page {page + 1} of {last + 1}, {count} jobs")
+
+
+def _draw_job(
+    box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob, now: SessionSnapshot
+) -> None:
+    picture = thumbnail_icon(job)
+    if picture and job.unfinished is not None:
+        box.template_icon(picture, scale=UNFINISHED_SCALE)
+    row = box.row()
+    if picture and job.unfinished is None:
+        row.template_icon(picture, scale=THUMBNAIL_SCALE)
+    column = row.column(align=True)
+    title = column.row(align=True)
+    title.label(text=job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])
+    _draw_job_buttons(title, job)
+    _draw_state(box, column, context, job)
+
+
+def _draw_state(
+    box: bpy.types.UILayout,
+    column: bpy.types.UILayout,
+    context: bpy.types.Context,
+    job: TrackedJob,
+) -> None:
+    now = api.snapshot()
+    line = job_line(job, now, import_hindrance())
+    if job.state is JobState.RUNNING and now.state is BackendState.RUNNING:
+        column.progress(factor=job.status.progress, text=line)
+    elif line:
+        draw_wrapped_text(column, context, line)
+    elif (problem := _problem_of(job)) is not None:
+        draw_wrapped_text(box.column(), context, problem.sentence)
+    else:
+        column.label(text=_result_text(job))
+        imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
+        draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
+
+
+def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
+    if not job.state.is_final:
+        row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
+        return
+    if job.state is JobState.SUCCEEDED and job.status.kind.makes_asset:
+        for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
+            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.key
+    elif job.state is not JobState.SUCCEEDED:
+        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.key
+    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.key
+
+
+def _problem_of(job: TrackedJob) -> Problem | None:
+    """Why the job failed, or why its results could not be imported or saved."""
+    return job.status.problem or (job.error.problem if job.error else None)
+
+
+def _progress_text(job: TrackedJob, now: SessionSnapshot) -> str:
+    if not job.stage:
+        return "Getting ready"
+    left = seconds_left(job, now.jobs, time.time())
+    rest = f", {time_text(left)} left" if left is not None else ""
+    return f"{job.stage} {job.status.progress:.0%}{rest}"
+
+
+def _result_text(job: TrackedJob) -> str:
+    status = job.status
+    if job.state is JobState.SUCCEEDED and status.started and status.finished:
+        return f"Done in {status.finished - status.started:.1f} s"
+    return job.state.value.capitalize()
+
+
+def register() -> None:
+    bpy.types.WindowManager.splatsmith_job_page = bpy.props.IntProperty(min=0)
+    bpy.types.STATUSBAR_HT_header.append(draw_status_bar)
+
+
+def unregister() -> None:
+    bpy.types.STATUSBAR_HT_header.remove(draw_status_bar)
+    del bpy.types.WindowManager.splatsmith_job_page
