@@ -32,6 +32,21 @@ def check_online() -> None:
         )
 
 
+def allow_online_access() -> None:
+    """Turn Blender's own setting on. Only to be called when the user has asked for it.
+
+    Raises:
+        OnlineAccessDenied: this Blender was started with --offline-mode.
+    """
+    if bpy.app.online_access:
+        return
+    if bpy.app.online_access_override:
+        raise OnlineAccessDenied(
+            "Blender was started with --offline-mode.", "Start it without, and try again."
+        )
+    bpy.context.preferences.system.use_online_access = True
+
+
 def default_settings() -> BackendSettings:
     """The settings of a fresh installation."""
     if __package__.startswith("bl_ext."):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..contract.bounds import Box, bounding_box
 from ..contract.cloud import GaussianCloud
+from ..scene.free_ground import find_free_ground
+from ..scene.obstacles import eye_location, visible_obstacles
 
 _GRID_SPACING = 1.5  # times the assets' size
 
@@ -26,12 +28,14 @@ class Placement:
     size: its longest edge in metres; None keeps the file's size.
     scale: metres in a unit of the file, where the file's size is kept.
     keep_place: put it where the file says, with the file's size, instead of on the ground.
+    clear: if something stands there, move it aside to the nearest free ground.
     """
 
     location: tuple[float, float, float] | None = None
     size: float | None = 1.0
     scale: float = 1.0
     keep_place: bool = False
+    clear: bool = False
 
     def resolve(self) -> Placement:
         """This placement with the cursor's present location filled in."""
@@ -55,6 +59,17 @@ class AssetFit:
 
     scale: float
     location: tuple[float, float, float]
+
+    def moved(self, x: float, y: float) -> AssetFit:
+        """The same, `x` and `y` metres aside."""
+        return replace(
+            self, location=(self.location[0] + x, self.location[1] + y, self.location[2])
+        )
+
+    def apply(self, bounds: Box) -> Box:
+        """`bounds` of the data in the world."""
+        place = np.array(self.location, np.float32)
+        return Box(self.scale * bounds.lower + place, self.scale * bounds.upper + place)
 
 
 def grid_placements(count: int, placement: Placement) -> list[Placement]:
@@ -122,6 +137,10 @@ class Fitting:
         self._location = placement.current_location()
         self._fit = fit
         self._pending: Future[Box] | None = None
+        # Gathered before the asset's own objects are among them.
+        is_cleared = placement.clear and fit is None
+        self._obstacles = visible_obstacles() if is_cleared else []
+        self._eye = eye_location() if is_cleared else None
 
     @contextmanager
     def measuring(self, cloud: GaussianCloud | None) -> Iterator[None]:
@@ -150,4 +169,5 @@ class Fitting:
 
     def _set(self, bounds: Box) -> None:
         size, scale = self._placement.size, self._placement.scale
-        self._fit = fit_to_place(bounds, self._location, size, scale)
+        fit = fit_to_place(bounds, self._location, size, scale)
+        self._fit = fit.moved(*find_free_ground(fit.apply(bounds), self._obstacles, self._eye))

@@ -8,7 +8,7 @@ import bpy
 
 from ..contract.protocol import Product
 from ..scene.quads import add_quads
-from ..scene.visibility import hide, transfer_selection
+from ..scene.visibility import hide, select_only, transfer_selection
 from .files import Asset
 
 _VISIBLE_ORDER = (Product.MESH, Product.SPLATS, Product.POINTS)
@@ -43,4 +43,13 @@ def apply_post_import(
     if post_import.show_one:
         others = [obj for obj in (*asset.objects.values(), source) if obj is not None]
         hide(obj for obj in others if obj != shown)
+    if source is None:
+        _select(asset, asset.quads or shown)
     return asset
+
+
+def _select(asset: Asset, active: bpy.types.Object) -> None:
+    """Select what is seen of a new asset and nothing else, as Blender's own importers do."""
+    if bpy.context.mode == "OBJECT":
+        objects = [obj for obj in asset.objects.values() if obj.visible_get() and obj != active]
+        select_only([*objects, active])

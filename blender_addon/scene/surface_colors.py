@@ -10,7 +10,7 @@ from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
 _MAX_TEXTURE_SIZE = 1024  # larger ones are downsampled first: vertices are sparser than texels
-_MEAN_COLOR_SIZE = 64
+_MEAN_COLOR_SIZE = 256  # pixels a side that are read of an image
 
 
 def to_linear(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,8 +37,10 @@ def sample_colors(
 
 
 def mean_color(image: bpy.types.Image) -> tuple[float, ...]:
-    """The mean linear RGBA of an image."""
-    return tuple(_downsample(image, _MEAN_COLOR_SIZE).mean(axis=(0, 1)).tolist())
+    """The mean linear RGBA of an image, of pixels on a grid."""
+    pixels = _read_pixels(image)
+    step = max(1, max(image.size) // _MEAN_COLOR_SIZE)
+    return tuple(_linear_rgba(image, pixels[::step, ::step]).mean(axis=(0, 1)).tolist())
 
 
 def find_texture(mesh: bpy.types.Mesh) -> bpy.types.Image | None:
@@ -95,15 +97,26 @@ def _sample_image(image: bpy.types.Image, uvs: NDArray[np.float32]) -> NDArray[n
 def _downsample(image: bpy.types.Image, max_size: int) -> NDArray[np.float32]:
     """Linear RGBA [height, width, 4] of an image, box-filtered to about `max_size` a side."""
     width, height = image.size
-    raw = np.empty(height * width * image.channels, np.float32)
-    image.pixels.foreach_get(raw)
     block = max(1, math.ceil(max(width, height) / max_size))
     rows, columns = max(1, height // block), max(1, width // block)
     step_y, step_x = min(block, height), min(block, width)
-    cropped = raw.reshape(height, width, -1)[: rows * step_y, : columns * step_x]
+    cropped = _read_pixels(image)[: rows * step_y, : columns * step_x]
     small = cropped.reshape(rows, step_y, columns, step_x, -1).mean(axis=(1, 3))
-    pixels = np.ones((rows, columns, 4), np.float32)
-    pixels[..., : image.channels] = small
+    return _linear_rgba(image, small)
+
+
+def _read_pixels(image: bpy.types.Image) -> NDArray[np.float32]:
+    """[height, width, channels], as they are stored."""
+    width, height = image.size
+    raw = np.empty(height * width * image.channels, np.float32)
+    image.pixels.foreach_get(raw)
+    return raw.reshape(height, width, -1)
+
+
+def _linear_rgba(image: bpy.types.Image, stored: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear RGBA of stored pixels [H, W, channels] of `image`."""
+    pixels = np.ones((*stored.shape[:2], 4), np.float32)
+    pixels[..., : image.channels] = stored
     if not image.is_float:
         pixels[..., :3] = to_linear(pixels[..., :3])
     return pixels

@@ -5,6 +5,8 @@ from __future__ import annotations
 from . import (
     checkpoints,
     file_drop,
+    first_run,
+    installation,
     job_list,
     operators,
     panels,
@@ -24,6 +26,7 @@ from . import (
 PARTS = (
     preferences,
     properties,
+    installation,
     operators,
     selection_operators,
     transform_operators,
@@ -38,6 +41,7 @@ PARTS = (
     checkpoints,
     thumbnails,
     timer,
+    first_run,
 )
 
 

@@ -35,8 +35,6 @@ def backend_unavailable_reason(now: SessionSnapshot) -> str:
     """Why no job can be submitted, as a sentence; empty if one can."""
     if now.state is BackendState.NOT_INSTALLED:
         return "Install the backend first"
-    if now.state is BackendState.INSTALLING:
-        return "The backend is being installed"
     return ""
 
 

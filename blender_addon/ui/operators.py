@@ -6,13 +6,14 @@ import random
 from pathlib import Path
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .. import api
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import GenerateRequest
-from ..link.snapshot import SessionSnapshot
-from .api_operator import ApiOperator, backend_unavailable_reason
+from ..link.snapshot import BackendState, SessionSnapshot
+from .api_operator import ApiOperator
+from .installation import install
 from .properties import (
     SplatsmithSettings,
     engine_card,
@@ -23,11 +24,6 @@ from .properties import (
 from .required_checkpoints import missing_checkpoints
 
 NEW_SEEDS = 1_000_000  # short enough to read out
-INSTALL_NOTICE = (
-    "The backend needs some 2 GB on the disk, with an NVIDIA GPU some 7 GB.",
-    "Its packages come from the Python Package Index, each checked against a known hash,",
-    "and go into the add-on's own folder. Blender's Python stays as it is.",
-)
 
 
 class JobOperator(ApiOperator):
@@ -41,6 +37,11 @@ class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
     bl_label = "Generate"
     bl_description = "Make the asset; it comes to rest at the 3D cursor when it is done"
 
+    install: BoolProperty(
+        description="Install the backend first where it is missing, and go online for that",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         reason = generate_disabled_reason(_settings(context), api.snapshot())
@@ -50,12 +51,14 @@ class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
+        if self.install and api.snapshot().state is BackendState.NOT_INSTALLED:
+            install(allow_online=True)
         api.submit_samples(
             settings.prompt,
             settings.picture,
             name=settings.asset_name,
             settings=settings.generation_settings(),
-            placement=api.Placement(size=settings.size),
+            placement=settings.placement(),
             post_import=settings.post_import(),
         )
 
@@ -84,11 +87,10 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
-        placement = api.Placement(size=settings.size)
         submission = api.submit_batch(
             self.filepath,
             settings=settings.generation_settings(),
-            placement=placement,
+            placement=settings.placement(),
             post_import=settings.post_import(),
         )
         for note in submission.notes:
@@ -213,28 +215,6 @@ class SPLATSMITH_OT_show_files(JobOperator, bpy.types.Operator):
         bpy.ops.wm.path_open(filepath=str(api.result_folder(self.job)))
 
 
-class SPLATSMITH_OT_install(ApiOperator, bpy.types.Operator):
-    bl_idname = "splatsmith.install"
-    bl_label = "Install the Backend"
-    bl_description = "Download the backend's packages into a folder of their own"
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if not bpy.app.online_access:
-            return self.execute(context)  # reports the error
-        return context.window_manager.invoke_props_dialog(
-            self, width=420, title=self.bl_label, confirm_text="Download and Install"
-        )
-
-    def draw(self, _context: bpy.types.Context) -> None:
-        column = self.layout.column(align=True)
-        for line in INSTALL_NOTICE:
-            column.label(text=line)
-        column.label(text=f"Build: {api.snapshot().build}")
-
-    def call_api(self, _context: bpy.types.Context) -> None:
-        api.install()
-
-
 class SPLATSMITH_OT_start(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.start"
     bl_label = "Start"
@@ -267,8 +247,6 @@ class SPLATSMITH_OT_dismiss(ApiOperator, bpy.types.Operator):
 
 def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot) -> str:
     """Why Generate is disabled, in a few words; empty if it is not."""
-    if reason := backend_unavailable_reason(now):
-        return reason
     if not settings.engine:  # the one that was chosen is hidden by the preferences
         return "Choose an engine"
     if reason := _condition_reason(settings):
@@ -316,7 +294,6 @@ CLASSES = (
     SPLATSMITH_OT_retry_job,
     SPLATSMITH_OT_import_job,
     SPLATSMITH_OT_show_files,
-    SPLATSMITH_OT_install,
     SPLATSMITH_OT_start,
     SPLATSMITH_OT_stop,
     SPLATSMITH_OT_dismiss,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import bpy
 
 from .. import api
 from ..contract.cards import Variant
 from ..link.snapshot import BackendState, SessionSnapshot
 from .extraction_properties import draw_mesh_fields, draw_point_fields
+from .installation import draw_installation, draw_progress, generate_label
 from .job_list import draw_jobs
 from .operators import generate_disabled_reason
+from .placement_properties import draw_placement_fields
 from .properties import (
     SplatsmithSettings,
     engine_card,
@@ -22,8 +22,6 @@ from .properties import (
 from .selection_operators import draw_mesh_operators, draw_native_operator, draw_splat_operators
 from .sidebar import SidebarPanel, draw_wrapped_text
 from .splat_panel import SPLATSMITH_PT_splats
-
-PROGRESS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")  # of the installer's output
 
 STATE_ICONS = {
     BackendState.NOT_INSTALLED: "IMPORT",
@@ -41,12 +39,15 @@ class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings, now = self.layout, context.scene.splatsmith, api.snapshot()
         if now.state in (BackendState.NOT_INSTALLED, BackendState.INSTALLING):
-            _draw_backend(layout, context, now)
+            draw_installation(layout, context, now)
             layout.separator()
         _draw_conditions(layout, settings)
         button = layout.row()
         button.scale_y = 1.6
-        button.operator("splatsmith.generate", icon="SHADERFX")
+        generate = button.operator(
+            "splatsmith.generate", text=generate_label(now.state), icon="SHADERFX"
+        )
+        generate.install = True
         reason = generate_disabled_reason(settings, now)
         if reason:
             layout.label(text=f"{reason}.", icon="INFO")
@@ -97,7 +98,7 @@ class SPLATSMITH_PT_results(SidebarPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "asset_name", placeholder="like the prompt")
-        layout.prop(settings, "size")
+        draw_placement_fields(layout, settings)
         layout.prop(settings, "alone")
         layout.column(align=True).prop(settings, "turntables")
 
@@ -192,13 +193,11 @@ def _draw_backend(
     layout: bpy.types.UILayout, context: bpy.types.Context, now: SessionSnapshot
 ) -> None:
     state = BackendState
-    if now.state is state.NOT_INSTALLED:
-        draw_wrapped_text(
-            layout, context, "The backend, which makes the splats, is not installed yet."
-        )
-        layout.operator("splatsmith.install", icon="IMPORT")
-    elif now.state.is_busy:
-        _draw_message(layout, context, now.message)
+    if now.state in (state.NOT_INSTALLED, state.INSTALLING):
+        draw_installation(layout, context, now)
+        return
+    if now.state.is_busy:
+        draw_progress(layout, context, now.message)
         layout.operator("splatsmith.stop", text="Cancel", icon="X")
     elif now.state is state.RUNNING:
         if now.health is not None:
@@ -210,15 +209,6 @@ def _draw_backend(
         layout.operator("splatsmith.start", icon="PLAY")
     if now.build:
         layout.label(text=now.build, icon="PREFERENCES")
-
-
-def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, message: str) -> None:
-    match = PROGRESS_LINE.fullmatch(message)
-    if match:
-        done, total, package = int(match[1]), int(match[2]), match[3]
-        layout.progress(factor=done / total, text=f"{package}  {done} of {total}")
-    else:
-        draw_wrapped_text(layout, context, message or "One moment")
 
 
 def _draw_problem(

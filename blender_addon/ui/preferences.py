@@ -109,6 +109,7 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         update=_apply_hiding,
     )
 
+    has_shown_panel: BoolProperty(options={"HIDDEN"})
     draws_splats: BoolProperty(
         name="Draw Splats in the Viewport",
         description="In Solid and Material Preview, as they are in previews. Otherwise their node "
@@ -133,17 +134,13 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
             environment=_path(self.environment),
             accelerator=self.accelerator,
             device=self.device,
-            remote=self._remote(),
+            remote=remote_address(self.remote_url, self.remote_token),
             hub_token=self.hub_token.strip(),
         )
 
     def viewport_settings(self) -> ViewportSettings:
         """How splats are drawn in the viewport, by these preferences."""
         return ViewportSettings(self.draws_splats, Quality(self.viewport_quality))
-
-    def _remote(self) -> Address | None:
-        url = self.remote_url.strip()
-        return Address(url, self.remote_token.strip()) if url else None
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
@@ -169,6 +166,11 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
             row = drawing.row()
             row.active = self.draws_splats
             row.prop(self, "viewport_quality")
+
+
+def remote_address(url: str, token: str) -> Address | None:
+    """What was typed, without the blanks and line ends that are copied with it; None if empty."""
+    return Address(url.strip(), token.strip()) if url.strip() else None
 
 
 def preferences() -> SplatsmithPreferences | None:

@@ -20,6 +20,7 @@ from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turnta
 from .class_label_search import search_labels
 from .engine_choice import is_hidden
 from .extraction_properties import ExtractionFields
+from .placement_properties import PlacementProperties
 
 LARGEST_INT = 2**31 - 1
 NO_CONTROL_MAP = "none"
@@ -55,7 +56,7 @@ def _search_classes(
     return search_labels(card.class_labels, text) if card else []
 
 
-class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
+class SplatsmithSettings(ExtractionFields, PlacementProperties, bpy.types.PropertyGroup):
     """The settings of the next Generate. Saved in .blend files by the properties' names."""
 
     prompt: StringProperty(name="Prompt", description="What to make, in words")
@@ -163,14 +164,6 @@ class SplatsmithSettings(ExtractionFields, bpy.types.PropertyGroup):
         name="Map",
         description="Depth: near is bright, and what is behind all is white. Normals: n / 2 + 1/2 "
         "in red, green and blue, on white. Edges: any picture",
-    )
-    size: FloatProperty(
-        name="Size",
-        description="The longest edge of the asset in the scene",
-        subtype="DISTANCE",
-        default=1.0,
-        min=0.001,
-        soft_max=10.0,
     )
 
     def generation_settings(self) -> api.GenerationSettings:

@@ -11,9 +11,11 @@ import logging
 import bpy
 
 from .. import api
+from ..contract.protocol import ExtractRequest
 from ..link.snapshot import SessionSnapshot
 from .properties import show_engines
 from .thumbnails import load_thumbnails
+from .view_framing import show_objects
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ def poll_timer() -> float:
     if not hindrance:
         for job in api.poll():
             if isinstance(job.asset, api.Asset):
+                if not isinstance(job.request, ExtractRequest):  # whose splats the user chose
+                    show_objects(job.asset.objects.values())
                 push_undo_step(f"Splatsmith: {job.asset.name}")
             elif job.failure is not None:
                 log.info("a job ended without a result: %s", job.failure)
@@ -70,10 +74,13 @@ def push_undo_step(message: str) -> None:
 
 
 def redraw() -> None:
+    """Redraw the sidebars that show the panel: a 3D view of splats takes long to draw."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == AREA:
-                area.tag_redraw()
+            if area.type == AREA and area.spaces.active.show_region_ui:
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
     _redraw_status_bar()
 
 
