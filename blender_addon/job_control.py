@@ -51,14 +51,17 @@ def retry(job: str) -> str:
     return get_session().submit(repeated_job(before))
 
 
-def import_job(job: str) -> str:
-    """Import a finished job again, at the cursor; returns the key for `wait_for`.
+def import_job(job: str, at_cursor: bool = False) -> str:
+    """Import a finished job again, as it was planned; returns the key for `wait_for`.
+
+    at_cursor: at the 3D cursor's present location instead of the planned one.
 
     Raises:
         NotFound: there is no such job.
     """
     session = get_session()
-    return session.import_again(job, plan_of(session.tracker.get(job)).at_cursor())
+    plan = plan_of(session.tracker.get(job))
+    return session.import_again(job, plan.at_cursor() if at_cursor else plan)
 
 
 def result_folder(job: str) -> Path:

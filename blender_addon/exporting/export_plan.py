@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.problems import NotFound
+from ..contract.jsonable import from_json
+from ..contract.problems import InvalidRequest, NotFound
 from ..link.tracked_job import TrackedJob
 from .files import Export, move_result
+
+PLAN_MEMBER = "export"  # of a job's client data
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,29 @@ class ExportPlan:
     path: Path
     count: int
     notes: tuple[str, ...] = ()
+
+    def to_members(self) -> dict[str, object]:
+        """This plan as JSON members, for `export_from_members` in another session."""
+        members = {"path": str(self.path), "count": self.count, "notes": list(self.notes)}
+        return {PLAN_MEMBER: members}
+
+
+def export_from_members(members: Mapping[str, object]) -> ExportPlan | None:
+    """The plan that `ExportPlan.to_members` wrote; None if there is none, or of another version."""
+    try:
+        record = from_json(_PlanRecord, members[PLAN_MEMBER], "plan")
+    except (KeyError, InvalidRequest):
+        return None
+    return ExportPlan(Path(record.path), record.count, record.notes)
+
+
+@dataclass(frozen=True)
+class _PlanRecord:
+    """An `ExportPlan` in JSON's types."""
+
+    path: str
+    count: int
+    notes: tuple[str, ...]
 
 
 def finish_export(job: TrackedJob) -> Export:

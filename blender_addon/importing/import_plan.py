@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..contract.artifacts import SPLATS
-from ..contract.problems import SplatsmithError
+from ..contract.jsonable import from_json, to_json
+from ..contract.problems import InvalidRequest, SplatsmithError
 from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest, JobStatus, Product
 from ..link.tracked_job import TrackedJob
 from ..scene.provenance import Provenance
-from ..scene.transform_snapshot import TransformSnapshot
+from ..scene.transform_snapshot import (
+    TransformSnapshot,
+    snapshot_from_members,
+    snapshot_members,
+)
 from .files import Asset, AssetFiles, find_files, import_files, import_with_transform
 from .placement import Placement
 from .post_import import PostImport, apply_post_import
+
+PLAN_MEMBER = "import"  # of a job's client data
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +40,49 @@ class ImportPlan:
     post_import: PostImport = PostImport()
     provenance: Provenance | None = None
 
+    def to_members(self) -> dict[str, object]:
+        """This plan as JSON members, for `plan_from_members` in another session."""
+        target = self.target
+        is_placed = isinstance(target, Placement)
+        record = _PlanRecord(
+            target if is_placed else None,
+            None if is_placed else snapshot_members(target),
+            self.post_import,
+            self.provenance,
+        )
+        members = to_json(record)
+        assert isinstance(members, dict)
+        return {PLAN_MEMBER: members}
+
     def at_cursor(self) -> ImportPlan:
         """The same at the 3D cursor's present location; an extraction stays with its splats."""
         if isinstance(self.target, TransformSnapshot):
             return self
         return replace(self, target=replace(self.target, location=None).resolve())
+
+
+@dataclass(frozen=True)
+class _PlanRecord:
+    """An `ImportPlan` in JSON's types. `transform`: of the splats of an extraction."""
+
+    placement: Placement | None
+    transform: dict[str, object] | None
+    post_import: PostImport
+    provenance: Provenance | None
+
+
+def plan_from_members(members: Mapping[str, object]) -> ImportPlan | None:
+    """The plan that `ImportPlan.to_members` wrote; None if there is none, or of another version."""
+    try:
+        record = from_json(_PlanRecord, members[PLAN_MEMBER], "plan")
+    except (KeyError, InvalidRequest):
+        return None
+    target = record.placement
+    if record.transform is not None:
+        target = snapshot_from_members(record.transform)
+    if target is None:
+        return None
+    return ImportPlan(target, record.post_import, record.provenance)
 
 
 class ImportFailed(SplatsmithError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..contract.cards import EngineCard
@@ -22,7 +23,7 @@ from ..contract.protocol import (
     JobStatus,
 )
 from ..contract.splat_formats import SplatFormat
-from ..contract.wire import REQUEST_TYPES, AnyRequest
+from ..contract.wire import REQUEST_TYPES, AnyRequest, JobSubmission
 from .address import EXAMPLE, Address, InvalidAddress
 from .errors import ServiceError, ServiceUnreachable
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
 CHUNK = 1 << 20
+NO_DATA: Mapping[str, object] = MappingProxyType({})
 
 
 class Client:
@@ -105,9 +107,15 @@ class Client:
         with path.open("rb") as file:
             return self._upload(f"/clouds{query}", file)
 
-    def submit(self, request: AnyRequest, key: str) -> JobStatus:
-        """Submit a job. The same `key` again gives the same job, not a second one."""
-        body = {"kind": job_kind(request).value, "request": to_json(request)}
+    def submit(
+        self, request: AnyRequest, key: str, client_data: Mapping[str, object] = NO_DATA
+    ) -> JobStatus:
+        """Submit a job. The same `key` again gives the same job, not a second one.
+
+        client_data: is found again in its status.
+        """
+        submission = JobSubmission(job_kind(request), _members(request), dict(client_data))
+        body = to_json(submission)
         answer = self._json("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
         return from_json(JobStatus, answer, "job")
 
@@ -171,6 +179,12 @@ class Client:
 def job_kind(request: AnyRequest) -> JobKind:
     """The kind of job that `request` asks for."""
     return next(kind for kind, known in REQUEST_TYPES.items() if type(request) is known)
+
+
+def _members(request: AnyRequest) -> dict[str, object]:
+    members = to_json(request)
+    assert isinstance(members, dict)
+    return members
 
 
 def _new_http_session() -> requests.Session:

@@ -30,7 +30,7 @@ def submit_job(client: Client, tracker: JobTracker, job: TrackedJob, pictures: P
     try:
         with written_files():
             request = _upload(client, job.request, job.attachments, pictures)
-        status = client.submit(request, job.key)
+        status = client.submit(request, job.key, job.status.client_data)
     except ServiceUnreachable:
         raise
     except SplatsmithError as error:

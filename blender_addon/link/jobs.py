@@ -16,7 +16,7 @@ from threading import Condition
 from ..contract.problems import NotFound, Problem, SplatsmithError
 from ..contract.protocol import JobState, JobStatus
 from ..contract.wire import AnyRequest, PreviewImage
-from .tracked_job import TrackedJob, listed_job
+from .tracked_job import Plan, TrackedJob, listed_job
 
 
 class JobTracker:
@@ -142,7 +142,7 @@ class JobTracker:
     def set_import_failed(self, key: str, error: SplatsmithError) -> None:
         self._change(key, error=error, is_awaited=False)
 
-    def request_import(self, name: str, import_plan: object) -> TrackedJob:
+    def request_import(self, name: str, import_plan: Plan) -> TrackedJob:
         """The results are to be imported again, by another plan.
 
         Raises:

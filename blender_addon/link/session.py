@@ -33,7 +33,7 @@ from .job_transfers import download_preview, download_results, submit_job
 from .jobs import JobTracker
 from .settings import BackendSettings
 from .snapshot import BackendState, SessionSnapshot
-from .tracked_job import TrackedJob
+from .tracked_job import Plan, TrackedJob
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Session:
         """
         self._enqueue(partial(self._remove, self.tracker.get(name).key))
 
-    def import_again(self, name: str, import_plan: object) -> str:
+    def import_again(self, name: str, import_plan: Plan) -> str:
         """Have the results of a finished job imported by `import_plan`; returns the job's key.
 
         Raises:

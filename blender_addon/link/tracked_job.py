@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ..contract.artifacts import PREVIEW
 from ..contract.cards import ConditionKind
@@ -40,6 +41,14 @@ class Attachments:
 NOTHING = Attachments()
 
 
+class Plan(Protocol):
+    """What is done with a job's results. It is kept with the job by the service."""
+
+    def to_members(self) -> dict[str, object]:
+        """Itself as JSON members, from which another session can read it."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class TrackedJob:
     """A job at one moment. Equal only to itself, so that comparing lists of them is cheap.
@@ -48,7 +57,8 @@ class TrackedJob:
     request: None if another version of Splatsmith submitted it.
     status: the service's; before the job is submitted, a draft whose id is the key.
     attachments: None once they are uploaded.
-    import_plan: what is done with the results, opaque here; None if they are not imported.
+    import_plan: what is done with the results; None if they are not imported, or if another
+        session submitted the job: then it is in the status's client data.
     is_awaited: its end has not been handed out by `take_ended`, or its results not imported.
     results: the folder with its artifacts, once they are downloaded.
     preview: the file of its preview picture, once it is downloaded.
@@ -61,7 +71,7 @@ class TrackedJob:
     request: AnyRequest | None
     status: JobStatus
     attachments: Attachments | None = None
-    import_plan: object = None
+    import_plan: Plan | None = None
     is_awaited: bool = False
     is_cancelling: bool = False
     results: Path | None = None
@@ -119,7 +129,7 @@ class TrackedJob:
 
 
 def new_job(
-    request: AnyRequest, attachments: Attachments = NOTHING, import_plan: object = None
+    request: AnyRequest, attachments: Attachments = NOTHING, import_plan: Plan | None = None
 ) -> TrackedJob:
     """A job that is still to be submitted."""
     key = uuid.uuid4().hex
@@ -133,6 +143,7 @@ def new_job(
         request=members,
         created=time.time(),
         stage="Sending",
+        client_data=import_plan.to_members() if import_plan else {},
     )
     return TrackedJob(key, request, draft, attachments, import_plan, is_awaited=True)
 

@@ -22,6 +22,7 @@ _TRANSFORM_PROPERTIES = (
     "delta_rotation_quaternion",
     "delta_scale",
 )
+_NO_UID = 0  # of no datablock
 _PARENT_PROPERTIES = ("parent_type", "parent_bone", "parent_vertices", "matrix_parent_inverse")
 
 
@@ -73,6 +74,30 @@ class TransformSnapshot:
         if parent is not None:
             other.parent = parent
             _set_properties(other, self.parent_properties)
+
+
+def snapshot_members(snapshot: TransformSnapshot) -> dict[str, object]:
+    """The name and the place of a snapshot as JSON members; uids mean nothing to other sessions."""
+    world = [value for row in snapshot.world for value in row]
+    return {"name": snapshot.name, "world": world}
+
+
+def snapshot_from_members(members: Mapping[str, object]) -> TransformSnapshot | None:
+    """What `snapshot_members` wrote: of the object of that name, or else of the place itself.
+
+    None if it is of another version.
+    """
+    name, world = members.get("name"), members.get("world")
+    if not isinstance(name, str) or not isinstance(world, list | tuple) or len(world) != 16:
+        return None
+    if not all(isinstance(value, int | float) for value in world):
+        return None
+    obj = bpy.data.objects.get(name)
+    if obj is not None and obj.name in bpy.context.view_layer.objects:
+        return snapshot_transform(obj)
+    values = [float(value) for value in world]
+    matrix = Matrix([values[row : row + 4] for row in range(0, 16, 4)])
+    return TransformSnapshot(name, _NO_UID, True, matrix, {}, None, {}, None)
 
 
 def snapshot_transform(obj: bpy.types.Object) -> TransformSnapshot:

@@ -20,9 +20,10 @@ from ..contract.protocol import (
     Product,
 )
 from ..contract.splat_formats import SplatFormat
-from ..exporting.export_plan import ExportPlan
+from ..contract.wire import AnyRequest
+from ..exporting.export_plan import ExportPlan, export_from_members
 from ..importing.files import asset_title, read_request
-from ..importing.import_plan import ImportPlan
+from ..importing.import_plan import ImportPlan, plan_from_members
 from ..importing.placement import Placement, grid_placements
 from ..importing.post_import import PostImport
 from ..link.tracked_job import NOTHING, Attachments, TrackedJob, new_job
@@ -121,18 +122,26 @@ def repeated_job(job: TrackedJob) -> TrackedJob:
     """
     if job.request is None:
         raise InvalidRequest("Another version of Splatsmith made this job.", "Submit a new one.")
-    plan = job.import_plan if isinstance(job.import_plan, ExportPlan) else plan_of(job)
-    is_export = isinstance(job.request, ConvertRequest) and job.request.format is not _IMPORTED
-    if is_export and not isinstance(plan, ExportPlan):
-        raise InvalidRequest("Another Blender wanted this file.", "Export the splats again.")
-    return new_job(job.request, job.attachments or NOTHING, plan)
+    return new_job(job.request, job.attachments or NOTHING, _repeated_plan(job, job.request))
 
 
 def plan_of(job: TrackedJob) -> ImportPlan:
-    """The plan that a job was submitted with; for a job of another session, at the cursor."""
+    """The plan that a job was submitted with, by whichever session; without one, at the cursor."""
     if isinstance(job.import_plan, ImportPlan):
         return job.import_plan
-    return ImportPlan(Placement().resolve())
+    return plan_from_members(job.status.client_data) or ImportPlan(Placement().resolve())
+
+
+def _repeated_plan(job: TrackedJob, request: AnyRequest) -> ImportPlan | ExportPlan:
+    is_export = isinstance(request, ConvertRequest) and request.format is not _IMPORTED
+    if not is_export:
+        return plan_of(job)
+    if isinstance(job.import_plan, ExportPlan):
+        return job.import_plan
+    plan = export_from_members(job.status.client_data)
+    if plan is None:
+        raise InvalidRequest("Another Blender wanted this file.", "Export the splats again.")
+    return plan
 
 
 def _item_job(item: BatchItem, settings: GenerationSettings, plan: ImportPlan) -> TrackedJob:

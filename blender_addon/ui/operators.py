@@ -198,11 +198,19 @@ class SPLATSMITH_OT_retry_job(JobOperator, bpy.types.Operator):
 class SPLATSMITH_OT_import_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.import_job"
     bl_label = "Import Again"
-    bl_description = "Import the results once more, to the 3D cursor"
+    bl_description = (
+        "Import the results once more, as they were ordered. Shift-click: at the 3D cursor"
+    )
     bl_options = {"INTERNAL"}
 
+    at_cursor: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.at_cursor = event.shift
+        return self.execute(context)
+
     def call_api(self, _context: bpy.types.Context) -> None:
-        api.import_job(self.job)
+        api.import_job(self.job, self.at_cursor)
 
 
 class SPLATSMITH_OT_show_files(JobOperator, bpy.types.Operator):

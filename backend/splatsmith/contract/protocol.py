@@ -361,6 +361,7 @@ class JobStatus:
 
     progress: runs from 0 to 1. request: the request's JSON.
     notes: remarks on its result, such as where a prompt was cut or what was left out; sentences.
+    client_data: what the client submitted with it for itself.
     """
 
     id: str
@@ -376,6 +377,7 @@ class JobStatus:
     artifacts: tuple[Artifact, ...] = ()
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
+    client_data: dict[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True)

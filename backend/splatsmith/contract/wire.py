@@ -8,7 +8,7 @@ GET  /v1/events               an event stream, see contract.event_stream and EVE
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .checkpoints import CheckpointStatus
 from .jsonable import from_json
@@ -40,10 +40,15 @@ REQUEST_TYPES: dict[JobKind, type[AnyRequest]] = {
 
 @dataclass(frozen=True)
 class JobSubmission:
-    """The body of POST /v1/jobs: a kind of job and the JSON of that kind's request."""
+    """The body of POST /v1/jobs: a kind of job and the JSON of that kind's request.
+
+    client_data: any JSON members that the client wants to find again in the job's status, such as
+        what it will do with the results; the service does not read them.
+    """
 
     kind: JobKind
     request: dict[str, object]
+    client_data: dict[str, object] = field(default_factory=dict[str, object])
 
     def decode(self) -> AnyRequest:
         """The request as a dataclass of its kind.

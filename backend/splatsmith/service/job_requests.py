@@ -44,7 +44,7 @@ def new_job(body: bytes, key: str | None, files: DataDirectory) -> NewJob:
         )
     members = to_json(request)
     assert isinstance(members, dict)
-    return NewJob(submission.kind, members, request.title, key)
+    return NewJob(submission.kind, members, request.title, key, submission.client_data)
 
 
 def _validate(request: AnyRequest) -> AnyRequest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..contract.jsonable import from_json
 from ..contract.problems import InvalidRequest, Problem
@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     attempts INTEGER NOT NULL DEFAULT 0,
     owner_pid INTEGER,                         -- the service whose worker runs it
     owner_started REAL,
-    idempotency_key TEXT UNIQUE
+    idempotency_key TEXT UNIQUE,
+    client_data TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 
@@ -53,6 +54,9 @@ SCHEMA += "".join(
     for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
 )
 
+# Columns that tables of earlier versions lack.
+ADDED_COLUMNS = {"client_data": "TEXT NOT NULL DEFAULT '{}'"}
+
 UNREADABLE = Problem(
     "unreadable-job",
     "The job cannot be read",
@@ -61,7 +65,7 @@ UNREADABLE = Problem(
     500,
 )
 _COLUMNS = ("id", "kind", "state", "title", "created", "started", "finished", "progress", "stage")
-_JSON_COLUMNS = ("request", "artifacts", "problem", "notes")
+_JSON_COLUMNS = ("request", "artifacts", "problem", "notes", "client_data")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class NewJob:
     request: dict[str, object]
     title: str
     idempotency_key: str | None = None
+    client_data: dict[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from ..contract.jsonable import to_json
@@ -20,7 +21,15 @@ from ..contract.problems import InvalidRequest, NotFound, Problem
 from ..contract.protocol import Artifact, JobKind, JobState, JobStatus
 from ..files import UPLOAD_ID
 from .change_notifier import ChangeNotifier
-from .job_rows import SCHEMA, UNREADABLE, JobChanges, NewJob, is_readable, read_job
+from .job_rows import (
+    ADDED_COLUMNS,
+    SCHEMA,
+    UNREADABLE,
+    JobChanges,
+    NewJob,
+    is_readable,
+    read_job,
+)
 from .process_identity import ProcessIdentity
 
 log = logging.getLogger(__name__)
@@ -42,6 +51,7 @@ class JobStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(SCHEMA)
+        self._add_columns()
 
     def close(self) -> None:
         with self._lock:
@@ -61,10 +71,12 @@ class JobStore:
             json.dumps(job.request, ensure_ascii=False),
             time.time(),
             job.idempotency_key,
+            json.dumps(job.client_data, ensure_ascii=False),
         )
         inserted = self._write(
-            "INSERT INTO jobs (id, kind, state, title, request, created, idempotency_key)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING RETURNING *",
+            "INSERT INTO jobs (id, kind, state, title, request, created, idempotency_key,"
+            " client_data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (idempotency_key) DO NOTHING RETURNING *",
             *values,
         )
         return read_job(inserted) if inserted else self._find_duplicate(job)
@@ -228,6 +240,14 @@ class JobStore:
         """
         self.get(job_id)
         self._write("DELETE FROM jobs WHERE id = ?", job_id)
+
+    def _add_columns(self) -> None:
+        """Bring a table of an earlier version up to date; another service may do so as well."""
+        known = {row["name"] for row in self._database.execute("PRAGMA table_info(jobs)")}
+        for name, definition in ADDED_COLUMNS.items():
+            if name not in known:
+                with suppress(sqlite3.OperationalError):  # the other one was faster
+                    self._database.execute(f"ALTER TABLE jobs ADD COLUMN {name} {definition}")
 
     def _find_duplicate(self, job: NewJob) -> JobStatus:
         row = self._fetch_one("SELECT * FROM jobs WHERE idempotency_key = ?", job.idempotency_key)

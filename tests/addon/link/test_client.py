@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from blender_addon.contract.problems import SplatsmithError
-from blender_addon.contract.protocol import PROTOCOL_VERSION
+from blender_addon.contract.protocol import PROTOCOL_VERSION, Artifact
 from blender_addon.link.client import Client
 from blender_addon.link.errors import ServiceError, ServiceUnreachable
-from tests.addon.link.scripted_server import Answer, ScriptedServer, dropped, page
+from tests.addon.link.scripted_server import (
+    TIMEOUT,
+    Answer,
+    Handler,
+    ScriptedServer,
+    dropped,
+    page,
+)
 
 pytestmark = pytest.mark.once
 
@@ -30,6 +41,31 @@ def test_request_is_repeated_when_an_idle_connection_was_just_closed(
     assert client.health() == client.health()
     assert len(server.requests) == 3
     client.close()
+
+
+def test_two_blenders_download_into_one_folder(server: ScriptedServer, tmp_path: Path) -> None:
+    """Neither finds the other's half-written file in its way, and none is left behind."""
+    content = bytes(range(256)) * 4096
+    artifact = Artifact("splats.ply", "", len(content), hashlib.sha256(content).hexdigest())
+    both_write = threading.Barrier(2)
+
+    def slow_answer(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[:1000])
+        both_write.wait(TIMEOUT)
+        handler.wfile.write(content[1000:])
+
+    for _ in range(2):
+        server.answers.put(slow_answer)
+    clients = [Client(server.address) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda c: c.download("1f", artifact, tmp_path / "results"), clients))
+    assert paths[0] == paths[1] and paths[0].read_bytes() == content
+    assert list(paths[0].parent.iterdir()) == [paths[0]]
+    for client in clients:
+        client.close()
 
 
 def test_service_that_never_answers_is_reported(server: ScriptedServer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
@@ -25,6 +25,16 @@ from blender_addon.link.tracked_job import Attachments, TrackedJob, new_job
 
 pytestmark = pytest.mark.once
 
+
+@dataclass(frozen=True)
+class NamedPlan:
+    name: str
+
+    def to_members(self) -> dict[str, object]:
+        return {"name": self.name}
+
+
+PLAN = NamedPlan("plan")
 REQUEST = GenerateRequest("a chair")
 REFUSED = InvalidRequest("It cannot be done.", "Try another.")
 
@@ -44,7 +54,7 @@ def tracker() -> JobTracker:
 @pytest.fixture
 def job(tracker: JobTracker) -> TrackedJob:
     """A new job with a picture and an import plan."""
-    job = new_job(REQUEST, Attachments({}), "plan")
+    job = new_job(REQUEST, Attachments({}), PLAN)
     tracker.add(job)
     return job
 
@@ -59,12 +69,14 @@ def test_a_job_is_one_value_from_submission_to_import(
     assert tracker.take_ended() == []
     tracker.set_results(job.key, tmp_path)
     (ended,) = tracker.take_ended()
-    assert (ended.key, ended.results, ended.import_plan) == (job.key, tmp_path, "plan")
+    assert (ended.key, ended.results, ended.import_plan) == (job.key, tmp_path, PLAN)
     assert ended.is_awaited and tracker.take_ended() == []
     tracker.set_imported(job.key, "asset")
     (known,) = tracker.jobs
     assert (known.asset, known.is_awaited, known.failure) == ("asset", False, None)
-    assert known.request == replace(REQUEST, variant="cube") and known.import_plan == "plan"
+    assert known.request == replace(REQUEST, variant="cube") and known.import_plan == NamedPlan(
+        "plan"
+    )
 
 
 def test_an_event_may_be_faster_than_the_response_to_the_submission(
@@ -115,10 +127,10 @@ def test_a_failed_download_or_import_leaves_the_services_state(
     (ended,) = tracker.take_ended()
     assert ended.failure is REFUSED and ended.state is JobState.SUCCEEDED
     assert not tracker.get(job.key).needs_results
-    tracker.request_import("7", "another plan")
+    tracker.request_import("7", NamedPlan("another"))
     tracker.set_results(job.key, tmp_path)
     (ended,) = tracker.take_ended()
-    assert ended.failure is None and ended.import_plan == "another plan"
+    assert ended.failure is None and ended.import_plan == NamedPlan("another")
     tracker.set_import_failed(job.key, REFUSED)
     assert tracker.get("7").failure is REFUSED and not tracker.get("7").is_awaited
 

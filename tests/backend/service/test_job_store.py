@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,26 @@ def test_added_job_can_be_read_back(store: JobStore) -> None:
         "a ‘chair’",
         {"prompt": "a ‘chair’"},
     )
+
+
+def test_what_a_client_keeps_with_a_job_is_found_again(store: JobStore) -> None:
+    data: dict[str, object] = {"place": [1, 2.5, None], "名": {"nested": True}}
+    job = store.add(replace(new_job(), client_data=data))
+    assert store.get(job.id).client_data == data
+
+
+def test_table_of_an_earlier_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    job = store.add(new_job())
+    store.close()
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
+        database.execute("ALTER TABLE jobs DROP COLUMN client_data")
+    database.close()
+    first, second = open_store(tmp_path), open_store(tmp_path)
+    assert first.get(job.id) == job
+    assert second.add(replace(new_job(), client_data={"a": 1})).client_data == {"a": 1}
+    first.close()
+    second.close()
 
 
 def test_oldest_job_is_claimed_first_and_once(store: JobStore, me: ProcessIdentity) -> None:
