@@ -39,6 +39,17 @@ class JobTracker:
             return self._listing
 
     @property
+    def has_jobs_at_service(self) -> bool:
+        """Whether the service has jobs that have not ended, this Blender's or others."""
+        return any(job.is_submitted and not job.state.is_final for job in self.jobs)
+
+    @property
+    def drafts(self) -> tuple[TrackedJob, ...]:
+        """Jobs that are still to be submitted, oldest first."""
+        waiting = (job for job in self.jobs if not (job.is_submitted or job.state.is_final))
+        return tuple(waiting)[::-1]
+
+    @property
     def has_unfinished_jobs(self) -> bool:
         """Whether the service has jobs whose end is awaited here."""
         return any(j.is_submitted and j.is_awaited and not j.has_ended for j in self.jobs)
@@ -105,6 +116,13 @@ class JobTracker:
         """
         with self._changed:
             return self._put(replace(self.get(name), is_cancelling=True))
+
+    def set_stage(self, key: str, stage: str) -> None:
+        """What a job that is not submitted waits for."""
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is not None and not job.is_submitted:
+                self._put(replace(job, status=replace(job.status, stage=stage)))
 
     def set_cancelled(self, key: str) -> None:
         """A job that was not submitted never will be."""

@@ -55,6 +55,7 @@ class Session:
         self._snapshot = SessionSnapshot(BackendState.STOPPED)
         # The rest belongs to the session's thread.
         self._backend = Backend(settings)
+        self._awaited_settings: BackendSettings | None = None  # until the service has no jobs
         self._client: Client | None = None
         self._events: EventStream | None = None
         self._enqueue(self._check_installation)
@@ -70,13 +71,20 @@ class Session:
         return self._snapshot
 
     def configure(self, settings: BackendSettings) -> None:
-        """Use `settings` from now on; a backend that runs with other ones is stopped."""
-        if settings != self.settings:
-            self.settings = settings
+        """Use `settings` from now on; a backend that runs with other ones is stopped.
+
+        If they only differ in how the service runs, such as on what device, its jobs are finished
+        first; those that are submitted meanwhile wait for the new settings.
+        """
+        if settings == self.settings:
+            return
+        if settings.service != self.settings.service:
             self._interrupt.set()
-            self._enqueue(partial(self._configure, settings))
+        self.settings = settings
+        self._enqueue(partial(self._configure, settings))
 
     def install(self) -> None:
+        self._interrupt.clear()  # a Stop from now on is meant for it
         self._update(state=BackendState.INSTALLING)
         self._enqueue(self._install)
 
@@ -101,6 +109,8 @@ class Session:
             NotFound: there is no such job.
         """
         job = self.tracker.set_cancelling(name)
+        if self._snapshot.state is BackendState.INSTALLING:  # which the command would wait for
+            self.tracker.set_cancelled(job.key)
         self._enqueue(partial(self._cancel, job.key))
 
     def remove(self, name: str) -> None:
@@ -158,6 +168,26 @@ class Session:
             self._update(state=BackendState.NOT_INSTALLED)
 
     def _configure(self, settings: BackendSettings) -> None:
+        is_same = settings.service == self._backend.settings.service
+        if is_same and self._client is not None and self.tracker.has_jobs_at_service:
+            self._awaited_settings = settings
+        else:
+            self._apply(settings)
+
+    def _apply_if_idle(self) -> None:
+        """Use the settings that wait for the service's jobs, if it has none any more."""
+        if self._awaited_settings is not None and not self.tracker.has_jobs_at_service:
+            self._apply(self._awaited_settings)
+
+    def _replace_backend(self) -> None:
+        """Have the next start use the settings that wait; the service does not run any more."""
+        settings, self._awaited_settings = self._awaited_settings, None
+        if settings is not None:
+            self._backend = Backend(settings)
+            self._check_installation()
+
+    def _apply(self, settings: BackendSettings) -> None:
+        self._awaited_settings = None
         self._disconnect()
         self._backend.stop()
         if settings.job_store != self._backend.settings.job_store:
@@ -165,11 +195,11 @@ class Session:
         self._backend = Backend(settings)
         self._update(state=BackendState.STOPPED, problem=None, engines=(), weights=())
         self._check_installation()
+        self._submit_drafts()
         if self.tracker.has_unfinished_jobs:
             self._start()
 
     def _install(self) -> None:
-        self._interrupt.clear()
         self._update(problem=None, state=BackendState.INSTALLING)
         try:
             with written_files():
@@ -183,6 +213,10 @@ class Session:
             self._update(state=BackendState.STOPPED)
             self._check_installation()
             self._start()
+
+    def _show_installation(self) -> None:
+        self._update(state=BackendState.STOPPED)
+        self._check_installation()
 
     def _report_progress(self, message: str) -> None:
         self._update(message=message)
@@ -205,6 +239,11 @@ class Session:
             raise
         self._update(state=BackendState.RUNNING)
         self._events.start()
+        self._submit_drafts()
+
+    def _submit_drafts(self) -> None:
+        for draft in self.tracker.drafts:
+            self._enqueue(partial(self._submit, draft.key))
 
     def _connect(self) -> Client:
         if self._client is None:
@@ -224,6 +263,7 @@ class Session:
     def _stop(self) -> None:
         self._disconnect()
         self._backend.stop()
+        self._replace_backend()
         if self._snapshot.state is not BackendState.NOT_INSTALLED:
             self._update(state=BackendState.STOPPED)
 
@@ -234,13 +274,17 @@ class Session:
         if exit_error is not None:
             self._disconnect()
             self._backend.stop()
+            self._replace_backend()
 
     def _submit(self, key: str) -> None:
         job = self.tracker.find(key)
-        if job is None or job.is_submitted:
+        if job is None or job.is_submitted or job.state.is_final:
             return
         if job.is_cancelling:
             self.tracker.set_cancelled(key)
+            return
+        if self._awaited_settings is not None:  # submitted once they are used
+            self.tracker.set_stage(key, "Waiting for earlier jobs, before the new preferences")
             return
         try:
             submit_job(self._connect(), self.tracker, job, self.settings.pictures)
@@ -337,6 +381,8 @@ class Session:
                 self._update(weights=event.checkpoints)
             case HealthEvent():
                 self._update(health=event.health)
+        if self._awaited_settings is not None:
+            self._enqueue(self._apply_if_idle)
 
     def on_lost(self, error: SplatsmithError) -> None:
         self._enqueue(partial(self._set_stream_lost, self._events, error))

@@ -39,6 +39,11 @@ class BackendSettings:
         return self.remote.url if self.remote else self.folder
 
     @property
+    def service(self) -> tuple[object, ...]:
+        """Identifies the service: settings with the same one differ in how it runs alone."""
+        return (self.remote, self.folder, self.backend, self.environment)
+
+    @property
     def results(self) -> Path:
         """Holds a folder with the artifacts of each downloaded job."""
         return self.folder / "results"

@@ -53,6 +53,10 @@ def submit_and_await_work(settings: api.GenerationSettings, prompt: str = "a cha
     return key
 
 
+def find(key: str) -> TrackedJob:
+    return next(job for job in api.snapshot().jobs if job.key == key)
+
+
 def service_pid(backend_settings: BackendSettings, blender: int) -> int:
     """The process of the service that the Blender with that process id started."""
     state = backend_settings.folder / "service" / f"service-{blender}.json"
@@ -153,22 +157,73 @@ def test_job_refused_before_its_upload_can_be_retried_with_its_picture(
 def test_job_survives_a_change_of_the_preferences(
     session: None, backend_settings: BackendSettings
 ) -> None:
+    """It is finished by the service that runs it; what is submitted later gets the new one."""
     key = submit_and_await_work(SHORT, "unimpressed")
-    api.configure(replace(backend_settings, accelerator="cpu"))
+    pid, started = service_pid(backend_settings, os.getpid()), newest().status.started
+    api.configure(replace(backend_settings, device="auto", accelerator="cpu"))
     try:
+        later = api.submit("later", settings=SHORT)
+        await_true(lambda: "preferences" in newest().stage)
+        cancelled = api.submit("cancelled", settings=SHORT)
+        api.cancel(cancelled)
         assert api.wait_for(key).name == "unimpressed"
+        assert find(key).status.started == started and is_running(pid)
+        assert api.wait_for(later).name == "later"
+        assert find(cancelled).state is JobState.CANCELLED
+        assert service_pid(backend_settings, os.getpid()) != pid and not is_running(pid)
     finally:
         api.configure(backend_settings)
 
 
-def test_imported_again_an_asset_keeps_its_size_at_the_cursor(session: None) -> None:
+def test_preferences_that_wait_are_used_after_a_stop(
+    session: None, backend_settings: BackendSettings
+) -> None:
+    key = submit_and_await_work(SHORT, "interrupted")
+    pid = service_pid(backend_settings, os.getpid())
+    api.configure(replace(backend_settings, device="auto"))
+    api.stop()
+    await_true(lambda: api.snapshot().state is BackendState.STOPPED and not is_running(pid))
+    try:
+        api.start()
+        assert api.wait_for(key).name == "interrupted"
+    finally:
+        api.configure(backend_settings)
+
+
+def test_imported_again_an_asset_keeps_its_place_and_size(session: None) -> None:
     asset = api.generate("small", settings=SHORT, placement=api.Placement((5, 5, 0), size=0.5))
     bpy.context.scene.cursor.location = (-4, 0, 0)
     again = api.wait_for(api.import_job(asset.job)).objects[Product.SPLATS]
     first = asset.objects[Product.SPLATS]
     bpy.context.view_layer.update()
-    assert again.dimensions == first.dimensions
-    assert again.location - first.location == Vector((-9, -5, 0))
+    assert again.dimensions == first.dimensions and again.location == first.location
+    moved = api.wait_for(api.import_job(asset.job, at_cursor=True)).objects[Product.SPLATS]
+    bpy.context.view_layer.update()
+    assert moved.dimensions == first.dimensions
+    assert moved.location - first.location == Vector((-9, -5, 0))
+
+
+def test_order_is_kept_through_a_restart(session: None, backend_settings: BackendSettings) -> None:
+    """Place, size, visibility and products, of jobs that another Blender submitted too."""
+    both = replace(SHORT, products=(Product.SPLATS, Product.POINTS))
+    placement = api.Placement((5, 5, 0), size=0.5)
+    hidden = api.PostImport(show_one=True)
+    asset = api.generate("kept", settings=both, placement=placement, post_import=hidden)
+    taken = api.extract(asset.objects[Product.SPLATS], (Product.POINTS,)).job
+    place = asset.objects[Product.SPLATS].location.copy()
+    api.shutdown()  # what this session knows is gone
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.cursor.location = (-4, 0, 0)
+    api.start()
+    await_true(lambda: any(job.status.id == asset.job for job in api.snapshot().jobs))
+    for again in (api.import_job(asset.job), api.retry(asset.job)):
+        objects = api.wait_for(again).objects
+        assert set(objects) == set(both.products)
+        assert objects[Product.SPLATS].location == place
+        assert max(objects[Product.POINTS].dimensions) == pytest.approx(0.5, rel=0.3)
+        assert not objects[Product.POINTS].visible_get()
+    (points,) = api.wait_for(api.import_job(taken)).objects.values()
+    assert points.name.startswith("kept.points") and points.location == place
 
 
 def test_snapshot_is_the_same_object_while_nothing_changes(session: None) -> None:
