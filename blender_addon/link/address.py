@@ -19,6 +19,20 @@ class InvalidAddress(SplatsmithError):
     status = 422
 
 
+class InvalidProxy(SplatsmithError):
+    """Raised when the proxy of the system's settings cannot be used for a remote service."""
+
+    code = "invalid-proxy"
+    title = "The proxy cannot be used"
+    status = 502
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used: {reason}.",
+            "Set them to an HTTP proxy, or name the backend's machine in NO_PROXY.",
+        )
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a service listens, and the bearer token that it requires."""

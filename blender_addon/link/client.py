@@ -24,7 +24,7 @@ from ..contract.protocol import (
 )
 from ..contract.splat_formats import SplatFormat
 from ..contract.wire import REQUEST_TYPES, AnyRequest, JobSubmission
-from .address import EXAMPLE, Address, InvalidAddress
+from .address import EXAMPLE, Address, InvalidAddress, InvalidProxy
 from .errors import ServiceError, ServiceUnreachable
 
 if TYPE_CHECKING:
@@ -206,13 +206,17 @@ def translated_errors() -> Iterator[None]:
     """Errors of `requests` as ours. They are OSErrors as well, which must not be taken for files'.
 
     Raises:
-        InvalidAddress, ServiceUnreachable
+        InvalidAddress, InvalidProxy, ServiceUnreachable
     """
     import requests
 
     try:
         yield
     except requests.RequestException as error:
+        if isinstance(error, ValueError) and "proxy" in f"{type(error)} {error}".lower():
+            raise InvalidProxy(str(error)) from error
+        if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
+            raise InvalidProxy("SOCKS proxies are not known") from error
         if isinstance(error, ValueError):  # an invalid URL or header
             raise InvalidAddress(f"The backend's address is invalid: {error}.", EXAMPLE) from error
         raise ServiceUnreachable("The backend does not answer.", "Start it again.") from error

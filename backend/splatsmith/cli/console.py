@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -18,6 +21,8 @@ class ConsoleOutput:
     """Prints results, status lines, errors and progress bars."""
 
     def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            _never_fail_on_characters(stream)
         self._results = Console(highlight=False, soft_wrap=True)
         self._messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -35,7 +40,9 @@ class ConsoleOutput:
 
     def print_json(self, result: object) -> None:
         """A result as JSON on standard output."""
-        self._results.file.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        text = json.dumps(result, indent=2, ensure_ascii=not is_unicode)
+        self._results.file.write(f"{text}\n")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[ProgressCallback]:
@@ -55,6 +62,15 @@ class ConsoleOutput:
                 bar.update(task, completed=fraction, description=f"{title}: {stage or 'Starting'}")
 
             yield report
+
+
+def _never_fail_on_characters(stream: TextIO | None) -> None:
+    """Write what the stream's encoding lacks, as cp1252 of a file on Windows, as an escape.
+
+    So it does with the halves of surrogate pairs in names that are not valid in any encoding.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _escape_markup(text: str) -> str:

@@ -116,9 +116,10 @@ def _listener(options: ServeOptions) -> socket.socket:
         # second one waits for the client's delayed acknowledgement of the first: 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no address"
         raise InvalidRequest(
-            f"{options.listen} port {options.port} cannot be listened on: {error.strerror}.",
+            f"{options.listen} port {options.port} cannot be listened on: {reason}.",
             "Leave the port out, and a free one is taken.",
         ) from error
 

@@ -32,7 +32,7 @@ def translate_hub_errors(
 
     Raises:
         HubRefused: the repository or file does not exist, or `token` gives no access.
-        HubUnreachable: the hub does not answer, or offline mode is on.
+        HubUnreachable: the hub does not answer, offline mode is on, or a proxy is none.
     """
     try:
         yield
@@ -40,6 +40,14 @@ def translate_hub_errors(
         raise HubUnreachable(
             "Downloads are switched off: Blender or HF_HUB_OFFLINE says to stay offline.",
             "Go online, or bring the files from elsewhere: `splatsmith weights import FOLDER`.",
+        ) from None
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        if not isinstance(error, httpx2.InvalidURL) and "proxy" not in str(error).lower():
+            raise
+        raise HubUnreachable(
+            f"The proxy of the system's settings, or {endpoint}, cannot be used: {error}",
+            "Only HTTP proxies are known: set HTTPS_PROXY to one, such as http://proxy:3128, and "
+            "remove ALL_PROXY.",
         ) from None
     except HfHubHTTPError as error:
         raise _refusal(checkpoint, endpoint, token is not None, error) from None

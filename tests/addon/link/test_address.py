@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from blender_addon.link.address import Address, InvalidAddress
+from blender_addon.link.address import Address, InvalidAddress, InvalidProxy
 from blender_addon.link.client import Client
+from blender_addon.link.errors import ServiceUnreachable
 
 pytestmark = pytest.mark.once
 
@@ -46,6 +47,32 @@ def test_address_that_only_requests_refuses_is_not_taken_for_a_file_error() -> N
     client = Client(Address("http://*", "token"))
     with pytest.raises(InvalidAddress, match="is invalid"):
         client.health()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["socks5://127.0.0.1:9", "socks4://127.0.0.1:9", "ftp://127.0.0.1:9", "http://", "proxy:9"],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_unusable_proxy_is_told_as_that(
+    proxy: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    client = Client(Address(f"{scheme}://studio.invalid", "token"))
+    with pytest.raises((InvalidProxy, ServiceUnreachable), match=r"proxy|does not answer"):
+        client.health()
+    client.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_proxies_are_not_asked_about_this_machine(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    client = Client(Address(f"http://{host}:9", "token"))
+    with pytest.raises(ServiceUnreachable):
+        client.health()
+    client.close()
 
 
 def test_token_is_not_shown() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub import close_session
 from safetensors.torch import load_file
 
 from splatsmith.contract.checkpoints import CheckpointState
@@ -42,6 +43,21 @@ def test_only_what_the_patterns_name_is_fetched(mirror: Mirror, hub: Hub) -> Non
     here = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     assert here == [f"{STEP}/config.json", WEIGHTS]
     assert (root / WEIGHTS).read_bytes() == published()[SMALL.repository][WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "socks4://127.0.0.1:9", "ftp://127.0.0.1:9", "http://[::1:9"]
+)
+def test_a_proxy_that_cannot_be_used_is_said(
+    proxy: str, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_session()
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(HubUnreachable, match="proxy") as refused:
+        download([SMALL], hub, silent())
+
+    assert "HTTPS_PROXY" in refused.value.remedy
 
 
 def test_it_lies_where_other_programs_look(hub: Hub) -> None:
