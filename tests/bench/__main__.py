@@ -17,6 +17,7 @@ IN_BLENDER = (
     "export",
     "idle_session",
     "import",
+    "main_thread",
     "prompt_to_scene",
     "splat_transforms",
 )

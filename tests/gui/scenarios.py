@@ -18,6 +18,7 @@ import bpy
 sys.path.append(str(Path(__file__).parent))
 session = importlib.import_module("blender_session")
 input_driver = importlib.import_module("input_driver")
+first_hour_scenarios = importlib.import_module("first_hour_scenarios")
 generation_scenarios = importlib.import_module("generation_scenarios")
 splat_scenarios = importlib.import_module("splat_scenarios")
 
@@ -57,6 +58,9 @@ SCENARIOS = {
         splat_scenarios.draw_and_pick_splats,
         splat_scenarios.import_and_export_by_menu,
         splat_scenarios.drop_files,
+        first_hour_scenarios.show_offer_to_install,
+        first_hour_scenarios.see_first_result,
+        first_hour_scenarios.frame_result_out_of_view,
     )
 }
 

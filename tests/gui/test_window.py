@@ -101,6 +101,31 @@ def test_generated_chair_can_be_undone_and_redone(run_scenario: Callable[..., Re
     assert report["after redo"] == report["made"]
 
 
+def test_panel_shows_itself_and_says_what_install_takes(
+    run_scenario: Callable[..., Report],
+) -> None:
+    report = run_scenario("show_offer_to_install")
+    title, size, minutes = report["offer"]
+    assert title.startswith("for ") and "GB" in size and minutes > 0
+    assert report["button"] == "Install and Generate"
+    assert report["tab"] == "Splatsmith"
+
+
+def test_first_result_stands_clear_of_the_default_cube(
+    run_scenario: Callable[..., Report], pictures: Path
+) -> None:
+    report = run_scenario("see_first_result")
+    (pictures / "first result.json").write_text(json.dumps(report), encoding="utf-8")
+    assert report["selected"] == f"{PROMPT}.splats"
+    assert report["distance"] > 1.2
+    assert report["redraws while it runs"] < 8  # those that the mouse and the button cause
+
+
+def test_result_that_is_out_of_view_is_framed(run_scenario: Callable[..., Report]) -> None:
+    report = run_scenario("frame_result_out_of_view")
+    assert report["distance from the view"] < 2
+
+
 def test_mesh_is_extracted_and_remeshed_to_quads(
     run_scenario: Callable[..., Report], work_folder: Path
 ) -> None:
