@@ -6,6 +6,10 @@ import numpy as np
 
 from ...gaussians.numba_jit import Floats, jit
 
+# Where a pixel's centre lies on an edge, both triangles cover it: rounding opens no cracks.
+EDGE_TOLERANCE = 1e-9  # of edge functions
+BOUNDS_TOLERANCE = 1e-3  # pixels
+
 Edges = tuple[float, float, float, float, float, float, float, float, float]
 Corners = tuple[int, int, int]
 
@@ -25,13 +29,14 @@ def edge_functions(local: Floats, corners: Corners) -> tuple[Edges, float]:
     """Rows e of a matrix: e . (x, y, 1) of a ray is a barycentric coordinate over the depth.
 
     Also the determinant, negative for a front face; 0 where the triangle is seen edge-on.
-    `local` are vertices [V, 3] in camera axes: right, down, depth. Olano and Greer, "Triangle scan
+    `local` are vertices [V, 3] in camera axes: right, down, depth; float32's products would open
+    cracks (to numba, float() of one is one). Olano and Greer, "Triangle scan
     conversion using 2D homogeneous coordinates", 1997: vertices behind the camera need no clipping.
     """
     i, j, k = corners
-    x0, y0, z0 = float(local[i, 0]), float(local[i, 1]), float(local[i, 2])
-    x1, y1, z1 = float(local[j, 0]), float(local[j, 1]), float(local[j, 2])
-    x2, y2, z2 = float(local[k, 0]), float(local[k, 1]), float(local[k, 2])
+    x0, y0, z0 = np.float64(local[i, 0]), np.float64(local[i, 1]), np.float64(local[i, 2])
+    x1, y1, z1 = np.float64(local[j, 0]), np.float64(local[j, 1]), np.float64(local[j, 2])
+    x2, y2, z2 = np.float64(local[k, 0]), np.float64(local[k, 1]), np.float64(local[k, 2])
     a, b, c = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
     determinant = a * x0 + b * y0 + c * z0
     s = 1.0 / determinant if determinant != 0 else 0.0
@@ -55,26 +60,26 @@ def clipped_bounds(
     x1 = y1 = -np.inf
     i, j, k = corners
     for a, b in ((i, j), (j, k), (k, i)):
-        x, y, z = float(local[a, 0]), float(local[a, 1]), float(local[a, 2])
-        other = float(local[b, 2])
+        x, y, z = np.float64(local[a, 0]), np.float64(local[a, 1]), np.float64(local[a, 2])
+        other = np.float64(local[b, 2])
         if z >= near:
             column, row = focal * x / z, focal * y / z
             x0, x1, y0, y1 = min(x0, column), max(x1, column), min(y0, row), max(y1, row)
         if (z < near) != (other < near):
             t = (near - z) / (other - z)
-            column = focal * (x + t * (float(local[b, 0]) - x)) / near
-            row = focal * (y + t * (float(local[b, 1]) - y)) / near
+            column = focal * (x + t * (np.float64(local[b, 0]) - x)) / near
+            row = focal * (y + t * (np.float64(local[b, 1]) - y)) / near
             x0, x1, y0, y1 = min(x0, column), max(x1, column), min(y0, row), max(y1, row)
     return x0, x1, y0, y1
 
 
 @jit()
 def covered_interval(edges: Edges, y: float, first: float, last: float) -> tuple[float, float]:
-    """The part of first..last (x of rays of a row y) where all three edge functions are positive;
+    """The part of first..last (x of rays of a row y) where no edge function is negative;
     empty if the first number exceeds the second.
     """
     for n in (0, 3, 6):
-        slope, offset = edges[n], edges[n + 1] * y + edges[n + 2]
+        slope, offset = edges[n], edges[n + 1] * y + edges[n + 2] + EDGE_TOLERANCE
         if slope > 0:
             first = max(first, -offset / slope)
         elif slope < 0:

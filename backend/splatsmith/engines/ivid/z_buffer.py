@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
 from .triangle_setup import (
+    BOUNDS_TOLERANCE,
     Corners,
     clipped_bounds,
     covered_interval,
@@ -228,12 +229,12 @@ def _bounds(
         middle = 0.5 * lens.size
         x0, x1, y0, y1 = clipped_bounds(local, corners, lens.near, lens.focal)
         x0, x1, y0, y1 = x0 + middle, x1 + middle, y0 + middle, y1 + middle
-    limit = lens.size + 1.0
+    limit, half = lens.size + 1.0, 0.5 + BOUNDS_TOLERANCE
     return (
-        int(math.ceil(max(x0, 0.0) - 0.5)) if x0 < limit else lens.size,
-        int(math.floor(min(x1, limit) - 0.5)) if x1 > -1 else -1,
-        int(math.ceil(max(y0, 0.0) - 0.5)) if y0 < limit else lens.size,
-        int(math.floor(min(y1, limit) - 0.5)) if y1 > -1 else -1,
+        int(math.ceil(min(max(x0, 0.0), limit) - half)),
+        int(math.floor(min(max(x1, -1.0), limit) - 1 + half)),
+        int(math.ceil(min(max(y0, 0.0), limit) - half)),
+        int(math.floor(min(max(y1, -1.0), limit) - 1 + half)),
     )
 
 
@@ -258,12 +259,12 @@ def _draw_triangle(
     for row in range(max(bounds[2], top), min(bounds[3] + 1, top + len(inverse))):
         y = (row - middle) * unit
         x0, x1 = covered_interval(
-            edges, y, (max(bounds[0], 0) - middle) * unit, (bounds[1] - middle) * unit
+            edges, y, (bounds[0] - 1 - middle) * unit, (bounds[1] + 1 - middle) * unit
         )
         if x0 > x1:
             continue
-        first = int(math.ceil(x0 * lens.focal + middle - 1e-9))
-        last = min(int(math.floor(x1 * lens.focal + middle + 1e-9)), lens.size - 1)
+        first = max(int(math.ceil(x0 * lens.focal + middle)), bounds[0], 0)
+        last = min(int(math.floor(x1 * lens.focal + middle)), bounds[1], lens.size - 1)
         value = (
             slope * (first - middle)
             + (edges[1] + edges[4] + edges[7]) * y

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .triangle_setup import BOUNDS_TOLERANCE, EDGE_TOLERANCE
 from .z_buffer import (
     COLOR_LIMIT,
     DISCONTINUOUS,
@@ -113,8 +114,8 @@ def _bounds(p: Tensor, lens: Lens) -> Tensor:
     pixels = points[..., :2] / points[..., 2:].clamp(min=lens.near) * lens.focal + 0.5 * lens.size
     low = torch.where(exists[..., None], pixels, torch.inf).amin(dim=1)
     high = torch.where(exists[..., None], pixels, -torch.inf).amax(dim=1)
-    first = (low - 0.5).ceil().clamp(0, lens.size)
-    last = (high - 0.5).floor().clamp(-1, lens.size - 1)
+    first = (low - 0.5 - BOUNDS_TOLERANCE).ceil().clamp(0, lens.size)
+    last = (high - 0.5 + BOUNDS_TOLERANCE).floor().clamp(-1, lens.size - 1)
     return torch.stack([first[:, 0], last[:, 0], first[:, 1], last[:, 1]], dim=1).long()
 
 
@@ -128,12 +129,14 @@ def _nearest(triangles: _Triangles, lens: Lens, meshes: int) -> tuple[Tensor, Te
     edges = triangles.edges[owner]
     offsets = edges[..., 1] * y[:, None] + edges[..., 2]
     slopes = edges[..., 0]
-    roots = -offsets / torch.where(slopes != 0, slopes, 1.0) * lens.focal + middle
+    roots = (
+        -(offsets + EDGE_TOLERANCE) / torch.where(slopes != 0, slopes, 1.0) * lens.focal + middle
+    )
     low = torch.where(slopes > 0, roots, -torch.inf).amax(dim=1)
     high = torch.where(slopes < 0, roots, torch.inf).amin(dim=1)
-    is_empty = ((slopes == 0) & (offsets < 0)).any(dim=1)
-    first = torch.maximum((low - 1e-9).ceil().clamp(max=lens.size), bounds[owner, 0])
-    last = torch.minimum((high + 1e-9).floor().clamp(min=-1), bounds[owner, 1])
+    is_empty = ((slopes == 0) & (offsets < -EDGE_TOLERANCE)).any(dim=1)
+    first = torch.maximum(low.ceil().clamp(max=lens.size), bounds[owner, 0])
+    last = torch.minimum(high.floor().clamp(min=-1), bounds[owner, 1])
     span, column = _expand(first.long(), torch.where(is_empty, first - 1, last).long())
     values = (slopes.sum(dim=1)[span] * ((column - middle) / lens.focal)) + offsets.sum(dim=1)[span]
     owner, row = owner[span], row[span]
