@@ -79,8 +79,9 @@ def _fragments(
     cosine = (gaze * interpolated[1]).sum(axis=1)
     cosine /= np.linalg.norm(gaze, axis=1) * np.linalg.norm(interpolated[1], axis=1)
     weight = np.maximum(np.exp(-20 * np.arccos(np.clip(cosine, 0, 1))), 1e-4)
-    weight = np.where((flag & ERODED).all(axis=1)[nearest], weight * 1e-8, weight)
-    unreliable = is_padding | (flag & DISCONTINUOUS).all(axis=1)
+    is_eroded, is_torn = ((flag & bit != 0).sum(axis=1) == 3 for bit in (ERODED, DISCONTINUOUS))
+    weight = np.where(is_eroded[nearest], weight * 1e-8, weight)
+    unreliable = is_padding | is_torn
     weight = np.where(unreliable[nearest], 1e-16, weight)
     weight = np.where(is_hit & (area[nearest] < 0), weight, 0)
     texel = np.clip((interpolated[2] * len(image)).astype(int), 0, len(image) - 1)
