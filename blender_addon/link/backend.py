@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from .backend_builds import BackendBuild
 from .client import Client
-from .environment import Environment, InstallFailed, ProgressCallback, python_in
+from .environment import Environment, InstallFailed, python_in
 from .errors import BackendFailed
+from .installation_lock import installation_lock
 from .launcher import Launcher
 from .settings import BackendSettings
+from .trial_generation import run_trial_generation
+from .watched_process import ProgressCallback
 
 
 class Backend:
@@ -45,14 +49,25 @@ class Backend:
             return True
         return self.environment.is_complete
 
+    @property
+    def planned_build(self) -> BackendBuild:
+        """What `install` fetches."""
+        return self.environment.planned_build
+
     def install(self, report: ProgressCallback, cancelled: Event) -> None:
-        """Create the environment.
+        """Create the environment, unless another Blender just did, and try it out.
 
         Raises:
-            InstallFailed, InstallCancelled: see `Environment.install`.
+            InstallFailed, InstallCancelled: see `Environment.install` and `run_trial_generation`;
+                after the latter's the environment stays.
         """
-        python = self.settings.python or Path(sys.executable)
-        self.environment.install(python, report, cancelled)
+        chosen = self.settings
+        with installation_lock(chosen.folder, report, cancelled):
+            if self.environment.is_complete:
+                return
+            self.environment.install(chosen.python or Path(sys.executable), report, cancelled)
+            python = python_in(self.environment.folder)
+            run_trial_generation(python, chosen.backend, chosen.device, report, cancelled)
 
     def start(self, cancelled: Event) -> Client:
         """Start the service, unless it is a remote one, and check its health and version.

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 from ..contract.problems import SplatsmithError
+from .backend_builds import BackendBuild, build_of_lock
+from .watched_process import ProgressCallback, run_watched
 
 OLDEST_PYTHON = (3, 11)
 STAMP = "installed-locks.txt"  # the installer writes it last: without it, it is incomplete
 PROBE_SECONDS = 30.0
-
-ProgressCallback = Callable[[str], None]
+VENV_REMEDY = (
+    "Install python3-venv (on Debian and Ubuntu: sudo apt install python3-venv), or choose another "
+    "Python in the preferences."
+)
 
 
 class InstallFailed(SplatsmithError):
@@ -58,7 +62,7 @@ def check_python(python: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InstallFailed(f"{python} cannot be run ({error}).", remedy) from error
     if done.returncode != 0:
-        raise InstallFailed(f"{python} lacks the modules venv or ensurepip.", remedy)
+        raise InstallFailed(f"{python} lacks the modules venv or ensurepip.", VENV_REMEDY)
     version = tuple(int(part) for part in done.stdout.split())
     if version < OLDEST_PYTHON:
         raise InstallFailed(
@@ -89,14 +93,17 @@ class Environment:
 
     @property
     def build(self) -> str:
-        """The lock that it was installed from; before that, the one that would be."""
+        """The lock that it was installed from; before that, a title of the one that would be."""
         stamp = self.folder / STAMP
         if stamp.is_file():
             lines = stamp.read_text(encoding="utf-8").splitlines()[1:]
             return ", ".join(line.split()[0].removesuffix(".txt") for line in lines)
-        if self.accelerator == "auto":
-            return "for an NVIDIA GPU" if has_nvidia_driver() else "for the processor"
-        return self._lock_name
+        return self.planned_build.title
+
+    @property
+    def planned_build(self) -> BackendBuild:
+        """What `install` fetches."""
+        return build_of_lock(self._lock_name)
 
     def install(self, python: Path, report: ProgressCallback, cancelled: Event) -> None:
         """Create it with the interpreter `python`; `report` gets lines of progress. Takes minutes.
@@ -109,7 +116,15 @@ class Environment:
         check_python(python)
         self._remove()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        command = [str(python), "-I", str(self.locks / "install.py"), str(self.folder)]
+        # -X: a path that the locale lacks can be printed; -I ignores PYTHONUTF8.
+        command = [
+            str(python),
+            "-I",
+            "-X",
+            "utf8",
+            str(self.locks / "install.py"),
+            str(self.folder),
+        ]
         try:
             _run([*command, self._lock_name], report, cancelled)
         except BaseException:
@@ -118,9 +133,13 @@ class Environment:
 
     @property
     def _lock_name(self) -> str:
-        names = [lock.stem for lock in self.locks.glob(f"*-{self.accelerator}.txt")]
-        fitting = [name for name in names if name.startswith(sys.platform)]
-        return fitting[0] if fitting else "backend"
+        """The lock for this machine. Of two it names one, so that no other is installed."""
+        accelerator = self.accelerator
+        if accelerator == "auto":
+            accelerator = "cuda" if has_nvidia_driver() else "cpu"
+        names = [lock.stem for lock in self.locks.glob(f"*-{accelerator}.txt")]
+        machine = f"{sys.platform}-{platform.machine().lower()}-"
+        return next((name for name in names if name.startswith(machine)), "backend")
 
     def _remove(self) -> None:
         if self.folder.exists():
@@ -135,48 +154,13 @@ def _fingerprint(lock: Path) -> str:
 
 
 def _run(command: Sequence[str], report: ProgressCallback, cancelled: Event) -> None:
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"},
-        start_new_session=True,
-    )
-    lines: list[str] = []
-    reader = Thread(target=_read_output, args=(process, lines, report), daemon=True)
-    reader.start()
-    while reader.is_alive():
-        if cancelled.wait(0.1):
-            _kill_tree(process)
-            reader.join()
-            raise InstallCancelled
-    if process.wait() != 0:
-        *detail, remedy = lines[-2:] or [f"The installer ended with {process.returncode}."]
+    variables = {**os.environ, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
+    ended = run_watched(command, variables, report, cancelled)
+    if ended is None:
+        raise InstallCancelled
+    if ended.status != 0:
+        *detail, remedy = ended.lines[-2:] or [f"The installer ended with {ended.status}."]
         raise InstallFailed(" ".join(detail), remedy)
-
-
-def _kill_tree(process: subprocess.Popen[str]) -> None:
-    # venv and pip have child processes, which would go on writing.
-    if sys.platform == "win32":
-        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-        subprocess.run(command, capture_output=True, check=False)
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _read_output(
-    process: subprocess.Popen[str], lines: list[str], report: ProgressCallback
-) -> None:
-    assert process.stdout is not None
-    with process.stdout:
-        for line in process.stdout:
-            lines.append(line.strip())
-            report(line.strip())
 
 
 def _version_text(version: Sequence[int]) -> str:

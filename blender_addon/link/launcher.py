@@ -142,7 +142,7 @@ class Launcher:
             return subprocess.Popen(
                 command,
                 cwd=self._home,
-                env={**_clean_environment(self._backend), **self._variables},
+                env={**backend_variables(self._backend), **self._variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -170,7 +170,8 @@ class Launcher:
         return Address(connection.url, connection.token)
 
 
-def _clean_environment(backend: Path) -> dict[str, str]:
+def backend_variables(backend: Path) -> dict[str, str]:
+    """The environment variables of programs of the package in the folder `backend`."""
     # Blender's own PYTHON* variables would make the backend import Blender's packages.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**kept, "PYTHONPATH": str(backend), "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}

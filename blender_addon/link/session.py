@@ -163,7 +163,7 @@ class Session:
             self._update(problem=internal_error(error).problem)
 
     def _check_installation(self) -> None:
-        self._update(build=self._backend.build)
+        self._update(build=self._backend.build, planned_build=self._backend.planned_build)
         if not self._backend.is_installed and self._snapshot.state is BackendState.STOPPED:
             self._update(state=BackendState.NOT_INSTALLED)
 
@@ -205,13 +205,12 @@ class Session:
             with written_files():
                 self._backend.install(self._report_progress, self._interrupt)
         except InstallCancelled:
-            self._update(state=BackendState.NOT_INSTALLED)
+            self._show_installation()
         except SplatsmithError:
-            self._update(state=BackendState.NOT_INSTALLED)
+            self._show_installation()
             raise
         else:
-            self._update(state=BackendState.STOPPED)
-            self._check_installation()
+            self._show_installation()
             self._start()
 
     def _show_installation(self) -> None:

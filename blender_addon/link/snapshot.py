@@ -9,6 +9,7 @@ from ..contract.cards import EngineCard
 from ..contract.checkpoints import CheckpointStatus
 from ..contract.problems import Problem
 from ..contract.protocol import Health
+from .backend_builds import BackendBuild
 from .tracked_job import TrackedJob
 
 
@@ -29,13 +30,15 @@ class BackendState(StrEnum):
 class SessionSnapshot:
     """The backend's state, engines, checkpoints and jobs at one moment.
 
-    build: the lock that is or would be installed, such as "linux-x86_64-cpu".
+    build: the lock that is installed, such as "linux-x86_64-cpu", or what it would be for.
+    planned_build: what an installation would fetch.
     message: progress of an installation or a start.
     jobs: newest first.
     """
 
     state: BackendState
     build: str = ""
+    planned_build: BackendBuild | None = None
     message: str = ""
     problem: Problem | None = None
     health: Health | None = None
