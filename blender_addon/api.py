@@ -68,6 +68,7 @@ from .scene.splat_repair import repair_splats
 from .scene.splat_transforms import Components, apply_transform
 from .submission.generation_settings import GenerationSettings
 from .submission.new_jobs import extraction_job, generation_job, sample_jobs
+from .variations import repeat_with_new_seed, submit_variations
 
 # What scripts use, beside the functions of this module.
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "read_request",
     "remove",
     "repair_splats",
+    "repeat_with_new_seed",
     "result_folder",
     "retry",
     "shutdown",
@@ -116,6 +118,7 @@ __all__ = [
     "submit_batch",
     "submit_export",
     "submit_import",
+    "submit_variations",
     "wait_for_export",
 ]
 

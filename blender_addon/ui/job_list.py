@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import bpy
 
 from .. import api
 from ..contract.problems import Problem
-from ..contract.protocol import ConvertRequest, ExtractRequest, JobState
+from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest, JobState
 from ..contract.splat_formats import SplatFormat
+from ..link.job_groups import group_variations
 from ..link.job_progress import queue_position, seconds_left, time_text
 from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
@@ -18,7 +20,7 @@ from .thumbnails import thumbnail_icon
 from .timer import import_hindrance
 
 JOBS_PER_PAGE = 4
-THUMBNAIL_SCALE, UNFINISHED_SCALE = 2.6, 8.0  # icon heights
+THUMBNAIL_SCALE, VARIATION_SCALE, UNFINISHED_SCALE = 2.6, 3.2, 8.0  # icon heights
 JOB_ICONS = {
     JobState.QUEUED: "SORTTIME",
     JobState.RUNNING: "PLAY",
@@ -29,12 +31,16 @@ JOB_ICONS = {
 
 
 def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context, now: SessionSnapshot) -> None:
-    """One page of the jobs, newest first; nothing if there are none."""
-    page = clamp_page(context.window_manager.splatsmith_job_page, len(now.jobs))
-    for job in now.jobs[page * JOBS_PER_PAGE : (page + 1) * JOBS_PER_PAGE]:
-        _draw_job(layout.box(), context, job, now)
-    if len(now.jobs) > JOBS_PER_PAGE:
-        _draw_pages(layout.row(align=True), page, len(now.jobs))
+    """One page of the jobs, newest first, variations as one; nothing if there are none."""
+    groups = group_variations(now.jobs)
+    page = clamp_page(context.window_manager.splatsmith_job_page, len(groups))
+    for first, *others in groups[page * JOBS_PER_PAGE : (page + 1) * JOBS_PER_PAGE]:
+        if others:
+            draw_variations(layout.box(), (first, *others), now)
+        else:
+            _draw_job(layout.box(), context, first)
+    if len(groups) > JOBS_PER_PAGE:
+        _draw_pages(layout.row(align=True), page, len(groups))
 
 
 def clamp_page(page: int, count: int) -> int:
@@ -92,12 +98,10 @@ def _draw_pages(row: bpy.types.UILayout, page: int, count: int) -> None:
         button.enabled = 0 <= target <= last
         button.operator("splatsmith.job_page", text="", icon=icon).page = max(0, target)
         if icon == "TRIA_LEFT":
-            row.label(text=f"Page {page + 1} of {last + 1}, {count} jobs")
+            row.label(text=f"Page {page + 1} of {last + 1}, {count} orders")
 
 
-def _draw_job(
-    box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob, now: SessionSnapshot
-) -> None:
+def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob) -> None:
     picture = thumbnail_icon(job)
     if picture and job.unfinished is not None:
         box.template_icon(picture, scale=UNFINISHED_SCALE)
@@ -131,16 +135,40 @@ def _draw_state(
         draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
 
 
-def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob) -> None:
+def draw_variations(
+    box: bpy.types.UILayout, jobs: Sequence[TrackedJob], now: SessionSnapshot
+) -> None:
+    """One row of thumbnails, the oldest first, each above its buttons."""
+    made = sum(job.state is JobState.SUCCEEDED for job in jobs)
+    box.label(text=f"{job_title(jobs[0])}: {made} of {len(jobs)} variations")
+    row = box.row()
+    for job in reversed(jobs):
+        column = row.column(align=True)
+        picture = thumbnail_icon(job)
+        if picture:
+            column.template_icon(picture, scale=VARIATION_SCALE)
+        else:
+            column.label(text="", icon=JOB_ICONS[job.state])
+        if job.state is JobState.RUNNING and now.state is BackendState.RUNNING:
+            column.progress(factor=job.status.progress, text="")
+        if job.state is JobState.SUCCEEDED:
+            column.operator("splatsmith.import_job", text="", icon="IMPORT").job = job.key
+        _draw_job_buttons(column.row(align=True), job, has_import=False)
+
+
+def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob, has_import: bool = True) -> None:
     if not job.state.is_final:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
         return
-    if job.state is JobState.SUCCEEDED and job.status.kind.makes_asset:
-        for operator, icon in (("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")):
-            row.operator(f"splatsmith.{operator}", text="", icon=icon, emboss=False).job = job.key
-    elif job.state is not JobState.SUCCEEDED:
-        row.operator("splatsmith.retry_job", text="", icon="LOOP_BACK", emboss=False).job = job.key
-    row.operator("splatsmith.remove_job", text="", icon="TRASH", emboss=False).job = job.key
+    names = [("remove_job", "TRASH")]
+    if job.state is not JobState.SUCCEEDED:
+        names.insert(0, ("retry_job", "LOOP_BACK"))
+    elif job.status.kind.makes_asset:
+        names[:0] = [("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")][: 1 + has_import]
+    if isinstance(job.request, GenerateRequest):
+        names[:0] = [("use_job_settings", "PREFERENCES"), ("repeat_with_new_seed", "FILE_REFRESH")]
+    for name, icon in names:
+        row.operator(f"splatsmith.{name}", text="", icon=icon, emboss=False).job = job.key
 
 
 def _problem_of(job: TrackedJob) -> Problem | None:

@@ -12,7 +12,7 @@ from .. import api
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import GenerateRequest
 from ..link.snapshot import BackendState, SessionSnapshot
-from .api_operator import ApiOperator
+from .api_operator import ApiOperator, backend_unavailable_reason
 from .installation import install
 from .properties import (
     SplatsmithSettings,
@@ -54,6 +54,30 @@ class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
         if self.install and api.snapshot().state is BackendState.NOT_INSTALLED:
             install(allow_online=True)
         api.submit_samples(
+            settings.prompt,
+            settings.picture,
+            name=settings.asset_name,
+            settings=settings.generation_settings(),
+            placement=settings.placement(),
+            post_import=settings.post_import(),
+        )
+
+
+class SPLATSMITH_OT_generate_variations(ApiOperator, bpy.types.Operator):
+    bl_idname = "splatsmith.generate_variations"
+    bl_label = "Make 4"
+    bl_description = "Make four variations, each with a new seed; click one to bring it in"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = backend_unavailable_reason(api.snapshot())
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason and SPLATSMITH_OT_generate.poll(context)
+
+    def call_api(self, context: bpy.types.Context) -> None:
+        settings = _settings(context)
+        api.submit_variations(
             settings.prompt,
             settings.picture,
             name=settings.asset_name,
@@ -195,6 +219,32 @@ class SPLATSMITH_OT_retry_job(JobOperator, bpy.types.Operator):
         api.retry(self.job)
 
 
+class SPLATSMITH_OT_repeat_with_new_seed(JobOperator, bpy.types.Operator):
+    bl_idname = "splatsmith.repeat_with_new_seed"
+    bl_label = "Again with Another Seed"
+    bl_description = "Make another asset of the same prompt or picture, with the same settings"
+    bl_options = {"INTERNAL"}
+
+    def call_api(self, _context: bpy.types.Context) -> None:
+        api.repeat_with_new_seed(self.job)
+
+
+class SPLATSMITH_OT_use_job_settings(JobOperator, bpy.types.Operator):
+    bl_idname = "splatsmith.use_job_settings"
+    bl_label = "Use Its Settings"
+    bl_description = "Fill the panel with what this job was made from"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    def call_api(self, context: bpy.types.Context) -> None:
+        request = next((j.request for j in api.snapshot().jobs if j.key == self.job), None)
+        if not isinstance(request, GenerateRequest):
+            raise InvalidRequest("This job has no settings for the panel.", "Choose a generation.")
+        pictures = api.find_pictures(request)
+        _settings(context).load_request(request, pictures)
+        if set(request.pictures) - set(pictures):
+            self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
+
+
 class SPLATSMITH_OT_import_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.import_job"
     bl_label = "Import Again"
@@ -292,6 +342,7 @@ def _settings(context: bpy.types.Context) -> SplatsmithSettings:
 
 CLASSES = (
     SPLATSMITH_OT_generate,
+    SPLATSMITH_OT_generate_variations,
     SPLATSMITH_OT_batch,
     SPLATSMITH_OT_again,
     SPLATSMITH_OT_offer_as_asset,
@@ -300,6 +351,8 @@ CLASSES = (
     SPLATSMITH_OT_remove_job,
     SPLATSMITH_OT_job_page,
     SPLATSMITH_OT_retry_job,
+    SPLATSMITH_OT_repeat_with_new_seed,
+    SPLATSMITH_OT_use_job_settings,
     SPLATSMITH_OT_import_job,
     SPLATSMITH_OT_show_files,
     SPLATSMITH_OT_start,

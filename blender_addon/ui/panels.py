@@ -42,12 +42,13 @@ class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
             draw_installation(layout, context, now)
             layout.separator()
         _draw_conditions(layout, settings)
-        button = layout.row()
+        button = layout.row(align=True)
         button.scale_y = 1.6
         generate = button.operator(
             "splatsmith.generate", text=generate_label(now.state), icon="SHADERFX"
         )
         generate.install = True
+        button.operator("splatsmith.generate_variations", icon="MOD_ARRAY")
         reason = generate_disabled_reason(settings, now)
         if reason:
             layout.label(text=f"{reason}.", icon="INFO")

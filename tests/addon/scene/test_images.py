@@ -33,7 +33,7 @@ def shown(content: bytes, folder: Path) -> NDArray[np.float32]:
 def painted(color: tuple[float, ...], is_float: bool = False) -> bpy.types.Image:
     """A Blender image of that color, but for its upper left pixel."""
     image = bpy.data.images.new("made", WIDTH, HEIGHT, alpha=True, float_buffer=is_float)
-    pixels = np.tile(np.float32(color), (HEIGHT, WIDTH, 1))
+    pixels = np.tile(np.asarray(color, np.float32), (HEIGHT, WIDTH, 1))
     pixels[-1, 0] = (0, 0, 0, 1)
     image.pixels.foreach_set(pixels.reshape(-1))
     return image
