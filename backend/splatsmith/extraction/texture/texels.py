@@ -89,12 +89,43 @@ def _edge_functions(triangle: Doubles) -> Doubles:
     return edges
 
 
+@jit()
 def covered_texels(face_ids: Indices, top: int, bottom: int) -> Integers:
     """Flat indices of the texels with a face in rows `top` to before `bottom`, tile by tile."""
+    rows = (bottom - top) // TILE
+    starts = np.zeros(rows + 1, np.int64)
+    _count_covered(face_ids, top, starts[1:])
+    for row in range(rows):
+        starts[row + 1] += starts[row]
+    texels = np.empty(starts[rows], np.int64)
+    _list_covered(face_ids, top, starts, texels)
+    return texels
+
+
+@jit(parallel=True)
+def _count_covered(face_ids: Indices, top: int, counts: Integers) -> None:
+    """Of each row of tiles."""
+    for tiles in numba.prange(len(counts)):
+        count = 0
+        for row in range(top + TILE * tiles, top + TILE * (tiles + 1)):
+            for column in range(face_ids.shape[1]):
+                count += face_ids[row, column] != NO_FACE
+        counts[tiles] = count
+
+
+@jit(parallel=True)
+def _list_covered(face_ids: Indices, top: int, starts: Integers, texels: Integers) -> None:
+    """Those of row of tiles r are texels[starts[r]:starts[r + 1]]."""
     size = face_ids.shape[1]
-    texels = np.arange(top * size, bottom * size).reshape(-1, TILE, size // TILE, TILE)
-    texels = texels.transpose(0, 2, 1, 3).reshape(-1)
-    return texels[face_ids.reshape(-1)[texels] != NO_FACE]
+    for tiles in numba.prange(len(starts) - 1):
+        position = starts[tiles]
+        first = top + TILE * tiles
+        for left in range(0, size, TILE):
+            for row in range(first, first + TILE):
+                for column in range(left, left + TILE):
+                    if face_ids[row, column] != NO_FACE:
+                        texels[position] = row * size + column
+                        position += 1
 
 
 @jit(parallel=True)

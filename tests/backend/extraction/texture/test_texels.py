@@ -6,6 +6,7 @@ import numpy as np
 
 from splatsmith.extraction.atlas.unwrap import unwrap
 from splatsmith.extraction.texture.texels import (
+    TILE,
     AtlasArrays,
     covered_texels,
     nearest_covered,
@@ -23,6 +24,14 @@ def test_faces_smaller_than_a_texel_are_rasterized() -> None:
     uvs = np.array([[0.5, 0.5], [0.5001, 0.5], [0.5, 0.5001]], np.float32)
     face_ids = rasterize_faces(uvs, np.array([[0, 1, 2]], np.int32), 64)
     assert (face_ids == 0).any()
+
+
+def test_covered_texels_come_tile_by_tile() -> None:
+    face_ids = np.where(np.random.default_rng(0).random((64, 64)) < 0.4, 1, -1).astype(np.int32)
+    texels = np.arange(16 * 64, 48 * 64).reshape(-1, TILE, 64 // TILE, TILE)
+    texels = texels.transpose(0, 2, 1, 3).reshape(-1)
+    expected = texels[face_ids.reshape(-1)[texels] == 1]
+    np.testing.assert_array_equal(covered_texels(face_ids, 16, 48), expected)
 
 
 def test_positions_are_interpolated_between_the_corners() -> None:
