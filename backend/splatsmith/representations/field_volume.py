@@ -1,6 +1,7 @@
 """A density field sampled on a voxel grid, of which only the blocks at the surface are kept.
 
 The grid is evaluated layer by layer, so that memory grows with the surface and not with the volume.
+Layers stay on the field's device; only the blocks that are kept leave it, all at once.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..contract.bounds import Box
@@ -30,25 +29,23 @@ from .field_function import FieldFunction
 from .field_grid import GridDensities
 
 _WINDOW = BLOCK_SIZE + 2  # voxels: a block and its neighbours on either side
+_MIXED = 0  # in place of a block's number
 _MAX_STEPS = 100_000  # sign changes that the field's slope is measured at
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass
-class _Blocks:
-    """What is kept of the layers so far: block codes, and coordinates and voxels of mixed blocks.
+class _Layers:
+    """What is kept of the layers so far, on the field's device.
 
     Voxels are level - density, negative inside.
+
+    Attributes:
+        codes: [by, bz] of each, OUTSIDE, INSIDE or UNKNOWN; _MIXED where the sign changes.
+        values: [m, 8, 8, 8] of each one's mixed blocks.
     """
 
-    index: NDArray[np.int32]
-    coords: list[NDArray[np.int32]] = field(default_factory=list)
-    values: list[Floats] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        return sum(map(len, self.coords))
+    codes: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
 
 
 def sample_field(function: FieldFunction, resolution: int, progress: Progress) -> SparseVolume:
@@ -61,15 +58,15 @@ def sample_field(function: FieldFunction, resolution: int, progress: Progress) -
         Cancelled: between two layers of blocks.
     """
     grid, counts = _grid(function.bounds, resolution)
-    blocks = _Blocks(np.full(grid.blocks, UNKNOWN, np.int32))
+    layers = _Layers()
     for layer, window in enumerate(_windows(function, grid, counts)):
         progress.step(layer, grid.blocks[0])
-        _keep(blocks, window, layer)
+        _keep(layers, window)
     progress.step(1, 1)
-    coords = np.concatenate([np.zeros((0, 3), np.int32), *blocks.coords])
-    voxels = np.zeros((0, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE), np.float32)
-    values = np.concatenate([voxels, *blocks.values])
-    return SparseVolume(grid, blocks.index, coords, _truncated(values))
+    index = torch.stack(layers.codes).cpu().numpy()
+    coords = np.argwhere(index == _MIXED).astype(np.int32)
+    index[index == _MIXED] = np.arange(len(coords), dtype=np.int32)
+    return SparseVolume(grid, index, coords, _truncated(torch.cat(layers.values).cpu().numpy()))
 
 
 def closed_at_bounds(volume: SparseVolume) -> SparseVolume:
@@ -91,45 +88,43 @@ def _grid(bounds: Box, resolution: int) -> tuple[VoxelGrid, tuple[int, int, int]
 
 def _windows(
     function: FieldFunction, grid: VoxelGrid, counts: tuple[int, int, int]
-) -> Iterator[Floats]:
+) -> Iterator[Tensor]:
     """For each layer of blocks along x its voxels [10, Y, Z] and one neighbour on every side.
 
     A window is overwritten by the next. Voxels are level - density; NaN beyond the bounds.
     """
     rows, columns = (BLOCK_SIZE * n + 2 for n in grid.blocks[1:])
     # The voxel before the layer, the layer, and the next one.
-    window = np.full((2 * BLOCK_SIZE + 1, rows, columns), np.nan, np.float32)
+    window = torch.full((2 * BLOCK_SIZE + 1, rows, columns), torch.nan, device=function.device)
     layers = _layers(function, grid, counts)
     for _ in range(grid.blocks[0]):
-        window[: BLOCK_SIZE + 1] = window[BLOCK_SIZE:]
-        window[BLOCK_SIZE + 1 :, 1:-1, 1:-1] = next(layers, np.float32(np.nan))
+        window[: BLOCK_SIZE + 1] = window[BLOCK_SIZE:].clone()
+        following = next(layers, None)
+        window[BLOCK_SIZE + 1 :, 1:-1, 1:-1] = torch.nan if following is None else following
         yield window[:_WINDOW]
 
 
 def _layers(
     function: FieldFunction, grid: VoxelGrid, counts: tuple[int, int, int]
-) -> Iterator[Floats]:
+) -> Iterator[Tensor]:
     """[8, Y, Z] level - density of each layer of blocks but the first, which is beyond the bounds.
 
     Blocks that are certain to be on one side of the level, with their neighbours, are not
-    evaluated: they have the limit of densities.
+    evaluated: they have the limit of densities. A layer is overwritten by the next.
     """
-    inner = [np.arange(1, n - 1) for n in grid.blocks]
+    inner = [torch.arange(1, n - 1, device=function.device) for n in grid.blocks[1:]]
     densities = function.grid_densities(*_coordinates(grid))
-    columns = torch.cartesian_prod(*(torch.from_numpy(each) for each in inner[1:]))
-    layer = np.full((BLOCK_SIZE, *(BLOCK_SIZE * n for n in grid.blocks[1:])), np.nan, np.float32)
-    shape = (BLOCK_SIZE, len(inner[1]), BLOCK_SIZE, len(inner[2]), BLOCK_SIZE)
+    columns = torch.cartesian_prod(*inner)
+    shape = (BLOCK_SIZE, *(BLOCK_SIZE * n for n in grid.blocks[1:]))
+    layer = torch.full(shape, torch.nan, device=function.device)
     within = layer[:, BLOCK_SIZE:-BLOCK_SIZE, BLOCK_SIZE:-BLOCK_SIZE]
-    for x in inner[0]:
-        blocks = torch.nn.functional.pad(columns, (1, 0), value=int(x)).to(function.device)
-        voxels = _block_voxels(function, densities, blocks).cpu().numpy()
-        within[:] = (
-            voxels.reshape(shape[1], shape[3], BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE)
-            .transpose(2, 0, 3, 1, 4)
-            .reshape(within.shape)
-        )
-        within[:, counts[1] :], within[:, :, counts[2] :] = np.nan, np.nan
-        within[max(counts[0] - BLOCK_SIZE * (int(x) - 1), 0) :] = np.nan
+    for x in range(1, grid.blocks[0] - 1):
+        blocks = torch.nn.functional.pad(columns, (1, 0), value=x)
+        voxels = _block_voxels(function, densities, blocks)
+        voxels = voxels.unflatten(0, (len(inner[0]), len(inner[1]))).permute(2, 0, 3, 1, 4)
+        within[:] = voxels.reshape(within.shape)
+        within[:, counts[1] :], within[:, :, counts[2] :] = torch.nan, torch.nan
+        within[max(counts[0] - BLOCK_SIZE * (x - 1), 0) :] = torch.nan
         yield layer
 
 
@@ -156,31 +151,23 @@ def _block_voxels(function: FieldFunction, densities: GridDensities, blocks: Ten
     return voxels
 
 
-def _keep(blocks: _Blocks, window: Floats, layer: int) -> None:
+def _keep(layers: _Layers, window: Tensor) -> None:
     """Classify a layer's blocks; keep the voxels of those at which the sign changes."""
-    inside, known = window < 0, ~np.isnan(window)
-    any_inside, any_known = _any_in_blocks(inside), _any_in_blocks(known)
-    all_inside = any_inside & ~_any_in_blocks(~inside)
+    inside = window < 0
+    any_inside, all_inside = _any_in_blocks(inside), ~_any_in_blocks(~inside)
+    codes = torch.where(_any_in_blocks(~window.isnan()), OUTSIDE, UNKNOWN)
+    codes = torch.where(all_inside, INSIDE, codes)
     mixed = any_inside & ~all_inside
-    codes = blocks.index[layer]
-    codes[any_known] = OUTSIDE
-    codes[all_inside] = INSIDE
-    rows, columns = np.nonzero(mixed)
-    codes[mixed] = blocks.count + np.arange(len(rows), dtype=np.int32)
-    layers = np.full(len(rows), layer)
-    blocks.coords.append(np.stack([layers, rows, columns], axis=1).astype(np.int32))
+    layers.codes.append(torch.where(mixed, _MIXED, codes).int())
     inner = window[1:-1, 1:-1, 1:-1]
     shape = (BLOCK_SIZE, len(codes), BLOCK_SIZE, codes.shape[1], BLOCK_SIZE)
-    blocks.values.append(inner.reshape(shape).transpose(1, 3, 0, 2, 4)[mixed])
+    layers.values.append(inner.reshape(shape).permute(1, 3, 0, 2, 4)[mixed])
 
 
-def _any_in_blocks(mask: Mask) -> Mask:
+def _any_in_blocks(mask: Tensor) -> Tensor:
     """[by, bz] whether any voxel of a block or next to it is set in [10, Y, Z]."""
-    flat = np.logical_or.reduce(mask, axis=0)
-    rows = sliding_window_view(flat, _WINDOW, axis=0)[::BLOCK_SIZE]
-    rows = np.logical_or.reduce(rows, axis=-1)
-    blocks = sliding_window_view(rows, _WINDOW, axis=1)[:, ::BLOCK_SIZE]
-    return np.logical_or.reduce(blocks, axis=-1)
+    flat = mask.any(dim=0).float()[None]
+    return torch.nn.functional.max_pool2d(flat, _WINDOW, BLOCK_SIZE)[0] > 0
 
 
 def _truncated(values: Floats) -> Floats:
