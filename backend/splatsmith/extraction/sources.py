@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..contract.bounds import Sphere
 from ..contract.protocol import ExtractionOptions
-from ..gaussians.numba_jit import Floats
+from ..gaussians.numba_jit import Bytes, Floats
 from ..progress import Progress
 from .array_types import Mask
 from .surface.triangle_surface import Surface
@@ -39,6 +39,15 @@ class SurfaceColors(Protocol):
             base_wanted: [N] where the base is wanted even if the detail is known; elsewhere it may
                 be left out.
         """
+        ...
+
+
+@runtime_checkable
+class ExactColors(SurfaceColors, Protocol):
+    """Colours that are known, and sharp, at every point: they have no base."""
+
+    def exact_at(self, points: Floats) -> Bytes:
+        """[N, 3] sRGB at `points` [N, 3]; the detail that `at` gives."""
         ...
 
 

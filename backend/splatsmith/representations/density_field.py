@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ..contract.bounds import Sphere
 from ..contract.cloud import GaussianCloud
@@ -19,7 +20,7 @@ from ..extraction.surface.marching_cubes import marching_cubes
 from ..extraction.surface.sparse_volume import SparseVolume
 from ..extraction.surface.triangle_surface import Surface, remove_small_components
 from ..extraction.texture.color_samples import DETAIL, ColorSamples
-from ..gaussians.numba_jit import Floats
+from ..gaussians.numba_jit import Bytes, Floats
 from ..gaussians.surfels import Surfels, any_tangents
 from ..progress import Progress
 from .base import is_closed
@@ -139,7 +140,7 @@ class DensityField:
 
 @dataclass(frozen=True)
 class FieldColors:
-    """`SurfaceColors` of a field, evaluated at the points themselves."""
+    """`ExactColors` of a field, evaluated at the points themselves."""
 
     function: FieldFunction
     sphere: Sphere
@@ -148,10 +149,15 @@ class FieldColors:
     base_pixel_size = 0.0
 
     def at(self, points: Floats, normals: Floats, base_wanted: Mask) -> ColorSamples:
-        radius = np.float32(self.sphere.radius)
-        colors = self.function.colors(points * radius + self.sphere.center)
-        detail = np.rint(255 * colors).astype(np.uint8)
+        detail = self.exact_at(points)
         return ColorSamples(detail, np.zeros_like(detail), np.full(len(points), DETAIL))
+
+    def exact_at(self, points: Floats) -> Bytes:
+        """See `extraction.sources.ExactColors`."""
+        on_device = self.function.on_device(points)
+        center = self.function.on_device(self.sphere.center)
+        colors = self.function.colors_at(on_device * self.sphere.radius + center)
+        return (255 * colors).round().to(torch.uint8).cpu().numpy()
 
 
 def _normalized(surface: Surface) -> tuple[Surface, Sphere]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,8 @@ from .field_grid import GridDensities, OnGrid, PointwiseDensities
 # Points [N, 3] in the asset frame to densities [N] and sRGB colours [N, 3], 0..1, on their device.
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-_CHUNK = 1 << 17  # points in one evaluation, which bounds the network's memory
+# Points in one evaluation, which bounds the network's memory: many for a GPU, few for CPU caches.
+_CPU_CHUNK, _GPU_CHUNK = 1 << 14, 1 << 19
 _LIMIT = 1e12  # of densities: squares of their gradients stay finite
 
 
@@ -41,19 +41,33 @@ class FieldFunction:
     extinction: Callable[[Tensor], Tensor] | None = None
     on_grid: OnGrid | None = None
 
-    def signed(self, points: Floats) -> Floats:
-        """[N] level - density at points [N, 3]: negative inside; NaN counts as outside."""
-        out = np.empty(len(points), np.float32)
-        for part, density, _ in self._chunks(points):
-            out[part] = self.signed_densities(density).cpu().numpy()
-        return out
-
     def densities(self, points: Floats) -> Floats:
         """[N] at points [N, 3], as they are."""
-        out = np.empty(len(points), np.float32)
-        for part, density, _ in self._chunks(points):
-            out[part] = density.float().cpu().numpy()
-        return out
+        return self.densities_at(self.on_device(points)).cpu().numpy()
+
+    def colors(self, points: Floats) -> Floats:
+        """[N, 3] sRGB, 0..1, at points [N, 3]."""
+        return self.colors_at(self.on_device(points)).cpu().numpy()
+
+    def on_device(self, array: Floats) -> Tensor:
+        """`array` where the field is evaluated."""
+        return torch.from_numpy(array).to(self.device)
+
+    @torch.inference_mode()
+    def densities_at(self, points: Tensor) -> Tensor:
+        """As `densities`, of points on the device, where the result stays."""
+        found = [density.float() for density, _ in self._evaluated(points)]
+        return torch.cat(found) if found else points.new_empty(0)
+
+    def signed_at(self, points: Tensor) -> Tensor:
+        """`signed_densities` at points [N, 3] on the device."""
+        return self.signed_densities(self.densities_at(points))
+
+    @torch.inference_mode()
+    def colors_at(self, points: Tensor) -> Tensor:
+        """As `colors`, of points on the device, where the result stays."""
+        found = [color.float().clamp(0, 1) for _, color in self._evaluated(points)]
+        return torch.cat(found) if found else points.new_empty(0, 3)
 
     def extinction_of(self, densities: Tensor) -> Tensor:
         """See `extinction`; NaN counts as nothing."""
@@ -64,26 +78,13 @@ class FieldFunction:
         """level - density, finite: negative inside; NaN counts as outside."""
         return torch.nan_to_num(self.level - densities.float(), nan=_LIMIT).clamp(-_LIMIT, _LIMIT)
 
-    def colors(self, points: Floats) -> Floats:
-        """[N, 3] sRGB, 0..1, at points [N, 3]."""
-        out = np.empty((len(points), 3), np.float32)
-        for part, _, color in self._chunks(points):
-            out[part] = color.float().clamp(0, 1).cpu().numpy()
-        return out
-
     def grid_densities(self, x: Floats, y: Floats, z: Floats) -> GridDensities:
         """On the points with these coordinates, each a multiple of the block size long."""
         axes = tuple(torch.from_numpy(each).to(self.device) for each in (x, y, z))
         if self.on_grid is None:
-            return PointwiseDensities(self._densities_at, (axes[0], axes[1], axes[2]))
+            return PointwiseDensities(self.densities_at, (axes[0], axes[1], axes[2]))
         return self.on_grid(*axes)
 
-    def _densities_at(self, points: Tensor) -> Tensor:
-        return torch.cat([self.evaluate(part)[0].float() for part in points.split(_CHUNK)])
-
-    def _chunks(self, points: Floats) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        for start in range(0, len(points), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            with torch.inference_mode():
-                density, color = self.evaluate(torch.from_numpy(points[part]).to(self.device))
-            yield part, density, color
+    def _evaluated(self, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        chunk = _CPU_CHUNK if points.device.type == "cpu" else _GPU_CHUNK
+        return (self.evaluate(part) for part in points.split(chunk) if len(part))

@@ -11,7 +11,7 @@ from ...gaussians.numba_jit import Bytes, Floats, Integers
 from ...progress import Progress
 from ..array_types import Mask
 from ..atlas.unwrap import Atlas
-from ..sources import SurfaceColors
+from ..sources import ExactColors, SurfaceColors
 from .color_samples import BASE, ColorSamples, nearest_colors
 from .detail_transfer import sample_step, transfer_detail
 from .texels import (
@@ -47,7 +47,10 @@ def bake_texture(
     size = texture_size
     while size > _LEAST_SIZE and 2 * texel_size <= colors.detail_size:
         size, texel_size = size // 2, 2 * texel_size
-    image = _bake(atlas, colors, size, _blur_radius(colors, texel_size, size), progress)
+    if isinstance(colors, ExactColors):
+        image = _bake_exact(atlas, colors, size, progress)
+    else:
+        image = _bake(atlas, colors, size, _blur_radius(colors, texel_size, size), progress)
     if size < texture_size:
         upsampled = Image.fromarray(image).resize(
             (texture_size, texture_size), Image.Resampling.BICUBIC
@@ -58,7 +61,7 @@ def bake_texture(
 
 
 def _bake(atlas: Atlas, colors: SurfaceColors, size: int, blur: int, progress: Progress) -> Bytes:
-    arrays = AtlasArrays(atlas.surface.faces, atlas.uvs, atlas.surface.vertices, atlas.normals)
+    arrays = _arrays(atlas)
     face_ids = rasterize_faces(arrays.uvs, arrays.faces, size)
     layers = _TextureLayers.empty(size)
     step = sample_step(blur)
@@ -72,6 +75,24 @@ def _bake(atlas: Atlas, colors: SurfaceColors, size: int, blur: int, progress: P
     image = transfer_detail(layers.detail, layers.base, layers.known, blur)
     fill_uncovered(image, face_ids, nearest_covered(face_ids))
     return image
+
+
+def _bake_exact(atlas: Atlas, colors: ExactColors, size: int, progress: Progress) -> Bytes:
+    """As `_bake`, of colours without a base and without unknown texels."""
+    arrays = _arrays(atlas)
+    face_ids = rasterize_faces(arrays.uvs, arrays.faces, size)
+    image = np.zeros((size, size, 3), np.uint8)
+    for top in range(0, size, _BAND):
+        progress.step(top, size)
+        texels = covered_texels(face_ids, top, min(top + _BAND, size))
+        points, _ = texel_positions(texels, face_ids, arrays)
+        scatter_colors(colors.exact_at(points), texels, image.reshape(-1, 3))
+    fill_uncovered(image, face_ids, nearest_covered(face_ids))
+    return image
+
+
+def _arrays(atlas: Atlas) -> AtlasArrays:
+    return AtlasArrays(atlas.surface.faces, atlas.uvs, atlas.surface.vertices, atlas.normals)
 
 
 def _texel_size(atlas: Atlas, size: int) -> float:
