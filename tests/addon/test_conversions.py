@@ -16,7 +16,7 @@ from blender_addon.contract.splat_formats import TRAITS, SplatFormat
 from blender_addon.contract.up_axis import UpAxis
 from blender_addon.link.errors import Cancelled
 from blender_addon.scene.splats import add_splats, read_splats
-from blender_addon.ui.panels import _job_title
+from blender_addon.ui.job_list import job_title
 
 from .panel import poll_until_ended
 
@@ -79,7 +79,7 @@ def test_operators_send_jobs_and_the_timer_finishes_them(
     path = tmp_path / "BALL.SPZ"
     bpy.ops.splatsmith.export_splats(filepath=str(path))
     job = api.snapshot().jobs[0]
-    assert job.status.kind is JobKind.CONVERT and _job_title(job) == "Export BALL.SPZ"
+    assert job.status.kind is JobKind.CONVERT and job_title(job) == "Export BALL.SPZ"
     bpy.data.objects.remove(splats)  # what is exported was copied
     poll_until_ended()
     job = api.snapshot().jobs[0]
@@ -88,7 +88,7 @@ def test_operators_send_jobs_and_the_timer_finishes_them(
     bpy.ops.splatsmith.import_splats(directory=f"{tmp_path}/", files=[{"name": path.name}])
     poll_until_ended()
     job = api.snapshot().jobs[0]
-    assert isinstance(job.asset, api.Asset) and _job_title(job) == "Import BALL"
+    assert isinstance(job.asset, api.Asset) and job_title(job) == "Import BALL"
     assert [obj.name for obj in bpy.data.objects if obj != cube] == ["BALL.splats"]
 
 
