@@ -19,7 +19,7 @@ Steps = Iterator[float]
 # Pixels from the sidebar's top to the widget's centre, at a UI scale of 1. Widgets below a picture
 # move down; so do those below the line that asks for a prompt or a picture.
 PROMPT_FIELD, PICTURE_FIELD, GENERATE_BUTTON = 64, 115, 190
-MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 507, 538
+MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 446, 477
 PICTURE_HEIGHT = 126
 SIDES_HEIGHT = 75  # of the fields for pictures of other sides
 FIELD_LEVEL = 5.0  # which small random networks reach
