@@ -69,13 +69,13 @@ def aggregate(
 
 def means_of(sums: Sums, near: float) -> Aggregate:
     """The blended colours and depths; `near` is the depth where nothing is."""
-    weight = np.where(sums.weight > 0, sums.weight, np.float32(1))
-    is_covered = sums.inverse_weight > 0
-    inverse_weight = np.where(is_covered, sums.inverse_weight, np.float32(1))
-    inverse = np.where(is_covered, sums.inverse / inverse_weight, np.float32(1 / near))
+    weights, inverses, inverse_weights = (sums.planes[..., plane] for plane in (3, 4, 5))
+    is_covered = inverse_weights > 0
+    inverse = np.where(is_covered, inverses / np.where(is_covered, inverse_weights, 1), 1 / near)
+    colors = sums.planes[..., :3] / np.where(weights > 0, weights, np.float32(1))[..., None]
     return Aggregate(
-        (sums.color / weight[..., None]).astype(np.float32),
+        colors.astype(np.float32),
         (1 / inverse).astype(np.float32),
-        sums.seen > 0,
-        sums.seen_color > 0,
+        sums.counts[..., 0] > 0,
+        sums.counts[..., 1] > 0,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...gaussians.numba_jit import Floats, jit
@@ -22,6 +24,24 @@ def quad_corners(row: int, column: int, half: int, columns: int, flip: bool) -> 
     if half == 0:
         return b, a, c if flip else d
     return c, d, b if flip else a
+
+
+@jit()
+def grid_place(
+    row: int, column: int, half: int, flip: bool, shares: tuple[float, float, float]
+) -> tuple[int, int]:
+    """Row and column of the image's pixel at barycentric coordinates of a quad's triangle.
+
+    A vertex lies in a pixel's middle; the grid begins a row and a column outside of the image.
+    """
+    y, x = float(row), float(column)
+    if half == 0:
+        y += shares[2]
+        x += shares[0] if flip else shares[0] + shares[2]
+    else:
+        y += shares[0] + shares[1]
+        x += shares[1] + shares[2] if flip else shares[1]
+    return int(math.floor(y - 0.5)), int(math.floor(x - 0.5))
 
 
 @jit()
@@ -87,3 +107,16 @@ def covered_interval(edges: Edges, y: float, first: float, last: float) -> tuple
         elif offset < 0:
             return 1.0, 0.0
     return first, last
+
+
+@jit()
+def barycentric(
+    local: Floats, corners: Corners, ray: tuple[float, float]
+) -> tuple[float, tuple[float, float, float]]:
+    """Inverse depth and barycentric coordinates where a ray (x, y, 1) meets a triangle."""
+    e, _ = edge_functions(local, corners)
+    x, y = ray
+    a, b, c = e[0] * x + e[1] * y + e[2], e[3] * x + e[4] * y + e[5], e[6] * x + e[7] * y + e[8]
+    inverse = a + b + c
+    depth = 1 / inverse
+    return inverse, (a * depth, b * depth, c * depth)

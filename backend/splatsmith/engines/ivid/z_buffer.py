@@ -13,15 +13,18 @@ from ...gaussians.numba_jit import Floats, jit
 from .triangle_setup import (
     BOUNDS_TOLERANCE,
     Corners,
+    barycentric,
     clipped_bounds,
     covered_interval,
     edge_functions,
+    grid_place,
     quad_corners,
 )
 
 # Weights of the published renderer.
-GAZE_FALLOFF, MAX_FALLOFF = 20.0, 50.0  # exp(-20 angle), of the angle between gaze and normal
+GAZE_FALLOFF = 20.0  # exp(-20 angle), of the angle between gaze and normal
 MIN_WEIGHT = 1e-4
+LEAST_COSINE = math.cos(-math.log(MIN_WEIGHT) / GAZE_FALLOFF)  # where the weight reaches it
 ERODED_FACTOR = 1e-8
 UNRELIABLE_WEIGHT = 1e-16  # padding and discontinuities
 COLOR_LIMIT, DEPTH_LIMIT = 1e-6, 1e-14  # greater weights count as seen
@@ -70,17 +73,14 @@ class Lens(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What pixels have gathered so far, [S, S] or [S, S, 3]; float32 and, for counts, uint8.
+    """What pixels have gathered so far.
 
-    color / weight and inverse / inverse_weight are the means. seen, seen_color: counts of meshes.
+    planes: [S, S, 6] float32: colours times weights, weights; inverse depths times weights of their
+    own, those weights. counts: [S, S, 2] uint8, of meshes whose depth, and colour, is reliable.
     """
 
-    color: Floats
-    weight: Floats
-    inverse: Floats
-    inverse_weight: Floats
-    seen: Bytes
-    seen_color: Bytes
+    planes: Floats
+    counts: Bytes
 
 
 class Band(NamedTuple):
@@ -101,28 +101,8 @@ class Face(NamedTuple):
     is_padding: bool
 
 
-class Fragment(NamedTuple):
-    """The number of the triangle that a mesh shows at a pixel."""
-
-    number: int
-    row: int
-    column: int
-
-
-class Sample(NamedTuple):
-    """What is shown there. texel: row and column of the mesh's image."""
-
-    inverse: float
-    weight: float
-    texel: tuple[int, int]
-
-
 def empty_sums(size: int) -> Sums:
-    plane = (size, size)
-    weight, inverse, inverse_weight = (np.zeros(plane, np.float32) for _ in range(3))
-    seen, seen_color = (np.zeros(plane, np.uint8) for _ in range(2))
-    color = np.zeros((*plane, 3), np.float32)
-    return Sums(color, weight, inverse, inverse_weight, seen, seen_color)
+    return Sums(np.zeros((size, size, 6), np.float32), np.zeros((size, size, 2), np.uint8))
 
 
 def band_count(size: int) -> int:
@@ -168,43 +148,82 @@ def draw_meshes(
         top, bottom = band * size // bands, (band + 1) * size // bands
         inverse = np.empty((bottom - top, size), np.float32)
         triangles = np.empty((bottom - top, size), np.int32)
-        for mesh in range(len(meshes.positions)):
+        for number in range(len(meshes.positions)):
+            # Slices are taken here, once: each counts references.
+            mesh, seen = _mesh(meshes, number), _projected(projection, number)
             inverse[:] = 1 / lens.far
             triangles[:] = NONE
-            _draw_band(meshes, projection, lens, mesh, Band(top, inverse, triangles))
-            for row in range(bottom - top):
-                for column in range(size):
-                    number = triangles[row, column]
-                    if number > NONE:
-                        fragment = Fragment(number, top + row, column)
-                        sample = _sample(meshes, projection, lens, mesh, fragment)
-                        _add(sums, sample, meshes.images[mesh], fragment)
+            _draw_band(mesh, seen, lens, Band(top, inverse, triangles))
+            _add_band(mesh, seen, lens, Band(top, inverse, triangles), sums)
 
 
 @jit()
-def _draw_band(
-    meshes: MeshArrays,
-    projection: Projection,
-    lens: Lens,
-    mesh: int,
-    band: Band,
-) -> None:
+def _mesh(meshes: MeshArrays, number: int) -> MeshArrays:
+    """One of them: the same arrays without the first axis."""
+    return MeshArrays(
+        meshes.positions[number],
+        meshes.normals[number],
+        meshes.flags[number],
+        meshes.flips[number],
+        meshes.eyes[number],
+        meshes.images[number],
+    )
+
+
+@jit()
+def _projected(projection: Projection, number: int) -> Projection:
+    """One mesh's."""
+    return Projection(
+        projection.local[number], projection.pixels[number], projection.ranges[number]
+    )
+
+
+@jit()
+def _add_band(mesh: MeshArrays, projection: Projection, lens: Lens, band: Band, sums: Sums) -> None:
+    """Add what a mesh shows in a band."""
+    # Arrays are taken out of their tuples here: each access counts references.
+    flips, flags, local, images = mesh.flips, mesh.flags, projection.local, mesh.images
+    positions, normals, eye = mesh.positions, mesh.normals, mesh.eyes
+    triangles, planes, counts = band.triangles, sums.planes, sums.counts
+    quads, last = flips.shape[1], len(images) - 1
+    middle, unit = 0.5 * lens.size - 0.5, 1 / lens.focal
+    for row in range(len(triangles)):
+        for column in range(lens.size):
+            number = triangles[row, column]
+            if number == NONE:
+                continue
+            half, quad = number & 1, number >> 1
+            y = quad // quads
+            x = quad - y * quads
+            flip = bool(flips[y, x])
+            corners = quad_corners(y, x, half, quads + 1, flip)
+            ray = ((column - middle) * unit, (band.top + row - middle) * unit)
+            inverse, shares = barycentric(local, corners, ray)
+            weight = _weight(flags, positions, normals, eye, corners, shares)
+            y, x = grid_place(y, x, half, flip, shares)
+            y, x = min(max(y, 0), last), min(max(x, 0), last)
+            color = (images[y, x, 0], images[y, x, 1], images[y, x, 2])
+            place = (band.top + row, column)
+            _add(planes, counts, place, color, inverse, weight)
+
+
+@jit()
+def _draw_band(mesh: MeshArrays, projection: Projection, lens: Lens, band: Band) -> None:
     """The nearest triangle of a mesh at each pixel of a band, or NONE: a front face's number."""
     top, bottom = band.top, band.top + len(band.inverse)
-    rows, columns = meshes.flips.shape[1], meshes.flips.shape[2] + 1
+    rows, columns = mesh.flips.shape[0], mesh.flips.shape[1] + 1
     for row in range(rows):
-        if projection.ranges[mesh, row, 1] < top or projection.ranges[mesh, row, 0] > bottom:
+        if projection.ranges[row, 1] < top or projection.ranges[row, 0] > bottom:
             continue
         for column in range(columns - 1):
-            flip = meshes.flips[mesh, row, column]
+            flip = mesh.flips[row, column]
             for half in range(2):
                 corners = quad_corners(row, column, half, columns, flip)
-                number = 2 * (row * (columns - 1) + column) + half
-                bounds = _bounds(projection.local[mesh], projection.pixels[mesh], corners, lens)
+                bounds = _bounds(projection.local, projection.pixels, corners, lens)
                 if bounds[0] <= bounds[1] and bounds[3] >= top and bounds[2] < bottom:
-                    is_padding = _any_flag(meshes.flags[mesh], corners, PADDING)
-                    face = Face(corners, number, is_padding)
-                    _draw_triangle(projection.local[mesh], face, lens, bounds, band)
+                    number = 2 * (row * (columns - 1) + column) + half
+                    face = Face(corners, number, _any_flag(mesh.flags, corners, PADDING))
+                    _draw_triangle(projection.local, face, lens, bounds, band)
 
 
 @jit()
@@ -278,84 +297,60 @@ def _draw_triangle(
 
 
 @jit()
-def _sample(
-    meshes: MeshArrays, projection: Projection, lens: Lens, mesh: int, fragment: Fragment
-) -> Sample:
-    """What a mesh shows at a pixel."""
-    quads, columns = meshes.flips.shape[2], meshes.flips.shape[2] + 1
-    row, column = fragment.number // 2 // quads, fragment.number // 2 % quads
-    flip = meshes.flips[mesh, row, column]
-    corners = quad_corners(row, column, fragment.number % 2, columns, flip)
-    edges, _ = edge_functions(projection.local[mesh], corners)
-    x = (fragment.column + 0.5 - 0.5 * lens.size) / lens.focal
-    y = (fragment.row + 0.5 - 0.5 * lens.size) / lens.focal
-    b0 = edges[0] * x + edges[1] * y + edges[2]
-    b1 = edges[3] * x + edges[4] * y + edges[5]
-    b2 = edges[6] * x + edges[7] * y + edges[8]
-    inverse = b0 + b1 + b2
-    shares = (b0 / inverse, b1 / inverse, b2 / inverse)
-    weight = _weight(meshes, mesh, corners, shares)
-    return Sample(inverse, weight, _texel(corners, shares, columns, meshes.images.shape[1]))
-
-
-@jit()
-def _add(sums: Sums, sample: Sample, image: Floats, fragment: Fragment) -> None:
+def _add(
+    planes: Floats,
+    counts: Bytes,
+    place: tuple[int, int],
+    color: tuple[float, float, float],
+    inverse: float,
+    weight: float,
+) -> None:
     """Of unreliable samples alone, a pixel keeps the farthest; any others are added."""
-    row, column, weight = fragment.row, fragment.column, sample.weight
+    row, column = place
     is_reliable = weight > DEPTH_LIMIT
     depth_weight = 1.0 if is_reliable else UNRELIABLE_DEPTH_WEIGHT
-    gathered = sums.inverse_weight[row, column]
+    gathered = planes[row, column, 5]
     if not is_reliable and 0 < gathered < ONLY_UNRELIABLE:
-        if sample.inverse >= sums.inverse[row, column] / gathered:
+        if inverse >= planes[row, column, 4] / gathered:
             return
-        sums.color[row, column] = 0
-        sums.weight[row, column] = sums.inverse[row, column] = 0
-        sums.inverse_weight[row, column] = 0
-    y, x = sample.texel
+        for plane in range(6):
+            planes[row, column, plane] = 0
     for channel in range(3):
-        sums.color[row, column, channel] += image[y, x, channel] * weight
-    sums.weight[row, column] += weight
-    sums.inverse[row, column] += sample.inverse * depth_weight
-    sums.inverse_weight[row, column] += depth_weight
-    sums.seen[row, column] += is_reliable
-    sums.seen_color[row, column] += weight > COLOR_LIMIT
+        planes[row, column, channel] += color[channel] * weight
+    planes[row, column, 3] += weight
+    planes[row, column, 4] += inverse * depth_weight
+    planes[row, column, 5] += depth_weight
+    counts[row, column, 0] += is_reliable
+    counts[row, column, 1] += weight > COLOR_LIMIT
 
 
 @jit()
 def _weight(
-    meshes: MeshArrays, mesh: int, corners: Corners, shares: tuple[float, float, float]
+    flags: Bytes,
+    positions: Floats,
+    normals: Floats,
+    eye: Floats,
+    corners: Corners,
+    shares: tuple[float, float, float],
 ) -> float:
     """By how directly the mesh's own camera sees the point."""
-    flags = meshes.flags[mesh]
     i, j, k = corners
     if _any_flag(flags, corners, PADDING) or flags[i] & flags[j] & flags[k] & DISCONTINUOUS:
         return UNRELIABLE_WEIGHT
     dot = gaze_square = normal_square = 0.0
-    positions, normals = meshes.positions[mesh], meshes.normals[mesh]
     a, b, c = shares
     for axis in range(3):
         point = a * positions[i, axis] + b * positions[j, axis] + c * positions[k, axis]
         normal = a * normals[i, axis] + b * normals[j, axis] + c * normals[k, axis]
-        gaze = meshes.eyes[mesh, axis] - point
+        gaze = eye[axis] - point
         dot += gaze * normal
         gaze_square += gaze * gaze
         normal_square += normal * normal
     cosine = dot / math.sqrt(max(gaze_square * normal_square, 1e-30))
-    angle = math.acos(min(max(cosine, 0.0), 1.0))
-    weight = max(math.exp(-min(GAZE_FALLOFF * angle, MAX_FALLOFF)), MIN_WEIGHT)
+    weight = MIN_WEIGHT
+    if cosine > LEAST_COSINE:
+        weight = math.exp(-GAZE_FALLOFF * math.acos(min(cosine, 1.0)))
     return weight * ERODED_FACTOR if flags[i] & flags[j] & flags[k] & ERODED else weight
-
-
-@jit()
-def _texel(
-    corners: Corners, shares: tuple[float, float, float], columns: int, size: int
-) -> tuple[int, int]:
-    """Row and column of the nearest texel; the grid's border has the image's border's."""
-    x = y = 0.0
-    for n in range(3):
-        x += shares[n] * (min(max(corners[n] % columns - 1, 0), size - 1) + 0.5)
-        y += shares[n] * (min(max(corners[n] // columns - 1, 0), size - 1) + 0.5)
-    return min(max(int(y), 0), size - 1), min(max(int(x), 0), size - 1)
 
 
 @jit()

@@ -20,7 +20,6 @@ from .z_buffer import (
     ERODED,
     ERODED_FACTOR,
     GAZE_FALLOFF,
-    MAX_FALLOFF,
     MIN_WEIGHT,
     PADDING,
     Lens,
@@ -209,7 +208,7 @@ def _gaze_weights(meshes: MeshArrays, vertices: Tensor, owner: Tensor, shares: T
     gaze = torch.from_numpy(meshes.eyes).to(device)[owner] - points
     lengths = (gaze.square().sum(dim=1) * normals.square().sum(dim=1)).clamp(min=1e-30).sqrt()
     angles = ((gaze * normals).sum(dim=1) / lengths).clamp(0, 1).acos()
-    return (-(GAZE_FALLOFF * angles).clamp(max=MAX_FALLOFF)).exp().clamp(min=MIN_WEIGHT)
+    return (-GAZE_FALLOFF * angles).exp().clamp(min=MIN_WEIGHT)
 
 
 def _texels(meshes: MeshArrays, vertices: Tensor, owner: Tensor, shares: Tensor) -> Tensor:
@@ -235,17 +234,9 @@ def _blend(samples: _Samples, size: int) -> Sums:
     pixel = torch.arange(size**2, device=count.device)
     color = torch.where(is_other[:, None], samples.colors[farthest, pixel], color)
     inverse = torch.where(reliable, samples.inverses, 0.0).sum(dim=0)
-    planes = {
-        "color": color,
-        "weight": torch.where(is_other, 1.0, weights.sum(dim=0)),
-        "inverse": torch.where(is_other, depth, inverse),
-        "inverse_weight": torch.where(is_other, 1.0, count.float()),
-        "seen": count,
-        "seen_color": (weights > COLOR_LIMIT).sum(dim=0),
-    }
-    return Sums(
-        **{
-            name: plane.reshape(size, size, *plane.shape[1:]).cpu().numpy()
-            for name, plane in planes.items()
-        }
-    )
+    weight = torch.where(is_other, 1.0, weights.sum(dim=0))
+    inverse = torch.where(is_other, depth, inverse)
+    inverse_weight = torch.where(is_other, 1.0, count.float())
+    planes = torch.cat([color, torch.stack([weight, inverse, inverse_weight], dim=1)], dim=1)
+    counts = torch.stack([count, (weights > COLOR_LIMIT).sum(dim=0)], dim=1).byte()
+    return Sums(*(each.reshape(size, size, -1).cpu().numpy() for each in (planes, counts)))
