@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import api
-from ..contract.cards import Variant
+from ..contract.cards import ConditionKind, Variant
 from ..link.snapshot import BackendState, SessionSnapshot
 from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .installation import draw_installation, draw_progress, generate_label
@@ -83,6 +83,8 @@ class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
         if settings.control_map_kinds():
             _draw_control_map(layout, settings)
         for spec in card.variant(group.variant).parameters:
+            if spec.needs == ConditionKind.VIEWS:
+                continue  # the panel gives no views
             row = layout.row(align=True)
             row.prop(group, parameter_property(card, group.variant, spec.name))
             if spec.name == "seed":

@@ -148,6 +148,12 @@ def _add_generate(
             f"--{role}", type=Path, metavar="FILE", help=f"{meaning} the engine, if it takes one"
         )
     command.add_argument(
+        f"--{ConditionKind.VIEWS}",
+        type=Path,
+        metavar="FILE",
+        help="sheet of views with depths of an object to vary, if the engine takes one",
+    )
+    command.add_argument(
         "--class",
         dest="class_label",
         default="",

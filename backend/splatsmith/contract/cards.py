@@ -16,7 +16,7 @@ class ConditionKind(StrEnum):
     """Kinds of conditions for a generation. All but TEXT and CLASS are pictures.
 
     RIGHT, BACK and LEFT are pictures of the object in IMAGE, which is its front, from its other
-    sides: RIGHT from where Blender's right view looks.
+    sides: RIGHT from where Blender's right view looks. VIEWS is a sheet of views with depths.
     """
 
     TEXT = "text"
@@ -28,11 +28,14 @@ class ConditionKind(StrEnum):
     DEPTH = "depth"
     NORMAL = "normal"
     CANNY = "canny"
+    VIEWS = "views"
 
 
 SIDE_CONDITIONS = (ConditionKind.RIGHT, ConditionKind.BACK, ConditionKind.LEFT)
 MAP_CONDITIONS = (ConditionKind.DEPTH, ConditionKind.NORMAL, ConditionKind.CANNY)
-PICTURE_CONDITIONS = frozenset({ConditionKind.IMAGE, *SIDE_CONDITIONS, *MAP_CONDITIONS})
+PICTURE_CONDITIONS = frozenset(
+    {ConditionKind.IMAGE, *SIDE_CONDITIONS, *MAP_CONDITIONS, ConditionKind.VIEWS}
+)
 CONDITION_NAMES = {
     ConditionKind.TEXT: "prompt",
     ConditionKind.IMAGE: "picture",
@@ -41,6 +44,7 @@ CONDITION_NAMES = {
     ConditionKind.DEPTH: "depth map",
     ConditionKind.NORMAL: "normal map",
     ConditionKind.CANNY: "picture of edges (canny)",
+    ConditionKind.VIEWS: "sheet of views",
 }
 # Any of these may be all that an asset is generated from.
 SUFFICIENT_CONDITIONS = (ConditionKind.TEXT, ConditionKind.CLASS, ConditionKind.IMAGE)

@@ -22,7 +22,10 @@ class ParameterType(StrEnum):
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One setting of an engine. `minimum` and `maximum` are inclusive; `unit` is for display."""
+    """One setting of an engine. `minimum` and `maximum` are inclusive; `unit` is for display.
+
+    needs: a kind of condition without which it has no effect.
+    """
 
     name: str
     type: ParameterType
@@ -33,6 +36,7 @@ class ParameterSpec:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+    needs: str = ""
 
     def check(self, value: object) -> ParameterValue:
         """Return `value` in this parameter's type.

@@ -22,6 +22,8 @@ from splatsmith.contract.protocol import (
 )
 from tests.backend.service.service_process import RunningService, running_service
 
+from .view_sheets import ball_sheet
+
 LEVEL = 5.0  # which small random networks' fields reach
 SMALL_MESH = ExtractionOptions(face_budget=300, texture_size=512, resolution=32)
 TEXT = GenerateRequest(
@@ -71,6 +73,30 @@ def test_a_picture_gives_a_mesh_and_the_picture_as_it_was_seen(service: RunningS
     assert record["licences"]["ln3diff-i23d"]["name"] == "S-Lab License 1.0"
     assert set(record["checkpoints"]) == {"ln3diff-i23d", "ln3diff-clip", "ln3diff-dinov2"}
     assert record["request"]["parameters"]["level"] == LEVEL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["image", "text"])
+def test_an_object_is_varied(service: RunningService, variant: str) -> None:
+    sheet = service.upload_picture(Image.fromarray(ball_sheet(64)))
+    request = replace(
+        TEXT if variant == "text" else from_picture(service),
+        variant=variant,
+        pictures={ConditionKind.VIEWS: sheet},
+    )
+    parameters = {**request.parameters, "strength": 0.5}
+    job = service.run(replace(request, parameters=parameters))
+    assert job.state is JobState.SUCCEEDED, job.problem
+    record = json.loads(content(service, job, "job.json"))
+    assert record["request"]["parameters"]["strength"] == 0.5
+    assert set(record["request"]["pictures"]) == {"views"}
+
+
+def test_a_sheet_of_another_size_is_refused(service: RunningService) -> None:
+    sheet = service.upload_picture(Image.fromarray(ball_sheet(16)))
+    job = service.run(replace(TEXT, pictures={ConditionKind.VIEWS: sheet}))
+    assert job.problem is not None
+    assert "96 x 32 pixels instead of 384 x 128" in job.problem.detail
 
 
 def test_cancelling_leaves_nothing_behind(service: RunningService) -> None:

@@ -39,6 +39,7 @@ class Settings:
     level: float
     precision: str
     memory: str
+    strength: float
     solver: str = ""
     foreground_ratio: float = 0.0
     preparation: str = ""
@@ -76,6 +77,18 @@ FOREGROUND_RATIO = ParameterSpec(
     maximum=1.0,
 )
 
+STRENGTH = ParameterSpec(
+    "strength",
+    ParameterType.FLOAT,
+    0.6,
+    "With a sheet of views: how far results may be from the object in it. 0 is the object as it is "
+    "encoded and decoded; 1 keeps nothing of it.",
+    "Variation",
+    minimum=0.0,
+    maximum=1.0,
+    needs=ConditionKind.VIEWS,
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -99,6 +112,7 @@ def _parameters(
         replace(GUIDANCE, default=guidance),
         *own,
         LEVEL,
+        STRENGTH,
         replace(
             PRECISION,
             description="Of the transformers' blocks and the decoder; the field is float32. Auto "
@@ -123,8 +137,7 @@ CARD = EngineCard(
         Variant(
             "image",
             "Picture to 3D",
-            (ConditionKind.IMAGE,),
-            required=(ConditionKind.IMAGE,),
+            (ConditionKind.IMAGE, ConditionKind.VIEWS),
             checkpoints=(IMAGE_TO_3D, CLIP, DINO),
             memory_bytes={"float16": 2_500_000_000, "float32": 3_500_000_000},
             parameters=_parameters(
@@ -143,7 +156,7 @@ CARD = EngineCard(
         Variant(
             "text",
             "Text to 3D",
-            (ConditionKind.TEXT,),
+            (ConditionKind.TEXT, ConditionKind.VIEWS),
             required=(ConditionKind.TEXT,),
             checkpoints=(TEXT_TO_3D, CLIP),
             memory_bytes={"float16": 2_200_000_000, "float32": 3_500_000_000},

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...contract.cards import ConditionKind, Variant
@@ -31,13 +33,44 @@ from .pictures import to_pixels
 from .sampling import Flow, FlowSolver, SigmaSchedule, sample_diffusion, sample_flow
 from .triplane import Triplane
 from .triplane_field import triplane_field
+from .view_sheet import front_view, read_views
 
 LATENT_SCALE = 0.96806  # of the autoencoder's latents to the denoisers'
 CAMERA = ConditioningCamera(elevation=13.7, distance=1.772, fov=39.6)  # of the published orbit
 SAMPLING_SHARE = 0.95  # of the progress; then comes decoding
 ADAPTIVE_EVALUATIONS = 100  # of the adaptive solver, about
 MAX_CPU_OPERATIONS = 35e12  # 25 of Euler's steps of the published network take 32e12
+ENCODER_REDUCTION = 8  # of a view's side to the latent's
 _PROGRESS_UNITS = 1000
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A request's conditions.
+
+    picture: as the image encoders take it.
+    sheet: of the object to vary, see `view_sheet`.
+    """
+
+    prompt: str
+    picture: Tensor | None
+    sheet: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, inputs: EngineInputs, settings: Settings, *, takes_picture: bool) -> _Given:
+        sheet = inputs.pictures.get(ConditionKind.VIEWS)
+        picture = inputs.pictures.get(ConditionKind.IMAGE)
+        front = None if sheet is None else front_view(sheet)
+        if takes_picture and picture is None:
+            picture = front
+        prepared = None if picture is None else prepare_picture(picture, settings)
+        return cls(inputs.prompt, prepared, sheet)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Comparable."""
+        picture = None if self.picture is None else self.picture.numpy().tobytes()
+        return self.prompt, picture, None if self.sheet is None else self.sheet.tobytes()
 
 
 @dataclass(frozen=True)
@@ -76,14 +109,14 @@ class LN3Diff:
                 f"There is no sample {settings.sample}.", f"Samples is {settings.samples}."
             )
         require(self._variant.required_checkpoints(frozenset(inputs.pictures), inputs.parameters))
-        picture = inputs.pictures.get(ConditionKind.IMAGE)
-        prepared = None if picture is None else prepare_picture(picture, settings)
+        takes_picture = ConditionKind.IMAGE in self._variant.conditions
+        given = _Given.of(inputs, settings, takes_picture=takes_picture)
         demand = self._demand(settings)
         offload = choose_offload(settings.memory, self._device, demand)
         with explain_out_of_memory(offload, demand):
             networks = self._loaded(settings, offload)
             part = progress.part(progress.stage, 0, SAMPLING_SHARE)
-            sampled = self._sample_batch(inputs.prompt, prepared, settings, networks, part)
+            sampled = self._sample_batch(given, settings, networks, part)
             index = max(settings.sample, 1) - 1
             triplane = _decode(sampled.latents[index : index + 1], networks)
         progress.step(1, 1)
@@ -91,25 +124,20 @@ class LN3Diff:
             DensityField(triplane_field(triplane, settings.level)),
             CAMERA,
             sampled.notes,
-            prepared_picture=None if prepared is None else to_pixels(prepared),
+            prepared_picture=None if given.picture is None else to_pixels(given.picture),
         )
 
     def _sample_batch(
         self,
-        prompt: str,
-        picture: Tensor | None,
+        given: _Given,
         settings: Settings,
         networks: Networks,
         progress: Progress,
     ) -> _Sampled:
-        content = None if picture is None else picture.numpy().tobytes()
-        request = (prompt, content, replace(settings, sample=0, level=0.0))
+        request = (given.content, replace(settings, sample=0, level=0.0))
         if self._sampled is None or self._sampled.request != request:
             self._sampled = None
-            if picture is None:
-                latents, notes = _sample_text(prompt, settings, networks, progress)
-            else:
-                latents, notes = _sample_image(picture, settings, networks, progress), ()
+            latents, notes = _sample(given, settings, networks, progress)
             self._sampled = _Sampled(request, latents, notes)
         return self._sampled
 
@@ -129,12 +157,43 @@ class LN3Diff:
         return MemoryDemand(fast, small, least)
 
 
+def _sample(
+    given: _Given, settings: Settings, networks: Networks, progress: Progress
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Latents [N, 12, S, S] of the denoiser's scale, and remarks."""
+    object_latent = None
+    if given.sheet is not None:
+        text_only = given.picture is None
+        denoiser = networks.text_denoiser() if text_only else networks.image_denoiser()
+        object_latent = _encode(given.sheet, denoiser.config.latent_size, networks)
+    if object_latent is not None and settings.strength == 0:
+        return object_latent.repeat(settings.samples, 1, 1, 1), ()
+    if given.picture is None:
+        return _sample_text(given.prompt, object_latent, settings, networks, progress)
+    return _sample_image(given.picture, object_latent, settings, networks, progress), ()
+
+
+def _encode(sheet: NDArray[np.uint8], latent_size: int, networks: Networks) -> Tensor:
+    """The latent [1, 12, S, S] of the object in a sheet, of the denoiser's scale."""
+    views = read_views(sheet, ENCODER_REDUCTION * latent_size)
+    encoder = networks.view_encoder()
+    with networks.offload.on_device(encoder):
+        return encoder(views[None].to(networks.offload.device)) / LATENT_SCALE
+
+
 def _sample_image(
-    picture: Tensor, settings: Settings, networks: Networks, progress: Progress
+    picture: Tensor,
+    object_latent: Tensor | None,
+    settings: Settings,
+    networks: Networks,
+    progress: Progress,
 ) -> Tensor:
-    """Latents by the flow from noise, with the picture's features as the condition."""
+    """Latents by the flow from noise, or the noisy latent of an object, with the picture's features
+    as the condition.
+    """
     denoiser = networks.image_denoiser()
-    flow = Flow(FlowSolver(settings.solver), settings.steps)
+    start = 0.0 if object_latent is None else 1 - settings.strength
+    flow = Flow(FlowSolver(settings.solver), settings.steps, start)
     evaluations = flow.fixed_steps * flow.solver.evaluations
     _check_cpu_work(
         denoiser,
@@ -151,22 +210,33 @@ def _sample_image(
     with networks.offload.on_device(denoiser):
         inputs = image_conditioning(denoiser, features, settings.guidance)
         evaluate = networks.evaluation(denoiser)
+        x = _noise(denoiser, settings).to(networks.offload.device)
+        if object_latent is not None:
+            x = start * object_latent + (1 - start) * x
         return sample_flow(
             lambda x, time: evaluate(x, time, inputs),
-            _noise(denoiser, settings).to(networks.offload.device),
+            x,
             flow,
             report,
         )
 
 
 def _sample_text(
-    prompt: str, settings: Settings, networks: Networks, progress: Progress
+    prompt: str,
+    object_latent: Tensor | None,
+    settings: Settings,
+    networks: Networks,
+    progress: Progress,
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Latents by Euler's method from noise, with the prompt's tokens as the condition."""
+    """Latents by Euler's method from noise, or the noisy latent of an object, with the prompt's
+    tokens as the condition.
+    """
     denoiser = networks.text_denoiser()
-    schedule = SigmaSchedule.spaced(settings.steps)
-    _check_cpu_work(denoiser, settings, settings.steps, networks)
-    progress.step(0, settings.steps)
+    strength = 1.0 if object_latent is None else settings.strength
+    schedule = SigmaSchedule.spaced(settings.steps, strength)
+    steps = len(schedule.times)
+    _check_cpu_work(denoiser, settings, steps, networks)
+    progress.step(0, steps)
     features = encode_prompt(prompt, networks)
     with networks.offload.on_device(denoiser):
         inputs = text_conditioning(denoiser, features.tokens, settings.guidance)
@@ -175,7 +245,8 @@ def _sample_text(
             lambda x, time: evaluate(x, time, inputs),
             _noise(denoiser, settings).to(networks.offload.device),
             schedule,
-            lambda done: progress.step(done, settings.steps),
+            lambda done: progress.step(done, steps),
+            object_latent,
         )
     return latents, features.notes
 

@@ -18,9 +18,10 @@ from ...nn.checkpoint_files import TensorFiles, tensor_files
 from ...nn.checkpoint_loading import LoadOptions
 from ...nn.offload import Offload
 from ...weights import folder_of
-from .checkpoint import load_decoder, load_denoiser
+from .checkpoint import load_decoder, load_denoiser, load_encoder
 from .decoder import Decoder
 from .denoiser import Conditioning, Denoiser, ImageDenoiser, TextDenoiser
+from .encoder import Encoder
 from .published_checkpoints import CLIP, DINO
 
 PROMPT_TOKENS = 77
@@ -64,6 +65,10 @@ class Networks:
 
     def decoder(self) -> Decoder:
         return self._cached("decoder", lambda: load_decoder(self._files, self._options))
+
+    def view_encoder(self) -> Encoder:
+        options = LoadOptions(self.offload.load_device, torch.float32)
+        return self._cached("view encoder", lambda: load_encoder(self._files, options))
 
     def text_encoder(self) -> ClipEncoder:
         files = EncoderFiles(folder_of(CLIP))
