@@ -21,6 +21,7 @@ def test_names_and_their_order_are_fixed() -> None:
         "points.ply",
         "mesh.glb",
         "preview.png",
+        "prepared.png",
         "turntable.webp",
         "turntable.mp4",
         "turntable.gif",
