@@ -25,7 +25,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_sample_gets_a_folder_and_a_record_of_its_own(
     checkpoints: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "DensityField", partial(DensityField, resolution=24))
+    monkeypatch.setattr(engine, "DensityField", partial(DensityField, resolution=32))
     options = ("--prompt", "a stone", "--samples", "2", "--out", "stones")
     assert main([*GENERATE, *options, *QUICK]) == 0
     records = [
