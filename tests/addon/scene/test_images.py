@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import bpy
@@ -49,11 +50,10 @@ def check(content: bytes, folder: Path) -> None:
 def saved(folder: Path, kind: str) -> Path:
     """A file of that format, which Blender shows as COLOR."""
     file = folder / f"picture.{kind.lower()}"
-    if kind == "HDR":
-        file.write_bytes(radiance_hdr())
+    if kind in WRITERS:
+        file.write_bytes(WRITERS[kind]())
         return file
-    is_float = kind == "OPEN_EXR"
-    image = painted(LINEAR if is_float else COLOR, is_float)
+    image = painted(COLOR)
     image.file_format = kind
     image.filepath_raw = str(file)
     image.save()
@@ -68,7 +68,41 @@ def radiance_hdr() -> bytes:
     return header.encode() + bytes(4) + pixels[4:]
 
 
-KINDS = ["PNG", "BMP", "TARGA", "TARGA_RAW", "IRIS", "TIFF", "OPEN_EXR", "HDR"]
+def open_exr() -> bytes:
+    """Of LINEAR, but for the upper left pixel; uncompressed, 32 bits (openexr.com, file layout)."""
+    window = struct.pack("<4i", 0, 0, WIDTH - 1, HEIGHT - 1)
+    channels = b"".join(struct.pack("<2s4i", name, 2, 0, 1, 1) for name in (b"A", b"B", b"G", b"R"))
+    attributes = [
+        (b"channels", b"chlist", channels + b"\0"),
+        (b"compression", b"compression", b"\0"),
+        (b"dataWindow", b"box2i", window),
+        (b"displayWindow", b"box2i", window),
+        (b"lineOrder", b"lineOrder", b"\0"),
+        (b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
+        (b"screenWindowCenter", b"v2f", bytes(8)),
+        (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
+    ]
+    header = struct.pack("<2i", 20000630, 2)
+    for name, kind, value in attributes:
+        header += name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
+    header += b"\0"
+    pixels = np.tile(np.asarray(LINEAR, "<f4"), (HEIGHT, WIDTH, 1))
+    pixels[0, 0] = (0, 0, 0, 1)
+    size = 16 * WIDTH
+    first = len(header) + 8 * HEIGHT
+    offsets = struct.pack(f"<{HEIGHT}Q", *(first + row * (8 + size) for row in range(HEIGHT)))
+    rows = (np.ascontiguousarray(row[:, ::-1].T).tobytes() for row in pixels)
+    return (
+        header
+        + offsets
+        + b"".join(struct.pack("<2i", number, size) + row for number, row in enumerate(rows))
+    )
+
+
+WRITERS = {"HDR": radiance_hdr, "OPEN_EXR": open_exr}
+KINDS = ["PNG", "BMP", "TARGA", "TARGA_RAW", "TIFF", "OPEN_EXR", "HDR"]
+if bpy.app.version >= (4, 5, 0):
+    KINDS.append("IRIS")  # 4.2 does not read what it writes
 
 
 @pytest.mark.parametrize("kind", KINDS)
