@@ -173,9 +173,10 @@ class JobTracker:
     # The service's list
 
     def observe_listing(self, statuses: Iterable[JobStatus]) -> list[TrackedJob]:
-        """Take in the service's newest jobs; returns the awaited jobs that are not among them.
+        """Take in the service's newest jobs; returns those to ask for that are not among them.
 
-        Other submitted jobs that are not among them are dropped.
+        A job may be younger than the list: only those that have ended, and whose results nobody
+        awaits, are dropped.
         """
         with self._changed:
             listed = {self.observe(status).key for status in statuses}
@@ -183,9 +184,9 @@ class JobTracker:
                 job for job in self._jobs.values() if job.is_submitted and job.key not in listed
             ]
             for job in missing:
-                if not job.is_awaited:
+                if job.state.is_final and not job.is_awaited:
                     self.remove(job.key)
-            return [job for job in missing if job.is_awaited and not job.has_ended]
+            return [job for job in missing if not job.has_ended]
 
     def forget_submitted(self) -> None:
         """Another service is used from now on, which does not know these jobs."""

@@ -331,13 +331,15 @@ class Session:
             self.tracker.set_cancelled(key)
 
     def _look_up(self, key: str) -> None:
-        """Ask for an awaited job that is not among the newest ones."""
+        """Ask for a job that is not among the newest ones."""
         job = self.tracker.find(key)
         if job is None or self._client is None:
             return
         try:
             self.tracker.observe(self._client.job(job.status.id))
         except ServiceError as error:  # it was deleted
+            if not job.is_awaited:
+                self.tracker.remove(key)
             self.tracker.set_failed(key, error)
         self._follow_up(key)
 

@@ -157,11 +157,23 @@ def test_listing_drops_what_the_service_has_forgotten_but_not_what_is_awaited(
     draft = new_job(REQUEST)
     tracker.add(draft)
     tracker.set_submitted(job.key, REQUEST, status("7"))
-    for name in ("1", "2"):
-        tracker.observe(status(name))
+    tracker.observe(status("1", JobState.SUCCEEDED))
+    tracker.observe(status("2"))
     missing = tracker.observe_listing([status("2"), status("3")])
     assert [each.key for each in missing] == [job.key]
     assert {each.key for each in tracker.jobs} == {draft.key, job.key, "2", "3"}
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_a_list_that_is_older_than_a_job_does_not_drop_it(
+    tracker: JobTracker, is_awaited: bool
+) -> None:
+    job = replace(new_job(REQUEST, Attachments({}), PLAN), is_awaited=is_awaited)
+    tracker.add(job)
+    tracker.set_submitted(job.key, REQUEST, status("7"))
+    assert [each.key for each in tracker.observe_listing([])] == [job.key]
+    tracker.observe(status("7", JobState.SUCCEEDED))
+    assert tracker.get(job.key).needs_preview
 
 
 def test_jobs_of_another_service_fail_if_they_are_awaited(
