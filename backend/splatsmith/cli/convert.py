@@ -11,7 +11,7 @@ from ..errors import StorageFull
 from ..formats.conversion import Conversion, convert
 from ..progress import Progress
 from .console import ConsoleOutput
-from .local_runner import cancel_on_interrupt
+from .local_runner import cancel_on_signal
 
 
 def run_convert(options: argparse.Namespace, console: ConsoleOutput) -> int:
@@ -24,7 +24,7 @@ def run_convert(options: argparse.Namespace, console: ConsoleOutput) -> int:
     kind: SplatFormat = options.format or format_to_write(target.name)
     conversion = Conversion(tuple(sources), kind, options.up, options.out_up, options.source_format)
     _check_target(sources, target)
-    with console.progress(target.name) as report, cancel_on_interrupt() as stop:
+    with console.progress(target.name) as report, cancel_on_signal() as stop:
         notes = convert(conversion, target, Progress(report, stop.is_set))
     if options.json:
         size = target.stat().st_size

@@ -39,10 +39,11 @@ class ExtractionJob:
 
 
 LocalJob = GenerationJob | ExtractionJob
+_ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
 
 
 class LocalRunner:
-    """Runs jobs on one device, with the engine kept loaded in between; Ctrl+C cancels."""
+    """Runs jobs on one device, with the engine kept loaded in between; a signal cancels."""
 
     def __init__(self, device: str) -> None:
         # These import torch, which commands that only list must not wait for.
@@ -56,12 +57,12 @@ class LocalRunner:
         """Run a job; its files appear in `folder` all at once, or not at all.
 
         Raises:
-            Cancelled: Ctrl+C was pressed.
+            Cancelled: Ctrl+C was pressed, or the process was asked to end.
             SplatsmithError: the job failed.
         """
         if isinstance(job, ExtractionJob):
             _refuse_overwriting(job.cloud, folder)
-        with cancel_on_interrupt() as stop, atomic_directory(folder) as partial:
+        with cancel_on_signal() as stop, atomic_directory(folder) as partial:
             progress = Progress(report, stop.is_set)
             self._run_pipeline(job, partial, progress)
             artifacts = describe_artifacts(partial)
@@ -123,17 +124,25 @@ def _refuse_overwriting(cloud: Path, folder: Path) -> None:
 
 
 @contextmanager
-def cancel_on_interrupt() -> Iterator[threading.Event]:
-    """The first Ctrl+C sets the event; a second one interrupts at once."""
+def cancel_on_signal() -> Iterator[threading.Event]:
+    """The first Ctrl+C or request to end (`kill`, a closed terminal) sets the event.
+
+    A second one interrupts at once, as a KeyboardInterrupt.
+    """
     stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
         stop.set()
-        signal.signal(signal.SIGINT, before)
 
-    signal.signal(signal.SIGINT, interrupt)
+    for number in before:
+        if number in (signal.SIGINT, signal.SIGTERM) or before[number] == signal.SIG_DFL:
+            signal.signal(number, handle)  # nohup ignores SIGHUP
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, console: ConsoleOutput) -> int:
     try:
         return options.run(options, console)
-    except Cancelled:
+    except (Cancelled, KeyboardInterrupt):
         console.print_status("Stopped; nothing was written.")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  users get one sentence, not a traceback

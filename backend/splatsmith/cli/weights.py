@@ -20,7 +20,7 @@ from ..weights import status_of
 from ..weights.licences import accept
 from ..weights.status import download_hint
 from .console import ConsoleOutput
-from .local_runner import cancel_on_interrupt
+from .local_runner import cancel_on_signal
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 GIGABYTE = 1e9
@@ -96,7 +96,7 @@ def run_download(options: argparse.Namespace, console: ConsoleOutput) -> int:
         )
     if options.accept_licence:
         accept(each.licence for each in wanted)
-    with cancel_on_interrupt() as interrupted, console.progress("Downloading") as report:
+    with cancel_on_signal() as interrupted, console.progress("Downloading") as report:
         try:
             notes = download(wanted, Hub.of_environment(), Progress(report, interrupted.is_set))
         except Cancelled:
@@ -113,7 +113,7 @@ def run_verify(options: argparse.Namespace, console: ConsoleOutput) -> int:
 
     wanted = select_checkpoints(options.names) if options.names else _all_recorded()
     failures = 0
-    with cancel_on_interrupt() as interrupted:
+    with cancel_on_signal() as interrupted:
         for each in wanted:
             try:
                 with console.progress(each.id) as report:
@@ -131,7 +131,7 @@ def run_import(options: argparse.Namespace, console: ConsoleOutput) -> int:
 
     known = list(registry.checkpoints().values())
     wanted = select_checkpoints(options.names) if options.names else known
-    with cancel_on_interrupt() as interrupted, console.progress("Importing") as report:
+    with cancel_on_signal() as interrupted, console.progress("Importing") as report:
         result = import_checkpoints(
             options.source, wanted, options.link, Progress(report, interrupted.is_set), known
         )

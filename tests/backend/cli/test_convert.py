@@ -112,7 +112,8 @@ def test_mistakes_are_told(
     assert sorted(Path().iterdir()) == before
 
 
-def test_ctrl_c_leaves_nothing(run: CommandLine) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(run: CommandLine, number: signal.Signals) -> None:
     write_cloud(Path("large.ply"), random_cloud(150_000, 2))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "splatsmith", "convert", "large.ply", "large.sog", "--debug"],
@@ -123,7 +124,7 @@ def test_ctrl_c_leaves_nothing(run: CommandLine) -> None:
     assert process.stderr is not None
     while not list(Path().glob(".large.sog*")):
         assert process.poll() is None, process.stderr.read()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=60)
 
     assert process.returncode != 0

@@ -199,14 +199,15 @@ def test_a_file_system_that_is_full_leaves_nothing(run: CommandLine, tmp_path: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_ctrl_c_stops_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     command = [*MAKE, "--out", "o", "--steps", "1000", "--pause", "0.05"]
     with subprocess.Popen(
         command, env=environment(), stderr=subprocess.PIPE, text=True, cwd=tmp_path
     ) as process:
         wait_for((tmp_path / "o").exists, bool)
         time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, remarks = process.communicate(timeout=60)
 
     assert process.returncode == 130
