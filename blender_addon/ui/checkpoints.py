@@ -75,7 +75,7 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
     def call_api(self, context: bpy.types.Context) -> None:
         chosen = self._checkpoints(context)
         if not chosen:
-            raise InvalidRequest("Nothing is missing.")
+            raise InvalidRequest("Nothing is missing.", "Press Generate.")
         if not self.accept and (pending := open_licences(chosen, api.snapshot())):
             raise InvalidRequest(
                 f"The licence {pending[0].name} has not been accepted.",

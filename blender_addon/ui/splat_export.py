@@ -118,7 +118,9 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
         if self.collection:
             found = bpy.data.collections.get(self.collection)
             if found is None:
-                raise InvalidRequest(f"There is no collection {self.collection!r}.")
+                raise InvalidRequest(
+                    f"There is no collection {self.collection!r}.", "Choose another collection."
+                )
             return _with_splats(found.all_objects, f"The collection {self.collection!r}")
         match self.objects:
             case "VISIBLE":

@@ -113,7 +113,10 @@ class SPLATSMITH_OT_import_splats(ApiOperator, bpy.types.Operator):
         if imported and bpy.context.mode == "OBJECT":
             select_only(imported)
         if not (report.assets or report.keys):
-            raise InvalidRequest(f"None of the {len(paths)} files could be imported.")
+            raise InvalidRequest(
+                f"None of the {len(paths)} files could be imported.",
+                "Choose files of Gaussian splats, or a folder of Splatsmith's results.",
+            )
 
     def _paths(self) -> list[Path]:
         """The chosen files, or the folder that the browser shows if none is chosen."""

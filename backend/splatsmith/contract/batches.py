@@ -182,6 +182,8 @@ def _read_text(source: Path) -> str:
     except FileNotFoundError:
         raise InvalidRequest(f"There is no {source}.", "Check the name.") from None
     except OSError as error:
-        raise InvalidRequest(f"{source} cannot be read: {error.strerror}.") from error
+        raise InvalidRequest(
+            f"{source} cannot be read: {error.strerror}.", "Check that you may read it."
+        ) from error
     except UnicodeDecodeError:
         raise InvalidRequest(f"{source} is not text in UTF-8.", "Save it as UTF-8.") from None

@@ -53,10 +53,18 @@ class AccessPolicy:
         """
         host = headers.get("host", "")
         if self.allowed_hosts and _host_name(host) not in self.allowed_hosts:
-            raise Forbidden(f"The service does not answer to the name {host!r}.")
+            names = ", ".join(sorted(self.allowed_hosts))
+            raise Forbidden(
+                f"The service does not answer to the name {host!r}.",
+                f"Call it by one of these: {names}. To reach it from other machines, start it with "
+                "--listen.",
+            )
         origin = headers.get("origin")
         if origin is not None and _netloc(origin) != host:
-            raise Forbidden(f"Calls from {origin!r} are not accepted.")
+            raise Forbidden(
+                f"Calls from {origin!r} are not accepted.",
+                "Call from a program or a script: a page of another server is not let in.",
+            )
         scheme, _, token = headers.get("authorization", "").partition(" ")
         known = hmac.compare_digest(token.strip().encode(), self.token.encode())
         if scheme.lower() != "bearer" or not known:

@@ -80,7 +80,9 @@ def _parent_identity(pid: int | None) -> ProcessIdentity | None:
     try:
         return None if pid is None else ProcessIdentity.of(pid)
     except psutil.NoSuchProcess:
-        raise InvalidRequest(f"There is no process {pid} to end with.") from None
+        raise InvalidRequest(
+            f"There is no process {pid} to end with.", "Name a running one, or leave it out."
+        ) from None
 
 
 @contextmanager
@@ -108,7 +110,10 @@ def _open_context(options: ServeOptions) -> Iterator[ServiceContext]:
 
 def _listener(options: ServeOptions) -> socket.socket:
     if not 0 <= options.port <= MAX_PORT:
-        raise InvalidRequest(f"The port {options.port} does not lie between 0 and {MAX_PORT}.")
+        raise InvalidRequest(
+            f"The port {options.port} does not lie between 0 and {MAX_PORT}.",
+            "Choose another one; 0 takes any that is free.",
+        )
     family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
     try:
         listener = socket.create_server((options.listen, options.port), family=family)

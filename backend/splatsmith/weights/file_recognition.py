@@ -93,8 +93,13 @@ def _unknown(file: Path, compared: Sequence[_Comparison]) -> WeightsDamaged:
     nearest = min(compared, key=lambda each: each.count)
     title, difference = nearest.checkpoint.title, nearest.difference
     if len(compared) == 1:
-        return WeightsDamaged(f"{file} is not of {title}: {difference}.", "Nothing was imported.")
+        return WeightsDamaged(
+            f"{file} is not of {title}: {difference}. Nothing was imported.",
+            f"Give a file of {title}, or copy this one again from where it is whole.",
+        )
     return WeightsDamaged(
-        f"{file} is of no checkpoint that is known. The nearest is {title}: {difference}.",
+        f"{file} is of no checkpoint that is known. The nearest is {title}: {difference}. "
         "Nothing was imported.",
+        "Give a file of a checkpoint that `splatsmith weights list` shows, or copy this one again "
+        "from where it is whole.",
     )

@@ -101,7 +101,11 @@ def _import_folder(
 
 def _refuse(folder: Path, warnings: Sequence[str]) -> None:
     if warnings:
-        raise WeightsDamaged(" ".join(warnings), "Nothing was imported.")
+        raise WeightsDamaged(
+            f"{' '.join(warnings)} Nothing was imported.",
+            "Copy what is damaged or absent again from where it is whole, or download it with "
+            "`splatsmith weights download`.",
+        )
     raise InvalidRequest(
         f"{folder} holds no whole checkpoint that is known.",
         "It may be laid out as on the hub, or be the hub's cache; see `splatsmith weights list`.",

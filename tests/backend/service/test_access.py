@@ -57,6 +57,8 @@ def test_foreign_host_is_refused(service: RunningService, host: str) -> None:
     response = service.http.get("/v1/health", headers={"Host": host})
 
     assert response.status_code in (400, 403)  # 400: no Host at all, by HTTP itself
+    if response.status_code == 403:
+        assert "127.0.0.1" in problem_of(response).remedy
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,7 @@ def test_foreign_origin_is_refused(service: RunningService, origin: str) -> None
         response = service.http.get(path, headers={"Origin": origin})
 
         assert problem_of(response).status == 403
+        assert "not let in" in problem_of(response).remedy
         assert "access-control-allow-origin" not in response.headers
 
 
