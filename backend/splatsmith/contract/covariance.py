@@ -49,7 +49,7 @@ def _make_perpendicular(columns: _Columns, p: int, q: int) -> float:
     a, b = columns[p], columns[q]
     aa, bb, ab = (np.einsum("in,in->n", left, right) for left, right in ((a, a), (b, b), (a, b)))
     cosines = np.abs(ab) / np.sqrt(aa * bb)
-    largest = float(cosines.max(initial=0.0))
+    largest = float(np.fmax.reduce(cosines, initial=0.0))  # values that are NaN stay so
     if largest < _TOLERANCE:
         return largest
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):

@@ -72,14 +72,17 @@ class GaussianCloud:
         return np.clip(0.5 + np.float32(SH_C0) * self.sh0, 0, 1)
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> GaussianCloud:
-        """The Gaussians at a mask or at indices; all arrays are copied."""
+        """The Gaussians at a mask or at indices; all arrays are copied.
+
+        Each coefficient of `shN` is contiguous in memory, as in `empty_cloud`.
+        """
         return GaussianCloud(
             self.means[chosen],
             self.quats[chosen],
             self.scales[chosen],
             self.opacities[chosen],
             self.sh0[chosen],
-            self.shN[chosen],
+            self.shN.transpose(1, 0, 2)[:, chosen].transpose(1, 0, 2),
         )
 
     def rows(self, rows: slice) -> GaussianCloud:
