@@ -32,8 +32,9 @@ from .scene.splat_editing import (
     crop_splats,
     delete_floaters,
     limit_splats,
+    search_floaters,
 )
-from .scene.splat_selection import CropSide, FloaterCriteria
+from .scene.splat_selection import CropSide, FloaterCriteria, FloaterSearch
 
 __all__ = [
     "ColorAdjustment",
@@ -41,6 +42,7 @@ __all__ = [
     "CropSide",
     "EditCount",
     "FloaterCriteria",
+    "FloaterSearch",
     "SplatAction",
     "add_crop_object",
     "bake_color_adjustment",
@@ -51,6 +53,7 @@ __all__ = [
     "enable_color_adjustment",
     "limit_splats",
     "read_color_adjustment",
+    "search_floaters",
     "set_color_adjustment",
     "shares_color_adjustment",
 ]

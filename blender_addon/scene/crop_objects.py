@@ -45,6 +45,8 @@ def crop_volume(obj: bpy.types.Object) -> ConvexVolume:
     local = _empty_volume(obj) if obj.type == "EMPTY" else _mesh_volume(obj)
     matrix = np.array(obj.matrix_world, np.float64)
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    if not np.isfinite(matrix).all():
+        raise NoCropVolume(f"The transform of {obj.name!r} is not finite.", "Reset it.")
     if abs(np.linalg.det(matrix[:3, :3])) <= _FLAT * lengths.prod():
         raise NoCropVolume(f"{obj.name!r} is flat.", "Scale it above 0 along all its axes.")
     return local.before(np.linalg.inv(matrix).astype(np.float64))

@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.problems import InvalidRequest
 from . import materials, splat_nodes
 from .appearance import SPLAT_GROUP, get_or_build, is_version_of, show_splats, splat_group
@@ -27,6 +28,7 @@ from .point_data import (
     read_attribute,
     write_attribute,
 )
+from .progress_parts import each_with_progress
 from .splat_editing import check_splats, count_splats
 from .splat_selection import read_values
 from .splats import BASE, HARMONIC, is_drawn_natively
@@ -104,10 +106,14 @@ def set_color_adjustment(obj: bpy.types.Object, adjustment: ColorAdjustment) -> 
         each.write((*value, 1.0) if each.name == "Tint" else value)
 
 
-def bake_color_adjustment(objects: Collection[bpy.types.Object]) -> None:
+def bake_color_adjustment(
+    objects: Collection[bpy.types.Object], *, on_progress: OnProgress = ignore_progress
+) -> None:
     """Write the adjustment of each object into its splats, and make its inputs neutral.
 
     Exact up to where colors are clipped: the map is applied to the coefficients before that.
+
+    on_progress: told the share that is done; it must not raise.
 
     Raises:
         InvalidRequest: an object has no adjustment, or an animated one.
@@ -118,11 +124,11 @@ def bake_color_adjustment(objects: Collection[bpy.types.Object]) -> None:
     for obj, adjustment in adjustments.items():
         _check_bakeable(obj, adjustment)
     bases = {obj: adjustments[obj].apply_to_base(read_values(obj, BASE)) for obj in objects}
-    for obj, adjustment in adjustments.items():
+    for (obj, adjustment), part in each_with_progress(adjustments.items(), on_progress):
         make_single_user(obj)
         _overwrite(obj.data, BASE, bases[obj])
         if adjustment.changes_color:
-            _adjust_harmonics(obj.data, adjustment)
+            _adjust_harmonics(obj.data, adjustment, part)
         if is_drawn_natively(obj):
             _disable_native(obj)
         else:
@@ -142,9 +148,13 @@ def _check_bakeable(obj: bpy.types.Object, adjustment: ColorAdjustment) -> None:
         )
 
 
-def _adjust_harmonics(data: PointData, adjustment: ColorAdjustment) -> None:
+def _adjust_harmonics(
+    data: PointData, adjustment: ColorAdjustment, on_progress: OnProgress
+) -> None:
     prefix = HARMONIC.format("")
-    for name in [a.name for a in data.attributes if a.name.startswith(prefix)]:
+    names = [a.name for a in data.attributes if a.name.startswith(prefix)]
+    for name, report in each_with_progress(names, on_progress):
+        report(0.0)
         if not is_point_attribute(data.attributes[name]):
             continue
         coefficient = read_attribute(data.attributes[name])

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import bpy
 import numpy as np
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.problems import InvalidRequest
 from .crop_objects import crop_volume
 from .point_deletion import check_deletable, keep_points
+from .progress_parts import each_with_progress
 from .splat_selection import (
     CropSide,
     FloaterCriteria,
+    FloaterSearch,
     Mask,
+    floater_search,
     floaters,
     least_visible,
     outside_of_crop,
@@ -57,6 +62,7 @@ def crop_splats(
     *,
     whole: bool = False,
     action: SplatAction = SplatAction.DELETE,
+    on_progress: OnProgress = ignore_progress,
 ) -> EditCount:
     """Delete the splats that are not on one `side` of a box, sphere or other convex object.
 
@@ -69,7 +75,8 @@ def crop_splats(
         NoSplats, NotEditable, NothingLeft: nothing was changed.
     """
     volume = crop_volume(crop)
-    return _edit(splats, lambda obj: outside_of_crop(obj, volume, side, whole), action)
+    crop_one = partial(outside_of_crop, volume=volume, side=side, whole=whole)
+    return _edit(splats, lambda obj, part: crop_one(obj, on_progress=part), action, on_progress)
 
 
 def delete_floaters(
@@ -77,13 +84,29 @@ def delete_floaters(
     criteria: FloaterCriteria = DEFAULT_CRITERIA,
     *,
     action: SplatAction = SplatAction.DELETE,
+    on_progress: OnProgress = ignore_progress,
 ) -> EditCount:
     """Delete splats that are nearly transparent, very large or far from all others.
+
+    on_progress: told the share that is done; what it raises ends the call before anything is
+    changed.
 
     Raises:
         NoSplats, NotEditable, NothingLeft: nothing was changed.
     """
-    return _edit(splats, lambda obj: floaters(obj, criteria), action)
+    return _edit(splats, lambda obj, part: floaters(obj, criteria, part), action, on_progress)
+
+
+def search_floaters(
+    splats: Collection[bpy.types.Object], criteria: FloaterCriteria = DEFAULT_CRITERIA
+) -> FloaterSearch | None:
+    """The long part of `delete_floaters`, to be run before it on another thread; None if none.
+
+    Raises:
+        NoSplats, NotEditable: see `delete_floaters`.
+    """
+    check_splats(splats)
+    return floater_search(splats, criteria)
 
 
 def limit_splats(
@@ -98,7 +121,7 @@ def limit_splats(
         InvalidRequest: `count` is below 1.
         NoSplats, NotEditable: nothing was changed.
     """
-    return _edit(splats, lambda obj: least_visible(obj, count), action)
+    return _edit(splats, lambda obj, _: least_visible(obj, count), action)
 
 
 def count_splats(obj: bpy.types.Object) -> int:
@@ -124,12 +147,13 @@ def check_splats(objects: Collection[bpy.types.Object]) -> None:
 
 def _edit(
     objects: Collection[bpy.types.Object],
-    find: Callable[[bpy.types.Object], Mask],
+    find: Callable[[bpy.types.Object, OnProgress], Mask],
     action: SplatAction,
+    on_progress: OnProgress = ignore_progress,
 ) -> EditCount:
     """Find splats in all objects before the first is changed."""
     check_splats(objects)
-    masks = {obj: find(obj) for obj in objects}
+    masks = {obj: find(obj, part) for obj, part in each_with_progress(objects, on_progress)}
     if action is SplatAction.SELECT:
         _select(masks)
     else:

@@ -9,10 +9,12 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.transform import linear_part, transform_points
 from .appearance import limit_viewport
 from .data_users import NotEditable, check_editable, make_single_user
 from .operator_context import only_selected
+from .progress_parts import each_with_progress
 from .rest_positions import moved_rest, rest_or, write_rest_positions
 from .splat_shapes import Shapes, transformed_shapes, turn_between, write_shapes
 from .splats import NoSplats, copy_splat_attributes, stored_cloud
@@ -23,6 +25,7 @@ def join_splats(
     others: Collection[bpy.types.Object],
     *,
     isolate_users: bool = False,
+    on_progress: OnProgress = ignore_progress,
 ) -> None:
     """Join the splats of `others` into `target`, where they look as before, and remove `others`.
 
@@ -30,6 +33,7 @@ def join_splats(
     of `others` become children of `target` and stay in place.
 
     isolate_users: give `target` data of its own, if other objects use the same.
+    on_progress: told the share that is done; what it raises ends the call before any change.
 
     Raises:
         NoSplats: there is nothing to join, or an object is no splat object, is empty or edited.
@@ -43,7 +47,8 @@ def join_splats(
     _check_parents(target, others)
     bpy.context.view_layer.update()
     positions = copy_splat_attributes(target)["position"]
-    fitted = [_fit(obj, np.array(target.matrix_world, np.float64)) for obj in others]
+    world = np.array(target.matrix_world, np.float64)
+    fitted = [_fit(obj, world, part) for obj, part in each_with_progress(others, on_progress)]
     check_editable(target, isolate_users, others)
     for obj in others:
         check_editable(obj, isolate_users=True)
@@ -51,9 +56,7 @@ def join_splats(
         make_single_user(obj)
     write_rest_positions(target.data, rest_or(positions, target.data))
     for obj, fit in zip(others, fitted, strict=True):
-        write_shapes(obj.data, fit.shapes)
-        moved = moved_rest(rest_or(fit.positions, obj.data), fit.in_target(), fit.matrix)
-        write_rest_positions(obj.data, moved)
+        _write_fitted(obj, fit)
         _convert(obj, target.type)
     _join(target, others)
     _settle(target)
@@ -75,14 +78,23 @@ class _FittedSplats:
         return transform_points(self.positions, self.matrix)
 
 
-def _fit(obj: bpy.types.Object, target_world: NDArray[np.float64]) -> _FittedSplats:
+def _fit(
+    obj: bpy.types.Object, target_world: NDArray[np.float64], on_progress: OnProgress
+) -> _FittedSplats:
     """Raises NoSplats, InvalidTransform: see `join_splats`."""
     linear_part(target_world)
     cloud = stored_cloud(copy_splat_attributes(obj))
     world = np.array(obj.matrix_world, np.float64)
     matrix = np.linalg.inv(target_world) @ world
-    shapes = transformed_shapes(cloud, matrix, turn=turn_between(world, target_world))
+    turn = turn_between(world, target_world)
+    shapes = transformed_shapes(cloud, matrix, None, turn, on_progress)
     return _FittedSplats(matrix, cloud.means, shapes)
+
+
+def _write_fitted(obj: bpy.types.Object, fit: _FittedSplats) -> None:
+    write_shapes(obj.data, fit.shapes)
+    moved = moved_rest(rest_or(fit.positions, obj.data), fit.in_target(), fit.matrix)
+    write_rest_positions(obj.data, moved)
 
 
 def _check_parents(target: bpy.types.Object, others: Collection[bpy.types.Object]) -> None:

@@ -9,9 +9,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.problems import SplatsmithError
 from .affine_parts import find_affine_parts
 from .data_users import check_editable, make_single_user
+from .progress_parts import each_with_progress
 from .rest_positions import has_rest, read_rest_positions, write_rest_positions
 from .splat_shapes import Shapes, transformed_shapes, write_shapes
 from .splats import copy_splat_attributes, stored_cloud
@@ -53,10 +55,18 @@ class Repair:
         return sentences
 
 
-def repair_splats(objects: Sequence[bpy.types.Object], *, isolate_users: bool = False) -> Repair:
+def repair_splats(
+    objects: Sequence[bpy.types.Object],
+    *,
+    isolate_users: bool = False,
+    on_progress: OnProgress = ignore_progress,
+) -> Repair:
     """Turn the shapes of splats whose positions alone Blender has turned, each part by its own map.
 
     Objects that need no repair, or have no rest positions, stay as they are if others need it.
+
+    on_progress: told the share that is done; what it raises ends the call before anything is
+        changed.
 
     Raises:
         NoSplats, NotEditable: as in `apply_transform`.
@@ -65,9 +75,9 @@ def repair_splats(objects: Sequence[bpy.types.Object], *, isolate_users: bool = 
     """
     plans: list[_RepairPlan] = []
     refusals: list[NothingToRepair] = []
-    for splats in objects:
+    for splats, progress in each_with_progress(objects, on_progress):
         try:
-            plans.append(_plan_repair(splats))
+            plans.append(_plan_repair(splats, progress))
         except NothingToRepair as refusal:
             refusals.append(refusal)
     if refusals and not plans:
@@ -92,7 +102,7 @@ class _RepairPlan:
     result: Repair
 
 
-def _plan_repair(splats: bpy.types.Object) -> _RepairPlan:
+def _plan_repair(splats: bpy.types.Object, on_progress: OnProgress) -> _RepairPlan:
     cloud = stored_cloud(copy_splat_attributes(splats))
     rest = _stored_rest(splats)
     known = np.flatnonzero(has_rest(rest))
@@ -107,8 +117,8 @@ def _plan_repair(splats: bpy.types.Object) -> _RepairPlan:
     if not turned:
         raise NothingToRepair(f"{splats.name!r} needs no repair.{result.remainder}")
     shapes = Shapes(cloud.quats.copy(), cloud.scales.copy(), _planar_copy(cloud.shN))
-    for part in turned:
-        shapes.put(part.rows, transformed_shapes(cloud, part.matrix, part.rows))
+    for part, progress in each_with_progress(turned, on_progress):
+        shapes.put(part.rows, transformed_shapes(cloud, part.matrix, part.rows, None, progress))
     for part in parts:
         rest[part.rows] = cloud.means[part.rows]
     return _RepairPlan(splats, shapes, rest, result)

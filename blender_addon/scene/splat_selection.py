@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,15 +10,18 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.problems import InvalidRequest
 from ..contract.transform import rotation_matrices
 from .convex_volumes import Axes, ConvexVolume
 from .neighbor_distances import far_from_others
 from .point_data import is_point_attribute, read_attribute
+from .progress_parts import part_of
 from .splats import ATTRIBUTE_WIDTHS, BASE, NoSplats
 
 _SIGMAS = 3.0  # where renderers cut a splat off
 _BLOCK = 1 << 16
+_SEARCHED_LIMIT = 0.5  # of the limit: how much lower ones a search ahead prepares
 
 Mask = NDArray[np.bool_]  # [N]
 
@@ -57,8 +61,50 @@ class FloaterCriteria:
             raise InvalidRequest("Floaters need a neighbor.", "Set the neighbors to 1 or more.")
 
 
+@dataclass(frozen=True)
+class FloaterSearch:
+    """The long part of a search for floaters, which uses no bpy: `run` may be on any thread.
+
+    positions: of each object [N, 3]. What is found is kept, so that `floaters` with these criteria,
+    and with limits of distance down to half, takes no time afterwards.
+    """
+
+    positions: tuple[NDArray[np.float32], ...]
+    max_distance: float
+    neighbors: int
+
+    def __len__(self) -> int:
+        return sum(map(len, self.positions))
+
+    def run(self, on_progress: OnProgress = ignore_progress) -> None:
+        """What `on_progress` raises ends the search."""
+        limit, done = _SEARCHED_LIMIT * self.max_distance, 0
+        for positions in self.positions:
+            part = part_of(on_progress, done / len(self), len(positions) / len(self))
+            far_from_others(positions, limit, self.neighbors, part)
+            done += len(positions)
+
+
+def floater_search(
+    objects: Collection[bpy.types.Object], criteria: FloaterCriteria
+) -> FloaterSearch | None:
+    """The long part of `floaters` for all `objects`; None if there is none.
+
+    Raises:
+        NoSplats: an object has none.
+    """
+    if criteria.max_distance is None:
+        return None
+    positions = tuple(read_values(obj, "position") for obj in objects)
+    return FloaterSearch(positions, criteria.max_distance, criteria.neighbors)
+
+
 def outside_of_crop(
-    splats: bpy.types.Object, volume: ConvexVolume, side: CropSide, whole: bool
+    splats: bpy.types.Object,
+    volume: ConvexVolume,
+    side: CropSide,
+    whole: bool,
+    on_progress: OnProgress = ignore_progress,
 ) -> Mask:
     """The splats that a crop by `volume` (world space) deletes.
 
@@ -79,10 +125,15 @@ def outside_of_crop(
         else:
             kept = local.excludes_whole(points, extents.half_axes(rows))
         deleted[rows] = ~kept
+        on_progress(min(rows.stop, len(positions)) / len(positions))
     return deleted
 
 
-def floaters(splats: bpy.types.Object, criteria: FloaterCriteria) -> Mask:
+def floaters(
+    splats: bpy.types.Object,
+    criteria: FloaterCriteria,
+    on_progress: OnProgress = ignore_progress,
+) -> Mask:
     """The splats that meet any of the criteria."""
     opacities = _opacities(splats)
     found = np.zeros(len(opacities), np.bool_)
@@ -90,10 +141,12 @@ def floaters(splats: bpy.types.Object, criteria: FloaterCriteria) -> Mask:
         found |= ~(opacities >= criteria.min_opacity)
     if criteria.max_size is not None:
         sizes = read_values(splats, "scale").max(axis=1)
-        found |= ~(sizes <= criteria.max_size * np.median(sizes[np.isfinite(sizes)]))
+        finite = sizes[np.isfinite(sizes)]
+        found |= ~(sizes <= criteria.max_size * (np.median(finite) if len(finite) else 0))
     if criteria.max_distance is not None:
         positions = read_values(splats, "position")
-        found |= far_from_others(positions, criteria.max_distance, criteria.neighbors)
+        limit, neighbors = criteria.max_distance, criteria.neighbors
+        found |= far_from_others(positions, limit, neighbors, on_progress)
     return found
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract.cloud import GaussianCloud
+from ..contract.cloud import GaussianCloud, OnProgress, empty_cloud, ignore_progress
 from ..contract.harmonics import rotate_harmonics
 from ..contract.transform import linear_part, orthogonal_factor, transform_shapes
 from .point_data import PointAttribute, PointData, write_attribute
 from .splats import HARMONIC
+
+_BLOCK = 1 << 16  # splats between two reports of progress
 
 Matrix = NDArray[np.float64]  # [4, 4]
 
@@ -24,7 +26,7 @@ class Shapes:
     scales: NDArray[np.float32]
     shN: NDArray[np.float32]  # noqa: N815  (the field's name everywhere)
 
-    def put(self, rows: NDArray[np.intp], part: Shapes) -> None:
+    def put(self, rows: NDArray[np.intp] | slice, part: Shapes) -> None:
         """Overwrite `rows` with those of `part`."""
         self.quats[rows], self.scales[rows], self.shN[rows] = part.quats, part.scales, part.shN
 
@@ -44,6 +46,7 @@ def transformed_shapes(
     matrix: Matrix,
     rows: NDArray[np.intp] | None = None,
     turn: NDArray[np.float64] | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Shapes:
     """The shapes of `cloud`, or of its `rows`, after the affine `matrix`.
 
@@ -54,9 +57,16 @@ def transformed_shapes(
     """
     linear = linear_part(matrix)
     part = cloud if rows is None or len(rows) == len(cloud) else cloud.select(rows)
-    quats, scales = transform_shapes(part.quats, part.scales, linear)
     turn = orthogonal_factor(linear) if turn is None else turn
-    return Shapes(quats, scales, rotate_harmonics(part.shN, turn))
+    new = empty_cloud(len(part), part.degree)
+    shapes = Shapes(new.quats, new.scales, new.shN)
+    for start in range(0, len(part), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        block = part.rows(rows)
+        quats, scales = transform_shapes(block.quats, block.scales, linear)
+        shapes.put(rows, Shapes(quats, scales, rotate_harmonics(block.shN, turn)))
+        on_progress(min(rows.stop, len(part)) / len(part))
+    return shapes
 
 
 def write_shapes(data: PointData, shapes: Shapes) -> None:

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 import bpy
 import numpy as np
 
+from ..contract.cloud import OnProgress, ignore_progress
 from ..contract.transform import linear_part
 from .data_users import check_editable, make_single_user
 from .operator_context import only_selected
+from .progress_parts import each_with_progress
 from .rest_positions import moved_rest, rest_or, write_rest_positions
 from .splat_shapes import transformed_shapes, turn_between, write_shapes
 from .splats import copy_splat_attributes, stored_cloud
@@ -33,10 +35,12 @@ def apply_transform(
     components: Components = ALL_COMPONENTS,
     *,
     isolate_users: bool = False,
+    on_progress: OnProgress = ignore_progress,
 ) -> None:
     """Apply the transform of each of `objects` to its splats, as Blender does to positions.
 
     isolate_users: give an object data of its own, if other objects use the same.
+    on_progress: told the share that is done; it must not raise.
 
     Raises:
         NoSplats: an object is not a splat object, is empty, or is being edited.
@@ -49,11 +53,13 @@ def apply_transform(
         check_editable(splats, isolate_users)
         linear_part(np.array(splats.matrix_basis, np.float64))
         linear_part(np.array(splats.matrix_world, np.float64))
-    for splats in objects:
-        _apply_transform(splats, components)
+    for splats, part in each_with_progress(objects, on_progress):
+        _apply_transform(splats, components, part)
 
 
-def _apply_transform(splats: bpy.types.Object, components: Components) -> None:
+def _apply_transform(
+    splats: bpy.types.Object, components: Components, on_progress: OnProgress
+) -> None:
     cloud = stored_cloud(copy_splat_attributes(splats))
     basis, world = (np.array(m, np.float64) for m in (splats.matrix_basis, splats.matrix_world))
     make_single_user(splats)
@@ -62,6 +68,6 @@ def _apply_transform(splats: bpy.types.Object, components: Components) -> None:
         bpy.ops.object.transform_apply(**asdict(components))
     matrix = np.linalg.inv(np.array(splats.matrix_basis, np.float64)) @ basis
     turn = turn_between(world, world @ np.linalg.inv(matrix))
-    write_shapes(splats.data, transformed_shapes(cloud, matrix, turn=turn))
+    write_shapes(splats.data, transformed_shapes(cloud, matrix, None, turn, on_progress))
     positions = copy_splat_attributes(splats)["position"]
     write_rest_positions(splats.data, moved_rest(rest, positions, matrix))

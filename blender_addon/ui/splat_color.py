@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..api import splat_tools as tools
-from .api_operator import use_property_split, wait_cursor
+from .api_operator import progress_cursor, use_property_split
 from .selection_operators import selected_splats
 from .splat_editing import SelectedSplatsOperator
 from .splat_panel import Section, add_section, remove_section
@@ -32,8 +32,8 @@ class SPLATSMITH_OT_bake_colors(SelectedSplatsOperator, bpy.types.Operator):
     )
 
     def call_api(self, context: bpy.types.Context) -> None:
-        with wait_cursor(context):
-            tools.bake_color_adjustment(selected_splats(context))
+        with progress_cursor(context) as show:
+            tools.bake_color_adjustment(selected_splats(context), on_progress=show)
 
 
 def draw_section(

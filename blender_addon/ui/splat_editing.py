@@ -1,6 +1,7 @@
 """Crop, floaters and the limit of splats: operators, and their section of the splats' panel.
 
-They run at once; changing a setting in the panel Adjust Last Operation runs them again, on the
+They run at once, but for the search for floaters among many splats, which shows how far it is and
+can be cancelled. Changing a setting in the panel Adjust Last Operation runs them again, on the
 splats as they were before.
 """
 
@@ -17,14 +18,17 @@ from bpy.props import (
 )
 
 from ..api import splat_tools as tools
+from ..contract.cloud import OnProgress
 from ..contract.problems import InvalidRequest
 from ..scene.crop_objects import may_show_volume
 from ..scene.splats import is_splats
-from .api_operator import ApiOperator, use_property_split, wait_cursor
+from .api_operator import ApiOperator, progress_cursor, use_property_split
+from .modal_task import ModalTaskOperator, Work
 from .selection_operators import selected_splats
 from .splat_panel import Section, add_section, remove_section
 
 DEFAULT = tools.FloaterCriteria()
+QUICKLY_SEARCHED = 50_000  # splats, in a moment
 ACTIONS = (
     (tools.SplatAction.DELETE.value, "Delete", "Delete them"),
     (tools.SplatAction.SELECT.value, "Select", "Select them, to be seen in Edit Mode"),
@@ -63,12 +67,14 @@ class SplatEditOperator(SelectedSplatsOperator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         self.summary = ""
-        with wait_cursor(context):
-            count = self.edit(context, tools.SplatAction(self.action))
+        with progress_cursor(context) as show:
+            count = self.edit(context, tools.SplatAction(self.action), show)
         self.summary = f"{count} {PAST_TENSES[tools.SplatAction(self.action)]}"
         self.report({"INFO"}, self.summary)
 
-    def edit(self, context: bpy.types.Context, action: tools.SplatAction) -> tools.EditCount:
+    def edit(
+        self, context: bpy.types.Context, action: tools.SplatAction, show: OnProgress
+    ) -> tools.EditCount:
         raise NotImplementedError
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -124,7 +130,9 @@ class SPLATSMITH_OT_crop_splats(SplatEditOperator, bpy.types.Operator):
         ),
     )
 
-    def edit(self, context: bpy.types.Context, action: tools.SplatAction) -> tools.EditCount:
+    def edit(
+        self, context: bpy.types.Context, action: tools.SplatAction, show: OnProgress
+    ) -> tools.EditCount:
         self.crop = self.crop or _default_crop_name(context)
         crop = context.scene.objects.get(self.crop)
         if crop is None:
@@ -135,7 +143,9 @@ class SPLATSMITH_OT_crop_splats(SplatEditOperator, bpy.types.Operator):
             )
         side = tools.CropSide(self.side)
         splats = selected_splats(context)
-        return tools.crop_splats(splats, crop, side, whole=self.whole, action=action)
+        return tools.crop_splats(
+            splats, crop, side, whole=self.whole, action=action, on_progress=show
+        )
 
     def draw_settings(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.prop_search(self, "crop", context.scene, "objects")
@@ -143,10 +153,11 @@ class SPLATSMITH_OT_crop_splats(SplatEditOperator, bpy.types.Operator):
         layout.prop(self, "whole")
 
 
-class SPLATSMITH_OT_delete_floaters(SplatEditOperator, bpy.types.Operator):
+class SPLATSMITH_OT_delete_floaters(ModalTaskOperator, SplatEditOperator, bpy.types.Operator):
     bl_idname = "splatsmith.delete_floaters"
     bl_label = "Delete Floaters"
     bl_description = "Delete splats that are nearly transparent, very large, or far from all others"
+    task_name = "Searching for floaters"
 
     by_opacity: BoolProperty(name="By Opacity", default=DEFAULT.min_opacity is not None)
     min_opacity: FloatProperty(
@@ -184,14 +195,23 @@ class SPLATSMITH_OT_delete_floaters(SplatEditOperator, bpy.types.Operator):
         max=256,
     )
 
-    def edit(self, context: bpy.types.Context, action: tools.SplatAction) -> tools.EditCount:
-        criteria = tools.FloaterCriteria(
+    def edit(
+        self, context: bpy.types.Context, action: tools.SplatAction, show: OnProgress
+    ) -> tools.EditCount:
+        splats = selected_splats(context)
+        return tools.delete_floaters(splats, self._criteria(), action=action, on_progress=show)
+
+    def long_work(self, context: bpy.types.Context) -> Work | None:
+        search = tools.search_floaters(selected_splats(context), self._criteria())
+        return None if search is None or len(search) <= QUICKLY_SEARCHED else search.run
+
+    def _criteria(self) -> tools.FloaterCriteria:
+        return tools.FloaterCriteria(
             self.min_opacity if self.by_opacity else None,
             self.max_size if self.by_size else None,
             self.max_distance if self.by_distance else None,
             self.neighbors,
         )
-        return tools.delete_floaters(selected_splats(context), criteria, action=action)
 
     def draw_settings(self, layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
         for name in ("opacity", "size", "distance"):
@@ -219,7 +239,9 @@ class SPLATSMITH_OT_limit_splats(SplatEditOperator, bpy.types.Operator):
         soft_max=5_000_000,
     )
 
-    def edit(self, context: bpy.types.Context, action: tools.SplatAction) -> tools.EditCount:
+    def edit(
+        self, context: bpy.types.Context, action: tools.SplatAction, show: OnProgress
+    ) -> tools.EditCount:
         return tools.limit_splats(selected_splats(context), self.count, action=action)
 
     def draw_settings(self, layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:

@@ -60,9 +60,11 @@ def import_hindrance() -> str:
     if bpy.context.mode != "OBJECT":
         return "Comes in when you return to Object Mode"
     windows = bpy.context.window_manager.windows
-    running = (o.bl_idname for window in windows for o in window.modal_operators)
+    running = [o.bl_idname for window in windows for o in window.modal_operators]
     if any(name.startswith("TRANSFORM_OT_") for name in running):
         return "Comes in when the transform is done"
+    if any(name.startswith("SPLATSMITH_OT_") for name in running):
+        return "Comes in when the splats are edited"
     return ""
 
 

@@ -9,8 +9,8 @@ from .. import api
 from ..scene.data_users import has_shared_data
 from ..scene.rest_positions import has_rest_positions, looks_turned
 from ..scene.splats import is_splats
-from .api_operator import ApiOperator
-from .selection_operators import selected_splats, wait_cursor
+from .api_operator import ApiOperator, progress_cursor
+from .selection_operators import selected_splats
 from .sidebar import draw_wrapped_text
 from .splat_panel import Section, add_section, remove_section
 
@@ -45,10 +45,6 @@ class SplatDataOperator(ApiOperator):
             cls.poll_message_set(reason)
         return not reason
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        with wait_cursor(context):
-            return super().execute(context)
-
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.shares_data(context):
             return self.execute(context)
@@ -80,7 +76,13 @@ class SPLATSMITH_OT_apply_transform(SplatDataOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         components = api.Components(self.location, self.rotation, self.scale)
-        api.apply_transform(selected_splats(context), components, isolate_users=self.isolate_users)
+        with progress_cursor(context) as show:
+            api.apply_transform(
+                selected_splats(context),
+                components,
+                isolate_users=self.isolate_users,
+                on_progress=show,
+            )
 
 
 class SPLATSMITH_OT_join_splats(SplatDataOperator, bpy.types.Operator):
@@ -105,9 +107,13 @@ class SPLATSMITH_OT_join_splats(SplatDataOperator, bpy.types.Operator):
         return has_shared_data(context.active_object, selected_splats(context))
 
     def call_api(self, context: bpy.types.Context) -> None:
-        api.join_splats(
-            context.active_object, selected_splats(context), isolate_users=self.isolate_users
-        )
+        with progress_cursor(context) as show:
+            api.join_splats(
+                context.active_object,
+                selected_splats(context),
+                isolate_users=self.isolate_users,
+                on_progress=show,
+            )
 
 
 class SPLATSMITH_OT_repair_splats(SplatDataOperator, bpy.types.Operator):
@@ -131,7 +137,10 @@ class SPLATSMITH_OT_repair_splats(SplatDataOperator, bpy.types.Operator):
         return ""
 
     def call_api(self, context: bpy.types.Context) -> None:
-        repair = api.repair_splats(selected_splats(context), isolate_users=self.isolate_users)
+        with progress_cursor(context) as show:
+            repair = api.repair_splats(
+                selected_splats(context), isolate_users=self.isolate_users, on_progress=show
+            )
         self.report({"INFO"}, repair.sentence)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from blender_addon.contract.cloud import GaussianCloud
 from blender_addon.contract.problems import InvalidRequest
@@ -22,6 +23,7 @@ from blender_addon.scene.splat_editing import (
     crop_splats,
     delete_floaters,
     limit_splats,
+    search_floaters,
 )
 from blender_addon.scene.splat_selection import FloaterCriteria
 from blender_addon.scene.splats import NoSplats, add_splats, read_splats
@@ -94,6 +96,64 @@ def test_distances_to_neighbors_are_exact(neighbors: int) -> None:
     for times in (0.5, 1.0, 3.0, 10.0, 100.0):
         far = far_from_others(points, times, neighbors)
         np.testing.assert_array_equal(far, distances > times * typical)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("neighbors", [1, 16, 100])
+def test_lower_limits_and_other_neighbors_after_a_search_are_exact(neighbors: int) -> None:
+    random = np.random.default_rng(4)
+    centers, spreads = random.normal(size=(12, 3)) * 3, np.exp(random.normal(-2, 1.5, 12))
+    cluster = random.integers(0, 12, 1_200)
+    points = centers[cluster] + random.normal(size=(1_200, 3)) * spreads[cluster, None]
+    points = points.astype(np.float32)
+    apart = np.linalg.norm(points[:, None].astype(np.float64) - points, axis=2)
+    apart.partition(neighbors, axis=1)
+    distances = apart[:, neighbors]
+    for times in (20.0, 5.0, 1.5, 8.0):  # what was measured before is used again
+        typical = NeighborSearch(points).typical_distance(neighbors)
+        far = far_from_others(points, times, neighbors)
+        np.testing.assert_array_equal(far, distances > times * typical)
+
+
+def test_progress_rises_to_the_end_and_what_it_raises_changes_nothing(
+    scene: bpy.types.Scene, dirty: GaussianCloud
+) -> None:
+    obj = add_splats(dirty, "dirty", scene.collection)
+    told: list[float] = []
+
+    def stop_halfway(share: float) -> None:
+        if share > 0.3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        delete_floaters([obj], replace(BY_DISTANCE, neighbors=7), on_progress=stop_halfway)
+    assert count_splats(obj) == len(dirty)
+    found = delete_floaters([obj], replace(BY_DISTANCE, neighbors=7), on_progress=told.append)
+    assert found == EditCount(3, len(dirty))
+    assert told == sorted(told) and told[-1] == 1.0
+
+
+def test_a_search_ahead_leaves_nothing_to_measure(
+    scene: bpy.types.Scene, dirty: GaussianCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = [add_splats(dirty, "dirty", scene.collection) for _ in range(2)]
+    assert search_floaters(objects, BY_SIZE) is None
+    search = search_floaters(objects, BY_DISTANCE)
+    assert search is not None and len(search) == 2 * len(dirty)
+    told: list[float] = []
+    search.run(told.append)
+    assert told == sorted(told) and told[-1] == 1.0
+    asked: list[int] = []
+    measure = NeighborSearch._distances
+
+    def count(self: NeighborSearch, rows: NDArray[np.intp], neighbors: int) -> NDArray[np.float64]:
+        asked.append(len(rows))
+        return measure(self, rows, neighbors)
+
+    monkeypatch.setattr(NeighborSearch, "_distances", count)
+    for limit in (10.0, 7.0, 5.0, 30.0):
+        delete_floaters(objects, FloaterCriteria(0.1, 9.0, limit), action=SplatAction.SELECT)
+    assert sum(asked) == 0
 
 
 @pytest.mark.once
