@@ -24,8 +24,8 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "backend")) if path not 
 from tests.parity.case import Case, Registry, read_case  # noqa: E402
 from tests.parity.comparison import Comparison, compare  # noqa: E402
 
-SYSTEMS = ("diffsplat", "diffusiongs", "ivid", "ln3diff")  # each has a module here with its CHECKS
-WITHOUT_ENGINE = ("zero1tog",)  # cases that nothing checks yet
+# Each has a module here with its CHECKS.
+SYSTEMS = ("diffsplat", "diffusiongs", "ivid", "ln3diff", "zero1tog")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.parity.case import Case, read_case
-from tests.parity.check import SYSTEMS, WITHOUT_ENGINE, case_files, check_case, main
+from tests.parity.check import SYSTEMS, case_files, check_case, main
 from tests.parity.comparison import compare, ply_error
 
 FULL_SET_VARIABLE = "SPLATSMITH_PARITY"  # names a folder with more cases than the repository's
@@ -33,7 +33,7 @@ def test_a_recorded_case_is_reproduced(path: Path) -> None:
 
 def test_the_repository_has_cases_for_every_system_and_every_network() -> None:
     systems = {folder.name for folder in SMALL_SET.iterdir()} - {"keys"}
-    assert systems == {*SYSTEMS, *WITHOUT_ENGINE}
+    assert systems == set(SYSTEMS)
     parts = {read_case(path).part for path in case_files([SMALL_SET / "diffsplat"])}
     assert parts >= {"loop_sd15_controlnet", "loop_pixart", "loop_sd3", "gsvae_decode"}
 
