@@ -16,7 +16,7 @@ from ..contract.protocol import DownloadRequest
 from ..link.snapshot import SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
 from .properties import engine_group
-from .required_checkpoints import hub_checkpoints, missing_checkpoints
+from .required_checkpoints import hub_checkpoints, import_hint, missing_checkpoints
 from .sidebar import SidebarPanel, draw_wrapped_text
 
 WIDTH = 420
@@ -89,7 +89,8 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
     def _checkpoints(self, context: bpy.types.Context) -> tuple[Checkpoint, ...]:
         settings = context.scene.splatsmith
         if not self.checkpoint:
-            return missing_checkpoints(settings, api.snapshot())
+            missing = missing_checkpoints(settings, api.snapshot())
+            return tuple(each for each in missing if each.is_downloadable)
         return tuple(c for c in hub_checkpoints(settings) if c.id == self.checkpoint)
 
 
@@ -107,13 +108,16 @@ class SPLATSMITH_PT_checkpoints(SidebarPanel, bpy.types.Panel):
         column = self.layout.column(align=True)
         for each in hub_checkpoints(settings):
             _draw_checkpoint(column, each, statuses.get(each.id))
-        missing = missing_checkpoints(settings, now)
+        if hint := import_hint(settings, now):
+            draw_wrapped_text(self.layout, context, hint)
+        missing = [c for c in missing_checkpoints(settings, now) if c.is_downloadable]
         if missing:
             total = sum(_left(each, statuses.get(each.id)) for each in missing)
             text = f"Download What Is Needed ({total / GIGABYTE:.1f} GB)"
             self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
         here = {each.id for each in now.weights if each.state is CheckpointState.PRESENT}
-        if not bpy.app.online_access and any(c.id not in here for c in hub_checkpoints(settings)):
+        absent = [c for c in hub_checkpoints(settings) if c.is_downloadable and c.id not in here]
+        if absent and not bpy.app.online_access:
             draw_wrapped_text(self.layout, context, f"{OFFLINE}.")
 
 
@@ -130,7 +134,7 @@ def _draw_checkpoint(
     row = column.row(align=True)
     state = status.state if status else CheckpointState.ABSENT
     row.label(text=checkpoint.title, icon=STATE_ICONS[state])
-    if status is None or state is CheckpointState.PRESENT:
+    if status is None or state is CheckpointState.PRESENT or not checkpoint.is_downloadable:
         return
     share = status.present_bytes / max(status.size_bytes, 1)
     if state is CheckpointState.PARTIAL:

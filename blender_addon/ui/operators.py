@@ -21,7 +21,7 @@ from .properties import (
     parameter_property,
     selected_shapes,
 )
-from .required_checkpoints import missing_checkpoints
+from .required_checkpoints import import_hint, missing_checkpoints
 
 NEW_SEEDS = 1_000_000  # short enough to read out
 
@@ -319,6 +319,8 @@ def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot)
         return "Choose the map, see Engine"
     if not settings.products:
         return "Choose splats, mesh or points"
+    if import_hint(settings, now):
+        return "Import weights of your own first, see Engine"
     if missing_checkpoints(settings, now):
         return "Download its checkpoints first"
     return ""

@@ -35,3 +35,15 @@ def missing_checkpoints(
     states = {status.id: status.state for status in now.weights}
     here = CheckpointState.PRESENT
     return tuple(c for c in needed if states.get(c.id, here) is not here)
+
+
+def import_hint(settings: SplatsmithSettings, now: SessionSnapshot) -> str:
+    """What to import first, for engines whose weights are published nowhere; "" if it is here."""
+    card = engine_card(settings)
+    own = next((c for c in missing_checkpoints(settings, now) if not c.is_downloadable), None)
+    if card is None or own is None:
+        return ""
+    return (
+        f"No weights of {card.title} are published. Import a file that you have trained: "
+        f"splatsmith weights import FILE {own.id}"
+    )

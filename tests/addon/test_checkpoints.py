@@ -18,7 +18,7 @@ from blender_addon.link.settings import BackendSettings
 from blender_addon.ui.checkpoints import SPLATSMITH_PT_checkpoints, open_licences
 from blender_addon.ui.operators import generate_disabled_reason
 from blender_addon.ui.properties import engine_group, show_engines
-from blender_addon.ui.required_checkpoints import hub_checkpoints, missing_checkpoints
+from blender_addon.ui.required_checkpoints import hub_checkpoints, import_hint, missing_checkpoints
 from tests.backend.weights.mirror import Mirror, running
 from tests.backend.weights.published import TOKEN, new_mirror
 
@@ -185,3 +185,33 @@ def test_download_can_be_cancelled_and_retried(
     api.retry(key)
 
     await_true(lambda: states()["mosaic-small"] is CheckpointState.PRESENT)
+
+
+def test_an_engine_without_published_weights_asks_for_a_file_of_ones_own(
+    own_backend: None,
+) -> None:
+    ui.register()
+    api.start()
+    await_true(lambda: bool(api.snapshot().weights))
+    show_engines(api.snapshot().engines)
+    settings = bpy.context.scene.splatsmith
+    settings.engine = "zero1tog"
+    now = api.snapshot()
+    try:
+        hint = import_hint(settings, now)
+        assert hint.startswith("No weights of Zero-1-to-G are published.")
+        assert hint.endswith("splatsmith weights import FILE zero1tog-concatenated-5")
+        imported = replace(
+            now,
+            weights=tuple(
+                replace(each, state=CheckpointState.PRESENT)
+                if each.id == "zero1tog-concatenated-5"
+                else each
+                for each in now.weights
+            ),
+        )
+        assert import_hint(settings, imported) == ""
+        missing = {each.id for each in missing_checkpoints(settings, imported)}
+        assert missing == {"zero1tog-zero123plus"}
+    finally:
+        ui.unregister()

@@ -100,7 +100,7 @@ def _one_an_object(repeated: Tensor, attributes: int) -> Tensor:
 
 
 def _diffusion(case: Case) -> Diffusion:
-    return Diffusion.scaled_linear(case.config["noise_scheduler"])
+    return Diffusion.of(case.config["noise_scheduler"])
 
 
 def _ranges(published: Mapping[str, Value]) -> ValueRanges:

@@ -21,11 +21,14 @@ class KeyList:
         "splatsmith.engines.ivid:keys/uncond.json.gz"; null in a shape stands for any number.
     prefixes: what published files put before these names; the first that occurs is stripped.
     stored_prefix: what a converted file has before them.
+    marker: one of the names; a file without it does not have this network, and need not. Empty:
+        every file has it.
     """
 
     resource: str
     prefixes: tuple[str, ...] = ()
     stored_prefix: str = ""
+    marker: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ BUILT_IN = (
     "splatsmith.engines.diffusiongs",
     "splatsmith.engines.ivid",
     "splatsmith.engines.ln3diff",
+    "splatsmith.engines.zero1tog",
 )
 ENGINES_VARIABLE = "SPLATSMITH_ENGINES"
 

@@ -97,6 +97,8 @@ def _match(shapes: Shapes, layout: TensorLayout) -> LayoutMatch:
     for key_list in layout.key_lists:
         expected = read_key_list(key_list.resource)
         prefix = _prefix_in(shapes, key_list, expected)
+        if key_list.marker and f"{prefix}{key_list.marker}" not in shapes:
+            continue
         for name, shape in expected.items():
             found = f"{prefix}{name}"
             if found not in shapes:

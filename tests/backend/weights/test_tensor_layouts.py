@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_all_differences_are_counted_and_named(joint: TensorLayout) -> None:
         "1 is missing (ddpm.b); 2 are not known (rec.v, step); "
         "1 has another shape (ddpm.w: 2 x 4, not 2 x 3)"
     )
+
+
+def test_a_marked_network_may_be_absent_but_not_partial(joint: TensorLayout) -> None:
+    first, second = joint.key_lists
+    marked = replace(joint, key_lists=(first, replace(second, marker="w")))
+    network = {"ddpm.w": (2, 3), "ddpm.b": (3,)}
+
+    assert match_layout(network, marked).difference == ""
+    assert match_layout({**network, "rec.w": (4,)}, marked).difference == ""
+    assert "rec.w: 5, not 4" in match_layout({**network, "rec.w": (5,)}, marked).difference
+    assert "rec.w" in match_layout(network, joint).difference
 
 
 def test_every_card_has_key_lists_for_what_is_converted() -> None:

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...errors import WeightsDamaged
+from ...nn.checkpoint_files import REMEDY
 from ...nn.cuda_graphs import Denoiser
 from .denoiser import DenoiserInputs
 
@@ -29,12 +31,20 @@ class Diffusion:
     alphas_cumprod: Floats
 
     @classmethod
-    def scaled_linear(cls, config: Mapping[str, object]) -> Diffusion:
-        """By a scheduler's published configuration, whose schedule is "scaled_linear"."""
+    def of(cls, config: Mapping[str, object]) -> Diffusion:
+        """By a scheduler's published configuration.
+
+        Raises:
+            WeightsDamaged: its schedule is neither "scaled_linear" nor "linear".
+        """
+        if config.get("beta_schedule") not in ("scaled_linear", "linear"):
+            raise WeightsDamaged("The base model's schedule is not known.", REMEDY)
         first, last, steps = (
             float(str(config[name])) for name in ("beta_start", "beta_end", "num_train_timesteps")
         )
-        return cls(np.cumprod(1 - np.linspace(first**0.5, last**0.5, int(steps)) ** 2))
+        power = 0.5 if config["beta_schedule"] == "scaled_linear" else 1.0
+        betas = np.linspace(first**power, last**power, int(steps)) ** (1 / power)
+        return cls(np.cumprod(1 - betas))
 
     @property
     def sigmas(self) -> Floats:
