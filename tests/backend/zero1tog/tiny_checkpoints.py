@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -119,9 +120,9 @@ def write_base(folder: Path) -> None:
     """Zero123++'s parts."""
     torch.manual_seed(2)
     vocabulary = write_clip_tokenizer(folder / "tokenizer")
-    sizes = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2}
+    sizes: dict[str, Any] = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2}
     ends = {"bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1}
-    heads = {"num_attention_heads": 2, "projection_dim": TEXT_WIDTH}
+    heads: dict[str, Any] = {"num_attention_heads": 2, "projection_dim": TEXT_WIDTH}
     text = CLIPTextConfig(**{"vocab_size": vocabulary, **sizes, **ends, **heads})
     vision = CLIPVisionConfig(**{"image_size": 32, "patch_size": 8, **sizes, **heads})
     CLIPTextModel(text).save_pretrained(folder / "text_encoder")
@@ -155,6 +156,7 @@ def _video_decoder() -> nn.Module:
 
 def _decoding_half(autoencoder: AutoencoderKL) -> nn.Module:
     half = nn.Module()
+    assert autoencoder.post_quant_conv is not None
     half.decoder, half.post_quant_conv = autoencoder.decoder, autoencoder.post_quant_conv
     return half
 
