@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ..contract.cards import ConditionKind
 from ..contract.parameters import ParameterValue
-from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product, Turntable
+from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product
+from ..contract.turntables import Turntable
 from ..scene.control_map import ControlMap
 from ..scene.images import Picture, read_picture
 

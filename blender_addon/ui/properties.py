@@ -16,7 +16,8 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty,
 from .. import api
 from ..contract.cards import MAP_CONDITIONS, SIDE_CONDITIONS, ConditionKind, EngineCard
 from ..contract.parameters import ParameterSpec, ParameterType, ParameterValue
-from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product, Turntable
+from ..contract.protocol import DEFAULT_ENGINE, GenerateRequest, Product
+from ..contract.turntables import Turntable
 from .class_label_search import search_labels
 from .engine_choice import is_hidden
 from .extraction_properties import ExtractionFields
@@ -126,6 +127,22 @@ class SplatsmithSettings(ExtractionFields, PlacementProperties, bpy.types.Proper
                 "Two turns, for programs that show no WebP; the splats grow during the first",
                 "",
                 32,
+            ),
+            (
+                Turntable.SWING_WEBP.value,
+                "Swing WebP",
+                "A swing before a scene, in which its views are blended; for engines that make "
+                "views with depths",
+                "",
+                64,
+            ),
+            (Turntable.SWING_MP4.value, "Swing MP4", "The swing, as a film", "", 128),
+            (
+                Turntable.SWING_GIF.value,
+                "Swing GIF",
+                "The swing, for programs that show no WebP",
+                "",
+                256,
             ),
         ),
         options={"ENUM_FLAG"},

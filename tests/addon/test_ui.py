@@ -22,8 +22,8 @@ from blender_addon.contract.protocol import (
     GenerateRequest,
     Interior,
     Product,
-    Turntable,
 )
+from blender_addon.contract.turntables import Turntable
 from blender_addon.link.errors import Cancelled
 from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.scene.splats import add_splats

@@ -21,8 +21,9 @@ from ..contract.cards import (
 )
 from ..contract.parameters import ParameterSpec, ParameterType
 from ..contract.problems import InvalidRequest
-from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product, Turntable
+from ..contract.protocol import DEFAULT_ENGINE, ExtractRequest, GenerateRequest, Product
 from ..contract.splat_formats import SplatFormat
+from ..contract.turntables import Turntable
 from ..contract.up_axis import UpAxis
 from ..engines import registry
 from ..settings import DATA_VARIABLE, data_directory

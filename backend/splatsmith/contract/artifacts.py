@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .protocol import Product, Turntable
+from .protocol import Product
 from .splat_formats import TRAITS, SplatFormat
+from .turntables import Turntable
 
 SPLATS = "splats.ply"
 POINTS = "points.ply"
@@ -22,13 +23,13 @@ def converted_file(format: SplatFormat) -> str:
 
 
 def turntable_file(turntable: Turntable) -> str:
-    """The artifact's name: `turntable.webp`, `growing.mp4`."""
-    stem = "growing" if turntable.grows else "turntable"
-    return f"{stem}.{_format(turntable)}"
+    """The artifact's name: `turntable.webp`, `growing.mp4`, `swing.gif`."""
+    kind, _, _ = turntable.value.rpartition("-")
+    return f"{kind or 'turntable'}.{_format(turntable)}"
 
 
 def _format(turntable: Turntable) -> str:
-    return turntable.value.removeprefix("growing-")
+    return turntable.value.rpartition("-")[2]
 
 
 MEDIA_TYPES = {

@@ -13,6 +13,7 @@ from .class_labels import find_class_label
 from .parameters import SAMPLE, SAMPLES
 from .problems import InvalidRequest, NotFound, Problem
 from .splat_formats import TRAITS, SplatFormat, check_up
+from .turntables import Turntable
 from .up_axis import UpAxis
 
 PROTOCOL_VERSION = 1
@@ -27,21 +28,6 @@ class Product(StrEnum):
     SPLATS = "splats"
     MESH = "mesh"
     POINTS = "points"
-
-
-class Turntable(StrEnum):
-    """A moving picture of an asset: one turn, or two, during the first of which its splats grow."""
-
-    WEBP = "webp"
-    MP4 = "mp4"
-    GIF = "gif"
-    GROWING_WEBP = "growing-webp"
-    GROWING_MP4 = "growing-mp4"
-    GROWING_GIF = "growing-gif"
-
-    @property
-    def grows(self) -> bool:
-        return self.value.startswith("growing-")
 
 
 class JobKind(StrEnum):

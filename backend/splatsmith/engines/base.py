@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,6 +47,16 @@ class ConditioningCamera:
     fov: float
 
 
+class FreeViews(Protocol):
+    """RGBD views of a scene, blended into cameras between them."""
+
+    def swing(self, turns: Sequence[float], size: int) -> Iterator[NDArray[np.uint8]]:
+        """Pictures [size, size, 3], sRGB, from places on a swing before the scene: 0 is its
+        beginning, and 1 where it begins again.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Generation:
     """An engine's answer, in the asset frame.
@@ -56,6 +66,7 @@ class Generation:
     camera_path: of a scene, whose first camera is the picture's. It is placed by that camera, and
         not on the ground.
     prepared_picture: [H, W, 3], the picture as the network saw it.
+    free_views: of RGBD views, which show more than the splats that are made of them.
     """
 
     representation: Representation
@@ -63,6 +74,7 @@ class Generation:
     notes: tuple[str, ...] = ()
     camera_path: CameraPath | None = None
     prepared_picture: NDArray[np.uint8] | None = None
+    free_views: FreeViews | None = None
 
     @property
     def placement(self) -> AssetPlacement:

@@ -42,7 +42,7 @@ from ..representations.base import Representation
 from ..representations.gaussians import GaussianSplats
 from .engine_cache import EngineCache
 from .job_record import describe_extraction, describe_generation, write_record
-from .previews import write_prepared_picture, write_previews
+from .previews import PreviewSources, write_prepared_picture, write_previews
 
 PICTURE_SHARE, ENGINE_SHARE, PRODUCT_SHARE = 0.1, 0.7, 0.9
 READ_SHARE = 0.02  # of an extraction
@@ -90,8 +90,10 @@ def generate(
         part = progress.part("Drawing previews", PRODUCT_SHARE, 1)
         camera, path = generation.camera, generation.camera_path
         scene = PreviewScene(cloud, camera, engine_cache.device, path)
-        write_previews(scene, request.turntables, folder, part)
+        sources = PreviewSources(scene, generation.free_views)
+        preview_notes = write_previews(sources, request.turntables, folder, part)
         write_prepared_picture(generation.prepared_picture, folder)
+    generation = replace(generation, notes=(*generation.notes, *preview_notes))
     card = registry.card(request.engine)
     record = describe_generation(
         request, card, generation, len(cloud), timings.seconds, inputs.class_label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..contract.artifacts import PREPARED_PICTURE, PREVIEW, turntable_file
-from ..contract.protocol import Turntable
+from ..contract.turntables import Turntable
+from ..engines.base import FreeViews
 from ..gaussians.preview_rendering import (
     PreviewImage,
     PreviewScene,
@@ -28,23 +30,34 @@ VIDEO = TurntableSpec(frames=90, size=512)
 GIF = TurntableSpec(frames=30, size=320)  # its time unit is 10 ms: 100 ms a frame are exact
 WEBP_QUALITY = 80  # of 100
 MP4_QUALITY = 18  # x264's constant rate factor, lower is better: no visible artefacts
+NO_SWING = "There is no swing: it shows views with depths, which this engine does not make."
 
 Frames = Iterator[PreviewImage]
 
 
+@dataclass(frozen=True)
+class PreviewSources:
+    """What previews show: splats, and RGBD views where an engine gives them."""
+
+    scene: PreviewScene
+    free_views: FreeViews | None = None
+
+
 def write_previews(
-    scene: PreviewScene, turntables: Sequence[Turntable], folder: Path, progress: Progress
-) -> None:
-    """Write preview.png and the `turntables` into `folder`.
+    sources: PreviewSources, turntables: Sequence[Turntable], folder: Path, progress: Progress
+) -> tuple[str, ...]:
+    """Write preview.png and the `turntables` into `folder`; returns notes for the user.
 
     A growing one has two turns: in the first the Gaussians grow from nothing.
     """
     progress.step(0, 1)
-    Image.fromarray(render_preview(scene)).save(folder / PREVIEW)
-    for number, kind in enumerate(turntables):
-        start, end = number / len(turntables), (number + 1) / len(turntables)
-        _write_turntable(scene, kind, folder, progress.part(progress.stage, start, end))
+    Image.fromarray(render_preview(sources.scene)).save(folder / PREVIEW)
+    possible = [kind for kind in turntables if sources.free_views or not kind.swings]
+    for number, kind in enumerate(possible):
+        start, end = number / len(possible), (number + 1) / len(possible)
+        _write_turntable(sources, kind, folder, progress.part(progress.stage, start, end))
     progress.step(1, 1)
+    return () if len(possible) == len(turntables) else (NO_SWING,)
 
 
 def write_prepared_picture(picture: NDArray[np.uint8] | None, folder: Path) -> None:
@@ -54,18 +67,23 @@ def write_prepared_picture(picture: NDArray[np.uint8] | None, folder: Path) -> N
 
 
 def _write_turntable(
-    scene: PreviewScene, kind: Turntable, folder: Path, progress: Progress
+    sources: PreviewSources, kind: Turntable, folder: Path, progress: Progress
 ) -> None:
     path = folder / turntable_file(kind)
     spec, write = WRITERS[path.suffix]
     count = spec.frames * (2 if kind.grows else 1)
-    write(path, _with_progress(_frames(scene, spec, kind.grows), count, progress), spec)
+    write(path, _with_progress(_frames(sources, kind, spec), count, progress), spec)
 
 
-def _frames(scene: PreviewScene, spec: TurntableSpec, grows: bool) -> Frames:
-    if grows:
-        yield from render_growth(scene, spec)
-    yield from render_turntable(scene, spec)
+def _frames(sources: PreviewSources, kind: Turntable, spec: TurntableSpec) -> Frames:
+    if kind.swings and sources.free_views:
+        yield from sources.free_views.swing(
+            [i / spec.frames for i in range(spec.frames)], spec.size
+        )
+        return
+    if kind.grows:
+        yield from render_growth(sources.scene, spec)
+    yield from render_turntable(sources.scene, spec)
 
 
 def _with_progress(frames: Frames, count: int, progress: Progress) -> Frames:

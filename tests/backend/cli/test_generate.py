@@ -42,8 +42,8 @@ def test_turntables_are_made_as_asked_for(run: CommandLine) -> None:
     answer = run.generate("--prompt", "x", "--turntables", "avi")
     assert answer.code == 2
     assert (
-        "there is no 'avi', but webp, mp4, gif, growing-webp, growing-mp4, growing-gif"
-        in answer.err
+        "there is no 'avi', but webp, mp4, gif, growing-webp, growing-mp4, growing-gif, "
+        "swing-webp, swing-mp4, swing-gif" in answer.err
     )
     with Image.open("o1/growing.webp") as turntable:
         assert turntable.n_frames == 72  # pyright: ignore[reportAttributeAccessIssue]

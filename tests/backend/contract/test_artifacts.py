@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from splatsmith.contract.artifacts import MEDIA_TYPES, PRODUCT_FILES, turntable_file
-from splatsmith.contract.protocol import Product, Turntable
+from splatsmith.contract.protocol import Product
+from splatsmith.contract.turntables import Turntable
 
 
 def test_names_and_their_order_are_fixed() -> None:
@@ -28,6 +29,9 @@ def test_names_and_their_order_are_fixed() -> None:
         "growing.webp",
         "growing.mp4",
         "growing.gif",
+        "swing.webp",
+        "swing.mp4",
+        "swing.gif",
         "job.json",
     ]
 

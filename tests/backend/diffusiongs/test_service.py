@@ -14,7 +14,8 @@ from splatsmith.contract.camera_path import CameraPath
 from splatsmith.contract.cards import ConditionKind
 from splatsmith.contract.cloud import read_cloud
 from splatsmith.contract.jsonable import from_json, to_json
-from splatsmith.contract.protocol import GenerateRequest, JobState, Product, Turntable
+from splatsmith.contract.protocol import GenerateRequest, JobState, Product
+from splatsmith.contract.turntables import Turntable
 from splatsmith.contract.wire import JobEvent
 from splatsmith.engines.diffusiongs.card import SIDES
 from tests.backend.service.service_process import RunningService, running_service

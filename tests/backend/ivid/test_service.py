@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from splatsmith.contract.camera_path import CameraPath
 from splatsmith.contract.cards import ConditionKind
@@ -21,6 +22,7 @@ from splatsmith.contract.protocol import (
     JobState,
     Product,
 )
+from splatsmith.contract.turntables import Turntable
 from tests.backend.service.service_process import RunningService, running_service
 
 REQUEST = GenerateRequest(
@@ -36,7 +38,7 @@ REQUEST = GenerateRequest(
     },
     products=(Product.SPLATS, Product.POINTS, Product.MESH),
     extraction=ExtractionOptions(face_budget=300, texture_size=0, resolution=32, point_count=500),
-    turntables=(),
+    turntables=(Turntable.SWING_GIF,),
 )
 
 
@@ -54,8 +56,13 @@ def test_a_class_gives_splats_points_and_a_mesh_at_its_camera(
     job = service.run(REQUEST)
     assert job.state is JobState.SUCCEEDED, job.problem
     names = {each.name for each in job.artifacts}
-    assert names >= {"splats.ply", "points.ply", "mesh.glb", "preview.png"}
+    assert names >= {"splats.ply", "points.ply", "mesh.glb", "preview.png", "swing.gif"}
     artifacts = f"/v1/jobs/{job.id}/artifacts"
+    with Image.open(BytesIO(service.http.get(f"{artifacts}/swing.gif").content)) as swing:
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(swing)]
+    assert len(frames) == 30
+    assert frames[0].shape == (320, 320, 3)
+    assert not np.array_equal(frames[0], frames[15])  # at the other side
     (tmp_path / "splats.ply").write_bytes(service.http.get(f"{artifacts}/splats.ply").content)
     assert len(read_cloud(tmp_path / "splats.ply")) > 500
     record = json.loads(service.http.get(f"{artifacts}/job.json").content)

@@ -24,8 +24,8 @@ from splatsmith.contract.protocol import (
     ExtractRequest,
     GenerateRequest,
     Product,
-    Turntable,
 )
+from splatsmith.contract.turntables import Turntable
 from splatsmith.engines import registry
 from splatsmith.engines.base import ConditioningCamera, EngineInputs, Generation
 from splatsmith.errors import Cancelled, UnreadablePicture
@@ -36,6 +36,7 @@ from splatsmith.representations.density_field import DensityField
 from splatsmith.representations.rgbd_views import RgbdViews
 from splatsmith.worker import pipeline
 from splatsmith.worker.engine_cache import EngineCache
+from splatsmith.worker.previews import NO_SWING
 from tests.backend.engines.generated import cloud_of
 from tests.backend.representations.mesh_samples import sample_mesh
 from tests.backend.representations.subjects import metaball_function, solid_views
@@ -105,6 +106,17 @@ def test_a_gif_turntable_is_an_endless_animation_of_3_seconds_a_turn(
         last = np.asarray(animation.convert("RGB"))
     assert last.shape == (320, 320, 3)
     assert np.ptp(last.astype(int), axis=2).max() > 50  # in colour
+
+
+def test_without_views_with_depths_a_note_says_that_there_is_no_swing(
+    tmp_path: Path, engine_cache: EngineCache
+) -> None:
+    asked = (Turntable.SWING_GIF, Turntable.WEBP)
+    request = lattice_request(products=(Product.SPLATS,), turntables=asked)
+    generation = pipeline.generate(request, {}, tmp_path, engine_cache, silent())
+    assert NO_SWING in generation.notes
+    assert (tmp_path / "turntable.webp").exists()
+    assert not (tmp_path / "swing.gif").exists()
 
 
 def test_only_the_requested_products_are_made(tmp_path: Path, engine_cache: EngineCache) -> None:

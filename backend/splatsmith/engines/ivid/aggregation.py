@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats
-from .cameras import FOV, Pose
+from .cameras import FOV, Camera
 from .depth_mesh import DepthMesh
 from .z_buffer import Lens, MeshArrays, Sums, band_count, draw_meshes, empty_sums, project
 from .z_buffer_cuda import draw_on_gpu
@@ -32,12 +32,13 @@ class RenderSettings:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Blended meshes at S x S pixels: colors [S, S, 3], z-depths [S, S] (near where nothing is),
-    and whether their depth and colour are reliable there.
+    """Blended meshes at S x S pixels: colors [S, S, 3], z-depths [S, S] (near where nothing is);
+    whether anything is there, and whether its depth and colour are reliable.
     """
 
     colors: Floats
     depths: Floats
+    is_covered: NDArray[np.bool_]
     is_seen: NDArray[np.bool_]
     is_color_seen: NDArray[np.bool_]
 
@@ -56,10 +57,10 @@ def mesh_arrays(meshes: Sequence[DepthMesh], images: Floats) -> MeshArrays:
 
 
 def aggregate(
-    meshes: MeshArrays, pose: Pose, settings: RenderSettings, device: str = "cpu"
+    meshes: MeshArrays, camera: Camera, settings: RenderSettings, device: str = "cpu"
 ) -> Aggregate:
-    """Draw all meshes into the camera at `pose`."""
-    lens, view = settings.lens, pose.world_to_camera
+    """Draw all meshes into a camera."""
+    lens, view = settings.lens, camera.world_to_camera
     if device != "cpu":
         return means_of(draw_on_gpu(meshes, view, lens, device), settings.near)
     sums = empty_sums(settings.size)
@@ -76,6 +77,7 @@ def means_of(sums: Sums, near: float) -> Aggregate:
     return Aggregate(
         colors.astype(np.float32),
         (1 / inverse).astype(np.float32),
+        is_covered,
         sums.counts[..., 0] > 0,
         sums.counts[..., 1] > 0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,22 @@ from numpy.typing import NDArray
 FOV = 45.0  # degrees, of the square view's side
 
 Matrices = NDArray[np.float64]
+
+
+class Camera(Protocol):
+    """Any camera."""
+
+    @property
+    def world_to_camera(self) -> Matrices:
+        """[4, 4] with OpenGL's axes: x right, y up, looking along -z."""
+        ...
+
+
+@dataclass(frozen=True)
+class FreeCamera:
+    """A camera anywhere; `world_to_camera` as in `Camera`."""
+
+    world_to_camera: Matrices
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .adm_unet import NO_CLASS, RGBD
 from .cameras import FOV, Pose
 from .card import CARD, CLASS_LABELS, PICTURE, Settings
 from .denoising import Condition, DenoiserInputs, Pulls, pull_to_condition
+from .fused_views import FusedViews
 from .networks import NetworkCache
 from .published_checkpoints import CONDITIONAL, UNCONDITIONAL
 from .rgbd_pictures import view_of_picture
@@ -94,7 +95,11 @@ class Ivid:
             made += len(group)
         camera = ConditioningCamera(0.0, 1.0, FOV)
         return Generation(
-            chain.representation(), camera, _notes(task), camera_path=camera_path(poses)
+            chain.representation(),
+            camera,
+            _notes(task),
+            camera_path=camera_path(poses),
+            free_views=FusedViews(chain.views, self._device),
         )
 
     def _make_views(

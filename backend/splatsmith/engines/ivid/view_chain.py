@@ -12,7 +12,7 @@ from ...gaussians.numba_jit import Floats
 from ...representations.rgbd_views import RgbdViews
 from ...representations.view_images import ViewImages
 from .aggregation import Aggregate, RenderSettings, aggregate, mesh_arrays
-from .cameras import FOV, Pose
+from .cameras import FOV, Camera, Pose
 from .depth_code import Doubles, decode_depth
 from .depth_mesh import DepthMesh, MeshOptions, mesh_of_view
 from .warping import WarpedView, render_settings, warped_view
@@ -59,10 +59,10 @@ class ViewChain:
         size = len(self.views[0].codes)
         return warped_view(self.seen_from(pose, render_settings(size)), self._options)
 
-    def seen_from(self, pose: Pose, settings: RenderSettings) -> Aggregate:
-        """All views blended in the camera at `pose`."""
+    def seen_from(self, camera: Camera, settings: RenderSettings) -> Aggregate:
+        """All views blended in a camera."""
         colors = np.stack([view.colors for view in self.views])
-        return aggregate(mesh_arrays(self._meshes, colors), pose, settings, self._device)
+        return aggregate(mesh_arrays(self._meshes, colors), camera, settings, self._device)
 
     def representation(self) -> RgbdViews:
         """In ivid's world, which is the asset frame: the front camera at distance 1 on +Z."""

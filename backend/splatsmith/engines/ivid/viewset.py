@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...contract.camera_path import CameraPath
 from ...contract.problems import InvalidRequest
@@ -41,11 +43,16 @@ def groups_of(poses: list[Pose], settings: Settings) -> list[list[int]]:
 
 def camera_path(poses: list[Pose]) -> CameraPath:
     """From the front once around what the views show, and back."""
-    yaw = max(PATH_SWING[0], *(abs(pose.yaw) for pose in poses))
-    pitch = max(PATH_SWING[1], *(abs(pose.pitch) for pose in poses))
-    turn = swing(np.linspace(0, 1, PATH_POSES + 1), yaw, pitch)
+    turn = swing_of(poses, np.linspace(0, 1, PATH_POSES + 1))
     matrices = [pose.camera_to_world @ _TO_OPENCV for pose in (FRONT, *turn, FRONT)]
     return CameraPath(FOV, tuple(tuple(matrix.ravel().tolist()) for matrix in matrices))
+
+
+def swing_of(poses: Sequence[Pose], turns: Sequence[float] | NDArray[np.float64]) -> list[Pose]:
+    """Poses around what the views show, once around for `turns` 0..1."""
+    yaw = max(PATH_SWING[0], *(abs(pose.yaw) for pose in poses))
+    pitch = max(PATH_SWING[1], *(abs(pose.pitch) for pose in poses))
+    return swing(turns, yaw, pitch)
 
 
 def _custom_poses(settings: Settings) -> list[Pose]:

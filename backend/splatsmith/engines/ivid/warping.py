@@ -51,7 +51,7 @@ def warped_view(seen: Aggregate, options: MeshOptions, factor: int = SUPERSAMPLI
     reach = 2 * options.erosion - 1
     eroded = np.asarray(minimum_filter(mask, reach, mode="constant", cval=1), np.bool_)
     color_mask = _mostly(seen.is_color_seen, factor) & eroded
-    colors = _resized(seen.colors, size) * color_mask[..., None]
+    colors = resized_colors(seen.colors, size) * color_mask[..., None]
     return WarpedView(
         colors, (bounds * mask).astype(np.float32), mask, color_mask, bounds.astype(np.float32)
     )
@@ -62,8 +62,8 @@ def _mostly(samples: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
     return blocks.sum(axis=(1, 3)) > SEEN_SHARE * factor**2
 
 
-def _resized(colors: Floats, size: int) -> Floats:
-    """By Lanczos' filter, of 8-bit colours."""
+def resized_colors(colors: Floats, size: int) -> Floats:
+    """[size, size, 3] by Lanczos' filter, of 8-bit colours."""
     image = Image.fromarray((255 * np.clip(colors, 0, 1)).astype(np.uint8))
     resized = image.resize((size, size), Image.Resampling.LANCZOS)
     return np.asarray(resized, np.float32) / np.float32(255)
