@@ -110,11 +110,10 @@ def covered_interval(edges: Edges, y: float, first: float, last: float) -> tuple
 
 
 @jit()
-def barycentric(
-    local: Floats, corners: Corners, ray: tuple[float, float]
-) -> tuple[float, tuple[float, float, float]]:
-    """Inverse depth and barycentric coordinates where a ray (x, y, 1) meets a triangle."""
-    e, _ = edge_functions(local, corners)
+def barycentric(e: Edges, ray: tuple[float, float]) -> tuple[float, tuple[float, float, float]]:
+    """Inverse depth and barycentric coordinates where a ray (x, y, 1) meets a triangle, from its
+    edge functions.
+    """
     x, y = ray
     a, b, c = e[0] * x + e[1] * y + e[2], e[3] * x + e[4] * y + e[5], e[6] * x + e[7] * y + e[8]
     inverse = a + b + c

@@ -10,9 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats, jit
+from .depth_mesh import PADDING
+from .sample_weights import (
+    COLOR_LIMIT,
+    DEPTH_LIMIT,
+    ONLY_UNRELIABLE,
+    UNRELIABLE_DEPTH_WEIGHT,
+    UNRELIABLE_WEIGHT,
+    any_flag,
+    gaze_weight,
+    weight_factor,
+)
 from .triangle_setup import (
     BOUNDS_TOLERANCE,
     Corners,
+    Edges,
     barycentric,
     clipped_bounds,
     covered_interval,
@@ -21,17 +33,6 @@ from .triangle_setup import (
     quad_corners,
 )
 
-# Weights of the published renderer.
-GAZE_FALLOFF = 20.0  # exp(-20 angle), of the angle between gaze and normal
-MIN_WEIGHT = 1e-4
-LEAST_COSINE = math.cos(-math.log(MIN_WEIGHT) / GAZE_FALLOFF)  # where the weight reaches it
-ERODED_FACTOR = 1e-8
-UNRELIABLE_WEIGHT = 1e-16  # padding and discontinuities
-COLOR_LIMIT, DEPTH_LIMIT = 1e-6, 1e-14  # greater weights count as seen
-UNRELIABLE_DEPTH_WEIGHT = 1e-8
-ONLY_UNRELIABLE = 2e-8  # a pixel's sum of depth weights below which it has seen no more
-
-DISCONTINUOUS, PADDING, ERODED = 1, 2, 4  # bits of a vertex's flag
 NONE = -1  # of triangle numbers
 _BANDS_PER_THREAD = 3
 
@@ -83,22 +84,20 @@ class Sums(NamedTuple):
     counts: Bytes
 
 
-class Band(NamedTuple):
-    """Rows of the image from `top`: the inverse depth of what is nearest [H, S], and its triangle's
-    number [H, S], or NONE.
-    """
+class Rows(NamedTuple):
+    """Rows of the image from `top` to before `bottom`, which one thread draws."""
 
     top: int
+    bottom: int
+
+
+class Nearest(NamedTuple):
+    """What a mesh has nearest at each pixel: inverse depths [S, S], and the triangle's number
+    [S, S], or NONE.
+    """
+
     inverse: Floats
     triangles: NDArray[np.int32]
-
-
-class Face(NamedTuple):
-    """A triangle of a mesh: its vertices, its number, and whether it belongs to the padding."""
-
-    corners: Corners
-    number: int
-    is_padding: bool
 
 
 def empty_sums(size: int) -> Sums:
@@ -144,17 +143,17 @@ def draw_meshes(
 ) -> None:
     """Add what each mesh shows, one after another, to `sums`. Bands of rows are independent."""
     size = lens.size
+    inverse = np.empty((size, size), np.float32)
+    triangles = np.empty((size, size), np.int32)
     for band in numba.prange(bands):
-        top, bottom = band * size // bands, (band + 1) * size // bands
-        inverse = np.empty((bottom - top, size), np.float32)
-        triangles = np.empty((bottom - top, size), np.int32)
+        rows = Rows(band * size // bands, (band + 1) * size // bands)
         for number in range(len(meshes.positions)):
             # Slices are taken here, once: each counts references.
             mesh, seen = _mesh(meshes, number), _projected(projection, number)
-            inverse[:] = 1 / lens.far
-            triangles[:] = NONE
-            _draw_band(mesh, seen, lens, Band(top, inverse, triangles))
-            _add_band(mesh, seen, lens, Band(top, inverse, triangles), sums)
+            inverse[rows.top : rows.bottom] = 1 / lens.far
+            triangles[rows.top : rows.bottom] = NONE
+            _draw_band(mesh, seen, lens, rows, Nearest(inverse, triangles))
+            _add_band(mesh, seen, lens, rows, triangles, sums)
 
 
 @jit()
@@ -179,51 +178,96 @@ def _projected(projection: Projection, number: int) -> Projection:
 
 
 @jit()
-def _add_band(mesh: MeshArrays, projection: Projection, lens: Lens, band: Band, sums: Sums) -> None:
+def _add_band(
+    mesh: MeshArrays,
+    projection: Projection,
+    lens: Lens,
+    rows: Rows,
+    triangles: NDArray[np.int32],
+    sums: Sums,
+) -> None:
     """Add what a mesh shows in a band."""
     # Arrays are taken out of their tuples here: each access counts references.
     flips, flags, local, images = mesh.flips, mesh.flags, projection.local, mesh.images
     positions, normals, eye = mesh.positions, mesh.normals, mesh.eyes
-    triangles, planes, counts = band.triangles, sums.planes, sums.counts
+    planes, counts = sums.planes, sums.counts
     quads, last = flips.shape[1], len(images) - 1
     middle, unit = 0.5 * lens.size - 0.5, 1 / lens.focal
-    for row in range(len(triangles)):
+    for row in range(rows.top, rows.bottom):
+        current, half, quad_y, quad_x, flip, factor = NONE, 0, 0, 0, False, 0.0
+        corners = quad_corners(0, 0, 0, quads + 1, False)
+        edges, _ = edge_functions(local, corners)
         for column in range(lens.size):
             number = triangles[row, column]
             if number == NONE:
                 continue
-            half, quad = number & 1, number >> 1
-            y = quad // quads
-            x = quad - y * quads
-            flip = bool(flips[y, x])
-            corners = quad_corners(y, x, half, quads + 1, flip)
-            ray = ((column - middle) * unit, (band.top + row - middle) * unit)
-            inverse, shares = barycentric(local, corners, ray)
-            weight = _weight(flags, positions, normals, eye, corners, shares)
-            y, x = grid_place(y, x, half, flip, shares)
+            if number != current:  # neighbours often lie on the same triangle
+                current, half, quad = number, number & 1, number >> 1
+                quad_y = quad // quads
+                quad_x = quad - quad_y * quads
+                flip = bool(flips[quad_y, quad_x])
+                corners = quad_corners(quad_y, quad_x, half, quads + 1, flip)
+                edges, _ = edge_functions(local, corners)
+                factor = weight_factor(flags, corners)
+            inverse, shares = barycentric(edges, ((column - middle) * unit, (row - middle) * unit))
+            weight = UNRELIABLE_WEIGHT
+            if factor > 0:
+                weight = factor * gaze_weight(positions, normals, eye, corners, shares)
+            y, x = grid_place(quad_y, quad_x, half, flip, shares)
             y, x = min(max(y, 0), last), min(max(x, 0), last)
             color = (images[y, x, 0], images[y, x, 1], images[y, x, 2])
-            place = (band.top + row, column)
-            _add(planes, counts, place, color, inverse, weight)
+            _add(planes, counts, (row, column), color, inverse, weight)
 
 
 @jit()
-def _draw_band(mesh: MeshArrays, projection: Projection, lens: Lens, band: Band) -> None:
+def _draw_band(
+    mesh: MeshArrays, projection: Projection, lens: Lens, rows: Rows, nearest: Nearest
+) -> None:
     """The nearest triangle of a mesh at each pixel of a band, or NONE: a front face's number."""
-    top, bottom = band.top, band.top + len(band.inverse)
-    rows, columns = mesh.flips.shape[0], mesh.flips.shape[1] + 1
-    for row in range(rows):
-        if projection.ranges[row, 1] < top or projection.ranges[row, 0] > bottom:
+    flags, flips, local, pixels = mesh.flags, mesh.flips, projection.local, projection.pixels
+    ranges, inverse, triangles = projection.ranges, nearest.inverse, nearest.triangles
+    columns = flips.shape[1] + 1
+    for row in range(len(flips)):
+        if ranges[row, 1] < rows.top or ranges[row, 0] > rows.bottom:
             continue
+        is_within = ranges[row, 0] >= rows.top and ranges[row, 1] <= rows.bottom
         for column in range(columns - 1):
-            flip = mesh.flips[row, column]
+            first = row * columns + column
+            if not is_within and _is_beside(local, pixels, (first, first + columns), lens, rows):
+                continue
+            flip = flips[row, column]
             for half in range(2):
                 corners = quad_corners(row, column, half, columns, flip)
-                bounds = _bounds(projection.local, projection.pixels, corners, lens)
-                if bounds[0] <= bounds[1] and bounds[3] >= top and bounds[2] < bottom:
-                    number = 2 * (row * (columns - 1) + column) + half
-                    face = Face(corners, number, _any_flag(mesh.flags, corners, PADDING))
-                    _draw_triangle(projection.local, face, lens, bounds, band)
+                bounds = _bounds(local, pixels, corners, lens)
+                if bounds[0] > bounds[1] or bounds[3] < rows.top or bounds[2] >= rows.bottom:
+                    continue
+                edges, determinant = edge_functions(local, corners)
+                is_front = determinant < 0
+                if determinant == 0 or (not is_front and any_flag(flags, corners, PADDING)):
+                    continue  # back faces of the padding are left out
+                number = 2 * (row * (columns - 1) + column) + half
+                within = (
+                    bounds[0],
+                    bounds[1],
+                    max(bounds[2], rows.top),
+                    min(bounds[3], rows.bottom - 1),
+                )
+                label = number if is_front else NONE
+                _draw_triangle(edges, label, within, lens, inverse, triangles)
+
+
+@jit()
+def _is_beside(
+    local: Floats, pixels: Floats, starts: tuple[int, int], lens: Lens, rows: Rows
+) -> bool:
+    """Whether a quad, of two vertices each from `starts`, lies above or below the rows."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for start in starts:
+        for v in range(start, start + 2):
+            if local[v, 2] < lens.near:
+                return False
+            low, high = min(low, pixels[v, 1]), max(high, pixels[v, 1])
+    return high < rows.top or low > rows.bottom
 
 
 @jit()
@@ -259,23 +303,19 @@ def _bounds(
 
 @jit()
 def _draw_triangle(
-    local: Floats,
-    face: Face,
-    lens: Lens,
+    edges: Edges,
+    label: int,
     bounds: tuple[int, int, int, int],
-    band: Band,
+    lens: Lens,
+    inverse: Floats,
+    triangles: NDArray[np.int32],
 ) -> None:
-    """Into the z-buffer of a band. A back face hides what is behind it and shows nothing; one of
-    the padding is left out.
+    """Into the z-buffer, within the bounds. A back face, of label NONE, hides what is behind it and
+    shows nothing.
     """
-    top, inverse = band.top, band.inverse
-    edges, determinant = edge_functions(local, face.corners)
-    if determinant == 0 or (determinant > 0 and face.is_padding):
-        return
-    label = face.number if determinant < 0 else NONE
     middle, unit = 0.5 * lens.size - 0.5, 1 / lens.focal
     slope = (edges[0] + edges[3] + edges[6]) * unit
-    for row in range(max(bounds[2], top), min(bounds[3] + 1, top + len(inverse))):
+    for row in range(bounds[2], bounds[3] + 1):
         y = (row - middle) * unit
         x0, x1 = covered_interval(
             edges, y, (bounds[0] - 1 - middle) * unit, (bounds[1] + 1 - middle) * unit
@@ -290,9 +330,9 @@ def _draw_triangle(
             + (edges[2] + edges[5] + edges[8])
         )
         for column in range(first, last + 1):
-            if inverse[row - top, column] < value <= 1 / lens.near:
-                inverse[row - top, column] = value
-                band.triangles[row - top, column] = label
+            if inverse[row, column] < value <= 1 / lens.near:
+                inverse[row, column] = value
+                triangles[row, column] = label
             value += slope
 
 
@@ -322,38 +362,3 @@ def _add(
     planes[row, column, 5] += depth_weight
     counts[row, column, 0] += is_reliable
     counts[row, column, 1] += weight > COLOR_LIMIT
-
-
-@jit()
-def _weight(
-    flags: Bytes,
-    positions: Floats,
-    normals: Floats,
-    eye: Floats,
-    corners: Corners,
-    shares: tuple[float, float, float],
-) -> float:
-    """By how directly the mesh's own camera sees the point."""
-    i, j, k = corners
-    if _any_flag(flags, corners, PADDING) or flags[i] & flags[j] & flags[k] & DISCONTINUOUS:
-        return UNRELIABLE_WEIGHT
-    dot = gaze_square = normal_square = 0.0
-    a, b, c = shares
-    for axis in range(3):
-        point = a * positions[i, axis] + b * positions[j, axis] + c * positions[k, axis]
-        normal = a * normals[i, axis] + b * normals[j, axis] + c * normals[k, axis]
-        gaze = eye[axis] - point
-        dot += gaze * normal
-        gaze_square += gaze * gaze
-        normal_square += normal * normal
-    cosine = dot / math.sqrt(max(gaze_square * normal_square, 1e-30))
-    weight = MIN_WEIGHT
-    if cosine > LEAST_COSINE:
-        weight = math.exp(-GAZE_FALLOFF * math.acos(min(cosine, 1.0)))
-    return weight * ERODED_FACTOR if flags[i] & flags[j] & flags[k] & ERODED else weight
-
-
-@jit()
-def _any_flag(flags: Bytes, corners: Corners, bit: int) -> bool:
-    i, j, k = corners
-    return ((flags[i] | flags[j] | flags[k]) & bit) != 0

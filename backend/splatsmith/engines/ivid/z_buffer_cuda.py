@@ -13,19 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .depth_mesh import DISCONTINUOUS, ERODED, PADDING
+from .sample_weights import COLOR_LIMIT, ERODED_FACTOR, GAZE_FALLOFF, MIN_WEIGHT
 from .triangle_setup import BOUNDS_TOLERANCE, EDGE_TOLERANCE
-from .z_buffer import (
-    COLOR_LIMIT,
-    DISCONTINUOUS,
-    ERODED,
-    ERODED_FACTOR,
-    GAZE_FALLOFF,
-    MIN_WEIGHT,
-    PADDING,
-    Lens,
-    MeshArrays,
-    Sums,
-)
+from .z_buffer import Lens, MeshArrays, Sums
 
 _TRIANGLE_BITS = 32
 
