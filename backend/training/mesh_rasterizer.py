@@ -20,6 +20,19 @@ NO_DEPTH = np.float32(1e9)
 jit = numba.njit(cache=True, fastmath=True, error_model="numpy")  # no checks of divisors
 
 
+class Framing(NamedTuple):
+    """Of square pictures: pixels a side, the camera's distance to the origin, and its whole angle
+    in degrees.
+    """
+
+    size: int = SIZE
+    distance: float = DISTANCE
+    fov: float = FOV
+
+
+PACK_FRAMING = Framing()  # of training.render_views
+
+
 class _Surface(NamedTuple):
     """A mesh without its vertices, see `Mesh`."""
 
@@ -125,8 +138,8 @@ def _downsample(buffers, face_normals, rgba, nearest, normals):
     """Average the samples of each pixel; depth is that of the nearest, 0 where empty."""
     depth, color, face = buffers
     share = 255 / SUPERSAMPLING**2
-    for y in range(SIZE):
-        for x in range(SIZE):
+    for y in range(len(nearest)):
+        for x in range(len(nearest)):
             total = np.zeros(4, np.float32)
             direction = np.zeros(3, np.float32)
             near = NO_DEPTH
@@ -145,14 +158,17 @@ def _downsample(buffers, face_normals, rgba, nearest, normals):
             nearest[y, x] = near if near < NO_DEPTH else 0.0
 
 
-def render_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, NDArray, NDArray]:
-    """One view: RGBA uint8 [128, 128, 4] premultiplied, depth float16 [128, 128], normals int8
-    [128, 128, 3].
+def render_view(
+    mesh: Mesh, azimuth: float, elevation: float, framing: Framing = PACK_FRAMING
+) -> tuple[NDArray, NDArray, NDArray]:
+    """One view: RGBA uint8 [S, S, 4] premultiplied, depth float16 [S, S], normals int8 [S, S, 3];
+    128 pixels a side, unless `framing` says otherwise.
     """
-    resolution = SIZE * SUPERSAMPLING
+    size = framing.size
+    resolution = size * SUPERSAMPLING
     rotation = camera_rotation(azimuth, elevation)
-    camera = mesh.vertices @ rotation.T + np.array([0, 0, DISTANCE], np.float32)
-    focal = np.float32(resolution / 2 / np.tan(np.radians(FOV / 2)))
+    camera = mesh.vertices @ rotation.T + np.array([0, 0, framing.distance], np.float32)
+    focal = np.float32(resolution / 2 / np.tan(np.radians(framing.fov / 2)))
     buffers = _Buffers(
         np.full((resolution, resolution), NO_DEPTH, np.float32),
         np.zeros((resolution, resolution, 3), np.float32),
@@ -160,8 +176,8 @@ def render_view(mesh: Mesh, azimuth: float, elevation: float) -> tuple[NDArray, 
     )
     surface = _Surface(*(getattr(mesh, name) for name in _Surface._fields))
     _rasterize(camera, surface, focal, buffers)
-    rgba = np.empty((SIZE, SIZE, 4), np.uint8)
-    nearest, normals = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE, 3), np.int8)
+    rgba = np.empty((size, size, 4), np.uint8)
+    nearest, normals = np.empty((size, size), np.float32), np.empty((size, size, 3), np.int8)
     face_normals = _facing_normals(camera[mesh.faces]) @ rotation
     _downsample(buffers, face_normals, rgba, nearest, normals)
     return rgba, nearest.astype(np.float16), normals

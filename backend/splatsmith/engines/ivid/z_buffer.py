@@ -267,7 +267,7 @@ def _is_beside(
             if local[v, 2] < lens.near:
                 return False
             low, high = min(low, pixels[v, 1]), max(high, pixels[v, 1])
-    return high < rows.top or low > rows.bottom
+    return bool(high < rows.top or low > rows.bottom)
 
 
 @jit()
