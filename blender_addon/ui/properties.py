@@ -22,6 +22,7 @@ from .class_label_search import search_labels
 from .engine_choice import is_hidden
 from .extraction_properties import ExtractionFields
 from .placement_properties import PlacementProperties
+from .turntable_items import TURNTABLE_ITEMS
 
 LARGEST_INT = 2**31 - 1
 NO_CONTROL_MAP = "none"
@@ -103,48 +104,7 @@ class SplatsmithSettings(ExtractionFields, PlacementProperties, bpy.types.Proper
         name="Turntables",
         description="Moving pictures beside the results; hold Shift to choose several. Show Files "
         "in the list of jobs leads to them",
-        items=(
-            (Turntable.WEBP.value, "WebP", "One turn, small, for web pages", "", 1),
-            (Turntable.MP4.value, "MP4", "One turn, as a film", "", 2),
-            (Turntable.GIF.value, "GIF", "One turn, for programs that show no WebP", "", 16),
-            (
-                Turntable.GROWING_WEBP.value,
-                "Growing WebP",
-                "Two turns; the splats grow during the first",
-                "",
-                4,
-            ),
-            (
-                Turntable.GROWING_MP4.value,
-                "Growing MP4",
-                "Two turns, as a film; the splats grow during the first",
-                "",
-                8,
-            ),
-            (
-                Turntable.GROWING_GIF.value,
-                "Growing GIF",
-                "Two turns, for programs that show no WebP; the splats grow during the first",
-                "",
-                32,
-            ),
-            (
-                Turntable.SWING_WEBP.value,
-                "Swing WebP",
-                "A swing before a scene, in which its views are blended; for engines that make "
-                "views with depths",
-                "",
-                64,
-            ),
-            (Turntable.SWING_MP4.value, "Swing MP4", "The swing, as a film", "", 128),
-            (
-                Turntable.SWING_GIF.value,
-                "Swing GIF",
-                "The swing, for programs that show no WebP",
-                "",
-                256,
-            ),
-        ),
+        items=TURNTABLE_ITEMS,
         options={"ENUM_FLAG"},
         default={Turntable.WEBP.value},
     )

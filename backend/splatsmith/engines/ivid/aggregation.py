@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...gaussians.numba_jit import Floats
 from .cameras import FOV, Camera
+from .depth_code import Doubles
 from .depth_mesh import DepthMesh
 from .z_buffer import Lens, MeshArrays, Sums, band_count, draw_meshes, empty_sums, project
 from .z_buffer_cuda import draw_on_gpu
@@ -47,13 +48,18 @@ def mesh_arrays(meshes: Sequence[DepthMesh], images: Floats) -> MeshArrays:
     """Meshes of one size, with their views' images [M, N, N, 3]."""
     count = len(meshes)
     return MeshArrays(
-        np.stack([mesh.positions for mesh in meshes]).reshape(count, -1, 3).astype(np.float32),
-        np.stack([mesh.normals for mesh in meshes]).reshape(count, -1, 3).astype(np.float32),
-        np.stack([mesh.flags for mesh in meshes]).reshape(count, -1).astype(np.uint8),
+        _floats([mesh.positions for mesh in meshes]).reshape(count, -1, 3),
+        _floats([mesh.normals for mesh in meshes]).reshape(count, -1, 3),
+        np.stack([mesh.flags.astype(np.uint8) for mesh in meshes]).reshape(count, -1),
         np.stack([mesh.flips for mesh in meshes]),
-        np.stack([mesh.eye for mesh in meshes]).astype(np.float32),
+        _floats([mesh.eye for mesh in meshes]),
         np.ascontiguousarray(images, np.float32),
     )
+
+
+def _floats(arrays: Sequence[Doubles]) -> Floats:
+    """Stacked; converted one by one, which takes half as long as the whole."""
+    return np.stack([array.astype(np.float32) for array in arrays])
 
 
 def aggregate(
