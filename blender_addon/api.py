@@ -22,6 +22,7 @@ import bpy
 
 from . import splat_tools
 from .active_session import POLL_SECONDS, configure, get_session, poll, shutdown
+from .asset_marking import define_asset_catalogs, mark_as_asset
 from .batches import BatchReport, BatchSubmission, batch, submit_batch, wait_for_asset
 from .contract.cards import ConditionKind
 from .contract.protocol import DownloadRequest, ExtractionOptions, GenerateRequest, Product
@@ -46,6 +47,8 @@ from .job_control import (
     download,
     import_job,
     install,
+    load_previews,
+    planned_size,
     remove,
     result_folder,
     retry,
@@ -57,11 +60,10 @@ from .job_control import (
 from .link.settings import BackendSettings
 from .link.uploaded_pictures import find_picture
 from .online_access import default_settings
-from .scene.asset_browser import add_to_asset_browser
+from .prompts import forget_prompts, list_prompts, remember_prompt
 from .scene.control_map import ControlMap
 from .scene.images import Picture
 from .scene.native_splats import make_native
-from .scene.provenance import read_provenance
 from .scene.quads import add_quads
 from .scene.splat_join import join_splats
 from .scene.splat_repair import repair_splats
@@ -94,16 +96,23 @@ __all__ = [
     "cancel",
     "configure",
     "default_settings",
+    "define_asset_catalogs",
     "dismiss_problem",
     "download",
     "export_asset",
+    "forget_prompts",
     "import_asset",
     "import_assets",
     "import_job",
     "install",
     "join_splats",
+    "list_prompts",
+    "load_previews",
+    "mark_as_asset",
+    "planned_size",
     "poll",
     "read_request",
+    "remember_prompt",
     "remove",
     "repair_splats",
     "repeat_with_new_seed",
@@ -250,14 +259,6 @@ def wait_for(key: str) -> Asset:
         SplatsmithError: the job failed; `Cancelled` if it was cancelled.
     """
     return wait_for_asset(key)
-
-
-def mark_as_asset(obj: bpy.types.Object) -> None:
-    """Add `obj` to the asset browser, with its prompt and preview picture."""
-    provenance, request = read_provenance(obj), read_request(obj)
-    job = get_session().tracker.find(provenance.job) if provenance else None
-    prompt = request.prompt if isinstance(request, GenerateRequest) else ""
-    add_to_asset_browser(obj, prompt, job.preview if job else None, ("Splatsmith",))
 
 
 def find_pictures(request: GenerateRequest) -> dict[ConditionKind, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from .active_session import configure, get_session, wait_for_end
 from .contract.artifacts import JOB_RECORD
 from .contract.problems import NotFound
 from .contract.protocol import DownloadRequest
+from .importing.placement import Placement
 from .link.snapshot import SessionSnapshot
 from .link.tracked_job import new_job
 from .online_access import check_online
@@ -51,17 +53,39 @@ def retry(job: str) -> str:
     return get_session().submit(repeated_job(before))
 
 
-def import_job(job: str, at_cursor: bool = False) -> str:
+def import_job(
+    job: str, at_cursor: bool = False, location: tuple[float, float, float] | None = None
+) -> str:
     """Import a finished job again, as it was planned; returns the key for `wait_for`.
 
     at_cursor: at the 3D cursor's present location instead of the planned one.
+    location: exactly there instead; an extraction too, which otherwise stands with its splats.
 
     Raises:
         NotFound: there is no such job.
     """
     session = get_session()
     plan = plan_of(session.tracker.get(job))
-    return session.import_again(job, plan.at_cursor() if at_cursor else plan)
+    if location is not None:
+        plan = plan.at(location)
+    elif at_cursor:
+        plan = plan.at_cursor()
+    return session.import_again(job, plan)
+
+
+def planned_size(job: str) -> float:
+    """The longest edge in metres that a job's results were ordered with; 1 if it is the files'.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    target = plan_of(get_session().tracker.get(job)).target
+    return (target.size if isinstance(target, Placement) else None) or 1.0
+
+
+def load_previews(jobs: Iterable[str]) -> None:
+    """Download the pictures of jobs, as far as they are not here, if the backend runs."""
+    get_session().load_previews(jobs)
 
 
 def result_folder(job: str) -> Path:

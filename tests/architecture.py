@@ -27,7 +27,7 @@ ADDON_LAYERS = (
     "link scene",
     "importing exporting online_access viewport",
     "submission active_session splat_tools",
-    "batches file_exchange job_control variations",
+    "asset_marking batches file_exchange job_control prompts variations",
     "api",
     "ui",
     "demo",

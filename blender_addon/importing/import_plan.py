@@ -60,6 +60,13 @@ class ImportPlan:
             return self
         return replace(self, target=replace(self.target, location=None).resolve())
 
+    def at(self, location: tuple[float, float, float]) -> ImportPlan:
+        """The same, standing exactly there; an extraction in the size of its splats."""
+        if isinstance(self.target, TransformSnapshot):
+            return replace(self, target=Placement(location, size=None))
+        placement = replace(self.target, location=location, keep_place=False, clear=False)
+        return replace(self, target=placement)
+
 
 @dataclass(frozen=True)
 class _PlanRecord:

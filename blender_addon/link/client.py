@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two bytes
 CHUNK = 1 << 20
+PAGE_OF_JOBS = 200
 NO_DATA: Mapping[str, object] = MappingProxyType({})
 
 
@@ -74,6 +75,11 @@ class Client:
 
     def job(self, job: str) -> JobStatus:
         return from_json(JobStatus, self._json("GET", f"/jobs/{job}"), "job")
+
+    def jobs(self, before: str) -> tuple[JobStatus, ...]:
+        """The next jobs that are older than the job `before`, newest first; empty at the end."""
+        answer = self._json("GET", f"/jobs?limit={PAGE_OF_JOBS}&before={before}")
+        return from_json(tuple[JobStatus, ...], answer, "jobs")
 
     def open_events(self, last_id: str, timeout: float) -> requests.Response:
         """The stream of events after the one called `last_id`, unread.

@@ -53,6 +53,13 @@ def download_results(client: Client, tracker: JobTracker, job: TrackedJob, folde
         tracker.set_results(job.key, folder)
 
 
+def has_all_files(job: TrackedJob, folder: Path) -> bool:
+    """Whether all artifacts of a finished job were downloaded into `folder` before."""
+    files = ((folder / Path(each.name).name, each.size_bytes) for each in job.status.artifacts)
+    found = [path.is_file() and path.stat().st_size == size for path, size in files]
+    return bool(found) and all(found)
+
+
 def download_preview(client: Client, tracker: JobTracker, job: TrackedJob, folder: Path) -> None:
     """Download the preview picture of a finished job into `folder`.
 

@@ -7,8 +7,9 @@ downloads) or the event stream's thread (progress).
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Condition
@@ -172,16 +173,24 @@ class JobTracker:
 
     # The service's list
 
-    def observe_listing(self, statuses: Iterable[JobStatus]) -> list[TrackedJob]:
-        """Take in the service's newest jobs; returns those to ask for that are not among them.
+    def observe_listing(
+        self, statuses: Sequence[JobStatus], before: JobStatus | None = None
+    ) -> list[TrackedJob]:
+        """Take in a page of the service's list: jobs older than `before`, newest first.
 
-        A job may be younger than the list: only those that have ended, and whose results nobody
-        awaits, are dropped.
+        A job may be younger than the page: of the other submitted jobs of that time, those that
+        have ended and whose results nobody awaits are dropped, and those that have not are
+        returned, to be asked for. A page without jobs is the last one.
         """
+        newest = before.created if before else math.inf
+        oldest = statuses[-1].created if statuses else -math.inf
         with self._changed:
             listed = {self.observe(status).key for status in statuses}
             missing = [
-                job for job in self._jobs.values() if job.is_submitted and job.key not in listed
+                job
+                for job in self._jobs.values()
+                if job.is_submitted and job.key not in listed
+                if oldest <= job.status.created < newest
             ]
             for job in missing:
                 if job.state.is_final and not job.is_awaited:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import queue
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from threading import Event, Lock, Thread
@@ -27,10 +26,11 @@ from ..contract.wire import (
 from .backend import Backend
 from .client import Client
 from .environment import InstallCancelled
-from .errors import ServiceError, ServiceUnreachable, internal_error, written_files
+from .errors import ServiceUnreachable, internal_error, written_files
 from .event_stream import EventStream
-from .job_transfers import download_preview, download_results, submit_job
+from .job_commands import Command, JobCommands
 from .jobs import JobTracker
+from .last_known import BackendMemory
 from .settings import BackendSettings
 from .snapshot import BackendState, SessionSnapshot
 from .tracked_job import Plan, TrackedJob
@@ -39,10 +39,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 15.0
 
-Command = Callable[[], None]
 
-
-class Session:
+class Session(JobCommands):
     """A backend, its jobs and the threads that talk to it. One per Blender; close it at the end."""
 
     def __init__(self, settings: BackendSettings) -> None:
@@ -58,6 +56,8 @@ class Session:
         self._awaited_settings: BackendSettings | None = None  # until the service has no jobs
         self._client: Client | None = None
         self._events: EventStream | None = None
+        self._memory = BackendMemory()
+        self._enqueue(self._recall)
         self._enqueue(self._check_installation)
         self._thread = Thread(target=self._run, name="splatsmith-session", daemon=True)
         self._thread.start()
@@ -131,6 +131,13 @@ class Session:
         self._enqueue(partial(self._import_again, job.key))
         return job.key
 
+    def load_previews(self, names: Iterable[str]) -> None:
+        """Download the preview pictures of jobs where they are not here, if the backend runs."""
+        for name in names:
+            job = self.tracker.find(name)
+            if job is not None:
+                self._follow_up(job.key)
+
     def clear_problem(self) -> None:
         self._update(problem=None)
 
@@ -161,6 +168,14 @@ class Session:
         except Exception as error:  # noqa: BLE001  the thread's edge: the panel shows it
             log.exception("a command of the session failed")
             self._update(problem=internal_error(error).problem)
+
+    def _recall(self) -> None:
+        """Show what was last known of the backend, until it says more itself."""
+        engines = self._memory.recall(self.tracker, self._backend.settings)
+        self._update(engines=self._snapshot.engines or engines)
+
+    def _keep(self) -> None:
+        self._memory.keep(self.tracker, self._backend.settings, self._snapshot.engines)
 
     def _check_installation(self) -> None:
         self._update(build=self._backend.build, planned_build=self._backend.planned_build)
@@ -194,6 +209,7 @@ class Session:
             self.tracker.forget_submitted()
         self._backend = Backend(settings)
         self._update(state=BackendState.STOPPED, problem=None, engines=(), weights=())
+        self._recall()
         self._check_installation()
         self._submit_drafts()
         if self.tracker.has_unfinished_jobs:
@@ -229,6 +245,8 @@ class Session:
         try:
             self._client = self._backend.start(self._interrupt)
             self._update(engines=self._client.engines())
+            self._memory.delete_removed(self._client)
+            self._keep()
             self._events = EventStream(self._client.address, self)
         except BaseException:
             self._disconnect()
@@ -275,74 +293,6 @@ class Session:
             self._backend.stop()
             self._replace_backend()
 
-    def _submit(self, key: str) -> None:
-        job = self.tracker.find(key)
-        if job is None or job.is_submitted or job.state.is_final:
-            return
-        if job.is_cancelling:
-            self.tracker.set_cancelled(key)
-            return
-        if self._awaited_settings is not None:  # submitted once they are used
-            self.tracker.set_stage(key, "Waiting for earlier jobs, before the new preferences")
-            return
-        try:
-            submit_job(self._connect(), self.tracker, job, self.settings.pictures)
-        except SplatsmithError as error:
-            self.tracker.set_failed(key, error)
-            if isinstance(error, ServiceUnreachable):
-                raise
-        self._follow_up(key)
-
-    def _follow_up(self, key: str) -> None:
-        """Download what a finished job still needs. Any thread may call this."""
-        job = self.tracker.find(key)
-        if job is not None and (job.needs_results or job.needs_preview):
-            self._enqueue(partial(self._download, key))
-
-    def _download(self, key: str) -> None:
-        """Without a connection nothing happens: the event stream's next one asks for it again."""
-        job = self.tracker.find(key)
-        if job is None or self._client is None:
-            return
-        folder = self.settings.results / job.status.id
-        if job.needs_results:
-            download_results(self._client, self.tracker, job, folder)
-        elif job.needs_preview:
-            download_preview(self._client, self.tracker, job, folder)
-        else:
-            return
-        self._follow_up(key)
-
-    def _import_again(self, key: str) -> None:
-        try:
-            self._connect()
-        except SplatsmithError as error:
-            self.tracker.set_failed(key, error)
-            raise
-        self._follow_up(key)
-
-    def _cancel(self, key: str) -> None:
-        job = self.tracker.find(key)
-        if job is None or job.status.state.is_final:
-            return
-        if job.is_submitted:
-            self._connect().cancel(job.status.id)
-        else:
-            self.tracker.set_cancelled(key)
-
-    def _look_up(self, key: str) -> None:
-        """Ask for a job that is not among the newest ones."""
-        job = self.tracker.find(key)
-        if job is None or self._client is None:
-            return
-        try:
-            self.tracker.observe(self._client.job(job.status.id))
-        except ServiceError as error:  # it was deleted
-            if not job.is_awaited:
-                self.tracker.remove(key)
-            self.tracker.set_failed(key, error)
-        self._follow_up(key)
-
     def _set_stream_open(self, stream: EventStream | None) -> None:
         if stream is self._events and self._snapshot.state is BackendState.FAILED:
             self._update(state=BackendState.RUNNING, problem=None)
@@ -350,15 +300,6 @@ class Session:
     def _set_stream_lost(self, stream: EventStream | None, error: SplatsmithError) -> None:
         if stream is self._events:
             self._handle_lost(error)
-
-    def _remove(self, key: str) -> None:
-        job = self.tracker.find(key)
-        if job is None:
-            return
-        if job.is_submitted and self._client is not None:
-            self._client.delete(job.status.id)
-        shutil.rmtree(self.settings.results / job.status.id, ignore_errors=True)
-        self.tracker.remove(key)
 
     # The event stream's thread
 
@@ -368,16 +309,21 @@ class Session:
     def on_event(self, event: EventPayload) -> None:
         match event:
             case SnapshotEvent():
-                missing = self.tracker.observe_listing(event.jobs)
                 self._update(health=event.health, weights=event.checkpoints)
-                for job in missing:
-                    self._enqueue(partial(self._look_up, job.key))
+                self._look_up_missing(event.jobs, None)
+                listed = {job.id for job in event.jobs}
                 for job in self.tracker.jobs:
-                    self._follow_up(job.key)
+                    if job.is_awaited or job.status.id in listed:
+                        self._follow_up(job.key)
+                self._enqueue(self._keep)
             case JobEvent():
-                self._follow_up(self.tracker.observe(event.job, event.preview).key)
+                job = self.tracker.observe(event.job, event.preview)
+                self._follow_up(job.key)
+                if job.state.is_final:
+                    self._enqueue(self._keep)
             case JobDeletedEvent():
                 self.tracker.remove(event.id)
+                self._enqueue(self._keep)
             case WeightsEvent():
                 self._update(weights=event.checkpoints)
             case HealthEvent():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,19 @@ class BackendSettings:
     def pictures(self) -> Path:
         """Holds the pictures that were uploaded, by the id of the upload."""
         return self.folder / "pictures"
+
+    @property
+    def prompts(self) -> Path:
+        """Holds the prompts that were used last."""
+        return self.folder / "prompts.json"
+
+    @property
+    def last_known(self) -> Path:
+        """Holds what was last known of this job store, see `last_known`."""
+        if self.remote is None:
+            return self.folder / "last_known.json"
+        digest = hashlib.sha256(self.remote.url.encode()).hexdigest()
+        return self.folder / f"last_known-{digest[:16]}.json"
 
     @property
     def hub_environment(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from .timer import import_hindrance
 
 JOBS_PER_PAGE = 4
 THUMBNAIL_SCALE, VARIATION_SCALE, UNFINISHED_SCALE = 2.6, 3.2, 8.0  # icon heights
+_ASSET_BUTTONS = (("show_files", "FILE_FOLDER"), ("place_job", "CURSOR"), ("import_job", "IMPORT"))
 JOB_ICONS = {
     JobState.QUEUED: "SORTTIME",
     JobState.RUNNING: "PLAY",
@@ -99,6 +100,7 @@ def _draw_pages(row: bpy.types.UILayout, page: int, count: int) -> None:
         button.operator("splatsmith.job_page", text="", icon=icon).page = max(0, target)
         if icon == "TRIA_LEFT":
             row.label(text=f"Page {page + 1} of {last + 1}, {count} orders")
+    row.operator("splatsmith.history", text="", icon="IMGDISPLAY")
 
 
 def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJob) -> None:
@@ -164,7 +166,7 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob, has_import: bool
     if job.state is not JobState.SUCCEEDED:
         names.insert(0, ("retry_job", "LOOP_BACK"))
     elif job.status.kind.makes_asset:
-        names[:0] = [("show_files", "FILE_FOLDER"), ("import_job", "IMPORT")][: 1 + has_import]
+        names[:0] = _ASSET_BUTTONS[: 2 + has_import]
     if isinstance(job.request, GenerateRequest):
         names[:0] = [("use_job_settings", "PREFERENCES"), ("repeat_with_new_seed", "FILE_REFRESH")]
     for name, icon in names:

@@ -14,6 +14,7 @@ from ..contract.protocol import GenerateRequest
 from ..link.snapshot import BackendState, SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
 from .installation import install
+from .preferences import preferences
 from .properties import (
     SplatsmithSettings,
     engine_card,
@@ -61,6 +62,7 @@ class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
             placement=settings.placement(),
             post_import=settings.post_import(),
         )
+        api.remember_prompt(settings.prompt)
 
 
 class SPLATSMITH_OT_generate_variations(ApiOperator, bpy.types.Operator):
@@ -85,6 +87,7 @@ class SPLATSMITH_OT_generate_variations(ApiOperator, bpy.types.Operator):
             placement=settings.placement(),
             post_import=settings.post_import(),
         )
+        api.remember_prompt(settings.prompt)
 
 
 class FileOperator(ApiOperator):
@@ -136,12 +139,17 @@ class GeneratedObjectOperator(ApiOperator):
 
 class SPLATSMITH_OT_offer_as_asset(GeneratedObjectOperator, bpy.types.Operator):
     bl_idname = "splatsmith.offer_as_asset"
-    bl_label = "Provenance as Asset"
-    bl_description = "Show the active object in the asset browser, with its own picture"
+    bl_label = "Mark as Asset"
+    bl_description = (
+        "Show the active object in the asset browser: with its own picture and prompt, its "
+        "licence, and in the catalog of its engine"
+    )
     bl_options = {"UNDO"}
 
     def call_api(self, context: bpy.types.Context) -> None:
-        api.mark_as_asset(context.object)
+        chosen = preferences()
+        for note in api.mark_as_asset(context.object, chosen.author.strip() if chosen else ""):
+            self.report({"INFO"}, note)
 
 
 class SPLATSMITH_OT_again(GeneratedObjectOperator, bpy.types.Operator):

@@ -12,6 +12,7 @@ from .installation import draw_installation, draw_progress, generate_label
 from .job_list import draw_jobs
 from .operators import generate_disabled_reason
 from .placement_properties import draw_placement_fields
+from .prompt_history import SPLATSMITH_MT_prompts
 from .properties import (
     SplatsmithSettings,
     engine_card,
@@ -35,6 +36,9 @@ STATE_ICONS = {
 
 class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
     bl_label = "Splatsmith"
+
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        self.layout.operator("splatsmith.history", text="", icon="IMGDISPLAY", emboss=False)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings, now = self.layout, context.scene.splatsmith, api.snapshot()
@@ -166,7 +170,9 @@ def licence_lines(variant: Variant) -> list[str]:
 def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
     column = layout.column(align=True)
     column.label(text="Prompt")
-    column.prop(settings, "prompt", text="", placeholder="a wooden chair")
+    row = column.row(align=True)
+    row.prop(settings, "prompt", text="", placeholder="a wooden chair")
+    row.menu(SPLATSMITH_MT_prompts.bl_idname, text="", icon="TIME")
     if settings.takes_class():
         column = layout.column(align=True)
         column.label(text="Class")

@@ -102,6 +102,10 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         description="Have it ready before the first Generate; it keeps its memory all the while",
     )
 
+    author: StringProperty(
+        name="Author",
+        description="Who is named as the author by Mark as Asset. Empty: Splatsmith",
+    )
     hides_non_commercial: BoolProperty(
         name="Hide Engines That Forbid Commercial Use",
         description="Leave engines out of the choice whose licences allow no commercial use of "
@@ -159,6 +163,7 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         row.prop(self, "remote_token")
         layout.separator()
         layout.column(heading="Engines").prop(self, "hides_non_commercial")
+        layout.column(heading="Assets").prop(self, "author")
         if not IS_NATIVE:
             layout.separator()
             drawing = layout.column(heading="Viewport")

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.scene.asset_browser import add_to_asset_browser
+from blender_addon.scene.asset_browser import AssetDetails, add_to_asset_browser
 from blender_addon.scene.provenance import Provenance, read_provenance, write_provenance
 
 
@@ -43,9 +43,8 @@ def test_other_objects_have_none(cube: bpy.types.Object) -> None:
 def test_an_asset_shows_its_picture_and_tags(
     cube: bpy.types.Object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    add_to_asset_browser(
-        cube, "a chair", red_picture(tmp_path_factory.mktemp("p") / "p.png"), ["chair"]
-    )
+    picture = red_picture(tmp_path_factory.mktemp("p") / "p.png")
+    add_to_asset_browser(cube, AssetDetails("a chair", tags=("chair",), preview=picture))
     assert cube.asset_data.description == "a chair"
     assert [tag.name for tag in cube.asset_data.tags] == ["chair"]
     preview = cube.preview
