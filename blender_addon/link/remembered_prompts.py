@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from ..contract.files import atomic_write
 
 MAX_PROMPTS = 50
-MAX_CHARACTERS = 300  # what a field of Blender's shows and takes back whole
+MAX_CHARACTERS = 300  # longer ones make no menu
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
@@ -37,9 +36,3 @@ def remember_prompt(path: Path, prompt: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
         part.write_text(json.dumps(prompts, ensure_ascii=False, indent=0), encoding="utf-8")
-
-
-def find_prompts(prompts: Iterable[str], text: str) -> list[str]:
-    """The prompts with all words of `text`, or their beginnings, in any case."""
-    words = text.casefold().split()
-    return [prompt for prompt in prompts if all(word in prompt.casefold() for word in words)]

@@ -50,13 +50,13 @@ def page_count(jobs: int) -> int:
     return max(1, -(-jobs // JOBS_PER_PAGE))
 
 
-def job_detail(job: TrackedJob, engines: Iterable[EngineCard] = ()) -> str:
-    """The engine, and when the job was ordered."""
+def job_details(job: TrackedJob, engines: Iterable[EngineCard] = ()) -> tuple[str, str]:
+    """The engine, or what else the job is, and when it was ordered."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.status.created))
     if not isinstance(job.request, GenerateRequest):
-        return when
+        return job.status.kind.value.capitalize(), when
     engine = job.request.engine
-    return f"{next((e.title for e in engines if e.id == engine), engine)}, {when}"
+    return next((e.title for e in engines if e.id == engine), engine), when
 
 
 class SPLATSMITH_PT_history(bpy.types.Panel):
@@ -107,7 +107,8 @@ def _draw_job(box: bpy.types.UILayout, job: TrackedJob, now: SessionSnapshot) ->
     column = box.column(align=True)
     column.template_icon(thumbnail_icon(job) or _state_icon(job), scale=PICTURE_SCALE)
     column.label(text=job_title(job), translate=False)
-    column.label(text=job_detail(job, now.engines), translate=False)
+    for line in job_details(job, now.engines):
+        column.label(text=line, translate=False)
     if job.state is JobState.RUNNING and now.state is BackendState.RUNNING:
         column.progress(factor=job.status.progress, text="")
     else:

@@ -113,7 +113,12 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: TrackedJ
     column = row.column(align=True)
     title = column.row(align=True)
     title.label(text=job_title(job), icon="NONE" if picture else JOB_ICONS[job.state])
-    _draw_job_buttons(title, job)
+    if job.state.is_final:  # the title has the first line for itself
+        buttons = column.row(align=True)
+        buttons.label(text=_result_text(job))
+        _draw_job_buttons(buttons, job)
+    else:
+        _draw_job_buttons(title, job)
     _draw_state(box, column, context, job)
 
 
@@ -132,7 +137,6 @@ def _draw_state(
     elif (problem := _problem_of(job)) is not None:
         draw_wrapped_text(box.column(), context, problem.sentence)
     else:
-        column.label(text=_result_text(job))
         imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
         draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
 
@@ -154,11 +158,13 @@ def draw_variations(
         if job.state is JobState.RUNNING and now.state is BackendState.RUNNING:
             column.progress(factor=job.status.progress, text="")
         if job.state is JobState.SUCCEEDED:
-            column.operator("splatsmith.import_job", text="", icon="IMPORT").job = job.key
-        _draw_job_buttons(column.row(align=True), job, has_import=False)
+            choice = column.row(align=True)
+            choice.operator("splatsmith.import_job", text="", icon="IMPORT").job = job.key
+            choice.operator("splatsmith.place_job", text="", icon="CURSOR").job = job.key
+        _draw_job_buttons(column.row(align=True), job, is_variation=True)
 
 
-def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob, has_import: bool = True) -> None:
+def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob, is_variation: bool = False) -> None:
     if not job.state.is_final:
         row.operator("splatsmith.cancel_job", text="", icon="X", emboss=False).job = job.key
         return
@@ -166,7 +172,7 @@ def _draw_job_buttons(row: bpy.types.UILayout, job: TrackedJob, has_import: bool
     if job.state is not JobState.SUCCEEDED:
         names.insert(0, ("retry_job", "LOOP_BACK"))
     elif job.status.kind.makes_asset:
-        names[:0] = _ASSET_BUTTONS[: 2 + has_import]
+        names[:0] = _ASSET_BUTTONS[: 1 if is_variation else 3]
     if isinstance(job.request, GenerateRequest):
         names[:0] = [("use_job_settings", "PREFERENCES"), ("repeat_with_new_seed", "FILE_REFRESH")]
     for name, icon in names:
@@ -189,7 +195,7 @@ def _progress_text(job: TrackedJob, now: SessionSnapshot) -> str:
 def _result_text(job: TrackedJob) -> str:
     status = job.status
     if job.state is JobState.SUCCEEDED and status.started and status.finished:
-        return f"Done in {status.finished - status.started:.1f} s"
+        return f"{status.finished - status.started:.1f} s"
     return job.state.value.capitalize()
 
 

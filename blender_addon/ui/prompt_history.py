@@ -1,4 +1,8 @@
-"""The prompts that were used last, offered at the prompt's field."""
+"""The prompts that were used last, in a menu beside the prompt's field.
+
+Not as suggestions below the field (`search` of StringProperty): where one is left, Blender takes it
+on Enter instead of what was typed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from bpy.props import StringProperty
 from .. import api
 from .api_operator import ApiOperator
 
-PROMPTS_IN_MENU = 25  # one screen; typing finds the others
 CHARACTERS_IN_MENU = 70
 
 
@@ -48,7 +51,7 @@ class SPLATSMITH_MT_prompts(bpy.types.Menu):
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout, prompts = self.layout, api.list_prompts()
-        for prompt in prompts[:PROMPTS_IN_MENU]:
+        for prompt in prompts:
             text = prompt if len(prompt) <= CHARACTERS_IN_MENU else _shortened(prompt)
             layout.operator("splatsmith.use_prompt", text=text, translate=False).prompt = prompt
         if not prompts:

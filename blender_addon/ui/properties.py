@@ -22,7 +22,6 @@ from .class_label_search import search_labels
 from .engine_choice import is_hidden
 from .extraction_properties import ExtractionFields
 from .placement_properties import PlacementProperties
-from .prompt_search import search_prompts
 from .turntable_items import TURNTABLE_ITEMS
 
 LARGEST_INT = 2**31 - 1
@@ -62,12 +61,7 @@ def _search_classes(
 class SplatsmithSettings(ExtractionFields, PlacementProperties, bpy.types.PropertyGroup):
     """The settings of the next Generate. Saved in .blend files by the properties' names."""
 
-    prompt: StringProperty(
-        name="Prompt",
-        description="What to make, in words",
-        search=search_prompts,
-        search_options={"SUGGESTION"},
-    )
+    prompt: StringProperty(name="Prompt", description="What to make, in words")
     asset_name: StringProperty(name="Name", description="What to call it. Empty: like the prompt")
     picture: PointerProperty(
         type=bpy.types.Image,

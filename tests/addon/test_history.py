@@ -23,7 +23,7 @@ from blender_addon.contract.protocol import (
 from blender_addon.link.settings import BackendSettings
 from blender_addon.link.snapshot import BackendState
 from blender_addon.link.tracked_job import TrackedJob, new_job
-from blender_addon.ui.history import JOBS_PER_PAGE, find_jobs, job_detail, page_count, page_of
+from blender_addon.ui.history import JOBS_PER_PAGE, find_jobs, job_details, page_count, page_of
 from tests.addon.panel import CARD, await_engines, await_preview
 
 SPLATS = (Product.SPLATS,)
@@ -64,9 +64,9 @@ def test_pages_end_with_the_jobs() -> None:
 def test_a_job_tells_its_engine_and_time() -> None:
     created = time.mktime((2026, 11, 5, 9, 7, 0, 0, 0, -1))
     chair = replace(CHAIR, status=replace(CHAIR.status, created=created))
-    assert job_detail(chair) == "anvil, 2026-11-05 09:07"
-    assert job_detail(chair, [CARD]) == "Anvil, 2026-11-05 09:07"
-    assert job_detail(replace(POINTS, status=chair.status)) == "2026-11-05 09:07"
+    assert job_details(chair) == ("anvil", "2026-11-05 09:07")
+    assert job_details(chair, [CARD]) == ("Anvil", "2026-11-05 09:07")
+    assert job_details(POINTS)[0] == "Extract"
 
 
 def test_everything_but_new_work_goes_on_without_the_backend(registered: None) -> None:

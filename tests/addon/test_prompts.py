@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import pytest
 
 from blender_addon import api
-from blender_addon.contract.protocol import Product
 from blender_addon.link.remembered_prompts import (
     MAX_CHARACTERS,
     MAX_PROMPTS,
-    find_prompts,
     read_prompts,
     remember_prompt,
 )
-from blender_addon.ui.prompt_search import search_prompts
+from blender_addon.link.settings import BackendSettings
 
 
 @pytest.fixture
@@ -51,19 +50,13 @@ def test_a_damaged_file_is_replaced(file: Path, text: str) -> None:
     assert read_prompts(file) == ("a chair",)
 
 
-def test_all_words_are_looked_for_in_any_case() -> None:
-    prompts = ["A wooden chair", "a chair", "Wood"]
-    assert find_prompts(prompts, "CHAIR wood") == ["A wooden chair"]
-    assert find_prompts(prompts, "") == prompts
-
-
-def test_generate_remembers_what_the_field_offers_until_it_is_cleared(registered: None) -> None:
+def test_generate_remembers_prompts_until_they_are_cleared(registered: None) -> None:
     settings = bpy.context.scene.splatsmith
     for settings.prompt in ("a cube", "a small cube"):
         assert bpy.ops.splatsmith.generate() == {"FINISHED"}
         api.cancel(api.snapshot().jobs[0].key)
     assert bpy.ops.splatsmith.generate_variations() == {"FINISHED"}
-    assert search_prompts(settings, bpy.context, "cube") == ["a small cube", "a cube"]
+    assert api.list_prompts() == ("a small cube", "a cube")
     assert bpy.ops.splatsmith.use_prompt(prompt="a cube") == {"FINISHED"}
     assert settings.prompt == "a cube"
     assert bpy.ops.splatsmith.forget_prompts() == {"FINISHED"}
@@ -71,9 +64,16 @@ def test_generate_remembers_what_the_field_offers_until_it_is_cleared(registered
     assert bpy.ops.splatsmith.forget_prompts() == {"FINISHED"}, "there is no file any more"
 
 
-def test_what_cannot_be_remembered_stops_no_generation(session: None) -> None:
-    file = api.default_settings().folder  # a folder, which no file replaces
+def test_what_cannot_be_remembered_stops_nothing(
+    session: None, backend_settings: BackendSettings, tmp_path: Path
+) -> None:
+    blocked = replace(backend_settings, folder=tmp_path)
+    blocked.prompts.mkdir()  # a folder, which no file replaces
     with pytest.raises(OSError):
-        remember_prompt(file, "a cube")
-    lattice = api.GenerationSettings("lattice", products=(Product.SPLATS,))
-    assert api.generate("a cube", settings=lattice).objects and api.list_prompts() == ()
+        remember_prompt(blocked.prompts, "a cube")
+    api.configure(blocked)
+    try:
+        api.remember_prompt("a cube")
+        assert api.list_prompts() == ()
+    finally:
+        api.configure(backend_settings)
