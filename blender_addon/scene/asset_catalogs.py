@@ -7,6 +7,7 @@ format: Blender's manual, Asset Catalogs, "Format of Catalog Definition Files".
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class CatalogNotWritten(SplatsmithError):
 
 def engine_catalog(engine: str, title: str) -> Catalog:
     """The catalog of an engine: the same UUID in every file."""
-    name = " ".join(title.replace("/", " ").replace(":", " ").split()) or engine
+    plain = re.sub(r"\(.*?\)|[/:]", " ", title)  # without remarks such as "(built in)"
+    name = " ".join(plain.split()) or engine
     return Catalog(str(uuid.uuid5(_NAMESPACE, engine)), f"{_ROOT}/{name}")
 
 

@@ -51,20 +51,6 @@ class ViewportPoint:
         return ViewRay(region_2d_to_origin_3d(self.region, self.view, at), direction.normalized())
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """A rectangle of the window, in pixels from its lower left."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def contains(self, x: int, y: int) -> bool:
-        is_across = self.x <= x < self.x + self.width
-        return is_across and self.y <= y < self.y + self.height
-
-
 class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
     bl_idname = "splatsmith.place_job"
     bl_label = "Place"
@@ -74,7 +60,8 @@ class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
     location: FloatVectorProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._popup = _popup_bounds(context)
+        if context.region_popup is not None:  # the history, which would cover the viewport
+            _close_popups(context.window)
         self._size = api.planned_size(self.job)
         self._target: Vector | None = None
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_VIEW")
@@ -88,10 +75,10 @@ class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self._end(context)
             return {"CANCELLED"}
-        if event.type in NAVIGATION:
-            return {"PASS_THROUGH"}
         if event.type == "MOUSEMOVE":
             self._follow(context, event)
+            return {"PASS_THROUGH"}
+        if event.type in NAVIGATION:
             return {"PASS_THROUGH"}
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
             self._follow(context, event)
@@ -110,10 +97,7 @@ class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
         api.import_job(self.job, location=(x, y, z))
 
     def _follow(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
-        at = event.mouse_x, event.mouse_y
-        if self._popup is not None and not self._popup.contains(*at):
-            self._popup = None  # Blender closes it when the mouse leaves it
-        point = viewport_point(context.window, *at) if self._popup is None else None
+        point = viewport_point(context.window, event.mouse_x, event.mouse_y)
         self._target = None
         if point is not None:
             depsgraph = context.evaluated_depsgraph_get()
@@ -144,7 +128,7 @@ def viewport_point(window: bpy.types.Window, x: int, y: int) -> ViewportPoint | 
     for area in window.screen.areas:
         if area.type != "VIEW_3D":
             continue
-        under = [each for each in area.regions if _bounds(each).contains(x, y)]
+        under = [each for each in area.regions if _contains(each, x, y)]
         if len(under) == 1 and under[0].type == "WINDOW":
             (region,) = under
             view = region.data or area.spaces.active.region_3d
@@ -152,13 +136,14 @@ def viewport_point(window: bpy.types.Window, x: int, y: int) -> ViewportPoint | 
     return None
 
 
-def _bounds(region: bpy.types.Region) -> Bounds:
-    return Bounds(region.x, region.y, region.width, region.height)
+def _contains(region: bpy.types.Region, x: int, y: int) -> bool:
+    is_across = region.x <= x < region.x + region.width
+    return is_across and region.y <= y < region.y + region.height
 
 
-def _popup_bounds(context: bpy.types.Context) -> Bounds | None:
-    """Those of the popup that the operator was called from."""
-    return _bounds(context.region_popup) if context.region_popup else None
+def _close_popups(window: bpy.types.Window) -> None:
+    """Setting the screen removes the popups; Blender has no function that does that alone."""
+    window.screen = window.screen
 
 
 def _redraw_viewports(context: bpy.types.Context) -> None:

@@ -240,7 +240,9 @@ def test_use_its_settings_loads_extraction_options(splats: bpy.types.Object) -> 
     assert settings.extraction() == options and settings.prompt == "untouched"
 
 
-def test_generated_object_is_marked_as_asset_with_its_preview(registered: None) -> None:
+def test_generated_object_is_marked_as_asset_with_its_preview(
+    registered: None, tmp_path: Path
+) -> None:
     settings = api.GenerationSettings(engine="lattice", products=(Product.SPLATS,))
     asset = api.generate("a cube", settings=settings)
     await_preview(asset.job)
@@ -248,6 +250,14 @@ def test_generated_object_is_marked_as_asset_with_its_preview(registered: None) 
     assert bpy.ops.splatsmith.offer_as_asset() == {"FINISHED"}
     assert made.asset_data.description == "a cube"
     assert tuple(made.preview.image_size) == (512, 512)
+    assert {tag.name for tag in made.asset_data.tags} == {"Splatsmith", "lattice", "splats"}
+    assert made.asset_data.author == "Splatsmith"
+    catalogs = tmp_path / "blender_assets.cats.txt"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert f"{made.asset_data.catalog_id}:Splatsmith/Lattice" in catalogs.read_text("utf-8")
+    made["splatsmith_licence"], made["splatsmith_commercial_use"] = "MIT", "allowed"
+    assert api.mark_as_asset(made, "me") == () and made.asset_data.author == "Splatsmith"
+    assert made.asset_data.license == "MIT; commercial use: allowed"
     bpy.context.view_layer.objects.active = None
     assert not bpy.ops.splatsmith.offer_as_asset.poll()
 

@@ -29,10 +29,7 @@ def asset_library(scene: bpy.types.Scene, tmp_path: Path) -> Callable[[Path], No
     return add
 
 
-def test_a_new_file_is_one_that_blender_reads(scene: bpy.types.Scene, tmp_path: Path) -> None:
-    """Blender tells the catalog's name to assets of files that it opens."""
-    cube = bpy.data.objects.new("cube", bpy.data.meshes.new("cube"))
-    add_to_asset_browser(cube, AssetDetails(catalog=SPROUT.id))
+def test_a_new_file_has_the_format_that_blender_reads(tmp_path: Path) -> None:
     assert define_catalog(tmp_path / CATALOG_FILE, SPROUT)
     lines = (tmp_path / CATALOG_FILE).read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if line and not line.startswith("#")]
@@ -88,7 +85,7 @@ def test_the_file_is_beside_the_blend_or_at_the_root_of_its_library(
 
 
 def test_names_of_engines_make_no_further_catalogs() -> None:
-    odd = engine_catalog("odd", "A/B: C")
+    odd = engine_catalog("odd", "A/B: C (built in)")
     assert odd.path == "Splatsmith/A B C" and odd.line.count(":") == 2
     assert engine_catalog("odd", "Another Title").id == odd.id != SPROUT.id
 
