@@ -155,6 +155,7 @@ class Session(JobCommands):
             while not self._closing.is_set():
                 self._run_command(self._commands.get())
         finally:
+            self._keep()
             self._disconnect()
             self._backend.stop()
 

@@ -35,13 +35,19 @@ def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context, now: Sessi
     """One page of the jobs, newest first, variations as one; nothing if there are none."""
     groups = group_variations(now.jobs)
     page = clamp_page(context.window_manager.splatsmith_job_page, len(groups))
-    for first, *others in groups[page * JOBS_PER_PAGE : (page + 1) * JOBS_PER_PAGE]:
+    for first, *others in groups_on_page(groups, page):
         if others:
             draw_variations(layout.box(), (first, *others), now)
         else:
             _draw_job(layout.box(), context, first)
     if len(groups) > JOBS_PER_PAGE:
         _draw_pages(layout.row(align=True), page, len(groups))
+
+
+def groups_on_page(
+    groups: Sequence[tuple[TrackedJob, ...]], page: int
+) -> Sequence[tuple[TrackedJob, ...]]:
+    return groups[page * JOBS_PER_PAGE : (page + 1) * JOBS_PER_PAGE]
 
 
 def clamp_page(page: int, count: int) -> int:

@@ -11,9 +11,11 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from .. import api
 from ..contract.problems import InvalidRequest
 from ..contract.protocol import GenerateRequest
+from ..link.job_groups import group_variations
 from ..link.snapshot import BackendState, SessionSnapshot
 from .api_operator import ApiOperator, backend_unavailable_reason
 from .installation import install
+from .job_list import groups_on_page
 from .preferences import preferences
 from .properties import (
     SplatsmithSettings,
@@ -215,6 +217,8 @@ class SPLATSMITH_OT_job_page(ApiOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         context.window_manager.splatsmith_job_page = self.page
+        shown = groups_on_page(group_variations(api.snapshot().jobs), self.page)
+        api.load_previews(job.key for group in shown for job in group)
 
 
 class SPLATSMITH_OT_retry_job(JobOperator, bpy.types.Operator):
