@@ -56,6 +56,8 @@ def test_generate_remembers_prompts_until_they_are_cleared(registered: None) -> 
         assert bpy.ops.splatsmith.generate() == {"FINISHED"}
         api.cancel(api.snapshot().jobs[0].key)
     assert bpy.ops.splatsmith.generate_variations() == {"FINISHED"}
+    for job in api.snapshot().jobs:
+        api.cancel(job.key)
     assert api.list_prompts() == ("a small cube", "a cube")
     assert bpy.ops.splatsmith.use_prompt(prompt="a cube") == {"FINISHED"}
     assert settings.prompt == "a cube"
