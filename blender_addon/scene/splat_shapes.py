@@ -61,11 +61,11 @@ def transformed_shapes(
     new = empty_cloud(len(part), part.degree)
     shapes = Shapes(new.quats, new.scales, new.shN)
     for start in range(0, len(part), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        block = part.rows(rows)
+        block_rows = slice(start, min(start + _BLOCK, len(part)))
+        block = part.rows(block_rows)
         quats, scales = transform_shapes(block.quats, block.scales, linear)
-        shapes.put(rows, Shapes(quats, scales, rotate_harmonics(block.shN, turn)))
-        on_progress(min(rows.stop, len(part)) / len(part))
+        shapes.put(block_rows, Shapes(quats, scales, rotate_harmonics(block.shN, turn)))
+        on_progress(block_rows.stop / len(part))
     return shapes
 
 
