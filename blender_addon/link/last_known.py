@@ -48,7 +48,7 @@ def read_last_known(path: Path) -> LastKnown:
     members = cast("dict[str, object]", data) if isinstance(data, dict) else {}
     return LastKnown(
         _readable(EngineCard, members.get("engines")),
-        tuple(job for job in _readable(JobStatus, members.get("jobs")) if _is_plain(job)),
+        tuple(job for job in _readable(JobStatus, members.get("jobs")) if job.state.is_final),
         _readable(str, members.get("removed")),
     )
 
@@ -120,8 +120,3 @@ def _readable(kind: type[T], values: object) -> tuple[T, ...]:
         except InvalidRequest:
             continue
     return tuple(items)
-
-
-def _is_plain(job: JobStatus) -> bool:
-    """Whether it has ended, and its id is the name of a folder and no path."""
-    return job.state.is_final and job.id.isalnum()

@@ -345,6 +345,7 @@ class Artifact:
 class JobStatus:
     """A job as seen from outside.
 
+    id: letters and digits, so that it can name a folder.
     progress: runs from 0 to 1. request: the request's JSON.
     notes: remarks on its result, such as where a prompt was cut or what was left out; sentences.
     client_data: what the client submitted with it for itself.
@@ -364,6 +365,12 @@ class JobStatus:
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
     client_data: dict[str, object] = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        if not (self.id.isascii() and self.id.isalnum()):
+            raise InvalidRequest(
+                f"{self.id!r} is no job's id.", "Connect to a backend of Splatsmith."
+            )
 
 
 @dataclass(frozen=True)

@@ -226,3 +226,9 @@ def test_waiting_ends_with_a_change_of_another_thread(tracker: JobTracker) -> No
     tracker.wait(60)
     done.append(True)
     thread.join()
+
+
+@pytest.mark.parametrize("job", ["", "../..", "/etc", "a/b", "C:", "..", "a\\b"])
+def test_an_id_that_names_no_folder_is_refused(job: str) -> None:
+    with pytest.raises(InvalidRequest, match="no job's id"):
+        status(job)
