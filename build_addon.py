@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -369,17 +370,26 @@ def run_tests(run: TestRun) -> TestResults:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [str(run.python), "-P", "-m", "pytest", "-q", f"--junitxml={report}"]
-        variables, limit = {**os.environ, **run.variables}, run.minutes * MINUTES
-        try:
-            done = subprocess.run(
-                [*command, *run.options], cwd=ROOT, env=variables, timeout=limit,
-                stdout=run.output, stderr=run.output,
-            )  # fmt: skip
-            status = done.returncode
-        except subprocess.TimeoutExpired:
-            log(f"Stopped after {run.minutes} minutes.")
-            status = 1
+        variables = {**os.environ, **run.variables}
+        with subprocess.Popen(
+            [*command, *run.options], cwd=ROOT, env=variables, stdout=run.output, stderr=run.output
+        ) as process:
+            status = wait_limited(process, run.minutes)
         return TestResults.read(report, status)
+
+
+def wait_limited(process: subprocess.Popen[bytes], minutes: float) -> int:
+    """The exit status; pytest that is interrupted says what has failed until then."""
+    try:
+        return process.wait(minutes * MINUTES)
+    except subprocess.TimeoutExpired:
+        log(f"Stopped after {minutes} minutes.")
+        process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+    try:
+        process.wait(MINUTES)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return 1
 
 
 def run_addon_tests(run: TestRun) -> TestResults:
