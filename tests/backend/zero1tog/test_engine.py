@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not(
     ids=str,
 )
 def test_every_parameter_changes_the_result(
-    engines: Mapping[str, Zero1toG], change: dict[str, object]
+    engines: Mapping[str, Zero1toG], change: dict[str, Any]
 ) -> None:
     plain = cloud_of(generate(engines[NEWER], NEWER)).means
     assert not np.array_equal(cloud_of(generate(engines[NEWER], NEWER, **change)).means, plain)
