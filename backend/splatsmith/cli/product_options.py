@@ -53,7 +53,7 @@ _FLAGS = {
         "KIND",
     ),
     "crop": _Flag(
-        "--crop",
+        "--crop-background",
         f"what is made without a sky or background far around: {', '.join(Crop)}; auto: meshes",
         "KIND",
     ),

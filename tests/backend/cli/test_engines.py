@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from splatsmith import __version__
+from splatsmith.cli import main
 from splatsmith.contract.cards import EngineCard
 from splatsmith.contract.jsonable import from_json
 from splatsmith.engines import registry
@@ -37,6 +38,18 @@ def test_engines_as_json_are_their_cards(run: CommandLine) -> None:
     cards = from_json(tuple[EngineCard, ...], run("engines", "--json").json)  # type: ignore[arg-type]
 
     assert CARD in cards
+
+
+@pytest.mark.parametrize("command", ["generate", "batch"])
+def test_no_parameter_has_the_name_of_an_option(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for card in registry.cards():
+        for variant in card.variants:
+            with pytest.raises(SystemExit) as ended:
+                main([command, "--engine", card.id, "--variant", variant.id, "--help"])
+            assert ended.value.code == 0
+            assert f"parameters of {card.title}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_engine_that_cannot_be_imported_is_named(

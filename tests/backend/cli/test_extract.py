@@ -52,7 +52,7 @@ def test_products_and_their_options_are_as_asked(run: CommandLine, ball: Path) -
 
 def test_every_extraction_option_has_its_flag(run: CommandLine, ball: Path) -> None:
     flags = ("--faces", 200, "--texture", 512, "--resolution", 64, "--closure", "open")
-    more = ("--keep-bottom", "--points", 100, "--crop", "all", "--interior", "shell")
+    more = ("--keep-bottom", "--points", 100, "--crop-background", "all", "--interior", "shell")
 
     answer = run("extract", ball, "--products", "points", *flags, *more)
 
