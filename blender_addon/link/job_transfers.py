@@ -98,8 +98,9 @@ def _upload(
     """
     match request:
         case GenerateRequest():
-            ids = {kind: client.upload_image(file) for kind, file in attachments.pictures.items()}
-            for kind, file in attachments.pictures.items():
+            files = {kind: file.read() for kind, file in attachments.pictures.items()}
+            ids = {kind: client.upload_image(file) for kind, file in files.items()}
+            for kind, file in files.items():
                 keep_picture(pictures, ids[kind], file)
             return replace(request, pictures={**request.pictures, **ids})
         case ExtractRequest() if attachments.cloud is not None:

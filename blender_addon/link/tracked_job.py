@@ -24,6 +24,14 @@ from .client import job_kind
 from .errors import Cancelled, ServiceError
 
 
+class PictureFile(Protocol):
+    """An image file, which may be encoded only when it is read."""
+
+    def read(self) -> bytes:
+        """Its content; called on the session's thread."""
+        ...
+
+
 @dataclass(frozen=True)
 class Attachments:
     """What is uploaded before a job can be submitted.
@@ -33,7 +41,9 @@ class Attachments:
     file: a splat file to convert.
     """
 
-    pictures: Mapping[ConditionKind, bytes] = field(default_factory=dict[ConditionKind, bytes])
+    pictures: Mapping[ConditionKind, PictureFile] = field(
+        default_factory=dict[ConditionKind, PictureFile]
+    )
     cloud: Callable[[], GaussianCloud] | None = None
     file: Path | None = None
 

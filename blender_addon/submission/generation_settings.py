@@ -10,7 +10,8 @@ from ..contract.parameters import ParameterValue
 from ..contract.protocol import DEFAULT_ENGINE, ExtractionOptions, Product
 from ..contract.turntables import Turntable
 from ..scene.control_map import ControlMap
-from ..scene.images import Picture, read_picture
+from ..scene.images import Picture, picture_file
+from ..scene.picture_file import PictureFile
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class GenerationSettings:
     maps: Mapping[ConditionKind, Picture] = field(default_factory=dict)
     class_label: str = ""
 
-    def control_pictures(self) -> dict[ConditionKind, bytes]:
+    def control_pictures(self) -> dict[ConditionKind, PictureFile]:
         """The image files of all control maps, by kind.
 
         Raises:
             InvalidRequest: a map cannot be read, or its objects have no visible faces.
         """
-        files = {role: read_picture(picture) for role, picture in self.maps.items()}
+        files = {role: picture_file(picture) for role, picture in self.maps.items()}
         if self.control_map is not None:
-            files[self.control_map.kind] = self.control_map.png()
+            files[self.control_map.kind] = PictureFile(self.control_map.png())
         return files

@@ -27,7 +27,7 @@ from ..importing.import_plan import ImportPlan, plan_from_members
 from ..importing.placement import Placement, grid_placements
 from ..importing.post_import import PostImport
 from ..link.tracked_job import NOTHING, Attachments, TrackedJob, new_job
-from ..scene.images import Picture, picture_name, read_picture
+from ..scene.images import Picture, picture_file, picture_name
 from ..scene.provenance import Provenance, read_provenance
 from ..scene.splats import cloud_from_attributes, copy_splat_attributes
 from ..scene.transform_snapshot import snapshot_transform
@@ -59,7 +59,7 @@ def generation_job(
         turntables=settings.turntables,
         class_label=settings.class_label,
     )
-    image = {} if picture is None else {ConditionKind.IMAGE: read_picture(picture)}
+    image = {} if picture is None else {ConditionKind.IMAGE: picture_file(picture)}
     return new_job(request, Attachments(image | settings.control_pictures()), plan)
 
 
