@@ -14,6 +14,7 @@ from .contract.problems import SplatsmithError
 from .importing.files import Asset
 from .importing.placement import Placement
 from .importing.post_import import PostImport
+from .link.last_known import read_last_known
 from .link.snapshot import BackendState
 from .submission.generation_settings import GenerationSettings
 from .submission.new_jobs import batch_jobs
@@ -120,6 +121,7 @@ def _wait_for_engines() -> None:
 
 
 def _parameter_names(engine: str) -> tuple[str, ...] | None:
-    """None until a backend has said what the engine takes."""
-    cards = get_session().snapshot.engines
+    """None until a backend has said, now or before, what the engine takes."""
+    session = get_session()
+    cards = session.snapshot.engines or read_last_known(session.settings.last_known).engines
     return next((card.parameter_names for card in cards if card.id == engine), None)

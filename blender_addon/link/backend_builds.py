@@ -21,12 +21,8 @@ class BackendBuild:
     disk_gb: float
     minutes: int
 
-    @property
-    def size_text(self) -> str:
-        return f"{self.download_gb:g} GB to download, {self.disk_gb:g} GB on the disk"
 
-
-# Measured on Linux; the others' packages have about the sizes of the CPU build's.
+# Estimates, in round figures: not every build's installation was measured.
 _CPU = BackendBuild("for the processor", 0.6, 2.0, 5)
 _BUILDS = {
     "linux-x86_64-cpu": _CPU,

@@ -13,6 +13,7 @@ from blender_addon import api
 from blender_addon.contract.cards import ConditionKind
 from blender_addon.contract.problems import SplatsmithError
 from blender_addon.contract.protocol import Product
+from blender_addon.link.settings import BackendSettings
 from blender_addon.scene.surface_colors import read_values
 
 DEPTH = ConditionKind.DEPTH
@@ -256,3 +257,17 @@ def test_rows_own_control_maps_replace_those_of_the_settings(
         [DEPTH],
         [ConditionKind.CANNY],
     ]
+
+
+def test_a_table_is_read_before_the_backend_runs_again(
+    session: None, backend_settings: BackendSettings, tmp_path: Path
+) -> None:
+    table = tmp_path / "batch.csv"
+    table.write_text("prompt;notes;seed\na chair;for Anna;1\n", encoding="utf-8")
+    api.batch(table, settings=SPLATS)  # the backend has run once
+    api.shutdown()
+    api.configure(backend_settings)
+    submission = api.submit_batch(table, settings=SPLATS)
+    assert submission.notes == ("Columns that say nothing to the engine: 'notes'.",)
+    for key in submission.keys.values():
+        api.cancel(key)
