@@ -97,6 +97,7 @@ def zip_entries() -> Iterator[tuple[str, bytes]]:
     yield from ((name, wheel.read_bytes()) for name, wheel in wheels)
     yield MANIFEST.name, shipped_manifest([f"./{name}" for name, _ in wheels])
     yield "LICENSE", (ROOT / "LICENSE").read_bytes()
+    yield "docs/blender.md", (ROOT / "docs" / "blender.md").read_bytes()
 
 
 def shipped_manifest(wheels: Sequence[str]) -> bytes:

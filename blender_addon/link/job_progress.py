@@ -40,15 +40,6 @@ def is_alike(job: TrackedJob, other: TrackedJob) -> bool:
     return job.status.kind is other.status.kind and _work(job) == _work(other)
 
 
-def time_text(seconds: float) -> str:
-    """In steps that do not flicker: "about 20 s", "about 3 min"."""
-    if seconds < 5:
-        return "a few seconds"
-    if seconds < 55:
-        return f"about {5 * round(seconds / 5)} s"
-    return f"about {max(1, round(seconds / 60))} min"
-
-
 def _duration(job: TrackedJob) -> float | None:
     """Seconds that a job took that succeeded."""
     status = job.status

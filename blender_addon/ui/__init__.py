@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from . import (
+    add_menu,
     asset_saving,
+    backend_menu,
     checkpoints,
     file_drop,
     first_run,
@@ -11,6 +13,7 @@ from . import (
     installation,
     job_list,
     job_placing,
+    manual,
     operators,
     panels,
     preferences,
@@ -25,6 +28,7 @@ from . import (
     thumbnails,
     timer,
     transform_operators,
+    translation,
 )
 
 PARTS = (
@@ -35,13 +39,17 @@ PARTS = (
     prompt_history,
     selection_operators,
     transform_operators,
+    translation,
     splat_import,
     splat_export,
+    add_menu,
+    backend_menu,
     file_drop,
     panels,
     job_list,
     job_placing,
     history,
+    manual,
     splat_editing,
     splat_color,
     splat_menu,

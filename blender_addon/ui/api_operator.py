@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
-from ..contract.problems import SplatsmithError
+from ..contract.problems import Problem, SplatsmithError
 from ..link.snapshot import BackendState, SessionSnapshot
 from .timer import redraw
 
@@ -25,16 +26,21 @@ class ApiOperator:
         try:
             self.call_api(context)
         except SplatsmithError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, translated_sentence(error.problem))
             return CANCELLED
         redraw()
         return FINISHED
 
 
+def translated_sentence(problem: Problem) -> str:
+    """The sentence of `problem` in the interface's language, where its parts are translated."""
+    return " ".join(rpt_(part) for part in (problem.detail, problem.remedy) if part)
+
+
 def backend_unavailable_reason(now: SessionSnapshot) -> str:
     """Why no job can be submitted, as a sentence; empty if one can."""
     if now.state is BackendState.NOT_INSTALLED:
-        return "Install the backend first"
+        return rpt_("Install the backend first")
     return ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
 from .. import api
@@ -48,7 +50,7 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         reason = backend_unavailable_reason(api.snapshot()) or (
-            "" if bpy.app.online_access else OFFLINE
+            "" if bpy.app.online_access else rpt_(OFFLINE)
         )
         if reason:
             cls.poll_message_set(reason)
@@ -65,10 +67,12 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
         for each in chosen:
             column.label(text=f"{each.title}, {_size(each, now)}")
             column.label(text=f"{each.repository}, {each.licence.name}", icon="BLANK1")
-            column.label(text=each.licence.summary, icon="BLANK1")
+            column.label(text=iface_(each.licence.summary), icon="BLANK1")
         pending = open_licences(chosen, now)
         for licence in pending:
-            self.layout.operator("wm.url_open", text=f"Read: {licence.name}").url = licence.url
+            self.layout.operator(
+                "wm.url_open", text=iface_("Read: {}").format(licence.name)
+            ).url = licence.url
         if pending:
             self.layout.prop(self, "accept")
 
@@ -78,8 +82,8 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
             raise InvalidRequest("Nothing is missing.", "Press Generate.")
         if not self.accept and (pending := open_licences(chosen, api.snapshot())):
             raise InvalidRequest(
-                f"The licence {pending[0].name} has not been accepted.",
-                f"Read it at {pending[0].url}, and tick that you accept it.",
+                rpt_("The licence {} has not been accepted.").format(pending[0].name),
+                rpt_("Read it at {}, and tick that you accept it.").format(pending[0].url),
             )
         settings = context.scene.splatsmith
         ids = tuple(each.id for each in chosen)
@@ -113,12 +117,12 @@ class SPLATSMITH_PT_checkpoints(SidebarPanel, bpy.types.Panel):
         missing = [c for c in missing_checkpoints(settings, now) if c.is_downloadable]
         if missing:
             total = sum(_left(each, statuses.get(each.id)) for each in missing)
-            text = f"Download What Is Needed ({total / GIGABYTE:.1f} GB)"
+            text = iface_("Download What Is Needed ({:.1f} GB)").format(total / GIGABYTE)
             self.layout.operator("splatsmith.download", text=text, icon="IMPORT")
         here = {each.id for each in now.weights if each.state is CheckpointState.PRESENT}
         absent = [c for c in hub_checkpoints(settings) if c.is_downloadable and c.id not in here]
         if absent and not bpy.app.online_access:
-            draw_wrapped_text(self.layout, context, f"{OFFLINE}.")
+            draw_wrapped_text(self.layout, context, iface_(OFFLINE))
 
 
 def open_licences(checkpoints: Iterable[Checkpoint], now: SessionSnapshot) -> list[Licence]:

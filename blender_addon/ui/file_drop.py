@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 from bpy_extras.io_utils import poll_file_object_drop
 
@@ -32,9 +33,11 @@ class SPLATSMITH_OT_use_picture(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.use_picture"
     bl_label = "Use as Picture for Splatsmith"
     bl_description = "Make this the panel's picture, from which the next asset is made"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}  # it needs a file
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    filepath: StringProperty(
+        description="The picture's file", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     def call_api(self, context: bpy.types.Context) -> None:
         context.scene.splatsmith.picture = _load_picture(self.filepath)
@@ -56,7 +59,8 @@ def _load_picture(path: str) -> bpy.types.Image:
     if image is not None and image not in known:
         bpy.data.images.remove(image)
     raise InvalidRequest(
-        f"{Path(path).name} is no picture that Blender can read.", "Choose another one."
+        rpt_("{} is no picture that Blender can read.").format(Path(path).name),
+        rpt_("Choose another one."),
     )
 
 

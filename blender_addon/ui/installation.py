@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty
 
 from .. import api
@@ -64,15 +65,20 @@ def install(allow_online: bool) -> None:
 def installation_lines(build: BackendBuild) -> list[str]:
     """What an installation fetches, from where, and how long it takes."""
     return [
-        f"The backend is fetched {build.title}: {build.size_text}.",
-        f"It takes about {build.minutes} minutes, once; from then on everything works offline.",
-        "Its packages come from pypi.org and pytorch.org, each with a known hash.",
+        iface_("The backend is fetched {}: {:g} GB to download, {:g} GB on the disk.").format(
+            iface_(build.title), build.download_gb, build.disk_gb
+        ),
+        iface_("It takes about {} minutes, once; from then on everything works offline.").format(
+            build.minutes
+        ),
+        iface_("Its packages come from pypi.org and pytorch.org, each with a known hash."),
     ]
 
 
 def generate_label(state: BackendState) -> str:
     """What the panel's largest button does."""
-    return "Install and Generate" if state is BackendState.NOT_INSTALLED else "Generate"
+    is_missing = state is BackendState.NOT_INSTALLED
+    return iface_("Install and Generate") if is_missing else iface_("Generate")
 
 
 def draw_installation(
@@ -83,15 +89,18 @@ def draw_installation(
     if now.state is BackendState.INSTALLING:
         draw_progress(box, context, now.message)
         box.operator("splatsmith.stop", text="Cancel", icon="X")
-        draw_wrapped_text(box, context, "What you order meanwhile is made when it is ready.")
+        draw_wrapped_text(
+            box, context, iface_("What you order meanwhile is made when it is ready.")
+        )
         return
     lines = installation_lines(now.planned_build) if now.planned_build else []
     for line in lines:
         draw_wrapped_text(box, context, line)
     if not bpy.app.online_access:
-        draw_wrapped_text(box, context, OFFLINE_TEXT)
+        draw_wrapped_text(box, context, iface_(OFFLINE_TEXT))
     box.operator_context = "EXEC_DEFAULT"  # all that the dialog says stands here
-    text = "Install" if bpy.app.online_access else "Allow Online Access and Install"
+    is_online = bpy.app.online_access
+    text = iface_("Install") if is_online else iface_("Allow Online Access and Install")
     box.operator("splatsmith.install", text=text, icon="IMPORT").allow_online = True
 
 
@@ -100,9 +109,11 @@ def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, messag
     match = PROGRESS_LINE.fullmatch(message)
     if match:
         done, total, package = int(match[1]), int(match[2]), match[3]
-        layout.progress(factor=done / total, text=f"{package}  {done} of {total}")
+        layout.progress(
+            factor=done / total, text=iface_("{}  {} of {}").format(package, done, total)
+        )
     else:
-        draw_wrapped_text(layout, context, message or "One moment")
+        draw_wrapped_text(layout, context, iface_(message or "One moment"))
 
 
 CLASSES = (SPLATSMITH_OT_install,)

@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .. import api
 from ..contract.problems import Problem
-from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest, JobState
+from ..contract.protocol import ConvertRequest, ExtractRequest, GenerateRequest, JobState, Product
 from ..contract.splat_formats import SplatFormat
 from ..link.job_groups import group_variations
-from ..link.job_progress import queue_position, seconds_left, time_text
+from ..link.job_progress import queue_position, seconds_left
 from ..link.snapshot import BackendState, SessionSnapshot
 from ..link.tracked_job import TrackedJob
+from .api_operator import translated_sentence
 from .sidebar import draw_wrapped_text
 from .thumbnails import thumbnail_icon
 from .timer import import_hindrance
@@ -64,25 +66,33 @@ def job_line(job: TrackedJob, now: SessionSnapshot, hindrance: str) -> str:
         is_coming = job.is_awaited and job.results is not None and job.error is None
         return hindrance if is_coming else ""
     if job.is_cancelling:
-        return "Cancelling"
+        return iface_("Cancelling")
     if now.state in (BackendState.STOPPED, BackendState.FAILED):
-        return "Paused until the backend is started"
+        return iface_("Paused until the backend is started")
     if job.state is JobState.RUNNING:
         return _progress_text(job, now)
     ahead = queue_position(job, now.jobs)
     if not ahead or not job.is_submitted:
-        return job.stage or "Waiting"
-    return "Waiting: next" if ahead == 1 else f"Waiting: {ahead} jobs before it"
+        return iface_(job.stage or "Waiting")
+    if ahead == 1:
+        return iface_("Waiting: next")
+    return iface_("Waiting: {} jobs before it").format(ahead)
 
 
 def job_title(job: TrackedJob) -> str:
     if isinstance(job.request, ConvertRequest):
-        verb = "Import" if job.request.format is SplatFormat.PLY else "Export"
-        return f"{verb} {job.title}"
+        comes_in = job.request.format is SplatFormat.PLY
+        return (iface_("Import {}") if comes_in else iface_("Export {}")).format(job.title)
     if not isinstance(job.request, ExtractRequest):
         return job.title
-    products = " and ".join(job.request.products)
-    return f"{products.capitalize()} from {job.title}"
+    return extraction_title(job.request.products).format(job.title)
+
+
+def extraction_title(products: Sequence[Product]) -> str:
+    """The title of an extraction, with a place for that of the splats."""
+    if set(products) == {Product.MESH, Product.POINTS}:
+        return iface_("Mesh and points from {}")
+    return iface_("Points from {}") if Product.POINTS in products else iface_("Mesh from {}")
 
 
 def draw_status_bar(self: bpy.types.Header, _context: bpy.types.Context) -> None:
@@ -105,7 +115,7 @@ def _draw_pages(row: bpy.types.UILayout, page: int, count: int) -> None:
         button.enabled = 0 <= target <= last
         button.operator("splatsmith.job_page", text="", icon=icon).page = max(0, target)
         if icon == "TRIA_LEFT":
-            row.label(text=f"Page {page + 1} of {last + 1}, {count} orders")
+            row.label(text=iface_("Page {} of {}, {} orders").format(page + 1, last + 1, count))
     row.operator("splatsmith.history", text="", icon="IMGDISPLAY")
 
 
@@ -141,7 +151,7 @@ def _draw_state(
     elif line:
         draw_wrapped_text(column, context, line)
     elif (problem := _problem_of(job)) is not None:
-        draw_wrapped_text(box.column(), context, problem.sentence)
+        draw_wrapped_text(box.column(), context, translated_sentence(problem))
     else:
         imported = job.asset.notes if isinstance(job.asset, api.Asset) else ()
         draw_wrapped_text(column, context, " ".join((*job.status.notes, *imported)))
@@ -152,7 +162,8 @@ def draw_variations(
 ) -> None:
     """One row of thumbnails, the oldest first, each above its buttons."""
     made = sum(job.state is JobState.SUCCEEDED for job in jobs)
-    box.label(text=f"{job_title(jobs[0])}: {made} of {len(jobs)} variations")
+    title = job_title(jobs[0])
+    box.label(text=iface_("{}: {} of {} variations").format(title, made, len(jobs)))
     row = box.row()
     for job in reversed(jobs):
         column = row.column(align=True)
@@ -192,21 +203,32 @@ def _problem_of(job: TrackedJob) -> Problem | None:
 
 def _progress_text(job: TrackedJob, now: SessionSnapshot) -> str:
     if not job.stage:
-        return "Getting ready"
+        return iface_("Getting ready")
     left = seconds_left(job, now.jobs, time.time())
-    rest = f", {time_text(left)} left" if left is not None else ""
-    return f"{job.stage} {job.status.progress:.0%}{rest}"
+    done = f"{iface_(job.stage)} {job.status.progress:.0%}"
+    return done if left is None else iface_("{}, {} left").format(done, time_text(left))
+
+
+def time_text(seconds: float) -> str:
+    """In steps that do not flicker: "about 20 s", "about 3 min"."""
+    if seconds < 5:
+        return iface_("a few seconds")
+    if seconds < 55:
+        return iface_("about {} s").format(5 * round(seconds / 5))
+    return iface_("about {} min").format(max(1, round(seconds / 60)))
 
 
 def _result_text(job: TrackedJob) -> str:
     status = job.status
     if job.state is JobState.SUCCEEDED and status.started and status.finished:
-        return f"{status.finished - status.started:.1f} s"
-    return job.state.value.capitalize()
+        return iface_("{:.1f} s").format(status.finished - status.started)
+    return iface_(job.state.value.capitalize())
 
 
 def register() -> None:
-    bpy.types.WindowManager.splatsmith_job_page = bpy.props.IntProperty(min=0)
+    bpy.types.WindowManager.splatsmith_job_page = bpy.props.IntProperty(
+        name="Page of Jobs", description="The page of jobs that the panel shows", min=0
+    )
     bpy.types.STATUSBAR_HT_header.append(draw_status_bar)
 
 

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .. import api
@@ -13,7 +14,7 @@ from ..contract.problems import InvalidRequest
 from ..contract.protocol import GenerateRequest
 from ..link.job_groups import group_variations
 from ..link.snapshot import BackendState, SessionSnapshot
-from .api_operator import ApiOperator, backend_unavailable_reason
+from .api_operator import ApiOperator, backend_unavailable_reason, translated_sentence
 from .installation import install
 from .job_list import groups_on_page
 from .preferences import preferences
@@ -32,7 +33,7 @@ NEW_SEEDS = 1_000_000  # short enough to read out
 class JobOperator(ApiOperator):
     """An operator on one job of the list."""
 
-    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    job: StringProperty(description="The key of the job", options={"HIDDEN", "SKIP_SAVE"})
 
 
 class SPLATSMITH_OT_generate(ApiOperator, bpy.types.Operator):
@@ -95,7 +96,9 @@ class SPLATSMITH_OT_generate_variations(ApiOperator, bpy.types.Operator):
 class FileOperator(ApiOperator):
     """An operator that opens the file browser for a file or a folder."""
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        description="The file or folder", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         # A folder: otherwise the browser suggests the .blend's name, and accepts no folder.
@@ -112,7 +115,11 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
         "folder, and lay them out from the 3D cursor on"
     )
 
-    filter_glob: StringProperty(default="*.txt;*.csv;*.tsv;*.tab", options={"HIDDEN"})
+    filter_glob: StringProperty(
+        description="Which files the browser shows",
+        default="*.txt;*.csv;*.tsv;*.tab",
+        options={"HIDDEN"},
+    )
 
     def call_api(self, context: bpy.types.Context) -> None:
         settings = _settings(context)
@@ -125,7 +132,7 @@ class SPLATSMITH_OT_batch(FileOperator, bpy.types.Operator):
         for note in submission.notes:
             self.report({"INFO"}, note)
         for item, error in submission.failures.items():
-            self.report({"WARNING"}, f"{item}: {error}")
+            self.report({"WARNING"}, f"{item}: {translated_sentence(error.problem)}")
 
 
 class GeneratedObjectOperator(ApiOperator):
@@ -135,7 +142,7 @@ class GeneratedObjectOperator(ApiOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         is_ours = context.object is not None and api.read_request(context.object) is not None
         if not is_ours:
-            cls.poll_message_set("Select an object that Splatsmith made")
+            cls.poll_message_set(rpt_("Select an object that Splatsmith made"))
         return is_ours
 
 
@@ -170,14 +177,14 @@ class SPLATSMITH_OT_again(GeneratedObjectOperator, bpy.types.Operator):
         pictures = api.find_pictures(request)
         settings.load_request(request, pictures)
         if set(request.pictures) - set(pictures):
-            self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
+            self.report({"WARNING"}, rpt_("Its picture is not on this machine. Choose it again."))
 
 
 class SPLATSMITH_OT_new_seed(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.new_seed"
     bl_label = "New Seed"
     bl_description = "Roll the dice: another seed makes another asset of the same prompt"
-    bl_options = {"UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def call_api(self, context: bpy.types.Context) -> None:
         card, group = engine_card(_settings(context)), engine_group(_settings(context))
@@ -213,7 +220,7 @@ class SPLATSMITH_OT_job_page(ApiOperator, bpy.types.Operator):
     bl_description = "Show newer or older jobs"
     bl_options = {"INTERNAL"}
 
-    page: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})
+    page: IntProperty(description="The page, from 0 on", min=0, options={"HIDDEN", "SKIP_SAVE"})
 
     def call_api(self, context: bpy.types.Context) -> None:
         context.window_manager.splatsmith_job_page = self.page
@@ -254,7 +261,7 @@ class SPLATSMITH_OT_use_job_settings(JobOperator, bpy.types.Operator):
         pictures = api.find_pictures(request)
         _settings(context).load_request(request, pictures)
         if set(request.pictures) - set(pictures):
-            self.report({"WARNING"}, "Its picture is not on this machine. Choose it again.")
+            self.report({"WARNING"}, rpt_("Its picture is not on this machine. Choose it again."))
 
 
 class SPLATSMITH_OT_import_job(JobOperator, bpy.types.Operator):
@@ -265,7 +272,10 @@ class SPLATSMITH_OT_import_job(JobOperator, bpy.types.Operator):
     )
     bl_options = {"INTERNAL"}
 
-    at_cursor: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+    at_cursor: BoolProperty(
+        description="At the 3D cursor, instead of where it was ordered for",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.at_cursor = event.shift
@@ -287,9 +297,8 @@ class SPLATSMITH_OT_show_files(JobOperator, bpy.types.Operator):
 
 class SPLATSMITH_OT_start(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.start"
-    bl_label = "Start"
+    bl_label = "Start Backend"
     bl_description = "Start the backend; Generate does so by itself"
-    bl_options = {"INTERNAL"}
 
     def call_api(self, _context: bpy.types.Context) -> None:
         api.start()
@@ -297,9 +306,8 @@ class SPLATSMITH_OT_start(ApiOperator, bpy.types.Operator):
 
 class SPLATSMITH_OT_stop(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.stop"
-    bl_label = "Stop"
+    bl_label = "Stop Backend"
     bl_description = "Stop the backend and free its memory; a job under way begins anew later"
-    bl_options = {"INTERNAL"}
 
     def call_api(self, _context: bpy.types.Context) -> None:
         api.stop()
@@ -307,9 +315,8 @@ class SPLATSMITH_OT_stop(ApiOperator, bpy.types.Operator):
 
 class SPLATSMITH_OT_dismiss(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.dismiss"
-    bl_label = "Dismiss"
+    bl_label = "Dismiss Message"
     bl_description = "Take this message away"
-    bl_options = {"INTERNAL"}
 
     def call_api(self, _context: bpy.types.Context) -> None:
         api.dismiss_problem()
@@ -318,23 +325,23 @@ class SPLATSMITH_OT_dismiss(ApiOperator, bpy.types.Operator):
 def generate_disabled_reason(settings: SplatsmithSettings, now: SessionSnapshot) -> str:
     """Why Generate is disabled, in a few words; empty if it is not."""
     if not settings.engine:  # the one that was chosen is hidden by the preferences
-        return "Choose an engine"
+        return rpt_("Choose an engine")
     if reason := _condition_reason(settings):
         return reason
     if settings.renders_control_map() and not selected_shapes():
-        return "Select a rough shape that leads"
+        return rpt_("Select a rough shape that leads")
     if (
         settings.control_map_kind()
         and not settings.renders_control_map()
         and settings.guide_picture is None
     ):
-        return "Choose the map, see Engine"
+        return rpt_("Choose the map, see Engine")
     if not settings.products:
-        return "Choose splats, mesh or points"
+        return rpt_("Choose splats, mesh or points")
     if import_hint(settings, now):
-        return "Import weights of your own first, see Engine"
+        return rpt_("Import weights of your own first, see Engine")
     if missing_checkpoints(settings, now):
-        return "Download its checkpoints first"
+        return rpt_("Download its checkpoints first")
     return ""
 
 
@@ -342,11 +349,11 @@ def _condition_reason(settings: SplatsmithSettings) -> str:
     """Which prompt, picture or class is missing, or does not go with the others."""
     card, group, given = engine_card(settings), engine_group(settings), settings.conditions()
     if card is None or group is None:
-        return "" if given else "Type a prompt or choose a picture"
+        return "" if given else rpt_("Type a prompt or choose a picture")
     try:
         card.check_conditions(card.variant(group.variant), given)
     except InvalidRequest as error:
-        return (error.detail if given else error.remedy).removesuffix(".")
+        return rpt_(error.detail if given else error.remedy).removesuffix(".").removesuffix("。")
     return ""
 
 

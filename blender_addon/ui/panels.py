@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .. import api
 from ..contract.cards import ConditionKind, Variant
 from ..link.snapshot import BackendState, SessionSnapshot
+from .api_operator import translated_sentence
 from .extraction_properties import draw_mesh_fields, draw_point_fields
 from .installation import draw_installation, draw_progress, generate_label
 from .job_list import draw_jobs
+from .manual import draw_manual_button
 from .operators import generate_disabled_reason
 from .placement_properties import draw_placement_fields
 from .prompt_history import SPLATSMITH_MT_prompts
@@ -39,13 +42,14 @@ class SPLATSMITH_PT_main(SidebarPanel, bpy.types.Panel):
 
     def draw_header_preset(self, _context: bpy.types.Context) -> None:
         self.layout.operator("splatsmith.history", text="", icon="IMGDISPLAY", emboss=False)
+        draw_manual_button(self.layout, text="")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings, now = self.layout, context.scene.splatsmith, api.snapshot()
         if now.state in (BackendState.NOT_INSTALLED, BackendState.INSTALLING):
             draw_installation(layout, context, now)
             layout.separator()
-        _draw_conditions(layout, settings)
+        draw_conditions(layout, settings)
         button = layout.row(align=True)
         button.scale_y = 1.6
         generate = button.operator(
@@ -69,7 +73,9 @@ class SPLATSMITH_PT_engine(SidebarPanel, bpy.types.Panel):
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         card = engine_card(context.scene.splatsmith)
         if card is not None and card.quality:
-            self.layout.label(text=f"{card.quality.capitalize()} quality  ")
+            self.layout.label(
+                text=iface_("{} quality").format(iface_(card.quality.capitalize())) + "  "
+            )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.splatsmith
@@ -156,7 +162,7 @@ class SPLATSMITH_PT_backend(SidebarPanel, bpy.types.Panel):
 
     def draw_header_preset(self, _context: bpy.types.Context) -> None:
         state = api.snapshot().state
-        self.layout.label(text=f"{state.value.capitalize()}  ", icon=STATE_ICONS[state])
+        self.layout.label(text=f"{iface_(state.value.capitalize())}  ", icon=STATE_ICONS[state])
 
     def draw(self, context: bpy.types.Context) -> None:
         _draw_backend(self.layout, context, api.snapshot())
@@ -167,7 +173,7 @@ def licence_lines(variant: Variant) -> list[str]:
     return [f"{licence.name}. {licence.summary}" for licence in variant.licences]
 
 
-def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
+def draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -> None:
     column = layout.column(align=True)
     column.label(text="Prompt")
     row = column.row(align=True)
@@ -184,7 +190,9 @@ def _draw_conditions(layout: bpy.types.UILayout, settings: SplatsmithSettings) -
         column.template_icon(column.icon(settings.picture), scale=6)
     for side in settings.side_kinds() if settings.picture is not None else ():
         row = layout.row()
-        row.template_ID(settings, side_property(side), open="image.open", text=side.capitalize())
+        row.template_ID(
+            settings, side_property(side), open="image.open", text=iface_(side.capitalize())
+        )
     column = layout.column(align=True)
     column.label(text="Make")
     column.row(align=True).prop(settings, "products")
@@ -210,12 +218,13 @@ def _draw_backend(
         layout.operator("splatsmith.stop", text="Cancel", icon="X")
     elif now.state is state.RUNNING:
         if now.health is not None:
-            layout.label(text=f"Computes on {now.health.device or 'the device of its choice'}")
+            device = now.health.device or iface_("the device of its choice")
+            layout.label(text=iface_("Computes on {}").format(device))
         if now.health is not None and now.health.problem is not None:
-            draw_wrapped_text(layout, context, now.health.problem.sentence)
-        layout.operator("splatsmith.stop", icon="PAUSE")
+            draw_wrapped_text(layout, context, translated_sentence(now.health.problem))
+        layout.operator("splatsmith.stop", text="Stop", icon="PAUSE")
     else:
-        layout.operator("splatsmith.start", icon="PLAY")
+        layout.operator("splatsmith.start", text="Start", icon="PLAY")
     if now.build:
         layout.label(text=now.build, icon="PREFERENCES")
 
@@ -228,11 +237,11 @@ def _draw_problem(
     column = box.column()
     column.alert = True
     row = column.row()
-    row.label(text=now.problem.title, icon="ERROR")
+    row.label(text=iface_(now.problem.title), icon="ERROR")
     row.operator("splatsmith.dismiss", text="", icon="X", emboss=False)
-    draw_wrapped_text(column, context, now.problem.sentence)
+    draw_wrapped_text(column, context, translated_sentence(now.problem))
     if now.state is BackendState.FAILED:
-        box.operator("splatsmith.start", icon="PLAY")
+        box.operator("splatsmith.start", text="Start", icon="PLAY")
 
 
 CLASSES = (

@@ -14,6 +14,7 @@ from ..scene.splats import IS_NATIVE
 from ..viewport import registration as viewport
 from ..viewport.settings import Quality, ViewportSettings
 from .engine_choice import hide_engines
+from .manual import draw_manual_button
 
 ADDON = __package__.rpartition(".")[0]
 
@@ -113,7 +114,9 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
         update=_apply_hiding,
     )
 
-    has_shown_panel: BoolProperty(options={"HIDDEN"})
+    has_shown_panel: BoolProperty(
+        description="Whether the sidebar was opened on the panel once", options={"HIDDEN"}
+    )
     draws_splats: BoolProperty(
         name="Draw Splats in the Viewport",
         description="In Solid and Material Preview, as they are in previews. Otherwise their node "
@@ -148,6 +151,7 @@ class SplatsmithPreferences(bpy.types.AddonPreferences):
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
+        draw_manual_button(layout.row())
         layout.use_property_split = True
         layout.use_property_decorate = False
         local = layout.column(heading="On this machine")

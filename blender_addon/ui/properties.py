@@ -290,7 +290,9 @@ def _add_engine(card: EngineCard) -> None:
         for spec in each.parameters
     }
     variants = [(v.id, v.title, "") for v in card.variants]
-    properties["variant"] = EnumProperty(name="Variant", items=variants)
+    properties["variant"] = EnumProperty(
+        name="Variant", description="Which of the engine's networks is used", items=variants
+    )
     name = f"SplatsmithEngine_{_number(card.id):08x}"
     group = type(name, (bpy.types.PropertyGroup,), {"__annotations__": properties})
     bpy.utils.register_class(group)

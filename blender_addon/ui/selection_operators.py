@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
 from .. import api
@@ -25,9 +26,9 @@ class ExtractionOperator(ExtractionFields, ApiOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         reason = backend_unavailable_reason(api.snapshot())
         if context.mode != "OBJECT":
-            reason = "Leave Edit Mode first"
+            reason = rpt_("Leave Edit Mode first")
         elif not selected_splats(context):
-            reason = "Select Gaussian splats"
+            reason = rpt_("Select Gaussian splats")
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -45,7 +46,8 @@ class ExtractionOperator(ExtractionFields, ApiOperator):
             api.submit_extraction(
                 obj, (self.product,), extraction=self.extraction(), post_import=self.post_import()
             )
-        self.report({"INFO"}, f"{_describe(splats)} sent; the list of jobs shows how far they are")
+        text = rpt_("{} sent; the list of jobs shows how far they are").format(_describe(splats))
+        self.report({"INFO"}, text)
 
 
 class SPLATSMITH_OT_mesh_from_splats(ExtractionOperator, bpy.types.Operator):
@@ -98,10 +100,10 @@ class SPLATSMITH_OT_quads_from_mesh(ApiOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave Edit Mode first")
+            cls.poll_message_set(rpt_("Leave Edit Mode first"))
             return False
         if not selected_meshes(context):
-            cls.poll_message_set("Select a mesh")
+            cls.poll_message_set(rpt_("Select a mesh"))
             return False
         return True
 
@@ -129,11 +131,11 @@ class SPLATSMITH_OT_make_splats_native(ApiOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not IS_NATIVE:
-            reason = "Blender 5.3 and later draw splats themselves"
+            reason = rpt_("Blender 5.3 and later draw splats themselves")
         elif context.mode != "OBJECT":
-            reason = "Leave Edit Mode first"
+            reason = rpt_("Leave Edit Mode first")
         elif not selected_old_splats(context):
-            reason = "Select splats that are drawn by the modifier"
+            reason = rpt_("Select splats that are drawn by the modifier")
         else:
             return True
         cls.poll_message_set(reason)
@@ -141,7 +143,7 @@ class SPLATSMITH_OT_make_splats_native(ApiOperator, bpy.types.Operator):
 
     def call_api(self, context: bpy.types.Context) -> None:
         changed = api.make_splats_native(selected_old_splats(context))
-        self.report({"INFO"}, f"{_describe(changed)} drawn by Blender itself")
+        self.report({"INFO"}, rpt_("{} drawn by Blender itself").format(_describe(changed)))
 
 
 def selected_splats(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -185,7 +187,7 @@ def _draw_in_context_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> N
 
 
 def _describe(objects: list[bpy.types.Object]) -> str:
-    return objects[0].name if len(objects) == 1 else f"{len(objects)} objects"
+    return objects[0].name if len(objects) == 1 else rpt_("{} objects").format(len(objects))
 
 
 CLASSES = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
+
+from .text_wrapping import wrap_text
 
 PIXELS_PER_CHARACTER = 7.2
 MARGIN_PIXELS = 60
@@ -20,5 +20,5 @@ def draw_wrapped_text(layout: bpy.types.UILayout, context: bpy.types.Context, te
     """Draw `text` as several labels, since labels do not wrap."""
     pixels = (context.region.width - MARGIN_PIXELS) / context.preferences.system.ui_scale
     column = layout.column(align=True)
-    for line in textwrap.wrap(text, max(16, int(pixels / PIXELS_PER_CHARACTER))):
+    for line in wrap_text(text, max(16, int(pixels / PIXELS_PER_CHARACTER))):
         column.label(text=line)

@@ -8,6 +8,8 @@ splats as they were before.
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import (
     BoolProperty,
     EnumProperty,
@@ -41,7 +43,6 @@ SHAPES = (
     (tools.CropShape.BOX.value, "Box", "An empty shown as a cube"),
     (tools.CropShape.SPHERE.value, "Sphere", "An empty shown as a sphere"),
 )
-PAST_TENSES = {tools.SplatAction.DELETE: "deleted", tools.SplatAction.SELECT: "selected"}
 
 
 class SelectedSplatsOperator(ApiOperator):
@@ -51,9 +52,9 @@ class SelectedSplatsOperator(ApiOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if selected_splats(context) else "Select Gaussian splats"
+        reason = "" if selected_splats(context) else rpt_("Select Gaussian splats")
         if context.mode != "OBJECT":
-            reason = "Leave Edit Mode first"
+            reason = rpt_("Leave Edit Mode first")
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -63,13 +64,13 @@ class SplatEditOperator(SelectedSplatsOperator):
     """An operator that finds splats and deletes or selects them, and says how many."""
 
     action: EnumProperty(name="Found", description="What becomes of them", items=ACTIONS)
-    summary: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    summary: StringProperty(description="How many were found", options={"HIDDEN", "SKIP_SAVE"})
 
     def call_api(self, context: bpy.types.Context) -> None:
         self.summary = ""
         with progress_cursor(context) as show:
             count = self.edit(context, tools.SplatAction(self.action), show)
-        self.summary = f"{count} {PAST_TENSES[tools.SplatAction(self.action)]}"
+        self.summary = edit_text(tools.SplatAction(self.action), count)
         self.report({"INFO"}, self.summary)
 
     def edit(
@@ -93,7 +94,7 @@ class SPLATSMITH_OT_add_crop_object(SelectedSplatsOperator, bpy.types.Operator):
     bl_label = "Add Crop Object"
     bl_description = "Add an empty around the active splats, to be moved, turned and scaled"
 
-    shape: EnumProperty(name="Shape", items=SHAPES)
+    shape: EnumProperty(name="Shape", description="The shape of the empty", items=SHAPES)
 
     def call_api(self, context: bpy.types.Context) -> None:
         splats = selected_splats(context)
@@ -121,7 +122,7 @@ class SPLATSMITH_OT_crop_splats(SplatEditOperator, bpy.types.Operator):
         description="The box or sphere to crop by; by default, the active or the chosen object",
         options={"SKIP_SAVE"},
     )
-    side: EnumProperty(name="Keep", items=SIDES)
+    side: EnumProperty(name="Keep", description="Which splats are kept", items=SIDES)
     whole: BoolProperty(
         name="Whole Splats",
         description=(
@@ -136,10 +137,10 @@ class SPLATSMITH_OT_crop_splats(SplatEditOperator, bpy.types.Operator):
         self.crop = self.crop or _default_crop_name(context)
         crop = context.scene.objects.get(self.crop)
         if crop is None:
-            what = f"The crop object {self.crop!r} is not in the scene."
+            what = rpt_("The crop object {!r} is not in the scene.").format(self.crop)
             raise InvalidRequest(
-                what if self.crop else "No crop object is chosen.",
-                "Choose a box or a sphere as the crop object.",
+                what if self.crop else rpt_("No crop object is chosen."),
+                rpt_("Choose a box or a sphere as the crop object."),
             )
         side = tools.CropSide(self.side)
         splats = selected_splats(context)
@@ -159,7 +160,11 @@ class SPLATSMITH_OT_delete_floaters(ModalTaskOperator, SplatEditOperator, bpy.ty
     bl_description = "Delete splats that are nearly transparent, very large, or far from all others"
     task_name = "Searching for floaters"
 
-    by_opacity: BoolProperty(name="By Opacity", default=DEFAULT.min_opacity is not None)
+    by_opacity: BoolProperty(
+        name="By Opacity",
+        description="Find splats of low opacity",
+        default=DEFAULT.min_opacity is not None,
+    )
     min_opacity: FloatProperty(
         name="Opacity",
         description="Splats of a lower opacity are floaters",
@@ -168,7 +173,11 @@ class SPLATSMITH_OT_delete_floaters(ModalTaskOperator, SplatEditOperator, bpy.ty
         max=1.0,
         subtype="FACTOR",
     )
-    by_size: BoolProperty(name="By Size", default=DEFAULT.max_size is not None)
+    by_size: BoolProperty(
+        name="By Size",
+        description="Find splats that are very large",
+        default=DEFAULT.max_size is not None,
+    )
     max_size: FloatProperty(
         name="Size",
         description="Splats that are so many times larger than is usual in the object are floaters",
@@ -176,7 +185,11 @@ class SPLATSMITH_OT_delete_floaters(ModalTaskOperator, SplatEditOperator, bpy.ty
         min=1.0,
         soft_max=100.0,
     )
-    by_distance: BoolProperty(name="By Distance", default=DEFAULT.max_distance is not None)
+    by_distance: BoolProperty(
+        name="By Distance",
+        description="Find splats that are far from all others",
+        default=DEFAULT.max_distance is not None,
+    )
     max_distance: FloatProperty(
         name="Distance",
         description=(
@@ -216,7 +229,7 @@ class SPLATSMITH_OT_delete_floaters(ModalTaskOperator, SplatEditOperator, bpy.ty
     def draw_settings(self, layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
         for name in ("opacity", "size", "distance"):
             limit = "min_opacity" if name == "opacity" else f"max_{name}"
-            row = layout.row(align=True, heading=name.capitalize())
+            row = layout.row(align=True, heading=iface_(name.capitalize()))
             row.prop(self, f"by_{name}", text="")
             value = row.row()
             value.active = getattr(self, f"by_{name}")
@@ -251,17 +264,24 @@ class SPLATSMITH_OT_limit_splats(SplatEditOperator, bpy.types.Operator):
 def draw_section(
     layout: bpy.types.UILayout, context: bpy.types.Context, splats: bpy.types.Object
 ) -> None:
-    layout.label(text=f"{tools.count_splats(splats):,} splats")
+    layout.label(text=iface_("{:,} splats").format(tools.count_splats(splats)))
     row = layout.row(align=True)
     row.prop(context.scene, "splatsmith_crop_object", text="")
     for shape, icon in ((tools.CropShape.BOX, "CUBE"), (tools.CropShape.SPHERE, "SPHERE")):
         row.operator("splatsmith.add_crop_object", text="", icon=icon).shape = shape.value
     row = layout.row(align=True)
-    for side, _, _ in SIDES:
-        text = f"Keep {side.capitalize()}"
-        row.operator("splatsmith.crop_splats", text=text).side = side
+    inside, outside = tools.CropSide.INSIDE.value, tools.CropSide.OUTSIDE.value
+    row.operator("splatsmith.crop_splats", text="Keep Inside").side = inside
+    row.operator("splatsmith.crop_splats", text="Keep Outside").side = outside
     layout.operator("splatsmith.delete_floaters", icon="PARTICLES")
     layout.operator("splatsmith.limit_splats", icon="MOD_DECIM")
+
+
+def edit_text(action: tools.SplatAction, count: tools.EditCount) -> str:
+    """What was done, as a report."""
+    if action is tools.SplatAction.DELETE:
+        return rpt_("{:,} of {:,} splats deleted").format(count.found, count.total)
+    return rpt_("{:,} of {:,} splats selected").format(count.found, count.total)
 
 
 def _default_crop_name(context: bpy.types.Context) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import api
@@ -39,9 +41,15 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
     )
     bl_options = {"PRESET"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "SKIP_PRESET"})
-    check_existing: BoolProperty(default=True, options={"HIDDEN"})
-    filter_glob: StringProperty(default=WILDCARDS, options={"HIDDEN"})
+    filepath: StringProperty(
+        description="The file to write", subtype="FILE_PATH", options={"SKIP_SAVE", "SKIP_PRESET"}
+    )
+    check_existing: BoolProperty(
+        description="Warn before a file is replaced", default=True, options={"HIDDEN"}
+    )
+    filter_glob: StringProperty(
+        description="Which files the browser shows", default=WILDCARDS, options={"HIDDEN"}
+    )
     collection: StringProperty(
         name="Source Collection",
         description="Write the splats of this collection, hidden ones too",
@@ -103,11 +111,13 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
             result = api.submit_export(chosen, path, up=up, on_progress=show)
         if isinstance(result, api.Export):
             for note in result.notes:
-                self.report({"WARNING"}, note)
-            self.report({"INFO"}, f"{result.count:,} splats written to {result.path.name}")
+                self.report({"WARNING"}, rpt_(note))
+            text = rpt_("{:,} splats written to {}").format(result.count, result.path.name)
+            self.report({"INFO"}, text)
         else:
             name = Path(path).name
-            self.report({"INFO"}, f"{name} is being written; the list of jobs shows how far it is")
+            text = rpt_("{} is being written; the list of jobs shows how far it is")
+            self.report({"INFO"}, text.format(name))
 
     def _objects(self, context: bpy.types.Context) -> list[bpy.types.Object]:
         """The chosen objects.
@@ -118,23 +128,22 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
         if self.collection:
             found = bpy.data.collections.get(self.collection)
             if found is None:
-                raise InvalidRequest(
-                    f"There is no collection {self.collection!r}.", "Choose another collection."
-                )
-            return _with_splats(found.all_objects, f"The collection {self.collection!r}")
+                text = rpt_("There is no collection {!r}.").format(self.collection)
+                raise InvalidRequest(text, rpt_("Choose another collection."))
+            return _with_splats(found.all_objects, _collection_text(self.collection))
         match self.objects:
             case "VISIBLE":
                 seen = [obj for obj in context.view_layer.objects if obj.visible_get()]
-                return _with_splats(seen, "What is visible")
+                return _with_splats(seen, rpt_("What is visible has no splats in it."))
             case "COLLECTION":
                 active = context.collection
-                return _with_splats(active.all_objects, f"The collection {active.name!r}")
+                return _with_splats(active.all_objects, _collection_text(active.name))
             case _:
                 selected = list(context.selected_objects)
                 if not selected:
                     raise InvalidRequest(
-                        "Nothing is selected.",
-                        "Select Gaussian splats, or limit the export to visible objects.",
+                        rpt_("Nothing is selected."),
+                        rpt_("Select Gaussian splats, or limit the export to visible objects."),
                     )
                 return selected
 
@@ -144,8 +153,8 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
         except InvalidRequest as error:
             self.layout.label(text=error.detail, icon="ERROR")
             return
-        noun = "object" if len(splats) == 1 else "objects"
-        self.layout.label(text=f"{len(splats)} splat {noun}", icon="INFO" if splats else "ERROR")
+        text = iface_("Splat objects: {}").format(len(splats))
+        self.layout.label(text=text, icon="INFO" if splats else "ERROR")
         if self._format() is not SplatFormat.PLY:
             reason = backend_unavailable_reason(api.snapshot())
             if reason:
@@ -158,11 +167,15 @@ class SPLATSMITH_OT_export_splats(ApiOperator, bpy.types.Operator):
         return TRAITS[self._format()].suffixes[0]
 
 
-def _with_splats(objects: list[bpy.types.Object], place: str) -> list[bpy.types.Object]:
-    """Those of `objects` that are splats: nobody chose the others."""
+def _collection_text(name: str) -> str:
+    return rpt_("The collection {!r} has no splats in it.").format(name)
+
+
+def _with_splats(objects: list[bpy.types.Object], otherwise: str) -> list[bpy.types.Object]:
+    """Those of `objects` that are splats; `otherwise` is the error where none are."""
     found = [obj for obj in objects if is_splats(obj)]
     if not found:
-        raise InvalidRequest(f"{place} has no splats in it.", "Choose other objects.")
+        raise InvalidRequest(otherwise, rpt_("Choose other objects."))
     return found
 
 

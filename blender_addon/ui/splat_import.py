@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
 
 from .. import api
@@ -12,7 +14,7 @@ from ..contract.problems import InvalidRequest
 from ..contract.splat_formats import TRAITS
 from ..link.upload_packing import SOG_META
 from ..scene.visibility import select_only
-from .api_operator import ApiOperator
+from .api_operator import ApiOperator, translated_sentence
 from .up_axis_items import UP_AXIS_ITEMS, up_axis_of
 
 DIALOG_WIDTH = 320
@@ -37,13 +39,25 @@ class SPLATSMITH_OT_import_splats(ApiOperator, bpy.types.Operator):
     )
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"})
-    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"})
+    filepath: StringProperty(
+        description="The file or folder",
+        subtype="FILE_PATH",
+        options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"},
+    )
+    directory: StringProperty(
+        description="The folder of the files",
+        subtype="DIR_PATH",
+        options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"},
+    )
     files: CollectionProperty(
-        type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"}
+        type=bpy.types.OperatorFileListElement,
+        description="The files, by their names",
+        options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"},
     )
     filter_glob: StringProperty(
-        default=";".join([*(f"*{suffix}" for suffix in SUFFIXES), SOG_META]), options={"HIDDEN"}
+        description="Which files the browser shows",
+        default=";".join([*(f"*{suffix}" for suffix in SUFFIXES), SOG_META]),
+        options={"HIDDEN"},
     )
     up: EnumProperty(
         name="Up Axis",
@@ -83,7 +97,10 @@ class SPLATSMITH_OT_import_splats(ApiOperator, bpy.types.Operator):
             self.size = context.scene.splatsmith.size
         if self.files or self.filepath:  # dropped
             return context.window_manager.invoke_props_dialog(
-                self, width=DIALOG_WIDTH, title=self.bl_label, confirm_text="Import"
+                self,
+                width=DIALOG_WIDTH,
+                title=iface_(self.bl_label, "Operator"),
+                confirm_text="Import",
             )
         # A folder: otherwise the browser suggests the .blend's name, and accepts no folder.
         self.filepath = bpy.path.abspath("//") or f"{Path.home()}/"
@@ -134,16 +151,18 @@ class SPLATSMITH_OT_import_splats(ApiOperator, bpy.types.Operator):
 
     def _report(self, report: api.ImportReport) -> None:
         for path, error in report.failures.items():
-            self.report({"ERROR"}, f"{path.name}: {error}")
+            self.report({"ERROR"}, f"{path.name}: {translated_sentence(error.problem)}")
         for asset in report.assets:
             for note in asset.notes:
-                self.report({"WARNING"}, f"{asset.name}: {note}")
+                self.report({"WARNING"}, f"{asset.name}: {rpt_(note)}")
         if report.ignored:
             names = ", ".join(path.name for path in report.ignored)
-            self.report({"WARNING"}, f"Left out, since the name begins with a dot: {names}")
+            text = rpt_("Left out, since the name begins with a dot: {}")
+            self.report({"WARNING"}, text.format(names))
         if report.keys:
             names = ", ".join(path.name for path in report.keys)
-            self.report({"INFO"}, f"Being converted, see the list of jobs: {names}")
+            text = rpt_("Being converted, see the list of jobs: {}")
+            self.report({"INFO"}, text.format(names))
 
 
 def _draw_in_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:

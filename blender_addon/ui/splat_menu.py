@@ -1,10 +1,11 @@
-"""The menu Object > Splats, by which Blender's search finds the operators too."""
+"""The menu Object > Splats, by which Blender's search finds the operators too.
+
+It is there whatever is selected: the search looks through the menus as they are drawn.
+"""
 
 from __future__ import annotations
 
 import bpy
-
-from .selection_operators import selected_splats
 
 
 class SPLATSMITH_MT_splats(bpy.types.Menu):
@@ -12,18 +13,28 @@ class SPLATSMITH_MT_splats(bpy.types.Menu):
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        for name in ("mesh_from_splats", "points_from_splats", "quads_from_mesh"):
+            layout.operator(f"splatsmith.{name}")
+        layout.separator()
+        for name in ("apply_transform", "join_splats", "repair_splats", "make_splats_native"):
+            layout.operator(f"splatsmith.{name}")
+        layout.separator()
+        layout.operator_context = "EXEC_DEFAULT"
         layout.operator_menu_enum("splatsmith.add_crop_object", "shape")
         for name in ("crop_splats", "delete_floaters", "limit_splats"):
             layout.operator(f"splatsmith.{name}")
         layout.separator()
-        for name in ("adjust_colors", "bake_colors"):
+        for name in ("adjust_colors", "bake_colors", "again", "offer_as_asset"):
             layout.operator(f"splatsmith.{name}")
+        layout.separator()
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("splatsmith.export_splats")
 
 
-def draw_in_object_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    if selected_splats(context):
-        menu.layout.separator()
-        menu.layout.menu(SPLATSMITH_MT_splats.__name__)
+def draw_in_object_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu(SPLATSMITH_MT_splats.__name__)
 
 
 def register() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .. import api
 from ..contract.protocol import ExtractRequest
@@ -56,15 +57,15 @@ def import_hindrance() -> str:
     Not while the user edits or moves objects, or renders.
     """
     if bpy.app.is_job_running("RENDER"):
-        return "Comes in when the render is done"
+        return iface_("Comes in when the render is done")
     if bpy.context.mode != "OBJECT":
-        return "Comes in when you return to Object Mode"
+        return iface_("Comes in when you return to Object Mode")
     windows = bpy.context.window_manager.windows
     running = [o.bl_idname for window in windows for o in window.modal_operators]
     if any(name.startswith("TRANSFORM_OT_") for name in running):
-        return "Comes in when the transform is done"
+        return iface_("Comes in when the transform is done")
     if any(name.startswith("SPLATSMITH_OT_") for name in running):
-        return "Comes in when the splats are edited"
+        return iface_("Comes in when the splats are edited")
     return ""
 
 

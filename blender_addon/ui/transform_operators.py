@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty
 
 from .. import api
@@ -40,7 +42,7 @@ class SplatDataOperator(ApiOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         reason = cls.disabled_reason(context)
         if context.mode != "OBJECT":
-            reason = "Leave Edit Mode first"
+            reason = rpt_("Leave Edit Mode first")
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -52,9 +54,9 @@ class SplatDataOperator(ApiOperator):
         return context.window_manager.invoke_confirm(
             self,
             event,
-            title=self.bl_label,
-            message="Other objects use the same splats. They stay as they are.",
-            confirm_text="Isolate Multi-User Data",
+            title=iface_(self.bl_label, "Operator"),
+            message=iface_("Other objects use the same splats. They stay as they are."),
+            confirm_text=iface_("Isolate Multi-User Data"),
         )
 
 
@@ -66,13 +68,13 @@ class SPLATSMITH_OT_apply_transform(SplatDataOperator, bpy.types.Operator):
         "view-dependent colors. Blender's own Apply changes positions alone"
     )
 
-    location: BoolProperty(name="Location", default=True)
-    rotation: BoolProperty(name="Rotation", default=True)
-    scale: BoolProperty(name="Scale", default=True)
+    location: BoolProperty(name="Location", description="Apply the location", default=True)
+    rotation: BoolProperty(name="Rotation", description="Apply the rotation", default=True)
+    scale: BoolProperty(name="Scale", description="Apply the scale", default=True)
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        return "" if selected_splats(context) else "Select Gaussian splats"
+        return "" if selected_splats(context) else rpt_("Select Gaussian splats")
 
     def call_api(self, context: bpy.types.Context) -> None:
         components = api.Components(self.location, self.rotation, self.scale)
@@ -97,9 +99,9 @@ class SPLATSMITH_OT_join_splats(SplatDataOperator, bpy.types.Operator):
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         active = context.active_object
         if active is None or not is_splats(active):
-            return "Make a splat object the active one"
+            return rpt_("Make a splat object the active one")
         if not any(obj != active for obj in selected_splats(context)):
-            return "Select two splat objects, or more"
+            return rpt_("Select two splat objects, or more")
         return ""
 
     @classmethod
@@ -128,9 +130,9 @@ class SPLATSMITH_OT_repair_splats(SplatDataOperator, bpy.types.Operator):
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         splats = selected_splats(context)
         if not splats:
-            return "Select Gaussian splats"
+            return rpt_("Select Gaussian splats")
         if not any(has_rest_positions(obj.data) for obj in splats):
-            return (
+            return rpt_(
                 "These splats do not say where they were at first: they are not from Splatsmith, "
                 "or from an older version"
             )
@@ -150,7 +152,7 @@ def draw_section(
     if looks_turned(splats.data):
         box = layout.box()
         box.alert = True
-        draw_wrapped_text(box, context, "Positions were turned, and shapes stayed behind.")
+        draw_wrapped_text(box, context, iface_("Positions were turned, and shapes stayed behind."))
         box.operator(SPLATSMITH_OT_repair_splats.bl_idname, icon="MODIFIER")
     else:
         layout.operator(SPLATSMITH_OT_repair_splats.bl_idname, icon="MODIFIER")

@@ -15,10 +15,10 @@ from blender_addon.contract.protocol import (
     JobState,
     Product,
 )
-from blender_addon.link.job_progress import queue_position, seconds_left, time_text
+from blender_addon.link.job_progress import queue_position, seconds_left
 from blender_addon.link.snapshot import BackendState, SessionSnapshot
 from blender_addon.link.tracked_job import NOTHING, TrackedJob, new_job
-from blender_addon.ui.job_list import JOBS_PER_PAGE, clamp_page, job_line, job_title
+from blender_addon.ui.job_list import JOBS_PER_PAGE, clamp_page, job_line, job_title, time_text
 from blender_addon.ui.timer import import_hindrance
 
 EDITING = "Comes in when you return to Object Mode"

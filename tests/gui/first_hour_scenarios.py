@@ -36,7 +36,7 @@ def show_offer_to_install() -> Steps:
     yield 1.0
     session.take_screenshot("offer")
     build = session.api.snapshot().planned_build
-    session.report["offer"] = [build.title, build.size_text, build.minutes]
+    session.report["offer"] = [build.title, build.download_gb, build.minutes]
     installation = importlib.import_module(f"{session.config['module']}.ui.installation")
     state = session.api.snapshot().state
     session.report["button"] = installation.generate_label(state)

@@ -106,7 +106,7 @@ def test_panel_shows_itself_and_says_what_install_takes(
 ) -> None:
     report = run_scenario("show_offer_to_install")
     title, size, minutes = report["offer"]
-    assert title.startswith("for ") and "GB" in size and minutes > 0
+    assert title.startswith("for ") and size > 0 and minutes > 0
     assert report["button"] == "Install and Generate"
     assert report["tab"] == "Splatsmith"
 
