@@ -13,7 +13,7 @@ from blender_addon.contract.cards import SIDE_CONDITIONS
 from blender_addon.contract.protocol import JobState
 from blender_addon.link import backend_builds
 from blender_addon.link.snapshot import BackendState
-from blender_addon.ui import checkpoints, installation, splat_export
+from blender_addon.ui import checkpoints, file_drop, installation, splat_export
 from blender_addon.ui.splat_panel import sections
 
 SOURCES = Path(ui.__file__).parent
@@ -106,6 +106,7 @@ def texts_of_values() -> Iterator[str]:
     yield from (build.title for build in builds)
     yield from (section.name for section in sections())
     yield from (installation.OFFLINE_TEXT, checkpoints.OFFLINE, splat_export.MENU_LABEL)
+    yield from (part.bl_label for part in file_drop.CLASSES)
     yield from ("Opacity", "Size", "Distance", "Sprout", "Nothing is missing.")
     yield from ("Preview", "Good", "Small views")  # what cards say of their quality
 

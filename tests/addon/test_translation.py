@@ -23,6 +23,8 @@ def language(request: pytest.FixtureRequest) -> Iterator[str]:
     """Blender's interface in this language, for one test."""
     view = bpy.context.preferences.view
     before = view.language
+    if request.param not in bpy.app.translations.locales:
+        pytest.skip("this Blender has no translations")
     view.language = request.param
     view.use_translate_interface = view.use_translate_tooltips = True
     yield request.param
@@ -76,6 +78,8 @@ def test_blender_translates(language: str) -> None:
 
 
 def test_nothing_stays_after_unregister() -> None:
+    if "de_DE" not in bpy.app.translations.locales:
+        pytest.skip("this Blender has no translations")
     bpy.context.preferences.view.language = "de_DE"
     ui.unregister()
     try:
