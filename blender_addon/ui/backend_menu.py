@@ -17,6 +17,8 @@ class SPLATSMITH_MT_backend(bpy.types.Menu):
         layout.separator()
         layout.operator("splatsmith.new_seed")
         layout.operator("splatsmith.dismiss")
+        layout.operator("splatsmith.history", icon="IMGDISPLAY")
+        layout.operator("splatsmith.forget_prompts")
         layout.separator()
         layout.operator("splatsmith.manual", icon="HELP")
 

@@ -79,7 +79,7 @@ class SPLATSMITH_OT_download(ApiOperator, bpy.types.Operator):
     def call_api(self, context: bpy.types.Context) -> None:
         chosen = self._checkpoints(context)
         if not chosen:
-            raise InvalidRequest("Nothing is missing.", "Press Generate.")
+            raise InvalidRequest("Nothing is missing.", rpt_("Press Generate."))
         if not self.accept and (pending := open_licences(chosen, api.snapshot())):
             raise InvalidRequest(
                 rpt_("The licence {} has not been accepted.").format(pending[0].name),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import IntProperty, StringProperty
 
 from .. import api
@@ -100,7 +101,7 @@ def _draw_head(layout: bpy.types.UILayout, manager: bpy.types.WindowManager, cou
     pages = row.row()
     pages.ui_units_x = 14
     pages.prop(manager, "splatsmith_history_page")
-    pages.label(text=f"of {page_count(count)}, {count} jobs")
+    pages.label(text=iface_("of {}, {} jobs").format(page_count(count), count))
 
 
 def _draw_job(box: bpy.types.UILayout, job: TrackedJob, now: SessionSnapshot) -> None:
@@ -147,8 +148,8 @@ def _state_icon(job: TrackedJob) -> int:
 
 def _empty_text(now: SessionSnapshot) -> str:
     if now.jobs:
-        return "No job has these words."
-    return "There are no jobs yet: what you generate is listed here."
+        return iface_("No job has these words.")
+    return iface_("There are no jobs yet: what you generate is listed here.")
 
 
 def _load_page(manager: bpy.types.WindowManager, _context: bpy.types.Context) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import bpy
 import gpu
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import FloatVectorProperty
 from bpy_extras.view3d_utils import region_2d_to_origin_3d, region_2d_to_vector_3d
 from gpu_extras.batch import batch_for_shader
@@ -20,7 +21,6 @@ from ..scene.view_rays import ViewRay, place_on_ray
 from .operators import JobOperator
 from .timer import redraw
 
-HINT = "Click to place   |   Esc: cancel"
 COLOR = (1.0, 0.6, 0.1, 1.0)
 LINE_WIDTH = 2.0
 CUBE = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
@@ -57,7 +57,9 @@ class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
     bl_description = "Import the results where you click in the viewport, on what is seen there"
     bl_options = {"INTERNAL"}
 
-    location: FloatVectorProperty(options={"HIDDEN", "SKIP_SAVE"})
+    location: FloatVectorProperty(
+        description="Where the results are put", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if context.region_popup is not None:  # the history, which would cover the viewport
@@ -66,7 +68,7 @@ class SPLATSMITH_OT_place_job(JobOperator, bpy.types.Operator):
         self._target: Vector | None = None
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_VIEW")
         context.window_manager.modal_handler_add(self)
-        context.workspace.status_text_set(HINT)
+        context.workspace.status_text_set(iface_("Click to place   |   Esc: cancel"))
         context.window.cursor_modal_set("CROSSHAIR")
         self._follow(context, event)
         return {"RUNNING_MODAL"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..contract.problems import SplatsmithError
-from .api_operator import CANCELLED, ApiOperator
+from .api_operator import CANCELLED, ApiOperator, translated_sentence
 from .cancellable_task import CancellableTask, Work
 
 INTERVAL = 0.1  # seconds between two looks at the work
@@ -37,7 +39,7 @@ class ModalTaskOperator(ApiOperator):
         try:
             work = self.long_work(context)
         except SplatsmithError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, translated_sentence(error.problem))
             return CANCELLED
         if work is None:
             return self.execute(context)
@@ -52,7 +54,8 @@ class ModalTaskOperator(ApiOperator):
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in CANCEL_KEYS and event.value == "PRESS":
             self.cancel(context)
-            self.report({"INFO"}, f"{self.bl_label} was cancelled: nothing was changed")
+            text = rpt_("{} was cancelled: nothing was changed")
+            self.report({"INFO"}, text.format(rpt_(self.bl_label)))
             return CANCELLED
         if self._task.is_running:
             if event.type == "TIMER":
@@ -72,8 +75,9 @@ class ModalTaskOperator(ApiOperator):
     def _show(self, context: bpy.types.Context) -> None:
         share = self._task.share
         context.window_manager.progress_update(share)
-        text = f"{self.task_name}: {100 * share:.0f} %    Esc, right mouse button: cancel"
-        context.workspace.status_text_set(text)
+        text = iface_("{}: {:.0f} %    Esc, right mouse button: cancel")
+        name = iface_(self.task_name)
+        context.workspace.status_text_set(text.format(name, 100 * share))
 
     def _end(self, context: bpy.types.Context) -> None:
         context.workspace.status_text_set(None)

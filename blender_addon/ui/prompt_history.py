@@ -21,7 +21,7 @@ class SPLATSMITH_OT_use_prompt(ApiOperator, bpy.types.Operator):
     bl_description = "Write this prompt into the panel"
     bl_options = {"INTERNAL", "UNDO"}
 
-    prompt: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    prompt: StringProperty(description="The prompt to use", options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: SPLATSMITH_OT_use_prompt) -> str:
@@ -35,7 +35,6 @@ class SPLATSMITH_OT_forget_prompts(ApiOperator, bpy.types.Operator):
     bl_idname = "splatsmith.forget_prompts"
     bl_label = "Clear Remembered Prompts"
     bl_description = "Forget the prompts that were used before; jobs and objects keep theirs"
-    bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bpy.app.translations import pgettext_iface as iface_
+
 from ..contract.cards import Checkpoint, ConditionKind, Variant
 from ..contract.checkpoints import CheckpointState
 from ..link.snapshot import SessionSnapshot
@@ -43,7 +45,8 @@ def import_hint(settings: SplatsmithSettings, now: SessionSnapshot) -> str:
     own = next((c for c in missing_checkpoints(settings, now) if not c.is_downloadable), None)
     if card is None or own is None:
         return ""
-    return (
-        f"No weights of {card.title} are published. Import a file that you have trained: "
-        f"splatsmith weights import FILE {own.id}"
+    text = iface_(
+        "No weights of {} are published. Import a file that you have trained: "
+        "splatsmith weights import FILE {}"
     )
+    return text.format(card.title, own.id)

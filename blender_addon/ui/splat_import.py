@@ -132,7 +132,7 @@ class SPLATSMITH_OT_import_splats(ApiOperator, bpy.types.Operator):
         if not (report.assets or report.keys):
             raise InvalidRequest(
                 f"None of the {len(paths)} files could be imported.",
-                "Choose files of Gaussian splats, or a folder of Splatsmith's results.",
+                rpt_("Choose files of Gaussian splats, or a folder of Splatsmith's results."),
             )
 
     def _paths(self) -> list[Path]:

@@ -13,14 +13,13 @@ class SPLATSMITH_MT_splats(bpy.types.Menu):
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator_context = "INVOKE_REGION_WIN"
         for name in ("mesh_from_splats", "points_from_splats", "quads_from_mesh"):
             layout.operator(f"splatsmith.{name}")
         layout.separator()
         for name in ("apply_transform", "join_splats", "repair_splats", "make_splats_native"):
             layout.operator(f"splatsmith.{name}")
         layout.separator()
-        layout.operator_context = "EXEC_DEFAULT"
         layout.operator_menu_enum("splatsmith.add_crop_object", "shape")
         for name in ("crop_splats", "delete_floaters", "limit_splats"):
             layout.operator(f"splatsmith.{name}")
@@ -28,7 +27,6 @@ class SPLATSMITH_MT_splats(bpy.types.Menu):
         for name in ("adjust_colors", "bake_colors", "again", "offer_as_asset"):
             layout.operator(f"splatsmith.{name}")
         layout.separator()
-        layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("splatsmith.export_splats")
 
 

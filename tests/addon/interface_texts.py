@@ -43,7 +43,20 @@ def is_used(part: type) -> bool:
 def own_properties(part: type) -> list[bpy.types.Property]:
     """The properties that the add-on declares for a class."""
     names = {name for base in part.__mro__ for name in vars(base).get("__annotations__", {})}
-    return [prop for prop in part.bl_rna.properties if prop.identifier in names]
+    return [prop for prop in rna_type(part).properties if prop.identifier in names]
+
+
+def rna_type(part: type) -> bpy.types.Struct:
+    """The struct that has the class's properties: an operator's are not in its own `bl_rna`."""
+    if not issubclass(part, bpy.types.Operator):
+        return part.bl_rna
+    module, name = operator_name(part).split(".")
+    return getattr(getattr(bpy.ops, module), name).get_rna_type()
+
+
+def operator_name(part: type[bpy.types.Operator]) -> str:
+    """As in `bpy.ops`; a registered class's `bl_idname` may be its RNA identifier."""
+    return part.bl_rna.identifier.replace("_OT_", ".").lower()
 
 
 def texts_of_classes() -> Iterator[str]:
@@ -56,6 +69,8 @@ def texts_of_classes() -> Iterator[str]:
     for owner, name in (
         (bpy.types.Scene, "splatsmith_crop_object"),
         (bpy.types.WindowManager, "splatsmith_job_page"),
+        (bpy.types.WindowManager, "splatsmith_history_search"),
+        (bpy.types.WindowManager, "splatsmith_history_page"),
     ):
         yield from texts_of_property(owner.bl_rna.properties[name])
 
@@ -108,6 +123,8 @@ def texts_of_values() -> Iterator[str]:
     yield from (installation.OFFLINE_TEXT, checkpoints.OFFLINE, splat_export.MENU_LABEL)
     yield from (part.bl_label for part in file_drop.CLASSES)
     yield from ("Opacity", "Size", "Distance", "Sprout", "Nothing is missing.")
+    yield from ("Variant", "Which of the engine's networks is used")  # of each engine's class
+    yield from (part.task_name for part in own_classes() if hasattr(part, "task_name"))
     yield from ("Preview", "Good", "Small views")  # what cards say of their quality
 
 
