@@ -9,6 +9,8 @@ import pytest
 from blender_addon.contract.cloud import OnProgress
 from blender_addon.ui.cancellable_task import CancellableTask, TaskCancelled
 
+pytestmark = pytest.mark.once
+
 
 def test_a_task_ends_with_what_it_told_last() -> None:
     task = CancellableTask(lambda report: report(0.75))

@@ -14,6 +14,8 @@ from blender_addon.link.job_groups import group_variations, with_seed
 from blender_addon.link.tracked_job import TrackedJob, new_job
 from tests.addon.panel import TIMEOUT, await_engines
 
+pytestmark = pytest.mark.once
+
 SETTINGS = api.GenerationSettings("lattice", products=(Product.SPLATS,))
 
 

@@ -28,6 +28,8 @@ from blender_addon.link.settings import BackendSettings
 from blender_addon.link.tracked_job import new_job
 from tests.addon.panel import CARD
 
+pytestmark = pytest.mark.once
+
 PICTURE = Artifact(PREVIEW, "image/png", 4, "0")
 
 
