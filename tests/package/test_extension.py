@@ -14,7 +14,7 @@ import pytest
 import build_addon
 
 SCRIPT = Path(__file__).with_name("job_in_blender.py")
-SECONDS = 600
+SECONDS = 900
 BLENDERS = build_addon.blender_environments()
 
 

@@ -75,6 +75,7 @@ def test_what_another_blender_installed_meanwhile_is_kept(project: Path, tmp_pat
     assert said == []
 
 
+@pytest.mark.timeout(900)  # it compiles what installations compile
 def test_trial_generation_runs_every_stage(environment: Path, project: Path) -> None:
     said: list[str] = []
     python = python_in(environment)
