@@ -23,7 +23,7 @@ MESH_BUTTON, MORE_HEADER, BATCH_BUTTON = 367, 446, 477
 PICTURE_HEIGHT = 126
 SIDES_HEIGHT = 75  # of the fields for pictures of other sides
 FIELD_LEVEL = 5.0  # which small random networks reach
-CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT = 580, 238
+CANCEL_WITH_PICTURE, CANCEL_FROM_LEFT = 352, 230
 
 
 def generate_chair() -> Steps:
