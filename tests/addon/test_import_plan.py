@@ -75,5 +75,5 @@ def test_plans_of_other_versions_are_none(members: dict[str, object]) -> None:
 
 
 def test_export_is_read_as_it_was_written() -> None:
-    plan = ExportPlan(Path("/tmp/ü.spz"), 12, ("A note.",))
+    plan = ExportPlan(Path("assets/ü.spz"), 12, ("A note.",))
     assert export_from_members(sent(plan.to_members())) == plan

@@ -94,16 +94,16 @@ def peak_gigabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def random_cloud(degree: int) -> GaussianCloud:
+def random_cloud(degree: int, count: int = COUNT) -> GaussianCloud:
     random = np.random.default_rng(0)
-    quats = random.normal(size=(COUNT, 4))
+    quats = random.normal(size=(count, 4))
     return GaussianCloud(
-        means=random.normal(size=(COUNT, 3)).astype(np.float32),
+        means=random.normal(size=(count, 3)).astype(np.float32),
         quats=(quats / np.linalg.norm(quats, axis=1, keepdims=True)).astype(np.float32),
-        scales=random.uniform(0.001, 0.01, (COUNT, 3)).astype(np.float32),
-        opacities=random.uniform(0, 1, COUNT).astype(np.float32),
-        sh0=random.normal(size=(COUNT, 3)).astype(np.float32),
-        shN=random.normal(size=(COUNT, (degree + 1) ** 2 - 1, 3)).astype(np.float32),
+        scales=random.uniform(0.001, 0.01, (count, 3)).astype(np.float32),
+        opacities=random.uniform(0, 1, count).astype(np.float32),
+        sh0=random.normal(size=(count, 3)).astype(np.float32),
+        shN=random.normal(size=(count, (degree + 1) ** 2 - 1, 3)).astype(np.float32),
     )
 
 

@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from blender_addon import api, ui
-from blender_addon.contract.cloud import GaussianCloud, write_cloud
+from blender_addon.contract.cloud import write_cloud
 from blender_addon.importing.files import find_files, import_files
 from blender_addon.link.snapshot import BackendState
 from blender_addon.ui import timer
 
 from .figure import Figure
+from .import_splats import random_cloud
 
 COUNT = 262_144
 MAX_CALL, MAX_IMPORT = 0.05, 0.3  # seconds
@@ -81,25 +81,12 @@ def submission_figures() -> Iterator[Figure]:
 def import_figures(folder: Path) -> Iterator[Figure]:
     """Splats alone, beside the default cube, where free ground is looked for."""
     folder.mkdir()
-    write_cloud(folder / "splats.ply", random_cloud())
+    write_cloud(folder / "splats.ply", random_cloud(0, COUNT))
     files = find_files(folder)
     placement = api.Placement((0, 0, 0), clear=True)
     seconds = longest(lambda: import_files(files, (api.Product.SPLATS,), placement))
     yield Figure(f"{COUNT:,} splats are imported", seconds, "s", MAX_IMPORT)
     shutil.rmtree(folder)
-
-
-def random_cloud() -> GaussianCloud:
-    random = np.random.default_rng(0)
-    quats = random.normal(size=(COUNT, 4))
-    return GaussianCloud(
-        means=random.normal(size=(COUNT, 3)).astype(np.float32),
-        quats=(quats / np.linalg.norm(quats, axis=1, keepdims=True)).astype(np.float32),
-        scales=random.uniform(0.001, 0.01, (COUNT, 3)).astype(np.float32),
-        opacities=random.uniform(0, 1, COUNT).astype(np.float32),
-        sh0=random.normal(size=(COUNT, 3)).astype(np.float32),
-        shN=np.zeros((COUNT, 0, 3), np.float32),
-    )
 
 
 def longest(work: Callable[[], object]) -> float:

@@ -50,3 +50,13 @@ def commercial_use_of(licences: Iterable[Licence]) -> CommercialUse:
         if use in uses:
             return use
     return CommercialUse.ALLOWED
+
+
+# Of base models that several engines take parts of.
+STABILITY_COMMUNITY = Licence(
+    "Stability AI Community License",
+    "https://stability.ai/community-license-agreement",
+    must_accept=True,
+    commercial_use=CommercialUse.ALLOWED,
+    commercial_terms="From 1,000,000 US dollars of yearly revenue on, it needs another licence.",
+)

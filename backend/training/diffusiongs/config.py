@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from splatsmith.engines.diffusiongs.denoiser import DenoiserConfig
 from training.diffusiongs.objective import LossWeights
 from training.diffusiongs.view_selection import AngleLimits, ViewCounts
+from training.resumable_run import CosineRate, read_config
 
 
 class SourceKind(StrEnum):
@@ -66,6 +66,10 @@ class OptimizerConfig:
     warmup_steps: int
     average_decay: float = 0.999
 
+    @property
+    def learning_rate(self) -> CosineRate:
+        return CosineRate(self.rate, self.rising_steps, self.steps)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -82,10 +86,7 @@ class TrainingConfig:
     @classmethod
     def read(cls, file: Path) -> TrainingConfig:
         """Raises ValueError: a member is missing, unknown, or of a wrong kind."""
-        try:
-            return cls.of_json(json.loads(file.read_text(encoding="utf-8")))
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{file} is no training configuration: {error}.") from error
+        return read_config(file, cls.of_json)
 
     @classmethod
     def of_json(cls, stored: dict[str, Any]) -> TrainingConfig:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from splatsmith.engines.diffusiongs.card import Subject
 from splatsmith.engines.sprout.card import WEIGHTS as SPROUT_WEIGHTS
 from splatsmith.engines.sprout.checkpoint import FOLDER as SPROUT_FOLDER
 from splatsmith.engines.sprout.checkpoint import read_networks
-from splatsmith.files import atomic_write
 from splatsmith.nn.efficientnet import EfficientNetLite
 from training.diffusiongs.batches import BatchSource
 from training.diffusiongs.config import SourceKind, TrainingConfig
@@ -39,12 +37,12 @@ from training.diffusiongs.rendered_objects import RenderedObjects
 from training.diffusiongs.training_run import TrainingRun
 from training.distributed import DistributedContext
 from training.optimizer import compile_blocks
+from training.resumable_run import RunLimits, advance_run, prepare_folder
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 120.0
 LOG_STEPS = 50
-STATE, CONFIG = "state.pt", "config.json"
+STATE = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -84,25 +82,16 @@ class TrainingJob:
 
 def train(job: TrainingJob, context: DistributedContext) -> TrainingRun:
     """Begin or continue a run until it has all its steps, or the time is over."""
-    started = time.monotonic()
     run = make_run(job, context)
-    saved = started
-    while run.step < job.config.optimizer.steps:
-        losses = run.advance()
-        elapsed = context.broadcast_value(time.monotonic() - started)
+    limits = RunLimits(job.config.optimizer.steps, job.seconds)
+    for losses in advance_run(run, limits, job.out / STATE, context):
         if run.step % LOG_STEPS == 0 and context.is_main:
             log.info(progress_line(run, losses))
-        if elapsed > job.seconds:
-            break
-        if context.is_main and time.monotonic() - saved > SAVE_SECONDS:
-            run.save(job.out / STATE)
-            saved = time.monotonic()
     if context.is_main:
-        run.save(job.out / STATE)
         for subject in run.averaged:
             network = run.averaged.of(Subject(subject))
             save_weights(network, job.config.size, job.out / f"{subject}.safetensors")
-        log.info("step %d of %d: saved", run.step, job.config.optimizer.steps)
+        log.info("step %d of %d: saved", run.step, limits.steps)
     return run
 
 
@@ -129,21 +118,6 @@ def load_classifier() -> EfficientNetLite:
 def progress_line(run: TrainingRun, losses: dict[str, Tensor]) -> str:
     values = ", ".join(f"{name} {loss.item():.4f}" for name, loss in losses.items())
     return f"step {run.step} of {run.config.optimizer.steps}: {values}"
-
-
-def prepare_folder(config_file: Path, out: Path) -> None:
-    """Keep the configuration in OUT.
-
-    Raises:
-        ValueError: a run with another configuration is there.
-    """
-    text = config_file.read_text(encoding="utf-8")
-    kept = out / CONFIG
-    if kept.exists() and kept.read_text(encoding="utf-8") != text:
-        raise ValueError(f"{out} holds a run of another configuration. Choose another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    with atomic_write(kept) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def _source_folder(argument: str) -> tuple[SourceKind, str]:

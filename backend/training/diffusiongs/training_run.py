@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from training.diffusiongs.objective import (
 )
 from training.distributed import DistributedContext
 from training.optimizer import Muon
+from training.resumable_run import update_average
 
 MAX_GRADIENT_NORM = 0.5  # as in the released configuration
 
@@ -89,7 +89,8 @@ class TrainingRun:
         nn.utils.clip_grad_norm_(self._parameters, MAX_GRADIENT_NORM)
         for optimizer in self._optimizers:
             optimizer.step()
-        self._update_average()
+        decay = self.config.optimizer.average_decay
+        update_average(self.averaged, self.networks, self.step, decay)
         self.step += 1
         return losses
 
@@ -121,23 +122,10 @@ class TrainingRun:
         return image_losses(gaussians, batch, self.config.weights, self._classifier)
 
     def _set_rates(self) -> None:
-        rate = learning_rate(self.config.optimizer, self.step)
+        rate = self.config.optimizer.learning_rate.at(self.step)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.optimizer.average_decay, (self.step + 1) / (self.step + 10))
-        averaged: list[Tensor] = list(self.averaged.parameters())
-        torch._foreach_lerp_(averaged, self._parameters, 1 - decay)
-
-
-def learning_rate(config: OptimizerConfig, step: int) -> float:
-    """A linear rise, then a cosine to a hundredth of the peak."""
-    rising = min(1.0, (step + 1) / config.rising_steps)
-    falling = max(0, step - config.rising_steps) / max(1, config.steps - config.rising_steps)
-    return config.rate * rising * max(0.01, 0.5 + 0.5 * math.cos(math.pi * min(1.0, falling)))
 
 
 def _make_optimizers(

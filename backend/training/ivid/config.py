@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from splatsmith.engines.ivid.adm_unet import CONDITIONED_CHANNELS, RGBD, AdmUnetConfig
 from splatsmith.engines.ivid.card import CLASS_LABELS
+from training.resumable_run import CosineRate, read_config
 
 
 class Stage(StrEnum):
@@ -65,6 +65,10 @@ class OptimizerConfig:
     batch: int
     average_decay: float = 0.9999
 
+    @property
+    def learning_rate(self) -> CosineRate:
+        return CosineRate(self.rate, self.rising_steps, self.steps)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -83,10 +87,7 @@ class TrainingConfig:
     @classmethod
     def read(cls, file: Path) -> TrainingConfig:
         """Raises ValueError: a member is missing, unknown, or of a wrong kind."""
-        try:
-            return cls.of_json(json.loads(file.read_text(encoding="utf-8")))
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{file} is no training configuration: {error}.") from error
+        return read_config(file, cls.of_json)
 
     @classmethod
     def of_json(cls, stored: dict[str, Any]) -> TrainingConfig:

@@ -15,26 +15,24 @@ from __future__ import annotations
 
 import argparse
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import distributed
 
-from splatsmith.files import atomic_write
 from training.distributed import DistributedContext
 from training.ivid.batches import BatchSource
 from training.ivid.conditions import kept_conditions
 from training.ivid.config import Stage, TrainingConfig
 from training.ivid.rgbd_folder import read_pictures
 from training.ivid.training_run import TrainingRun, save_weights
+from training.resumable_run import RunLimits, advance_run, prepare_folder
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 120.0
 LOG_STEPS = 50
-CONFIG, CONDITIONS = "config.json", "conditions.npz"
+CONDITIONS = "conditions.npz"
 
 
 @dataclass(frozen=True)
@@ -63,24 +61,16 @@ def train(job: TrainingJob, context: DistributedContext) -> list[float]:
         ValueError: the folder has no pictures of the configuration's size.
     """
     run = make_run(job, context)
-    started = saved = time.monotonic()
     losses: list[float] = []
-    while run.step < job.config.optimizer.steps:
-        losses.append(run.advance())
-        elapsed = context.broadcast_value(time.monotonic() - started)
+    limits = RunLimits(job.config.optimizer.steps, job.seconds)
+    for loss in advance_run(run, limits, job.state_file, context):
+        losses.append(loss)
         if run.step % LOG_STEPS == 0 and context.is_main:
             recent = losses[-LOG_STEPS:]
-            mean = sum(recent) / len(recent)
-            log.info("step %d of %d: loss %.4f", run.step, job.config.optimizer.steps, mean)
-        if elapsed > job.seconds:
-            break
-        if context.is_main and time.monotonic() - saved > SAVE_SECONDS:
-            run.save(job.state_file)
-            saved = time.monotonic()
+            log.info("step %d of %d: loss %.4f", run.step, limits.steps, sum(recent) / len(recent))
     if context.is_main:
-        run.save(job.state_file)
         save_weights(run.averaged, job.weights_file)
-        log.info("step %d of %d: saved", run.step, job.config.optimizer.steps)
+        log.info("step %d of %d: saved", run.step, limits.steps)
     return losses
 
 
@@ -104,21 +94,6 @@ def _open_source(job: TrainingJob, context: DistributedContext) -> BatchSource:
     if context.size > 1:
         distributed.barrier()
     return BatchSource(pictures, config, kept_conditions(pictures, config.warps, config.seed, file))
-
-
-def prepare_folder(config_file: Path, out: Path) -> None:
-    """Keep the configuration in OUT.
-
-    Raises:
-        ValueError: a run with another configuration is there.
-    """
-    text = config_file.read_text(encoding="utf-8")
-    kept = out / CONFIG
-    if kept.exists() and kept.read_text(encoding="utf-8") != text:
-        raise ValueError(f"{out} holds a run of another configuration. Choose another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    with atomic_write(kept) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def main() -> None:

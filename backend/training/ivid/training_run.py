@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from splatsmith.engines.ivid.sampling import ALPHAS_CUMPROD
 from splatsmith.files import atomic_write
 from training.distributed import DistributedContext
 from training.ivid.batches import Batch, BatchSource
-from training.ivid.config import OptimizerConfig, Stage, TrainingConfig
+from training.ivid.config import Stage, TrainingConfig
+from training.resumable_run import update_average
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -55,14 +55,15 @@ class TrainingRun:
         noise = torch.Generator(self._context.device)
         noise.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self.config.optimizer, self.step)
+            group["lr"] = self.config.optimizer.learning_rate.at(self.step)
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._loss(batch, noise)
         loss.backward()
         self._context.average_gradients(self._parameters)
         nn.utils.clip_grad_norm_(self._parameters, MAX_GRADIENT_NORM)
         self._optimizer.step()
-        self._update_average()
+        decay = self.config.optimizer.average_decay
+        update_average(self.averaged, self.network, self.step, decay)
         self.step += 1
         return loss.item()
 
@@ -98,19 +99,6 @@ class TrainingRun:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             predicted = self.network(x, times, batch.classes)
         return (predicted.float() - noise).square().mean()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.optimizer.average_decay, (self.step + 1) / (self.step + 10))
-        averaged: list[Tensor] = list(self.averaged.parameters())
-        torch._foreach_lerp_(averaged, self._parameters, 1 - decay)
-
-
-def learning_rate(config: OptimizerConfig, step: int) -> float:
-    """A linear rise, then a cosine to a hundredth of the peak."""
-    rising = min(1.0, (step + 1) / config.rising_steps)
-    falling = max(0, step - config.rising_steps) / max(1, config.steps - config.rising_steps)
-    return config.rate * rising * max(0.01, 0.5 + 0.5 * math.cos(math.pi * min(1.0, falling)))
 
 
 @torch.no_grad()

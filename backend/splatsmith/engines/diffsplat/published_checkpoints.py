@@ -12,7 +12,7 @@ from ...contract.cards import (
     ConditionKind,
     Requirement,
 )
-from ...contract.licences import CommercialUse, Licence
+from ...contract.licences import STABILITY_COMMUNITY, CommercialUse, Licence
 from ...contract.tensor_layouts import TensorSignature
 
 DIFFSPLAT = "chenguolin/DiffSplat"
@@ -43,13 +43,6 @@ OPENRAIL_PLUS_PLUS_M = Licence(
     must_accept=True,
     commercial_use=CommercialUse.ALLOWED,
     commercial_terms=USE_RESTRICTIONS,
-)
-STABILITY_COMMUNITY = Licence(
-    "Stability AI Community License",
-    "https://stability.ai/community-license-agreement",
-    must_accept=True,
-    commercial_use=CommercialUse.ALLOWED,
-    commercial_terms="From 1,000,000 US dollars of yearly revenue on, it needs another licence.",
 )
 
 TEXT_ONLY = Requirement(without=(ConditionKind.IMAGE,))

@@ -6,7 +6,7 @@ No weights of Zero-1-to-G are published. Sizes are estimates from the numbers of
 from __future__ import annotations
 
 from ...contract.cards import Checkpoint, CheckpointFile, CheckpointSource, Requirement
-from ...contract.licences import CommercialUse, Licence
+from ...contract.licences import STABILITY_COMMUNITY, CommercialUse, Licence
 from ...contract.tensor_layouts import KeyList, TensorLayout, TensorSignature
 
 UNET, IMAGE_VAE = "unet.unet.", "vae."  # prefixes in files of the published training program
@@ -22,13 +22,6 @@ ZERO123PLUS_LICENCE = Licence(
     must_accept=True,
     commercial_use=CommercialUse.FORBIDDEN,
     commercial_terms="Weights trained from it are bound by it too.",
-)
-STABILITY_COMMUNITY = Licence(
-    "Stability AI Community License",
-    "https://stability.ai/community-license-agreement",
-    must_accept=True,
-    commercial_use=CommercialUse.ALLOWED,
-    commercial_terms="From 1,000,000 US dollars of yearly revenue on, it needs another licence.",
 )
 
 _PACKAGE = __package__

@@ -36,9 +36,9 @@ from splatsmith.weights.path_patterns import stored_path
 from tests.backend.diffusiongs.tiny_denoisers import install
 from training.diffusiongs.config import SourceKind, TrainingConfig
 from training.diffusiongs.networks import SubjectDenoisers
-from training.diffusiongs.train import STATE, TrainingJob, prepare_folder, train
-from training.diffusiongs.training_run import learning_rate
+from training.diffusiongs.train import STATE, TrainingJob, train
 from training.distributed import DistributedContext
+from training.resumable_run import prepare_folder
 
 from .stand_ins import ball_images, cameras_around, write_mvimgnet, write_rendered_objects
 
@@ -204,7 +204,7 @@ def test_the_learning_rate_rises_and_falls_to_a_hundredth() -> None:
     config = replace(
         TrainingConfig.of_json(stored_config()).optimizer, steps=100, rising_steps=10, rate=1.0
     )
-    rates = [learning_rate(config, step) for step in range(100)]
+    rates = [config.learning_rate.at(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == 1.0
     assert rates[10:] == sorted(rates[10:], reverse=True)

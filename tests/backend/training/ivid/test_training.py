@@ -26,8 +26,9 @@ from training.ivid.hidden_parts import there_and_back
 from training.ivid.install import install
 from training.ivid.render_scenes import DISTANCE, SceneOptions, render_category, render_scene
 from training.ivid.rgbd_folder import read_pictures, write_picture
-from training.ivid.train import TrainingJob, prepare_folder, train
+from training.ivid.train import TrainingJob, train
 from training.objects import read_index, read_mesh
+from training.resumable_run import prepare_folder
 
 SIZE = 16
 CPU = DistributedContext(0, 1, torch.device("cpu"))
